@@ -1,0 +1,1 @@
+"""Feature codecs: tensor to bytes and back."""

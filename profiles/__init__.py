@@ -1,0 +1,1 @@
+"""What one inference costs and answers, measured."""

@@ -1,0 +1,1 @@
+"""The outside: commands, Hydra, files, processes."""

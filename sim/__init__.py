@@ -1,0 +1,1 @@
+"""The discrete-event model: N devices, shared links, one GPU server."""
