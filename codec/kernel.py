@@ -1,0 +1,50 @@
+"""Compiled loops: a typed, lazy front for numba.
+
+A kernel is compiled at its first call, for one explicit list of argument types, and is kept in
+numba's cache on disk: importing `codec` compiles nothing, a read-only input costs no second
+compilation, and a process that only packs bits never pays for rANS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar, cast
+
+import numba
+from numba import types
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def array(kind: Any, *, ndim: int = 1, writable: bool = False) -> Any:
+    """The numba type of a C-contiguous array; a writable array also fits a read-only argument."""
+    return types.Array(kind, ndim, "C", readonly=not writable)
+
+
+def kernel(*signatures: tuple[Any, ...]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Compile the function for these argument types, when it is first called.
+
+    Kernels release the GIL, are serial (so their output cannot depend on a thread count) and may
+    call `helper` functions of their own file only, since numba's cache watches one file.
+    """
+
+    def wrap(function: Callable[P, R]) -> Callable[P, R]:
+        @cache
+        def compiled() -> Callable[P, R]:
+            jit = numba.njit(list(signatures), cache=True, nogil=True)
+            return cast(Callable[P, R], jit(function))
+
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            return compiled()(*args, **kwargs)
+
+        return call
+
+    return wrap
+
+
+def helper(function: Callable[P, R]) -> Callable[P, R]:
+    """Let kernels of the same file call this function; it is compiled into them."""
+    return cast(Callable[P, R], numba.njit(function, inline="never"))

@@ -1,0 +1,233 @@
+"""Bit packing: unsigned integers at a fixed width, or at one width per block or per label.
+
+The stream is one run of bits, least significant bit first, stored in little-endian bytes and
+padded with zero bits to a whole byte. Widths are 0..32 bits; width 0 stores nothing.
+Shapes: values (count,), labels (count,), counts and widths (n_blocks,).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from codec.base import CorruptBitstreamError
+from codec.kernel import array, kernel
+
+MAX_WIDTH = 32
+
+_U8, _U32, _I64 = types.uint8, types.uint32, types.int64
+
+
+def width_for(maximum: int) -> int:
+    """Bits that hold every integer of 0..maximum: ceil(log2(maximum + 1))."""
+    return int(maximum).bit_length()
+
+
+def packed_size(count: int, width: int) -> int:
+    """Bytes that `pack` writes for `count` values of `width` bits."""
+    return (int(count) * int(width) + 7) // 8
+
+
+def blocks_size(counts: npt.ArrayLike, widths: npt.ArrayLike) -> int:
+    """Bytes that `pack_blocks` writes: ceil(sum(counts * widths) / 8)."""
+    bits = np.asarray(counts, dtype=np.int64) * np.asarray(widths, dtype=np.int64)
+    return (int(bits.sum()) + 7) // 8
+
+
+def pack(values: npt.NDArray[np.unsignedinteger], width: int) -> bytes:
+    """Pack (count,) unsigned values at `width` bits each; each value must be below 2**width.
+
+    Raises ValueError for a width outside 0..32 or a value that does not fit.
+    """
+    return pack_blocks(values, [len(values)], [width])
+
+
+def unpack(data: bytes | memoryview, count: int, width: int) -> npt.NDArray[np.uint32]:
+    """Read back (count,) uint32 values that `pack` wrote at `width` bits.
+
+    Raises CorruptBitstreamError unless `data` has exactly `packed_size(count, width)` bytes and
+    zero padding bits.
+    """
+    return unpack_blocks(data, [count], [width])
+
+
+def pack_blocks(
+    values: npt.NDArray[np.unsignedinteger], counts: npt.ArrayLike, widths: npt.ArrayLike
+) -> bytes:
+    """Pack consecutive blocks of values, block m holding counts[m] values of widths[m] bits.
+
+    The blocks follow each other bit by bit, without alignment: `blocks_size(counts, widths)` bytes.
+    Raises ValueError for widths outside 0..32, counts that do not add up, or values too large.
+    """
+    symbols = np.ascontiguousarray(values, dtype=np.uint32)
+    lengths, bits = _checked(counts, widths)
+    if int(lengths.sum()) != symbols.size:
+        raise ValueError(f"counts must add up to {symbols.size} values, got {int(lengths.sum())}")
+    words = np.zeros(blocks_size(lengths, bits) // 4 + 2, dtype=np.uint32)
+    bad = _pack_blocks(symbols, lengths, bits, words)
+    if bad >= 0:
+        raise ValueError(f"values[{bad}] = {symbols[bad]} does not fit its width")
+    return _to_bytes(words, blocks_size(lengths, bits))
+
+
+def unpack_blocks(
+    data: bytes | memoryview, counts: npt.ArrayLike, widths: npt.ArrayLike
+) -> npt.NDArray[np.uint32]:
+    """Read back (sum(counts),) uint32 values that `pack_blocks` wrote; see `unpack` for errors."""
+    lengths, bits = _checked(counts, widths)
+    words = _to_words(data, int((lengths * bits).sum()))
+    out = np.empty(int(lengths.sum()), dtype=np.uint32)
+    _unpack_blocks(words, lengths, bits, out)
+    return out
+
+
+def pack_labelled(
+    values: npt.NDArray[np.unsignedinteger],
+    labels: npt.NDArray[np.unsignedinteger],
+    widths: npt.ArrayLike,
+) -> bytes:
+    """Pack values in their own order, value i at widths[labels[i]] bits.
+
+    `labels` are (count,) integers below len(widths) and at most 255. Raises ValueError for a
+    label without a width or a value too large for its width.
+    """
+    symbols = np.ascontiguousarray(values, dtype=np.uint32)
+    marks, bits = _checked_labels(labels, widths)
+    if marks.shape != symbols.shape:
+        raise ValueError(f"labels must have the shape {symbols.shape} of values, got {marks.shape}")
+    n_bits = int(bits[marks].sum())
+    words = np.zeros(n_bits // 32 + 2, dtype=np.uint32)
+    bad = _pack_labelled(symbols, marks, bits, words)
+    if bad >= 0:
+        raise ValueError(f"values[{bad}] = {symbols[bad]} does not fit its width")
+    return _to_bytes(words, (n_bits + 7) // 8)
+
+
+def unpack_labelled(
+    data: bytes | memoryview, labels: npt.NDArray[np.unsignedinteger], widths: npt.ArrayLike
+) -> npt.NDArray[np.uint32]:
+    """Read back (count,) uint32 values that `pack_labelled` wrote; see `unpack` for errors."""
+    marks, bits = _checked_labels(labels, widths)
+    words = _to_words(data, int(bits[marks].sum()))
+    out = np.empty(marks.size, dtype=np.uint32)
+    _unpack_labelled(words, marks, bits, out)
+    return out
+
+
+def _checked(
+    counts: npt.ArrayLike, widths: npt.ArrayLike
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    lengths = np.ascontiguousarray(counts, dtype=np.int64)
+    bits = np.ascontiguousarray(widths, dtype=np.int64)
+    if lengths.ndim != 1 or lengths.shape != bits.shape:
+        raise ValueError(f"counts and widths must pair up, got {lengths.shape} and {bits.shape}")
+    if lengths.size and int(lengths.min()) < 0:
+        raise ValueError(f"counts must be >= 0, got {int(lengths.min())}")
+    _check_widths(bits)
+    return lengths, bits
+
+
+def _checked_labels(
+    labels: npt.NDArray[np.unsignedinteger], widths: npt.ArrayLike
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    bits = np.ascontiguousarray(widths, dtype=np.int64)
+    _check_widths(bits)
+    marks = np.ascontiguousarray(labels)
+    if marks.size and int(marks.max()) >= min(bits.size, 256):
+        raise ValueError(f"labels must be below {min(bits.size, 256)}, got {int(marks.max())}")
+    return marks.astype(np.uint8, copy=False), bits
+
+
+def _check_widths(bits: npt.NDArray[np.int64]) -> None:
+    if bits.size and not (int(bits.min()) >= 0 and int(bits.max()) <= MAX_WIDTH):
+        raise ValueError(f"widths must lie in 0..{MAX_WIDTH}, got {bits.min()}..{bits.max()}")
+
+
+def _to_bytes(words: npt.NDArray[np.uint32], size: int) -> bytes:
+    return words.astype("<u4", copy=False).view(np.uint8)[:size].tobytes()
+
+
+def _to_words(data: bytes | memoryview, n_bits: int) -> npt.NDArray[np.uint32]:
+    """Check length and padding, then hand out words with two spare ones for the reader."""
+    size = (n_bits + 7) // 8
+    if len(data) != size:
+        raise CorruptBitstreamError(f"packed bits must take {size} bytes, got {len(data)}")
+    if n_bits % 8 and data[-1] >> (n_bits % 8):
+        raise CorruptBitstreamError("padding bits must be zero")
+    words = np.zeros(size // 4 + 2, dtype="<u4")
+    words.view(np.uint8)[:size] = np.frombuffer(data, dtype=np.uint8)
+    return words.astype(np.uint32, copy=False)
+
+
+@kernel((array(_U32), array(_I64), array(_I64), array(_U32, writable=True)))
+def _pack_blocks(values, counts, widths, words):  # type: ignore[no-untyped-def]
+    """Write every value; return the index of the first that does not fit, or -1."""
+    acc, filled, word, start = np.uint64(0), np.uint64(0), 0, 0
+    for m in range(counts.size):
+        width = np.uint64(widths[m])
+        excess = np.uint64(0)
+        for i in range(start, start + counts[m]):
+            value = np.uint64(values[i])
+            excess |= value >> width
+            acc |= value << filled
+            filled += width
+            if filled >= np.uint64(32):
+                words[word] = np.uint32(acc & np.uint64(0xFFFFFFFF))
+                word += 1
+                acc >>= np.uint64(32)
+                filled -= np.uint64(32)
+        if excess != np.uint64(0):
+            for i in range(start, start + counts[m]):
+                if np.uint64(values[i]) >> width != np.uint64(0):
+                    return i
+        start += counts[m]
+    words[word] = np.uint32(acc & np.uint64(0xFFFFFFFF))
+    return -1
+
+
+@kernel((array(_U32), array(_I64), array(_I64), array(_U32, writable=True)))
+def _unpack_blocks(words, counts, widths, out):  # type: ignore[no-untyped-def]
+    bit, start = np.uint64(0), 0
+    for m in range(counts.size):
+        width = np.uint64(widths[m])
+        mask = (np.uint64(1) << width) - np.uint64(1)
+        for i in range(start, start + counts[m]):
+            word = bit >> np.uint64(5)
+            pair = np.uint64(words[word]) | (np.uint64(words[word + np.uint64(1)]) << np.uint64(32))
+            out[i] = np.uint32((pair >> (bit & np.uint64(31))) & mask)
+            bit += width
+        start += counts[m]
+
+
+@kernel((array(_U32), array(_U8), array(_I64), array(_U32, writable=True)))
+def _pack_labelled(values, labels, widths, words):  # type: ignore[no-untyped-def]
+    """Write every value; return the index of the first that does not fit, or -1."""
+    acc, filled, word = np.uint64(0), np.uint64(0), 0
+    for i in range(values.size):
+        width = np.uint64(widths[labels[i]])
+        value = np.uint64(values[i])
+        if value >> width != np.uint64(0):
+            return i
+        acc |= value << filled
+        filled += width
+        if filled >= np.uint64(32):
+            words[word] = np.uint32(acc & np.uint64(0xFFFFFFFF))
+            word += 1
+            acc >>= np.uint64(32)
+            filled -= np.uint64(32)
+    words[word] = np.uint32(acc & np.uint64(0xFFFFFFFF))
+    return -1
+
+
+@kernel((array(_U32), array(_U8), array(_I64), array(_U32, writable=True)))
+def _unpack_labelled(words, labels, widths, out):  # type: ignore[no-untyped-def]
+    bit = np.uint64(0)
+    for i in range(labels.size):
+        width = np.uint64(widths[labels[i]])
+        word = bit >> np.uint64(5)
+        pair = np.uint64(words[word]) | (np.uint64(words[word + np.uint64(1)]) << np.uint64(32))
+        out[i] = np.uint32(
+            (pair >> (bit & np.uint64(31))) & ((np.uint64(1) << width) - np.uint64(1))
+        )
+        bit += width
