@@ -1,0 +1,121 @@
+"""Data sheets of devices and servers: peak rates, memory, power, each with its source.
+
+A sheet never invents a value: every number that it holds is named in `sources`. A machine that
+nobody measured here is either `slowdown` times slower than the `reference` machine, by a stated
+factor, or it is reached by the roofline of `profiles.roofline`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+import numpy as np
+
+from profiles import choices
+from profiles.cost import CostSurface
+
+__all__ = ["DeviceSpec", "ServerSpec", "parse"]
+
+_PROCESSORS = ("cpu", "gpu", "npu", "mcu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sheet:
+    """What devices and servers share; rates in operations per second, a multiply-add counts 2."""
+
+    name: str
+    title: str
+    processor: str = field(default="cpu", metadata={"help": "cpu, gpu, npu or mcu"})
+    reference: str = field(
+        default="measured", metadata={"help": "hardware whose profile is scaled to this machine"}
+    )
+    slowdown: float | None = field(
+        default=None, metadata={"help": "seconds here over seconds on the reference", "unit": "1"}
+    )
+    peak_fp32_flops: float | None = field(default=None, metadata={"unit": "FLOP/s"})
+    peak_fp16_flops: float | None = field(default=None, metadata={"unit": "FLOP/s"})
+    peak_int8_ops: float | None = field(default=None, metadata={"unit": "op/s"})
+    memory_bandwidth_bytes_per_s: float | None = field(default=None, metadata={"unit": "B/s"})
+    memory_bytes: float | None = field(default=None, metadata={"unit": "B"})
+    power_idle_w: float | None = field(default=None, metadata={"unit": "W"})
+    power_busy_w: float | None = field(default=None, metadata={"unit": "W"})
+    power_limits_w: dict[str, float] = field(
+        default_factory=dict, metadata={"help": "named power modes", "unit": "W"}
+    )
+    sources: dict[str, str] = field(
+        default_factory=dict, metadata={"help": "where each value comes from, field by field"}
+    )
+
+    def __post_init__(self) -> None:
+        choices.position(f"{self.name}.processor", self.processor, _PROCESSORS)
+        for key in _VALUES:
+            self._check(key, getattr(self, key))
+        for mode, watts in self.power_limits_w.items():
+            self._check(f"power_limits_w.{mode}", watts)
+        if self.power_limits_w and not self.sources.get("power_limits_w"):
+            raise ValueError(f"{self.name}.sources must name the source of power_limits_w")
+        if None not in (self.power_idle_w, self.power_busy_w):
+            assert self.power_idle_w is not None
+            assert self.power_busy_w is not None
+            if self.power_idle_w > self.power_busy_w:
+                raise ValueError(
+                    f"{self.name}.power_idle_w must be <= power_busy_w = {self.power_busy_w},"
+                    f" got {self.power_idle_w}"
+                )
+
+    def _check(self, key: str, value: float | None) -> None:
+        if value is None:
+            return
+        if not (np.isfinite(value) and value > 0):
+            raise ValueError(f"{self.name}.{key} must be > 0, got {value}")
+        if not self.sources.get(key.split(".")[0]):
+            raise ValueError(f"{self.name}.sources must name the source of {key}, got none")
+
+    def scale(self, surface: CostSurface) -> CostSurface:
+        """`surface` on this machine: itself on the reference, else times `slowdown`.
+
+        Raises:
+            ValueError: the surface is not the reference's, or the sheet states no slowdown.
+        """
+        if self.name == surface.hardware:
+            return surface
+        if surface.hardware != self.reference:
+            raise ValueError(
+                f"{self.name} is scaled from hardware {self.reference!r}, got {surface.hardware!r}"
+            )
+        if self.slowdown is None:
+            raise ValueError(
+                f"{self.name}.slowdown is not stated; fit a roofline (profiles.roofline) instead"
+            )
+        return surface.scaled(self.slowdown, hardware=self.name, source=self.sources["slowdown"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceSpec(_Sheet):
+    """One class of front-end devices."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSpec(_Sheet):
+    """One kind of back-end server."""
+
+
+_VALUES = tuple(
+    item.name
+    for item in fields(_Sheet)
+    if item.name == "slowdown" or ("unit" in item.metadata and item.name != "power_limits_w")
+)
+
+_Spec = TypeVar("_Spec", bound=_Sheet)
+
+
+def parse(spec: type[_Spec], values: Mapping[str, Any]) -> _Spec:
+    """A sheet from the plain mapping of its YAML file.
+
+    Raises:
+        ValueError: an unknown field, with the nearest names, or a bad value.
+    """
+    names = tuple(item.name for item in fields(spec))
+    for key in values:
+        choices.position(f"{spec.__name__} field", key, names)
+    return spec(**values)

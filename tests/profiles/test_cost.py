@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiles import CostSurface
+
+
+def surface(**changes):
+    seconds = np.fromfunction(
+        lambda cut, batch, token, kv: 1 + cut + 2 * batch + 3 * token + 4 * kv, (2, 3, 2, 2)
+    )
+    fields = {
+        "part": "head",
+        "hardware": "measured",
+        "cuts": ("input", "stem"),
+        "batches": (1, 2, 3),
+        "new_tokens": (1, 2),
+        "kv_lengths": (0, 1),
+        "seconds": seconds,
+        "provenance": {"kind": "measured"},
+    }
+    return CostSurface(**(fields | changes))
+
+
+@given(batch=st.floats(1, 3), tokens=st.floats(1, 2), kv=st.floats(0, 1))
+def test_multilinear_function_is_reproduced_exactly(batch, tokens, kv):
+    expected = 1 + 1 + 2 * (batch - 1) + 3 * (tokens - 1) + 4 * kv
+    got = surface().seconds_at("stem", batch=batch, new_tokens=tokens, kv_length=kv)
+    assert got == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "point", [{"batch": 4}, {"batch": 0.5}, {"new_tokens": 3}, {"kv_length": 2}]
+)
+def test_extrapolation_is_refused(point):
+    with pytest.raises(ValueError, match=r"must lie in the measured range .* got"):
+        surface().seconds_at("stem", **point)
+
+
+def test_unknown_cut_names_the_nearest():
+    with pytest.raises(ValueError, match="cut must be one of stem; got 'stam'"):
+        surface().seconds_at("stam")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e-9])
+def test_bad_time_is_refused(value):
+    seconds = surface().seconds.copy()
+    seconds[1, 0, 0, 0] = value
+    with pytest.raises(ValueError, match=r"cost\.seconds must be finite and >= 0"):
+        surface(seconds=seconds)
+
+
+def test_scaling_multiplies_and_says_so():
+    slow = surface().scaled(3.0, hardware="board", source="a book")
+    slower = slow.scaled(2.0, hardware="chip", source="another book")
+    assert slower.seconds == pytest.approx(surface().seconds * 6)
+    assert (slow.factor, slower.factor) == (3, 6)
+    assert slower.provenance["kind"] == "scaled"
+    assert slower.provenance["from"]["from"]["kind"] == "measured"
+
+
+def test_round_trip_and_deterministic_bytes(tmp_path):
+    surface().save(tmp_path / "a.npz")
+    surface().save(tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    loaded = CostSurface.load(tmp_path / "a.npz")
+    assert loaded.digest == surface().digest
+    assert np.array_equal(loaded.seconds, surface().seconds)
+
+
+def test_seconds_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        surface().seconds[0] = 0
