@@ -1,8 +1,9 @@
 """Data sheets of devices and servers: peak rates, memory, power, each with its source.
 
 A sheet never invents a value: every number that it holds is named in `sources`. A machine that
-nobody measured here is either `slowdown` times slower than the `reference` machine, by a stated
-factor, or it is reached by the roofline of `profiles.roofline`.
+nobody measured here is reached in one of three ways: by a stated `slowdown` against the reference
+machine; by the anchor, a ResNet-18 whose published time `anchor_s` is divided by the time of the
+same network on the reference machine; or by the roofline of `profiles.roofline`.
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,10 @@ class _Sheet:
     )
     slowdown: float | None = field(
         default=None, metadata={"help": "seconds here over seconds on the reference", "unit": "1"}
+    )
+    anchor_s: float | None = field(
+        default=None,
+        metadata={"help": "one ResNet-18, 224 x 224, batch 1, fp32, as deployed", "unit": "s"},
     )
     peak_fp32_flops: float | None = field(default=None, metadata={"unit": "FLOP/s"})
     peak_fp16_flops: float | None = field(default=None, metadata={"unit": "FLOP/s"})
@@ -71,11 +76,30 @@ class _Sheet:
         if not self.sources.get(key.split(".")[0]):
             raise ValueError(f"{self.name}.sources must name the source of {key}, got none")
 
-    def scale(self, surface: CostSurface) -> CostSurface:
-        """`surface` on this machine: itself on the reference, else times `slowdown`.
+    def slowdown_from(self, surface: CostSurface) -> tuple[float, str]:
+        """Seconds here over seconds on the machine of `surface`, and the source of that factor.
+
+        Approximation: one factor for the whole network and for the codec.
 
         Raises:
-            ValueError: the surface is not the reference's, or the sheet states no slowdown.
+            ValueError: neither a slowdown nor an anchor on both machines is known.
+        """
+        if self.slowdown is not None:
+            return self.slowdown, self.sources["slowdown"]
+        measured = surface.provenance.get("anchor_s")
+        if self.anchor_s is None or not measured:
+            raise ValueError(
+                f"{self.name} states neither slowdown nor anchor_s against {surface.hardware};"
+                " fit a roofline (profiles.roofline) instead"
+            )
+        source = f"ResNet-18 in {self.anchor_s:g} s ({self.sources['anchor_s']})"
+        return self.anchor_s / measured, f"{source} over {measured:.4g} s on {surface.hardware}"
+
+    def scale(self, surface: CostSurface) -> CostSurface:
+        """`surface` on this machine: itself on the reference, else slower and marked "scaled".
+
+        Raises:
+            ValueError: the surface is not the reference's, or no factor is known.
         """
         if self.name == surface.hardware:
             return surface
@@ -83,11 +107,8 @@ class _Sheet:
             raise ValueError(
                 f"{self.name} is scaled from hardware {self.reference!r}, got {surface.hardware!r}"
             )
-        if self.slowdown is None:
-            raise ValueError(
-                f"{self.name}.slowdown is not stated; fit a roofline (profiles.roofline) instead"
-            )
-        return surface.scaled(self.slowdown, hardware=self.name, source=self.sources["slowdown"])
+        factor, source = self.slowdown_from(surface)
+        return surface.scaled(factor, hardware=self.name, source=source)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,14 @@ def test_slowdown_scales_and_keeps_its_source():
     assert slow.seconds_at("input") == 6
     assert (slow.hardware, slow.factor) == ("board", 3)
     assert slow.provenance["source"] == "a benchmark"
+
+
+def test_anchor_divides_the_published_by_the_measured_time():
+    board = DeviceSpec(name="board", title="A", anchor_s=0.3, sources={"anchor_s": "a table"})
+    measured = replace(surface(), provenance={"kind": "measured", "anchor_s": 0.1})
+    slow = board.scale(measured)
+    assert slow.factor == pytest.approx(3)
+    assert "ResNet-18 in 0.3 s (a table) over 0.1 s on measured" in slow.provenance["source"]
 
 
 def test_the_reference_itself_is_not_scaled():
@@ -56,5 +66,7 @@ def test_bad_sheets_are_refused_in_one_line(changes, words):
 def test_scaling_from_another_machine_is_refused():
     with pytest.raises(ValueError, match="is scaled from hardware 'measured', got 'h100'"):
         DeviceSpec(**BOARD).scale(surface("h100"))
-    with pytest.raises(ValueError, match="slowdown is not stated"):
+    with pytest.raises(
+        ValueError, match="chip states neither slowdown nor anchor_s against measured"
+    ):
         DeviceSpec(name="chip", title="A chip").scale(surface())
