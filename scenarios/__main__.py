@@ -1,5 +1,165 @@
-"""The command `splitfleet`."""
+"""The command `splitfleet`: list, dispatch, one line per mistake, one table per sweep."""
+
+import os
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import conf
+from scenarios import _commands, _completion, _names
+
+__all__ = ["main"]
+
+_HYDRA = (
+    # Hydra's own folders and log files stay away: a run's record is run.json in its folder.
+    "hydra.output_subdir=null",
+    "hydra.run.dir=.",
+    "hydra/job_logging=none",
+    "hydra/hydra_logging=none",
+    "hydra.sweep.dir=outputs/${name}/multirun",
+    "hydra.sweep.subdir=.",
+    "hydra.job.chdir=false",
+)
 
 
-def main() -> None:
-    """Entry point of the console script."""
+_CONF = Path(conf.__file__).parent
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the console script; exits 0, 1 (failed points) or 2 (a user's mistake)."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit status."""
+    from scenarios._errors import MISTAKES, one_line  # hydra loads here, not for the list
+
+    keys: list[str] = []
+    try:
+        return _dispatch(arguments, keys)
+    except MISTAKES as error:
+        if os.environ.get("SPLITFLEET_DEBUG"):
+            raise
+        print(f"splitfleet: {one_line(error, keys)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("splitfleet: interrupted; finished points are kept, run it again", file=sys.stderr)
+        return 130
+
+
+def _dispatch(arguments: list[str], keys: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "list"):
+        from scenarios._help import print_commands
+
+        print_commands()
+        return 0
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"splitfleet {version('splitfleet')}")
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name in ("-sc", "--shell-completion"):
+        found = _completion.hydra_arguments(rest[0] if rest else "")
+        if isinstance(found, list):
+            print(" ".join(found))
+            return 0
+        name, rest = found
+    if name not in _commands.names():
+        raise ValueError(_names.unknown("command", name, _commands.names()))
+    return _run(_commands.load(name), rest, keys)
+
+
+def _run(command: _commands.Command, arguments: list[str], keys: list[str]) -> int:
+    from scenarios._config import fields, register
+
+    register(command.name, command.schema)
+    groups = _groups(command.name)
+    keys += dict.fromkeys([field.key for field in fields(command.schema)] + _keys(groups))
+    if "--help" in arguments or "-h" in arguments:
+        from scenarios._help import print_command
+
+        print_command(command, groups)
+        return 0
+    if "-m" in arguments or "--multirun" in arguments:
+        return _multirun(command, arguments)
+    return _hydra(command, arguments)
+
+
+def _hydra(command: _commands.Command, arguments: Sequence[str]) -> int:
+    """Let Hydra compose the configuration and call the command; return the worst status."""
+    import hydra
+    from omegaconf import DictConfig, OmegaConf
+
+    from scenarios import _request
+    from scenarios._config import to_spec
+    from scenarios._errors import MISTAKES
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us instead of Hydra's printer
+    statuses: list[int] = []
+    mistakes: list[Exception] = []
+
+    def job(config: DictConfig) -> None:
+        try:
+            OmegaConf.resolve(config)
+            statuses.append(command.run(to_spec(config)) or 0)
+        except MISTAKES as error:  # raised inside, Hydra would print lines of its own
+            _request.note_mistake(error)
+            mistakes.append(error)
+
+    argv, sys.argv = sys.argv, ["splitfleet", *_HYDRA, *arguments]
+    if "-sc" in arguments:
+        sys.argv = ["splitfleet", *arguments]
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://conf", config_name=command.name)(job)()
+    finally:
+        sys.argv = argv
+    if mistakes and not _request.is_multirun():
+        raise mistakes[0]
+    return max(statuses, default=0)
+
+
+def _multirun(command: _commands.Command, arguments: Sequence[str]) -> int:
+    """Run one Hydra job per combination, then collect their rows into one table."""
+    from scenarios import _request
+
+    folder = Path("outputs") / _run_name(command.name, arguments)
+    with _request.opened(folder, uuid.uuid4().hex):
+        _hydra(command, arguments)
+        return _request.collect(folder)
+
+
+def _run_name(default: str, arguments: Sequence[str]) -> str:
+    given = [word.removeprefix("name=") for word in arguments if word.startswith("name=")]
+    return given[-1] if given else default
+
+
+def _groups(name: str) -> Mapping[str, Sequence[str]]:
+    """Return the choices of every group that the defaults list of conf/NAME.yaml mentions."""
+    from omegaconf import OmegaConf
+
+    defaults: Any = OmegaConf.load(_CONF / f"{name}.yaml").get("defaults", [])
+    mentioned = [next(iter(item)) for item in defaults if not isinstance(item, str)]
+    return {
+        group: sorted(path.stem for path in (_CONF / group.split("@")[0]).glob("*.yaml"))
+        for group in mentioned
+    }
+
+
+def _keys(groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the groups and every key that one of their files sets."""
+    from omegaconf import OmegaConf
+
+    keys = list(groups)
+    for group, choices in groups.items():
+        folder, _, package = group.partition("@")
+        for choice in choices:
+            content: Any = OmegaConf.load(_CONF / folder / f"{choice}.yaml")
+            keys += [f"{package or folder}.{key}" for key in content]
+    return keys
+
+
+if __name__ == "__main__":
+    main()

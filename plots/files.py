@@ -1,0 +1,18 @@
+"""Figures to files: PDF and PNG, the same bytes for the same data."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+__all__ = ["save"]
+
+
+def save(figure: Figure, folder: Path, name: str = "figure") -> list[Path]:
+    """Write NAME.pdf and NAME.png below `folder` and return their paths; no dates inside."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for suffix, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": "splitfleet"})):
+        path = folder / f"{name}.{suffix}"
+        figure.savefig(path, metadata=metadata)
+        written.append(path)
+    return written

@@ -1,0 +1,51 @@
+"""The commands: every module of this package whose name has no leading underscore is one.
+
+A command module holds a docstring (its first line is the description in the list), a frozen
+dataclass `Config` (its fields are the command line) and `run(config)`. Listing them imports none.
+"""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from scenarios._names import unknown
+
+__all__ = ["Command", "describe", "load", "names"]
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command: its name, its configuration schema and what it does with it."""
+
+    name: str
+    description: str
+    schema: type
+    run: Callable[[Any], int | None]
+
+
+def names() -> list[str]:
+    """Return the names of all commands, in alphabetical order."""
+    return sorted(p.stem for p in _FOLDER.glob("*.py") if not p.stem.startswith("_"))
+
+
+def describe(name: str) -> str:
+    """Return a command's docstring without importing its module (and so without torch)."""
+    tree = ast.parse((_FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    return ast.get_docstring(tree) or ""
+
+
+def load(name: str) -> Command:
+    """Import one command.
+
+    Raises:
+        ValueError: for an unknown name, listing the nearest ones.
+    """
+    if name not in names():
+        raise ValueError(unknown("command", name, names()))
+    module = import_module(f"scenarios.{name}")
+    return Command(name=name, description=describe(name), schema=module.Config, run=module.run)

@@ -1,0 +1,125 @@
+"""From dataclasses to Hydra's schema and back: the one place that knows OmegaConf's ways."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+__all__ = ["Field", "defaults", "fields", "register", "replace_at", "thawed", "to_spec"]
+
+
+class Field(NamedTuple):
+    """One field of a schema as the command line names it."""
+
+    key: str
+    type: str
+    default: Any
+    unit: str
+    help: str
+
+
+def register(name: str, schema: type) -> None:
+    """Make `schema` known to Hydra as `NAME_schema`, for the defaults list of conf/NAME.yaml."""
+    ConfigStore.instance().store(name=f"{name}_schema", node=thawed(schema))
+
+
+def thawed(schema: type) -> DictConfig:
+    """Return the structured node of a frozen dataclass, writable so that overrides can reach it.
+
+    OmegaConf marks nodes made from frozen dataclasses read-only, which would refuse every
+    override; the spec built at the end (`to_spec`) is frozen again.
+    """
+    node = OmegaConf.structured(schema)
+    _clear_readonly(node)
+    return node
+
+
+def _clear_readonly(node: DictConfig | ListConfig) -> None:
+    OmegaConf.set_readonly(node, None)
+    if node._is_missing() or node._is_none() or node._is_interpolation():
+        return
+    keys = node.keys() if isinstance(node, DictConfig) else range(len(node))
+    for key in keys:
+        child = node._get_node(key)
+        if isinstance(child, DictConfig | ListConfig):
+            _clear_readonly(child)
+
+
+def to_spec(config: DictConfig) -> Any:
+    """Return the frozen dataclass that a composed configuration describes, validated.
+
+    Raises:
+        ValueError: what a spec's own `__post_init__` refused, or a required field without value.
+    """
+    missing = OmegaConf.missing_keys(config)
+    if missing:
+        raise ValueError(f"{sorted(missing)[0]} has no value and no default; set it")
+    return OmegaConf.to_object(config)
+
+
+def defaults(name: str) -> DictConfig:
+    """Compose conf/NAME.yaml as it stands, without the command line; its schema is registered."""
+    with hydra.initialize_config_module("conf", version_base="1.3"):
+        return hydra.compose(name)
+
+
+def fields(schema: type, prefix: str = "") -> Iterator[Field]:
+    """Yield every leaf field below a dataclass with its key, type, default, unit and help."""
+    hints = get_type_hints(schema)
+    for field in dataclasses.fields(schema):
+        key, kind = f"{prefix}{field.name}", hints[field.name]
+        inner = _spec_type(kind)
+        if inner is not None and get_origin(kind) not in (dict, list):
+            yield from fields(inner, f"{key}.")
+            continue
+        meta = field.metadata
+        yield Field(
+            key, _type_name(kind), _default(field), meta.get("unit", ""), meta.get("help", "")
+        )
+
+
+def _spec_type(kind: Any) -> type | None:
+    candidates = [kind, *get_args(kind)]
+    return next(
+        (c for c in candidates if isinstance(c, type) and dataclasses.is_dataclass(c)), None
+    )
+
+
+def _type_name(kind: Any) -> str:
+    if isinstance(kind, type) and not get_args(kind):
+        return kind.__name__
+    return str(kind).replace("typing.", "").rsplit(".", 1)[-1] if _spec_type(kind) else str(kind)
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None
+
+
+def replace_at(spec: Any, key: str, value: Any) -> Any:
+    """Return `spec` with the field at a dotted `key` replaced; every spec on the way re-validates.
+
+    An int is accepted where the field is a float, as on the command line.
+
+    Raises:
+        ValueError: for an unknown key, naming the path that does not exist.
+    """
+    head, _, rest = key.partition(".")
+    if isinstance(spec, dict):
+        if head not in spec:
+            raise ValueError(f"unknown key {head!r}; allowed: {', '.join(sorted(spec))}")
+        return {**spec, head: replace_at(spec[head], rest, value) if rest else value}
+    known = {f.name for f in dataclasses.fields(spec)}
+    if head not in known:
+        raise ValueError(f"unknown field {head!r}; allowed: {', '.join(sorted(known))}")
+    if rest:
+        return dataclasses.replace(spec, **{head: replace_at(getattr(spec, head), rest, value)})
+    if get_type_hints(type(spec))[head] is float and isinstance(value, int):
+        value = float(value)
+    return dataclasses.replace(spec, **{head: value})

@@ -1,0 +1,79 @@
+"""Progress on standard error: a bar with rate and end time on a terminal, plain lines in a log."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+__all__ = ["Report", "progress"]
+
+Report = Callable[[int, int], None]
+"""`report(done, total)`, callable as often as you like."""
+
+_QUIET_S = 2.0
+_LOG_EVERY_S = 10.0
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Report]:
+    """Yield a `report(done, total)` that shows itself once the work has taken two seconds."""
+    if sys.stderr.isatty():
+        with _bar(label) as report:
+            yield report
+    else:
+        yield _lines(label)
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Report]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    started = time.monotonic()
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task(label, total=None)
+
+    def report(done: int, total: int) -> None:
+        if not bar.live.is_started and time.monotonic() - started > _QUIET_S:
+            bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield report
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+
+
+def _lines(label: str) -> Report:
+    started = time.monotonic()
+    last = started + _QUIET_S - _LOG_EVERY_S
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done <= 0 or now - last < _LOG_EVERY_S:
+            return
+        last = now
+        rate = done / (now - started)
+        left = (total - done) / rate
+        print(
+            f"{label}: {done}/{total}, {rate:.3g}/s, {left:.0f} s left", file=sys.stderr, flush=True
+        )
+
+    return report

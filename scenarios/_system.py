@@ -1,0 +1,76 @@
+"""The configuration of one simulated system: sim's specs, the data sheets and the measured parts.
+
+Everything is a field of a frozen dataclass owned by the room that it describes; this module only
+puts them side by side under the names of the command line.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from profiles import hardware
+from sim.spec import LinkSpec, ServerSpec, SystemSpec
+
+__all__ = ["Link", "Model", "Scenario", "Server", "system_spec"]
+
+
+def _field(default: Any, help: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"help": help, "unit": unit})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """The network and how many of its test samples are measured."""
+
+    name: str = _field("scenes", "network: digits or scenes")
+    samples: int = _field(600, "test samples behind the trace table; intervals tell their number")
+    repeats: int = _field(5, "interleaved repeats of every codec time; the median counts")
+
+    def __post_init__(self) -> None:
+        for name, least in (("samples", 2), ("repeats", 1)):
+            value = getattr(self, name)
+            if value < least:
+                raise ValueError(f"model.{name} must be >= {least}, got {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link(LinkSpec):
+    """The medium, with the name that stands in the results."""
+
+    name: str = _field("custom", "name of this link in the results")
+    source: str = _field("", "where its numbers come from")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server(hardware.ServerSpec, ServerSpec):
+    """The server's data sheet and its way of serving, side by side."""
+
+    def __post_init__(self) -> None:
+        hardware.ServerSpec.__post_init__(self)
+        ServerSpec.__post_init__(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario(SystemSpec):
+    """One system: what `sim` needs, and the measured things its sources are made of."""
+
+    name: str = _field("scenario", "folder of the results below outputs/")
+    model: Model = field(default_factory=Model)
+    device: hardware.DeviceSpec
+    server: Server
+    link: Link
+    sweep: list[str] = field(
+        default_factory=list,
+        metadata={"help": "inner axes, such as fleet.n_devices=1,2,4; played in one process"},
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.name or "/" in self.name or self.name.startswith("."):
+            raise ValueError(f"name must be a plain folder name, got {self.name!r}")
+
+
+def system_spec(scenario: Scenario) -> SystemSpec:
+    """Return the part of a scenario that the simulator reads."""
+    names = [f.name for f in dataclasses.fields(SystemSpec)]
+    return SystemSpec(**{name: getattr(scenario, name) for name in names})
