@@ -1,0 +1,40 @@
+"""One-line refusals for specs: what, where, got, allowed."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+
+
+def about(help: str, unit: str = "") -> dict[str, str]:
+    """Metadata of a dataclass field: its help text and unit, which the command line shows."""
+    return {"help": help, "unit": unit}
+
+
+def at_least(where: str, value: float | None, low: float) -> None:
+    """Refuse a number below `low`, an infinite one or NaN; None means "not set"."""
+    if value is not None and not (low <= value < math.inf):
+        raise ValueError(f"{where} must be >= {low:g}, got {value}")
+
+
+def above(where: str, value: float | None, low: float) -> None:
+    """Refuse a number that is not finite and above `low`; None means "not set"."""
+    if value is not None and not (low < value < math.inf):
+        raise ValueError(f"{where} must be > {low:g}, got {value}")
+
+
+def within(where: str, value: float | None, low: float, high: float) -> None:
+    """Refuse a number outside [low, high]; None means "not set"."""
+    if value is not None and not (low <= value <= high):
+        raise ValueError(f"{where} must be within [{low:g}, {high:g}], got {value}")
+
+
+def one_of(where: str, value: str, choices: Iterable[str]) -> None:
+    """Refuse an unknown name and say which ones exist, the nearest first."""
+    known = sorted(choices)
+    if value in known:
+        return
+    near = difflib.get_close_matches(value, known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ValueError(f"{where} must be one of {', '.join(known)}, got {value!r}{hint}")

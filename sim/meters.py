@@ -1,0 +1,168 @@
+"""Meters: they observe requests and stations; the model does not know what is computed.
+
+Every figure is taken over the window from the end of the warm-up to the end of the run.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from simpy import Environment, Event
+
+from sim.request import COLUMNS, DONE, Request
+
+Records = Mapping[str, np.ndarray]
+
+
+class Meter:
+    """Knows the requests in flight (`open`) and keeps one record per request that left."""
+
+    def __init__(self, env: Environment, *, target: int | None = None) -> None:
+        self.target_reached: Event = env.event()
+        self.target_s = nan
+        self.n_arrived = 0
+        self.arrival_sum_s = 0.0
+        self.n_left = 0
+        self.open: set[Request] = set()
+        self._flat = array("d")
+        self._countdown = target if target is not None else -1
+
+    def arrived(self, request: Request) -> None:
+        """A request has come into being."""
+        self.n_arrived += 1
+        self.arrival_sum_s += request.created_s
+        self.open.add(request)
+
+    def left(self, request: Request, status: float) -> None:
+        """A request is done or dropped; device 0 may have reached the target with it."""
+        self.n_left += 1
+        self.open.remove(request)
+        self._flat.extend(request.row(status))
+        if request.device == 0 and self._countdown >= 0:
+            self._countdown -= 1
+            if self._countdown == 0:
+                self.target_s = request.done_s
+                self.target_reached.succeed()
+
+    def records(self) -> Records:
+        """Name to column, in the order in which requests left."""
+        flat = np.frombuffer(self._flat, dtype=np.float64) if self._flat else np.empty(0)
+        table = flat.reshape(-1, len(COLUMNS))
+        return {name: table[:, i] for i, name in enumerate(COLUMNS)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The counters at one instant; the window's figures are differences of two of them."""
+
+    time_s: float
+    n_arrived: int
+    n_left: int
+    arrival_sum_s: float
+    server_busy_s: float
+    link_busy_s: float
+    device_busy_s: float
+    device0_busy_s: float
+
+
+def rate(times_s: np.ndarray, start_s: float, end_s: float) -> float:
+    """Completions per second, from the first completion in the window to the last.
+
+    Counting between completions makes a deterministic cycle exact; completions at the very first
+    instant are the origin and not counted. Fewer than two instants: count over window length.
+    """
+    if len(times_s) and times_s[-1] > times_s[0]:
+        counted = np.count_nonzero(times_s > times_s[0])
+        return float(counted / (times_s[-1] - times_s[0]))
+    return len(times_s) / (end_s - start_s)
+
+
+def measure(records: Records, begin: Snapshot, end: Snapshot) -> dict[str, float]:
+    """The tidy columns of one run over the window between two snapshots."""
+    inside = (records["done_s"] > begin.time_s) & (records["status"] == DONE)
+    done = {name: column[inside] for name, column in records.items()}
+    latency_s = done["done_s"] - done["created_s"]
+    length_s = end.time_s - begin.time_s
+    n_done = len(latency_s)
+    server_busy_s = end.server_busy_s - begin.server_busy_s
+    return {
+        "n_requests": float(n_done),
+        "throughput_rps": rate(done["done_s"], begin.time_s, end.time_s),
+        "server_utilization": server_busy_s / length_s,
+        "link_utilization": (end.link_busy_s - begin.link_busy_s) / length_s,
+        "device_utilization": (end.device_busy_s - begin.device_busy_s) / length_s,
+        **latency_columns(latency_s),
+        "uplink_bytes_per_request": average(done["payload_bytes"]),
+        "air_bytes_per_request": average(done["air_bytes"]),
+        "airtime_s_per_request": average(done["airtime_s"]),
+        "server_s_per_request": average(
+            np.nan_to_num(done["server_end_s"] - done["server_start_s"])
+        ),
+        "accuracy": average(done["correct"]),
+        "device_busy_s": end.device0_busy_s - begin.device0_busy_s,
+    }
+
+
+def average(values: np.ndarray) -> float:
+    """Mean, or NaN of nothing."""
+    return float(np.mean(values)) if len(values) else nan
+
+
+def latency_columns(latency_s: np.ndarray) -> dict[str, float]:
+    """Mean and quantiles of the latency; NaN of nothing."""
+    names = ("latency_p50_s", "latency_p95_s", "latency_p99_s")
+    if not len(latency_s):
+        return dict.fromkeys(("latency_mean_s", *names), nan)
+    quantiles = np.quantile(latency_s, (0.5, 0.95, 0.99)).tolist()
+    return {"latency_mean_s": float(np.mean(latency_s)), **dict(zip(names, quantiles, strict=True))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One law that every run must obey: what both sides came to, and whether they agree."""
+
+    name: str
+    left: float
+    right: float
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the two sides agree within the tolerance."""
+        scale = max(abs(self.left), abs(self.right), 1e-300)
+        return abs(self.left - self.right) <= self.tolerance * scale
+
+
+def checks(
+    records: Records, values: Mapping[str, float], begin: Snapshot, end: Snapshot, in_flight: int
+) -> tuple[Check, ...]:
+    """Conservation (exact), Little's law and the utilization law (up to the window's edges)."""
+    length_s = end.time_s - begin.time_s
+    staying = (begin.n_arrived - begin.n_left) * length_s
+    staying += (end.n_arrived - begin.n_arrived) * end.time_s
+    staying -= end.arrival_sum_s - begin.arrival_sum_s
+    left_s = records["done_s"][records["done_s"] > begin.time_s]
+    staying -= len(left_s) * end.time_s - float(np.sum(left_s))
+    n_mean = staying / length_s
+    crossing = (begin.n_arrived - begin.n_left) + (end.n_arrived - end.n_left)
+    slack = min(1.0, (2.0 + crossing) / max(1.0, len(left_s)))
+    arrivals_rps = values["n_requests"] / length_s
+    return (
+        Check(name="conservation", left=end.n_arrived, right=end.n_left + in_flight, tolerance=0.0),
+        Check(
+            name="little",
+            left=n_mean,
+            right=arrivals_rps * values["latency_mean_s"] if values["n_requests"] else 0.0,
+            tolerance=slack,
+        ),
+        Check(
+            name="utilization",
+            left=values["server_utilization"],
+            right=arrivals_rps * values["server_s_per_request"] if values["n_requests"] else 0.0,
+            tolerance=slack,
+        ),
+    )

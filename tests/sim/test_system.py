@@ -1,0 +1,146 @@
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import sim
+
+FREE = sim.LinkSpec(sharing="dedicated")
+
+
+def closed(n_devices, *, think_s, think="constant", **fields):
+    return sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=n_devices),
+        workload=sim.WorkloadSpec(think_s=think_s, think=think),
+        **fields,
+    )
+
+
+@pytest.mark.parametrize("sharing", ["dedicated", "fifo", "ps"])
+def test_deterministic_cycle_is_exact(sharing):
+    link = sim.LinkSpec(
+        sharing=sharing, rate_bps=8e6, header_bytes=50, frame_airtime_s=1e-4, rtt_s=0.004
+    )
+    source = sim.ConstantSource(
+        device_s=0.011, payload_bytes=1450, decode_s=0.001, server_s=0.003, answer_bytes=150
+    )
+    result = sim.run(closed(1, think_s=0.017, link=link), {"default": source})
+    uplink_s, downlink_s = 1e-4 + 1500 / 1e6, 1e-4 + 200 / 1e6
+    latency_s = 0.011 + 0.002 + uplink_s + 0.004 + downlink_s + 0.002
+    assert result.value("throughput_rps") == pytest.approx(1 / (latency_s + 0.017), rel=1e-9)
+    assert result.value("latency_mean_s") == pytest.approx(latency_s, rel=1e-9)
+    assert result.failed_checks == ()
+
+
+def test_past_saturation_the_server_sets_the_pace():
+    source = sim.ConstantSource(device_s=0.01, payload_bytes=500, server_s=0.004)
+    result = sim.run(closed(40, think_s=0.02), {"default": source})
+    assert result.value("throughput_rps") == pytest.approx(250, rel=0.01)
+    assert result.value("server_utilization") == pytest.approx(1.0, rel=1e-6)
+    assert result.value("server_s_per_request") == pytest.approx(0.004, rel=1e-6)
+
+
+def interval(spec, sources, column):
+    estimate = sim.replicate(spec, sources)[column]
+    assert estimate.lo_total == estimate.lo
+    return estimate.lo, estimate.hi
+
+
+def test_mm1_mean_lies_in_the_interval():
+    spec = sim.SystemSpec(
+        link=FREE,
+        workload=sim.WorkloadSpec(kind="poisson", rate_rps=70.0),
+        horizon_s=150.0,
+        warmup_s=20.0,
+        seed=3,
+    )
+    source = {"default": sim.ExponentialSource(server_s=0.01)}
+    lo, hi = interval(spec, source, "latency_mean_s")
+    assert lo < 1 / (100 - 70) < hi
+    lo, hi = interval(spec, source, "throughput_rps")
+    assert lo < 70 < hi
+
+
+def repairman_throughput(n_devices, think_s, service_s):
+    """M/M/1//N: exact, from the birth-death chain."""
+    weights = [1.0]
+    for busy in range(1, n_devices + 1):
+        weights.append(weights[-1] * (n_devices - busy + 1) * service_s / think_s)
+    return (1 - weights[0] / math.fsum(weights)) / service_s
+
+
+def test_machine_repairman_mean_lies_in_the_interval():
+    spec = closed(
+        8, think_s=0.1, think="exponential", link=FREE, horizon_s=120.0, warmup_s=5.0, seed=2
+    )
+    lo, hi = interval(spec, {"default": sim.ExponentialSource(server_s=0.015)}, "throughput_rps")
+    assert lo < repairman_throughput(8, 0.1, 0.015) < hi
+
+
+def test_same_seed_same_records_and_devices_keep_their_streams():
+    source = {"default": sim.ExponentialSource(server_s=0.01, device_s=0.02)}
+    spec = closed(5, think_s=0.1, think="exponential", horizon_s=20.0)
+    first, second = sim.run(spec, source), sim.run(spec, source)
+    for name, column in first.records.items():
+        np.testing.assert_array_equal(column, second.records[name])
+    other = sim.run(spec, source, replication=1)
+    assert other.value("latency_mean_s") != first.value("latency_mean_s")
+    larger = sim.run(closed(9, think_s=0.1, think="exponential", horizon_s=20.0), source)
+
+    def first_created(result):
+        return result.records["created_s"][result.records["device"] == 0][0]
+
+    assert first_created(first) == first_created(larger)
+
+
+def test_terminating_run_ends_with_device_0():
+    spec = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=3), workload=sim.WorkloadSpec(requests=10), link=FREE
+    )
+    result = sim.run(spec, {"default": sim.ConstantSource(device_s=0.1, server_s=0.2)})
+    assert result.value("device_time_s") == pytest.approx(0.1 + 0.2 + 9 * 0.6, rel=1e-9)
+    assert result.value("device_busy_s") == pytest.approx(1.0, rel=1e-9)
+
+
+def test_groups_follow_their_shares_whatever_n():
+    spec = sim.SystemSpec(
+        fleet=sim.FleetSpec(
+            n_devices=100,
+            groups={"cam": sim.GroupSpec(share=3.0), "robot": sim.GroupSpec(slowdown=2.0)},
+        ),
+        link=FREE,
+        horizon_s=10.0,
+        warmup_s=0.0,
+    )
+    source = sim.ConstantSource(device_s=1.0)
+    result = sim.run(spec, {"cam": source, "robot": source})
+    group = dict(zip(result.records["device"], result.records["group"], strict=True))
+    assert sum(group.values()) == pytest.approx(25, abs=2)
+    assert group[0] == 0
+    with pytest.raises(ValueError, match="group 'robot' needs source 'robot', got cam"):
+        sim.run(spec, {"cam": source})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: sim.FleetSpec(n_devices=0), r"fleet.n_devices must be >= 1, got 0"),
+        (lambda: sim.LinkSpec(sharing="pss"), r"link.sharing must be one of .* mean 'ps'"),
+        (lambda: sim.LinkSpec(rate_bps=math.nan), r"link.rate_bps must be > 0, got nan"),
+        (lambda: sim.SystemSpec(warmup_s=70.0), r"warmup_s must be below horizon_s=60, got 70"),
+    ],
+)
+def test_impossible_specs_are_refused_in_one_line(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_import_loads_no_framework():
+    code = (
+        "import sim, sys; print(sorted({'torch', 'hydra', 'omegaconf', 'matplotlib'}"
+        " & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
