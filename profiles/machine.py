@@ -1,0 +1,102 @@
+"""The measuring machine: what it is, and how long the anchor network takes on it."""
+
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+__all__ = ["anchor_seconds", "fingerprint", "threads"]
+
+_ANCHOR_STAGES = ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2))
+
+
+def fingerprint(device: str = "cpu") -> dict[str, Any]:
+    """Processor, its count, thread count and library versions, as plain JSON."""
+    return {
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Run the body on `count` CPU threads and restore the previous number after it."""
+    if count < 1:
+        raise ValueError(f"threads must be >= 1, got {count}")
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@torch.inference_mode()
+def anchor_seconds(rounds: int = 20, device: str = "cpu") -> float:
+    """Median seconds of ResNet-18 at 224 x 224, batch 1, fp32, on the threads now set.
+
+    The network that published benchmarks of small machines have in common (He et al. 2016); the
+    ratio of its times carries a profile from one machine to another (profiles.hardware).
+    """
+    network = _resnet18().eval().to(device)
+    image = torch.zeros(1, 3, 224, 224, device=device)
+    seconds = []
+    for _ in range(rounds + 3):
+        start = time.perf_counter()
+        network(image)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return median(seconds[3:])
+
+
+class _Block(nn.Module):
+    def __init__(self, n_in: int, n_out: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *(_convolution(n_in, n_out, 3, stride), nn.ReLU(), _convolution(n_out, n_out, 3, 1))
+        )
+        same = n_in == n_out and stride == 1
+        self.shortcut = nn.Identity() if same else _convolution(n_in, n_out, 1, stride)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
+def _convolution(n_in: int, n_out: int, kernel: int, stride: int) -> nn.Module:
+    convolution = nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(n_out))
+
+
+def _resnet18() -> nn.Module:
+    pairs = [(_Block(a, b, s), _Block(b, b, 1)) for a, b, s in _ANCHOR_STAGES]
+    blocks = [block for pair in pairs for block in pair]
+    stem = (_convolution(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+    return nn.Sequential(
+        *stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)
+    )
+
+
+def _processor() -> str:
+    """The processor's own name; Linux states it in /proc/cpuinfo only."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

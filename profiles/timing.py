@@ -1,0 +1,248 @@
+"""Measured seconds of a network: whole, head and tail at every cut, and its blocks.
+
+Machines drift, ratios hold: in every round the whole network, every head and every tail run one
+after the other; a part's time is the median over the rounds of its share of the whole in the same
+round, times the median of the whole. Blocks are timed by hooks on the network's stages, never on
+leaf modules; what no block accounts for is booked as overhead. Raw samples are kept.
+"""
+
+import copy
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from profiles.cost import CostSurface
+from profiles.cuts import Split, split
+from profiles.layers import Layer, ModelProfile
+from profiles.machine import anchor_seconds, fingerprint, threads
+from profiles.models.network import Network
+
+__all__ = ["Progress", "estimate_seconds", "measure"]
+
+Run = Callable[[], object]
+
+
+class Progress(Protocol):
+    """Told how many of how many steps are done."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Report."""
+
+
+def measure(
+    network: Network,
+    *,
+    hardware: str = "measured",
+    batches: Sequence[int] = (1,),
+    rounds: int = 30,
+    warmup: int = 10,
+    n_threads: int = 1,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> ModelProfile:
+    """Profile `network` on this machine.
+
+    Raises:
+        ValueError: fewer than 5 rounds, batches that do not ascend, or no legal cut.
+    """
+    if rounds < 5:
+        raise ValueError(f"rounds must be >= 5, got {rounds}")
+    placed = _placed(network, device)
+    total = len(batches) * (warmup + rounds)
+    with threads(n_threads), torch.inference_mode():
+        anchor = anchor_seconds(device=device)
+        runs = []
+        for index, batch in enumerate(batches):
+            tick = _ticker(progress, index * (warmup + rounds), total)
+            runs.append(_Session(split(placed, batch=batch), device).play(rounds, warmup, tick))
+        machine = fingerprint(device)
+    first = runs[0]
+    provenance: dict[str, Any] = {"kind": "measured", "anchor_s": anchor, "machine": machine}
+    surface = CostSurface(
+        part="head",
+        hardware=hardware,
+        cuts=first.split.cuts,
+        batches=tuple(batches),
+        seconds=np.stack([run.seconds("head") for run in runs], 1)[:, :, None, None],
+        provenance=provenance,
+    )
+    tail = np.stack([run.seconds("tail") for run in runs], 1)[:, :, None, None]
+    return ModelProfile(
+        model=network.name,
+        hardware=hardware,
+        cuts=first.split.describe(),
+        head=surface,
+        tail=replace(surface, part="tail", seconds=tail),
+        layers=first.layers(),
+        samples={f"{k}_b{r.split.batch}": v for r in runs for k, v in r.samples.items()},
+        fingerprint=machine,
+        provenance={
+            **provenance,
+            "model_digest": network.digest,
+            "weights": network.weights,
+            "rounds": rounds,
+            "warmup": warmup,
+        },
+    )
+
+
+def estimate_seconds(
+    network: Network, *, batches: Sequence[int] = (1,), rounds: int = 30, warmup: int = 10
+) -> float:
+    """About how long `measure` will take, from two runs of the network."""
+    whole, x = network.module, network.example_input
+    with torch.inference_mode():
+        whole(x)
+        start = time.perf_counter()
+        whole(x)
+    once = time.perf_counter() - start
+    per_round = once * (2 + len(network.stages)) * sum(batches)
+    return 5.0 + per_round * (rounds + warmup)
+
+
+class _Session:
+    """The rounds of one batch size: the parts, their clock and the samples so far."""
+
+    def __init__(self, cut: Split, device: str) -> None:
+        self.split = cut
+        self.inner = cut.cuts[1:-1]
+        self.samples: dict[str, np.ndarray] = {}
+        self._clock = _CudaClock() if device == "cuda" else _CpuClock()
+        self._x = cut.example
+        self._parts = self._runs()
+
+    def play(self, rounds: int, warmup: int, tick: Callable[[int], None]) -> "_Session":
+        """Run the rounds and keep their raw seconds."""
+        times, blocks = [], []
+        for index in range(warmup + rounds):
+            times.append([self._timed(run) for run in self._parts])
+            blocks.append(self._hooked())
+            tick(index + 1)
+        parts = np.array(times[warmup:])
+        n_inner = len(self.inner)
+        self.samples = {
+            "whole": parts[:, 0],
+            "head": parts[:, 1 : 1 + n_inner],
+            "tail": parts[:, 1 + n_inner :],
+            "block": np.array(blocks[warmup:]),
+        }
+        return self
+
+    def seconds(self, part: str) -> np.ndarray:
+        """Seconds of the heads or tails at every cut, shape [cut]."""
+        whole = float(np.median(self.samples["whole"]))
+        shares = np.median(self.samples[part] / self.samples["whole"][:, None], axis=0)
+        ends = (0.0, whole) if part == "head" else (whole, 0.0)
+        return np.array([ends[0], *(shares * whole), ends[1]])
+
+    def layers(self) -> tuple[Layer, ...]:
+        """The blocks between the cuts, then the overhead that none of them accounts for."""
+        hooked = self.samples["block"]
+        whole = float(np.median(self.samples["whole"]))
+        seconds = np.median(hooked[:, :-1] / hooked[:, -1:], axis=0) * whole
+        cuts, described = self.split.cuts, self.split.describe()
+        found = []
+        for index, (before, after) in enumerate(itertools.pairwise(described)):
+            work = self.split.work(cuts[index], cuts[index + 1])
+            found.append(
+                Layer(
+                    name=after.name,
+                    flops=after.head_flops - before.head_flops,
+                    weight_bytes=work.weight_bytes,
+                    activation_bytes=work.activation_bytes,
+                    kernels=work.kernels,
+                    seconds=float(seconds[index]),
+                )
+            )
+        return (*found, _overhead(whole - float(seconds.sum())))
+
+    def _runs(self) -> list[Run]:
+        module, x = self.split.network.module, self._x
+        features = {cut: self.split.head(cut)(x) for cut in self.inner}
+        heads = [_call(self.split.head(cut).module, x) for cut in self.inner]
+        tails = [_call(self.split.tail(cut).module, features[cut]) for cut in self.inner]
+        return [_call(module, x), *heads, *tails]
+
+    def _timed(self, run: Run) -> float:
+        start = self._clock.mark()
+        run()
+        return self._clock.seconds([start, self._clock.mark()])[0]
+
+    def _hooked(self) -> list[float]:
+        """Seconds inside every stage, from the last stage to the answer, and of the whole run."""
+        module, marks = self.split.network.module, []
+        handles = []
+        for stage in self.inner:
+            block = module.get_submodule(stage)
+            handles.append(
+                block.register_forward_pre_hook(lambda *_: marks.append(self._clock.mark()))
+            )
+            handles.append(block.register_forward_hook(lambda *_: marks.append(self._clock.mark())))
+        marks.append(self._clock.mark())
+        module(self._x)
+        marks.append(self._clock.mark())
+        for handle in handles:
+            handle.remove()
+        steps = self._clock.seconds(marks)
+        return [*steps[1:-1:2], steps[-1], sum(steps)]
+
+
+class _CpuClock:
+    """Wall time; marks are seconds."""
+
+    def mark(self) -> Any:
+        return time.perf_counter()
+
+    def seconds(self, marks: Sequence[Any]) -> list[float]:
+        """Seconds between neighbouring marks."""
+        return [b - a for a, b in itertools.pairwise(marks)]
+
+
+class _CudaClock(_CpuClock):
+    """Events in the stream; one synchronisation when they are read."""
+
+    def mark(self) -> Any:
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        event.record()
+        return event
+
+    def seconds(self, marks: Sequence[Any]) -> list[float]:
+        torch.cuda.synchronize()
+        return [a.elapsed_time(b) / 1e3 for a, b in itertools.pairwise(marks)]
+
+
+def _overhead(seconds: float) -> Layer:
+    return Layer(
+        name="overhead",
+        flops=0.0,
+        weight_bytes=0.0,
+        activation_bytes=0.0,
+        kernels=0,
+        seconds=seconds,
+    )
+
+
+def _call(module: nn.Module, x: torch.Tensor) -> Run:
+    return lambda: module(x)
+
+
+def _placed(network: Network, device: str) -> Network:
+    """The network on another device, the original left where it is."""
+    if device == "cpu":
+        return network
+    module = copy.deepcopy(network.module).to(device)
+    return replace(network, module=module, example_input=network.example_input.to(device))
+
+
+def _ticker(progress: Progress | None, offset: int, total: int) -> Callable[[int], None]:
+    def tick(done: int) -> None:
+        if progress is not None:
+            progress(offset + done, total)
+
+    return tick
