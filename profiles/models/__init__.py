@@ -1,1 +1,74 @@
-"""The networks."""
+"""The networks: one file per network or data set, made by name.
+
+network = create("scenes")
+inputs, labels = samples("scenes", "test", 600, seed=0)
+scores = network.module(torch.from_numpy(inputs))
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from profiles.models import digits, scenes
+from profiles.models.handwriting import SPLITS, Samples
+from profiles.models.network import Network, content_digest
+from profiles.models.weights import WeightsError
+
+T = TypeVar("T")
+
+_NETWORKS: dict[str, Callable[..., Network]] = {
+    "digits": digits.network,
+    "scenes": scenes.network,
+}
+_SAMPLES: dict[str, Callable[..., Samples]] = {
+    "digits": digits.samples,
+    "scenes": scenes.samples,
+}
+
+
+def names() -> tuple[str, ...]:
+    """All networks that `create` makes."""
+    return tuple(_NETWORKS)
+
+
+def create(name: str, **options: Any) -> Network:
+    """The network of that name, in eval mode, with its shipped weights where there are any.
+
+    Raises ValueError for an unknown name or option, WeightsError for damaged weights.
+    """
+    maker = _lookup(_NETWORKS, "model", name)
+    allowed = inspect.signature(maker).parameters
+    for option in options:
+        if option not in allowed:
+            known = ", ".join(allowed) or "none"
+            raise ValueError(f"model {name!r} has no option {option!r}; it takes: {known}")
+    return maker(**options)
+
+
+def samples(name: str, split: str, n: int, seed: int = 0, **options: Any) -> Samples:
+    """`n` inputs and labels of the data that the network of that name works on.
+
+    The splits `train`, `calibration` and `test` are disjoint; sample i of a split is the same
+    for every `n > i`. Raises ValueError for an unknown network or split.
+    """
+    return _lookup(_SAMPLES, "data of model", name)(split, n, seed, **options)
+
+
+def _lookup(registry: dict[str, Callable[..., T]], kind: str, name: str) -> Callable[..., T]:
+    if name not in registry:
+        near = difflib.get_close_matches(name, registry, n=3, cutoff=0.5) or registry
+        raise ValueError(f"unknown {kind} {name!r}; did you mean {', '.join(near)}?")
+    return registry[name]
+
+
+__all__ = [
+    "SPLITS",
+    "Network",
+    "Samples",
+    "WeightsError",
+    "content_digest",
+    "create",
+    "names",
+    "samples",
+]
