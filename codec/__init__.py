@@ -1,4 +1,10 @@
-"""Feature codecs: tensor to bytes and back."""
+"""Feature codecs: tensor to bytes and back.
+
+chain = codec.create("slicer", sparsity=0.5)
+data = chain.encode(x)                          # numpy or torch; fp32, fp16 or bf16
+y = codec.decode(data)                          # shape and dtype of x
+codec.ledger(data)                              # bytes by part, adding up to len(data)
+"""
 
 from codec.base import (
     FORMAT_VERSION,
@@ -11,6 +17,7 @@ from codec.base import (
     UnknownCodecError,
     UnsupportedInputError,
 )
+from codec.chains import create, decode, ledger, names
 
 __all__ = [
     "FORMAT_VERSION",
@@ -22,4 +29,8 @@ __all__ = [
     "NonFiniteError",
     "UnknownCodecError",
     "UnsupportedInputError",
+    "create",
+    "decode",
+    "ledger",
+    "names",
 ]
