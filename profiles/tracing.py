@@ -1,6 +1,6 @@
 """Traces: samples -> head -> encode -> decode -> tail -> rows, all of it really computed.
 
-    samples --[ head ]--> features --[ encode ]--> bytes --[ decode ]--> features' --[ tail ]--> answer
+    samples -[ head ]-> features -[ encode ]-> bytes -[ decode ]-> features' -[ tail ]-> answer
 
 Heads and tails run in batches (their times belong to the cost surfaces); the codec runs sample by
 sample, and its times are the median of interleaved repeats: every repeat goes through all cuts and
@@ -144,7 +144,7 @@ class _Desk:
         self._tails = {cut: parts.tail(cut) for cut in cuts}
         self._cells = _cells(cuts, settings)
         shape = (n, len(cuts), len(settings))
-        self.columns = {name: np.full(shape, np.nan) for name in _COLUMNS}
+        self.columns: dict[str, np.ndarray] = {name: np.full(shape, np.nan) for name in _COLUMNS}
 
     def fill(self, rows: slice, inputs: np.ndarray, labels: np.ndarray) -> None:
         """Fill the rows of one batch at every cut and setting."""
@@ -249,14 +249,14 @@ def _relative_l2(sent: np.ndarray, received: np.ndarray) -> np.ndarray:
     flat = sent.reshape(len(sent), -1).astype(np.float64)
     error = np.linalg.norm(received.reshape(flat.shape) - flat, axis=1)
     norm = np.linalg.norm(flat, axis=1)
-    return np.divide(error, norm, out=np.zeros_like(error), where=norm > 0)
+    return np.asarray(np.divide(error, norm, out=np.zeros_like(error), where=norm > 0))
 
 
 def _kl(reference: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """KL(softmax(reference) || softmax(answers)) in nats, summed over classes, mean over the rest."""
+    """KL(softmax(reference) || softmax(answers)) in nats per sample, mean over further axes."""
     p, q = (log_softmax(scores.astype(np.float64), axis=-1) for scores in (reference, answers))
     divergence = (np.exp(p) * (p - q)).sum(-1)
-    return np.maximum(0.0, divergence.reshape(len(p), -1).mean(1))
+    return np.asarray(np.maximum(0.0, divergence.reshape(len(p), -1).mean(1)))
 
 
 def _column(name: str) -> Column:
