@@ -1,0 +1,95 @@
+"""Intervals from independent runs: a mean, a difference, a mean with the table's error."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import stdtrit
+
+
+class Interval(NamedTuple):
+    """An estimate and its confidence limits; NaN limits where the data give none."""
+
+    mean: float
+    lo: float
+    hi: float
+
+    @property
+    def half_width(self) -> float:
+        """Half the distance between the limits."""
+        return 0.5 * (self.hi - self.lo)
+
+    @property
+    def relative(self) -> float:
+        """Half-width over the absolute mean; infinite at a mean of 0."""
+        return self.half_width / abs(self.mean) if self.mean else math.inf
+
+    def __contains__(self, value: object) -> bool:
+        """Whether a number lies between the limits."""
+        return isinstance(value, int | float) and self.lo <= value <= self.hi
+
+
+class Paired(NamedTuple):
+    """Difference of two settings over common random numbers, and what the pairing gained."""
+
+    difference: Interval
+    variance_ratio: float
+
+
+def two_sided_t(confidence: float, freedom: int) -> float:
+    """Student's t that holds `confidence` between minus and plus itself."""
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must be within (0, 1), got {confidence}")
+    return float(stdtrit(freedom, 0.5 + 0.5 * confidence))
+
+
+def replication_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """mean -+ t s / sqrt(R) of R independent runs' figures (Law 2015, section 9.4.1)."""
+    sample = np.asarray(values, dtype=float)
+    mean = float(np.mean(sample)) if sample.size else math.nan
+    if sample.size < 2 or math.isnan(mean):
+        return Interval(mean, math.nan, math.nan)
+    spread = float(np.std(sample, ddof=1)) / math.sqrt(sample.size)
+    half = two_sided_t(confidence, sample.size - 1) * spread
+    return Interval(mean, mean - half, mean + half)
+
+
+def paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Paired:
+    """Interval of E[first - second] from runs that share their streams pair by pair.
+
+    `variance_ratio` = (var first + var second) / var(first - second): how many times more runs
+    independent streams would need.
+
+    Raises:
+        ValueError: different numbers of runs.
+    """
+    one, two = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if one.shape != two.shape:
+        raise ValueError(f"paired runs must match, got {one.size} and {two.size}")
+    interval = replication_interval(one - two, confidence)
+    if one.size < 2:
+        return Paired(interval, math.nan)
+    apart = float(np.var(one, ddof=1) + np.var(two, ddof=1))
+    together = float(np.var(one - two, ddof=1))
+    return Paired(interval, apart / together if together > 0.0 else math.inf)
+
+
+def table_interval(plain: ArrayLike, boot: ArrayLike, confidence: float = 0.95) -> Interval:
+    """The interval of `plain` widened by the sampling error of the trace table.
+
+    `plain` are runs on the table, `boot` runs that each play on a bootstrap of its rows: their
+    variance is s^2 + tau^2, tau^2 being the table's. Half-width:
+    sqrt(t^2 s^2 / R + t^2 max(0, s_b^2 - s^2)): the table's part does not shrink with R (random
+    effects; Cheng and Holland 1997, Barton and Schruben 2001).
+    """
+    inner = replication_interval(plain, confidence)
+    resampled = np.asarray(boot, dtype=float)
+    if resampled.size < 2 or math.isnan(inner.lo):
+        return inner
+    extra = float(np.var(resampled, ddof=1) - np.var(np.asarray(plain, dtype=float), ddof=1))
+    table = two_sided_t(confidence, resampled.size - 1) * math.sqrt(max(0.0, extra))
+    half = math.hypot(inner.half_width, table)
+    return Interval(inner.mean, inner.mean - half, inner.mean + half)
