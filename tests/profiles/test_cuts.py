@@ -108,7 +108,7 @@ class Selects(nn.Module):
 @pytest.mark.parametrize("module", [Judges(), Selects()])
 def test_a_module_that_cannot_be_exported_names_what_stopped_it(module):
     with pytest.raises(
-        UnexportableError, match="net cannot be exported: .* stopped it at"
+        UnexportableError, match=r"net cannot be exported: .* stopped it at"
     ) as error:
         split(network(module, torch.ones(3), ()))
     assert "\n" not in str(error.value)
