@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from math import nan
 from typing import Any
 
-from simpy import Environment, Event
+from simpy import Environment, Event, Interrupt, Process
 
+from sim.channel import Channel, RadioChannel
 from sim.link import Link
 from sim.meters import Meter
-from sim.request import DONE, Request
+from sim.policy import Policy, Seen, smoothed
+from sim.request import BUSY, DONE, IN_FLIGHT, LEFT, LINK_LOST, SERVER_LOST, Request
 from sim.server import Server
 from sim.source import Source
+from sim.spec import GroupSpec, WorkloadSpec
 from sim.station import FifoStation
 from sim.streams import Stream
+
+Steps = Generator[Event, Any, Any]
 
 
 class Device:
     """One member of the fleet. Its index alone decides its group, phase and streams."""
 
     __slots__ = (
+        "_processes",
+        "channel",
+        "deadline_s",
         "env",
         "group",
+        "in_flight",
         "index",
         "link",
+        "max_in_flight",
         "meter",
+        "policy",
         "processor",
+        "rate_bps",
+        "retries",
         "rows",
         "server",
+        "server_wait_s",
         "slowdown",
-        "source",
+        "sources",
+        "weight",
     )
 
     def __init__(
@@ -38,40 +54,147 @@ class Device:
         *,
         index: int,
         group: int,
+        spec: GroupSpec,
+        workload: WorkloadSpec,
         slowdown: float,
-        source: Source,
+        sources: Sequence[Source],
+        policy: Policy | None,
         rows: Stream,
         link: Link,
+        channel: Channel | RadioChannel,
         server: Server,
+        retries: bool,
         meter: Meter,
     ) -> None:
         self.env = env
         self.index = index
         self.group = group
         self.slowdown = slowdown
-        self.source = source
+        self.sources = sources
+        self.policy = policy
         self.rows = rows
         self.link = link
+        self.channel = channel
         self.server = server
+        self.retries = retries
         self.meter = meter
         self.processor = FifoStation(env)
+        self.weight = spec.link_weight
+        self.deadline_s = workload.deadline_s
+        self.max_in_flight = workload.max_in_flight
+        self.in_flight = 0
+        self.rate_bps = nan
+        self.server_wait_s = 0.0
+        self._processes: set[Process] | None = set() if spec.churn is not None else None
 
-    def handle(self) -> Generator[Event, Any, None]:
-        """One request: head and encode, uplink, server, answer; recorded when it is done."""
-        env, link = self.env, self.link
-        draw = self.source.draw(self.rows)
-        request = Request(self.index, self.group, draw, env.now)
+    def request(self) -> Request:
+        """A new request, drawn from the source that the policy chooses."""
+        choice = 0
+        now = self.env.now
+        if self.policy is not None:
+            seen = Seen(now, self.rate_bps, self.server_wait_s, self.in_flight)
+            choice = self.policy.choose(seen)
+        draw = self.sources[choice].draw(self.rows)
+        request = Request(self.index, self.group, draw, now, choice)
+        if self.deadline_s is not None:
+            request.deadline_s = now + self.deadline_s
         self.meter.arrived(request)
-        payload_bytes = draw.payload_bytes
+        return request
+
+    def handle(self) -> Steps:
+        """One request from birth to record; dropped at once if too many are in flight."""
+        request = self.request()
+        if self.max_in_flight is not None and self.in_flight >= self.max_in_flight:
+            self.meter.left(request, BUSY)
+            return
+        self.in_flight += 1
+        try:
+            outcome = yield from self.step(request)
+        except Interrupt:
+            self.withdraw(request)
+            self.meter.left(request, LEFT)
+            raise
+        finally:
+            self.in_flight -= 1
+        self.meter.left(request, outcome)
+
+    def step(self, request: Request) -> Steps:
+        """Head and encode, uplink, server, answer; returns the outcome."""
+        draw, link, server = request.draw, self.link, self.server
+        sent = draw.payload_bytes > 0.0
         request.device_start_s, request.device_end_s = yield self.processor.serve(
-            draw.device_s * self.slowdown, link.half_rtt_s if payload_bytes > 0.0 else 0.0
+            draw.device_s * self.slowdown, link.half_rtt_s if sent else 0.0
         )
-        if payload_bytes > 0.0:
-            request.airtime_s, request.air_bytes = link.price(payload_bytes)
-            request.link_start_s, request.link_end_s = yield link.medium.serve(request.airtime_s)
-        if payload_bytes > 0.0 or draw.server_s > 0.0:
-            request.server_start_s, request.server_end_s = yield self.server.serve(
-                draw, link.answer_s(draw.answer_bytes)
+        while sent or draw.server_s > 0.0:
+            if sent:
+                channel = self.channel
+                if isinstance(channel, RadioChannel):
+                    if not (yield from channel.send(request, self.weight)):
+                        return LINK_LOST
+                else:
+                    visit = channel.send(request, self.weight)
+                    request.link_start_s, request.link_end_s = yield visit
+            if server.decoder is not None and draw.decode_s > 0.0:
+                yield server.decoder.serve(draw.decode_s)
+            request.visit = server.serve(
+                request, self.sources[request.choice], link.answer_s(draw.answer_bytes)
             )
-        request.done_s = env.now
-        self.meter.left(request, DONE)
+            served = yield request.visit
+            if served is not None:
+                request.server_start_s, request.server_end_s = served
+                break
+            if request.outcome != SERVER_LOST or not self.retries:
+                return request.outcome
+            request.outcome = IN_FLIGHT
+            request.retries += 1
+            yield server.recovered()
+        if link.shared_downlink:
+            yield from self._download(request)
+        if self.policy is not None:
+            self._observe(request)
+        return DONE
+
+    def _download(self, request: Request) -> Steps:
+        """The answer on the shared medium."""
+        airtime_s = self.link.downlink_s(request.draw.answer_bytes)
+        if airtime_s > 0.0:
+            request.visit = self.channel.medium.serve(airtime_s, self.link.half_rtt_s, self.weight)
+            yield request.visit
+        elif self.link.half_rtt_s > 0.0:
+            yield self.env.timeout(self.link.half_rtt_s)
+
+    def _observe(self, request: Request) -> None:
+        """Learn the rate of this transfer and the server's hint, which came with the answer."""
+        if request.link_end_s > request.link_start_s:
+            duration_s = request.link_end_s - request.link_start_s
+            self.rate_bps = smoothed(self.rate_bps, 8.0 * request.payload_bytes / duration_s)
+        self.server_wait_s = self.server.wait_hint_s()
+
+    def withdraw(self, request: Request) -> None:
+        """Take a request out of wherever it is."""
+        if isinstance(request.visit, Event):
+            self.channel.medium.cancel(request.visit)
+            self.server.cancel(request.visit)
+
+    def spawn(self, steps: Steps) -> None:
+        """Start a process of this device; it ends when the device leaves."""
+        if self._processes is None:
+            self.env.process(steps)
+            return
+        process = self.env.process(_until_interrupted(steps))
+        self._processes.add(process)
+        process.callbacks.append(self._processes.discard)
+
+    def leave(self) -> None:
+        """Stop everything at once; what is in flight is recorded as left."""
+        for process in sorted(self._processes or (), key=id):
+            if process.is_alive:
+                process.interrupt("left")
+        self.processor.clear()
+
+
+def _until_interrupted(steps: Steps) -> Steps:
+    try:
+        yield from steps
+    except Interrupt:
+        return

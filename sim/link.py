@@ -1,83 +1,114 @@
-"""The link: payloads become frames, frames become airtime, airtime is shared.
+"""The link: cells whose media are shared, a channel for every device, answers on their way down.
 
 A payload of P bytes is cut into F = ceil(P / mtu_bytes) frames; its airtime is
-`F * frame_airtime_s + 8 * (P + F * header_bytes) / rate_bps` (framing as in IEEE 802.11; a
-payload ten times smaller does not save ten times the airtime).
+`ceil(F / aggregation) * frame_airtime_s + 8 * (P + F * header_bytes) / rate` (framing as in IEEE
+802.11): a payload ten times smaller does not save ten times the airtime.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+import csv
+import math
+from collections.abc import Generator
+from functools import lru_cache
+from pathlib import Path
+from statistics import NormalDist
 
 from simpy import Environment, Event
 
-from sim.spec import LinkSpec
-from sim.station import FifoStation, SharedStation
-
-
-class DedicatedStation:
-    """A channel of its own for every transfer: nobody waits."""
-
-    def __init__(self, env: Environment) -> None:
-        self._env = env
-        self._work_s = 0.0
-
-    def serve(self, work_s: float, after_s: float = 0.0) -> Event:
-        """Transfer for `work_s` seconds."""
-        now = self._env.now
-        self._work_s += work_s
-        return self._env.timeout(work_s + after_s, (now, now + work_s))
-
-    def busy_s(self) -> float:
-        """Airtime admitted so far, of all channels together."""
-        return self._work_s
-
-
-class Medium(Protocol):
-    """How airtime is divided among transfers."""
-
-    def serve(self, work_s: float, after_s: float = 0.0) -> Event:
-        """Transfer `work_s` seconds of airtime; the event's value is `(start_s, end_s)`."""
-
-    def busy_s(self) -> float:
-        """Seconds so far in which the medium was in use."""
-
-
-_SHARING: dict[str, Callable[[Environment], Medium]] = {
-    "dedicated": DedicatedStation,
-    "fifo": FifoStation,
-    "ps": SharedStation,
-}
+from sim.channel import Channel, RadioChannel, rate_bps
+from sim.sharing import RULES
+from sim.spec import GroupSpec, LinkSpec
+from sim.streams import Streams
 
 
 class Link:
-    """The shared uplink and every device's own downlink.
+    """All cells of the medium.
 
     Approximation: half of the round-trip time passes before a payload enters the medium, half
-    after the answer's transfer; the downlink is never contended for.
+    after the answer's transfer; a dedicated downlink is never contended for.
     """
 
-    def __init__(self, env: Environment, spec: LinkSpec) -> None:
-        self.medium = _SHARING[spec.sharing](env)
+    def __init__(self, env: Environment, spec: LinkSpec, *, explicit: bool = False) -> None:
+        make = RULES[spec.sharing]
+        self.spec = spec
+        self.cells = [make(env, spec, explicit or spec.varies) for _ in range(spec.n_cells)]
         self.half_rtt_s = 0.5 * spec.rtt_s
-        self._mtu_bytes = spec.mtu_bytes
-        self._header_bytes = spec.header_bytes
-        self._frame_airtime_s = spec.frame_airtime_s
-        self._byte_s = 8.0 / spec.rate_bps
-        self._down_byte_s = 8.0 / (spec.downlink_rate_bps or spec.rate_bps)
+        self.shared_downlink = spec.downlink == "shared"
+        self._env = env
+        self._plain: dict[tuple[int, float], Channel] = {}
+        self._down_byte_s = 8.0 / (spec.downlink_rate_bps or rate_bps(spec, spec.snr_db))
+        if spec.varies:
+            env.process(self._vary())
 
-    def price(self, payload_bytes: float) -> tuple[float, float]:
-        """Airtime in seconds of a payload that is alone on the uplink, and bytes on the air."""
-        frames = -(-payload_bytes // self._mtu_bytes)
-        air_bytes = payload_bytes + frames * self._header_bytes
-        return frames * self._frame_airtime_s + air_bytes * self._byte_s, air_bytes
+    def channel(self, index: int, group: GroupSpec, streams: Streams) -> Channel | RadioChannel:
+        """The channel of device `index`; plain ones are shared among devices alike."""
+        medium = self.cells[index % len(self.cells)]
+        snr_db = self.spec.snr_db if group.snr_db is None else group.snr_db
+        if self.spec.snr_spread_db > 0.0:
+            snr_db += NormalDist(0.0, self.spec.snr_spread_db).inv_cdf(even(index, math.sqrt(7.0)))
+        if not self.spec.plain:
+            return RadioChannel(self._env, self.spec, medium, streams.stream("link", index), snr_db)
+        rate = group.rate_bps or rate_bps(self.spec, snr_db)
+        key = (index % len(self.cells), rate)
+        if key not in self._plain:
+            self._plain[key] = Channel(self.spec, medium, rate)
+        return self._plain[key]
+
+    def downlink_s(self, answer_bytes: float) -> float:
+        """Airtime of an answer."""
+        if answer_bytes <= 0.0:
+            return 0.0
+        frames = -(-answer_bytes // self.spec.mtu_bytes)
+        sent_bytes = answer_bytes + frames * self.spec.header_bytes
+        accesses = -(-frames // self.spec.aggregation)
+        return accesses * self.spec.frame_airtime_s + sent_bytes * self._down_byte_s
 
     def answer_s(self, answer_bytes: float) -> float:
-        """Seconds from the server's last operation to the answer's arrival at the device."""
-        if answer_bytes <= 0.0:
-            return self.half_rtt_s
-        frames = -(-answer_bytes // self._mtu_bytes)
-        sent_bytes = answer_bytes + frames * self._header_bytes
-        fixed_s = frames * self._frame_airtime_s + self.half_rtt_s
-        return fixed_s + sent_bytes * self._down_byte_s
+        """Seconds that pass after the server without a wait: dedicated transfer, half the RTT."""
+        return 0.0 if self.shared_downlink else self.downlink_s(answer_bytes) + self.half_rtt_s
+
+    def busy_s(self) -> float:
+        """Seconds in which the medium was in use, averaged over the cells."""
+        return math.fsum(cell.busy_s() for cell in self.cells) / len(self.cells)
+
+    def _vary(self) -> Generator[Event, object, None]:
+        """Follow the plan of speeds."""
+        for time_s, speed in speed_plan(self.spec):
+            if time_s > self._env.now:
+                yield self._env.timeout(time_s - self._env.now)
+            for cell in self.cells:
+                cell.set_speed(speed)
+
+
+def even(index: int, irrational: float) -> float:
+    """Fractional part of (index + 1/2) * irrational: a low-discrepancy place in (0, 1)."""
+    return (index + 0.5) * irrational % 1.0
+
+
+def speed_plan(spec: LinkSpec) -> list[tuple[float, float]]:
+    """(time, speed) of every change: the recorded factors, silenced within the outages."""
+    factors = list(_recorded(spec.rate_csv)) if spec.rate_csv else []
+    windows = [(start, start + spec.outage_length_s) for start in spec.outage_at_s]
+    times = {time for time, _ in factors} | {time for window in windows for time in window}
+
+    def speed(time: float) -> float:
+        if any(start <= time < end for start, end in windows):
+            return 0.0
+        return next((factor for at, factor in reversed(factors) if at <= time), 1.0)
+
+    return [(time, speed(time)) for time in sorted(times)]
+
+
+@lru_cache(maxsize=16)
+def _recorded(path: str) -> tuple[tuple[float, float], ...]:
+    """Rows of a rate trace: columns time_s (ascending) and factor (>= 0)."""
+    with Path(path).open(newline="") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames is None or not {"time_s", "factor"} <= set(reader.fieldnames):
+            raise ValueError(f"link.rate_csv needs columns time_s, factor, got {path}")
+        rows = tuple((float(row["time_s"]), float(row["factor"])) for row in reader)
+    times = [time for time, _ in rows]
+    if times != sorted(times) or any(factor < 0.0 for _, factor in rows):
+        raise ValueError(f"link.rate_csv needs ascending times and factors >= 0, got {path}")
+    return rows

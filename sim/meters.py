@@ -21,11 +21,14 @@ Records = Mapping[str, np.ndarray]
 class Meter:
     """Knows the requests in flight (`open`) and keeps one record per request that left."""
 
-    def __init__(self, env: Environment, *, target: int | None = None) -> None:
+    def __init__(self, env: Environment, *, n_devices: int = 1, target: int | None = None) -> None:
+        self._env = env
+        self.n_devices = n_devices
         self.target_reached: Event = env.event()
         self.target_s = nan
         self.n_arrived = 0
         self.arrival_sum_s = 0.0
+        self.left_sum_s = 0.0
         self.n_left = 0
         self.open: set[Request] = set()
         self._flat = array("d")
@@ -37,11 +40,14 @@ class Meter:
         self.arrival_sum_s += request.created_s
         self.open.add(request)
 
-    def left(self, request: Request, status: float) -> None:
+    def left(self, request: Request, outcome: int) -> None:
         """A request is done or dropped; device 0 may have reached the target with it."""
         self.n_left += 1
         self.open.remove(request)
-        self._flat.extend(request.row(status))
+        self.left_sum_s += self._env.now
+        request.outcome = outcome
+        request.done_s = self._env.now
+        self._flat.extend(request.row())
         if request.device == 0 and self._countdown >= 0:
             self._countdown -= 1
             if self._countdown == 0:
@@ -81,30 +87,84 @@ def rate(times_s: np.ndarray, start_s: float, end_s: float) -> float:
     return len(times_s) / (end_s - start_s)
 
 
-def measure(records: Records, begin: Snapshot, end: Snapshot) -> dict[str, float]:
+def measure(
+    records: Records, begin: Snapshot, end: Snapshot, half_rtt_s: float = 0.0
+) -> dict[str, float]:
     """The tidy columns of one run over the window between two snapshots."""
-    inside = (records["done_s"] > begin.time_s) & (records["status"] == DONE)
-    done = {name: column[inside] for name, column in records.items()}
+    inside = records["done_s"] > begin.time_s
+    gone = {name: column[inside] for name, column in records.items()}
+    served = gone["outcome"] == DONE
+    done = {name: column[served] for name, column in gone.items()}
     latency_s = done["done_s"] - done["created_s"]
     length_s = end.time_s - begin.time_s
-    n_done = len(latency_s)
-    server_busy_s = end.server_busy_s - begin.server_busy_s
     return {
-        "n_requests": float(n_done),
+        "n_requests": float(len(latency_s)),
         "throughput_rps": rate(done["done_s"], begin.time_s, end.time_s),
-        "server_utilization": server_busy_s / length_s,
+        "server_utilization": (end.server_busy_s - begin.server_busy_s) / length_s,
         "link_utilization": (end.link_busy_s - begin.link_busy_s) / length_s,
         "device_utilization": (end.device_busy_s - begin.device_busy_s) / length_s,
         **latency_columns(latency_s),
+        **stage_columns(done, half_rtt_s),
         "uplink_bytes_per_request": average(done["payload_bytes"]),
         "air_bytes_per_request": average(done["air_bytes"]),
         "airtime_s_per_request": average(done["airtime_s"]),
-        "server_s_per_request": average(
-            np.nan_to_num(done["server_end_s"] - done["server_start_s"])
-        ),
+        "resent_frames_per_request": average(done["resent_frames"]),
+        "server_s_per_request": average(done["server_share_s"]),
         "accuracy": average(done["correct"]),
+        "dropped_share": average(gone["outcome"] != DONE),
+        "deadline_miss_share": average(~served | (gone["done_s"] > gone["deadline_s"])),
+        "freshness_s": freshness_s(done),
         "device_busy_s": end.device0_busy_s - begin.device0_busy_s,
     }
+
+
+def stages(done: Records, half_rtt_s: float) -> dict[str, np.ndarray]:
+    """Wait and service of every request at every stage, in seconds; they add up to its latency.
+
+    Under processor sharing the wait is the stretch of the transfer beyond its airtime alone.
+    """
+    sent = ~np.isnan(done["link_end_s"])
+    served = ~np.isnan(done["server_end_s"])
+    zero = np.zeros(len(sent))
+    propagation_s = np.where(sent, half_rtt_s, 0.0)
+    entered_s = done["device_end_s"] + propagation_s
+    reached_s = np.where(sent, done["link_end_s"], entered_s)
+    on_link_s = np.where(sent, reached_s - entered_s, zero)
+    airtime_s = np.minimum(done["airtime_s"], on_link_s)
+    last_s = np.where(served, done["server_end_s"], reached_s)
+    return {
+        "device_wait_s": done["device_start_s"] - done["created_s"],
+        "device_service_s": done["device_end_s"] - done["device_start_s"],
+        "link_wait_s": on_link_s - airtime_s,
+        "link_service_s": airtime_s,
+        "server_wait_s": np.where(served, done["server_start_s"] - reached_s, zero),
+        "server_service_s": np.where(served, done["server_end_s"] - done["server_start_s"], zero),
+        "network_s": propagation_s + done["done_s"] - last_s,
+    }
+
+
+def stage_columns(done: Records, half_rtt_s: float) -> dict[str, float]:
+    """Mean of every stage, and its mean among the slowest 5 % (`_slowest`)."""
+    parts = stages(done, half_rtt_s)
+    latency_s = done["done_s"] - done["created_s"]
+    slow = latency_s >= np.quantile(latency_s, 0.95) if len(latency_s) else latency_s > 0.0
+    columns = {name: average(part) for name, part in parts.items()}
+    return columns | {f"{name}_slowest": average(part[slow]) for name, part in parts.items()}
+
+
+def freshness_s(done: Records) -> float:
+    """Mean age of the newest answer at a device, over time (age of information, Kaul et al. 2012).
+
+    From a device's first answer in the window to its last: the area of the sawtooth over its
+    length.
+    """
+    order = np.lexsort((done["done_s"], done["device"]))
+    device, created, at = (done[name][order] for name in ("device", "created_s", "done_s"))
+    same = device[1:] == device[:-1]
+    gap = (at[1:] - at[:-1])[same]
+    age = (at[:-1] - created[:-1])[same]
+    length = float(np.sum(gap))
+    return float(np.sum(gap * (age + 0.5 * gap)) / length) if length > 0.0 else nan
 
 
 def average(values: np.ndarray) -> float:
@@ -114,10 +174,10 @@ def average(values: np.ndarray) -> float:
 
 def latency_columns(latency_s: np.ndarray) -> dict[str, float]:
     """Mean and quantiles of the latency; NaN of nothing."""
-    names = ("latency_p50_s", "latency_p95_s", "latency_p99_s")
+    names = ("latency_p50_s", "latency_p95_s", "latency_p99_s", "latency_p999_s")
     if not len(latency_s):
         return dict.fromkeys(("latency_mean_s", *names), nan)
-    quantiles = np.quantile(latency_s, (0.5, 0.95, 0.99)).tolist()
+    quantiles = np.quantile(latency_s, (0.5, 0.95, 0.99, 0.999)).tolist()
     return {"latency_mean_s": float(np.mean(latency_s)), **dict(zip(names, quantiles, strict=True))}
 
 
@@ -138,31 +198,38 @@ class Check:
 
 
 def checks(
-    records: Records, values: Mapping[str, float], begin: Snapshot, end: Snapshot, in_flight: int
+    records: Records,
+    begin: Snapshot,
+    end: Snapshot,
+    *,
+    in_flight: int,
+    n_gpus: int,
 ) -> tuple[Check, ...]:
     """Conservation (exact), Little's law and the utilization law (up to the window's edges)."""
     length_s = end.time_s - begin.time_s
     staying = (begin.n_arrived - begin.n_left) * length_s
     staying += (end.n_arrived - begin.n_arrived) * end.time_s
     staying -= end.arrival_sum_s - begin.arrival_sum_s
-    left_s = records["done_s"][records["done_s"] > begin.time_s]
+    inside = records["done_s"] > begin.time_s
+    left_s = records["done_s"][inside]
+    stays_s = left_s - records["created_s"][inside]
     staying -= len(left_s) * end.time_s - float(np.sum(left_s))
     n_mean = staying / length_s
     crossing = (begin.n_arrived - begin.n_left) + (end.n_arrived - end.n_left)
     slack = min(1.0, (2.0 + crossing) / max(1.0, len(left_s)))
-    arrivals_rps = values["n_requests"] / length_s
+    served_s = float(np.sum(records["server_share_s"][inside]))
     return (
         Check(name="conservation", left=end.n_arrived, right=end.n_left + in_flight, tolerance=0.0),
         Check(
             name="little",
             left=n_mean,
-            right=arrivals_rps * values["latency_mean_s"] if values["n_requests"] else 0.0,
+            right=float(np.sum(stays_s)) / length_s,
             tolerance=slack,
         ),
         Check(
             name="utilization",
-            left=values["server_utilization"],
-            right=arrivals_rps * values["server_s_per_request"] if values["n_requests"] else 0.0,
+            left=(end.server_busy_s - begin.server_busy_s) / length_s,
+            right=served_s / (length_s * n_gpus),
             tolerance=slack,
         ),
     )

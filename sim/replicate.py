@@ -54,6 +54,7 @@ def replicate(
         checks=failed.checks,
         records=plain[-1].records,
         n_runs=len(plain),
+        warnings=next((result.warnings for result in plain if result.warnings), ()),
     )
 
 

@@ -6,18 +6,33 @@ the round trip); uplink; server (queue, decode + tail, then the answer's way dow
 
 from __future__ import annotations
 
-from math import nan
+from math import inf, nan
 
 from sim.source import Draw
 
-DONE, DROPPED = 1.0, 2.0
+OUTCOMES = (
+    "in_flight",
+    "done",
+    "busy",  # dropped at birth: its device had too many in flight
+    "rejected",  # the server's queue or memory was full
+    "expired",  # past its deadline before it was served
+    "left",  # its device left
+    "server_lost",  # the server failed
+    "link_lost",  # a frame ran out of retransmissions
+)
+IN_FLIGHT, DONE, BUSY, REJECTED, EXPIRED, LEFT, SERVER_LOST, LINK_LOST = range(len(OUTCOMES))
+
+ENDINGS = ("complete", "memory", "token_deadline", "session_deadline")
+COMPLETE, MEMORY, TOKEN_DEADLINE, SESSION_DEADLINE = range(len(ENDINGS))
 
 COLUMNS = (
     "device",
     "group",
-    "status",
+    "outcome",
     "sample",
+    "choice",
     "created_s",
+    "deadline_s",
     "device_start_s",
     "device_end_s",
     "link_start_s",
@@ -28,49 +43,77 @@ COLUMNS = (
     "payload_bytes",
     "air_bytes",
     "airtime_s",
+    "resent_frames",
+    "erased",
+    "retries",
+    "server_share_s",
+    "tokens",
+    "ending",
     "correct",
 )
 
 
 class Request:
-    """One request: what it costs (`draw`) and when it passed each stage (seconds, NaN: never)."""
+    """One request: what it costs (`draw`) and when it passed each stage (seconds, NaN: never).
+
+    A session's request holds the sums over its steps; every step is a `Request` of its own.
+    """
 
     __slots__ = (
         "air_bytes",
         "airtime_s",
+        "choice",
         "created_s",
+        "deadline_s",
         "device",
         "device_end_s",
         "device_start_s",
         "done_s",
         "draw",
+        "ending",
+        "erased",
         "group",
         "link_end_s",
         "link_start_s",
+        "outcome",
+        "payload_bytes",
+        "resent_frames",
+        "retries",
         "server_end_s",
+        "server_share_s",
         "server_start_s",
+        "tokens",
+        "visit",
     )
 
-    def __init__(self, device: int, group: int, draw: Draw, created_s: float) -> None:
+    def __init__(
+        self, device: int, group: int, draw: Draw, created_s: float, choice: int = 0
+    ) -> None:
         self.device = device
         self.group = group
         self.draw = draw
         self.created_s = created_s
+        self.choice = choice
+        self.deadline_s = inf
+        self.payload_bytes = draw.payload_bytes
         self.device_start_s = self.device_end_s = nan
         self.link_start_s = self.link_end_s = nan
-        self.server_start_s = self.server_end_s = nan
-        self.done_s = nan
-        self.air_bytes = self.airtime_s = 0.0
+        self.server_start_s = self.server_end_s = self.done_s = nan
+        self.air_bytes = self.airtime_s = self.erased = self.server_share_s = 0.0
+        self.outcome = self.resent_frames = self.retries = self.tokens = self.ending = 0
+        self.visit: object = None
 
-    def row(self, status: float) -> tuple[float, ...]:
+    def row(self) -> tuple[float, ...]:
         """Its record, in the order of `COLUMNS`."""
         draw = self.draw
         return (
             self.device,
             self.group,
-            status,
+            self.outcome,
             draw.sample,
+            self.choice,
             self.created_s,
+            self.deadline_s,
             self.device_start_s,
             self.device_end_s,
             self.link_start_s,
@@ -78,8 +121,14 @@ class Request:
             self.server_start_s,
             self.server_end_s,
             self.done_s,
-            draw.payload_bytes,
+            self.payload_bytes,
             self.air_bytes,
             self.airtime_s,
+            self.resent_frames,
+            self.erased,
+            self.retries,
+            self.server_share_s,
+            self.tokens,
+            self.ending,
             draw.correct,
         )

@@ -26,6 +26,8 @@ class Draw(NamedTuple):
     server_s: float
     answer_bytes: float
     correct: float
+    new_tokens: int = 1
+    kv_length: int = 0
 
 
 class Randomness(Protocol):
@@ -51,6 +53,9 @@ class Source(Protocol):
 
     def batch_s(self, draws: Sequence[Draw]) -> float:
         """Seconds of one tail execution that serves all `draws` (decode not included)."""
+
+    def mean(self) -> Draw:
+        """A request of average costs, for policies that predict."""
 
     def resampled(self, generator: np.random.Generator) -> Source:
         """The same source with its rows bootstrapped; itself where it has no sampling error."""
@@ -84,6 +89,10 @@ class ConstantSource:
     def batch_s(self, draws: Sequence[Draw]) -> float:
         """`server_s + (b - 1) * batch_slope_s` seconds."""
         return self._draw.server_s + (len(draws) - 1) * self._slope_s
+
+    def mean(self) -> Draw:
+        """The one request."""
+        return self._draw
 
     def resampled(self, generator: np.random.Generator) -> ConstantSource:
         """Itself: a constant has no sampling error."""
@@ -119,6 +128,10 @@ class RandomSource:
         """The sum: nothing is gained by batching."""
         return math.fsum(draw.server_s for draw in draws)
 
+    def mean(self) -> Draw:
+        """Refused: the means of arbitrary distributions are not known."""
+        raise ValueError("a policy that predicts needs sources with means, got a RandomSource")
+
     def resampled(self, generator: np.random.Generator) -> RandomSource:
         """Itself: the distribution is known."""
         return self
@@ -133,9 +146,9 @@ class TraceSource:
     """Rows of a trace table at one (cut, setting), with head and tail seconds from surfaces.
 
     `head` belongs to the device class, `tail` to the server; None stands for a part that does not
-    exist (head at cut "input", tail at cut "output"). Encode seconds are multiplied by
-    `encode_factor`, decode seconds by `decode_factor`: how much slower these machines are than
-    the one that measured the codec.
+    exist (head at cut "input", tail at cut "output"). Encode and decode seconds are multiplied by
+    `encode_factor` and `decode_factor`, how much slower these machines are than the one that
+    measured the codec; by default the surfaces' own factors.
 
     Raises:
         ValueError: an unknown cut or setting, or one that was not traced.
@@ -149,8 +162,8 @@ class TraceSource:
         head: CostSurface | None,
         tail: CostSurface | None,
         *,
-        encode_factor: float = 1.0,
-        decode_factor: float = 1.0,
+        encode_factor: float | None = None,
+        decode_factor: float | None = None,
     ) -> None:
         self.key = f"{table.model}/{cut}"
         self._cut = cut
@@ -158,6 +171,10 @@ class TraceSource:
         self._batch_s: dict[int, float] = {}
         head_s = head.seconds_at(cut) if head is not None else 0.0
         tail_s = tail.seconds_at(cut) if tail is not None else 0.0
+        if encode_factor is None:
+            encode_factor = head.factor if head is not None else 1.0
+        if decode_factor is None:
+            decode_factor = tail.factor if tail is not None else 1.0
         self.rows = _rows(table, cut, setting, head_s, tail_s, encode_factor, decode_factor)
 
     def draw(self, stream: Randomness) -> Draw:
@@ -171,6 +188,11 @@ class TraceSource:
             tail = self._tail
             self._batch_s[size] = tail.seconds_at(self._cut, batch=size) if tail else 0.0
         return self._batch_s[size]
+
+    def mean(self) -> Draw:
+        """Column means of the rows."""
+        columns = np.array([row[1:] for row in self.rows])
+        return Draw(0, *np.mean(columns, axis=0).tolist()[:6])
 
     def resampled(self, generator: np.random.Generator) -> TraceSource:
         """A copy whose rows are drawn with replacement from these."""

@@ -1,17 +1,37 @@
 """Stations: where requests wait and are served. `serve()` yields one event per visit.
 
-The event's value is `(start_s, end_s)`: when service began and ended. `FifoStation` computes
-departures by arithmetic, `free = max(now, free) + service_s`; `SharedStation` keeps a virtual
-clock (processor sharing).
+The event's value is `(start_s, end_s)`: when service began and ended; None after a cancellation.
+`FifoStation` and `PoolStation` compute departures by arithmetic; `QueueStation` holds an explicit
+queue, so that visits can be cancelled and the speed can change; `SharedStation` keeps a virtual
+clock (processor sharing). `speed` scales the service of everything present, 0 stops it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import Protocol
 
 from simpy import Environment, Event, Timeout
+
+_CLOCK_DIGITS = 1e-12
+
+
+class Station(Protocol):
+    """What a device needs of a place where work is done."""
+
+    def serve(self, work_s: float, after_s: float = 0.0, weight: float = 1.0) -> Event:
+        """Do `work_s` seconds of work; the event fires `after_s` after the end."""
+
+    def cancel(self, event: Event) -> None:
+        """Take a visit out; its event never fires. Unknown events are ignored."""
+
+    def set_speed(self, speed: float) -> None:
+        """Change the speed of everything present and to come."""
+
+    def busy_s(self) -> float:
+        """Seconds so far in which work was done."""
 
 
 def timeout_at(env: Environment, time_s: float, value: object = None) -> Timeout:
@@ -29,8 +49,20 @@ def timeout_at(env: Environment, time_s: float, value: object = None) -> Timeout
     return Timeout(env, delay, value)
 
 
+def leave(env: Environment, event: Event, start_s: float, end_s: float, after_s: float) -> None:
+    """Fire a visit's event now, or `after_s` later."""
+    if after_s > 0.0:
+        later = timeout_at(env, end_s + after_s, (start_s, end_s))
+        later.callbacks.append(event.trigger)
+    else:
+        event.succeed((start_s, end_s))
+
+
 class FifoStation:
-    """One server, first come first served, without a queue object: departure-time arithmetic."""
+    """One server, first come first served, without a queue object.
+
+    Departures follow from arrivals: `free = max(now, free) + work_s` (Lindley's recursion).
+    """
 
     __slots__ = ("_env", "_free_s", "_work_s")
 
@@ -39,24 +71,156 @@ class FifoStation:
         self._free_s = 0.0
         self._work_s = 0.0
 
-    def serve(self, service_s: float, after_s: float = 0.0) -> Timeout:
-        """Occupy the server for `service_s`; the event fires `after_s` after the departure."""
+    def serve(self, work_s: float, after_s: float = 0.0, weight: float = 1.0) -> Timeout:
+        """Occupy the server for `work_s`; the event fires `after_s` after the departure."""
         env = self._env
         now = env.now
         free = self._free_s
         start = free if free > now else now
-        self._free_s = end = start + service_s
-        self._work_s += service_s
+        self._free_s = end = start + work_s
+        self._work_s += work_s
         out = end + after_s
         delay = out - now
         if now + delay == out:
             return Timeout(env, delay, (start, end))
         return timeout_at(env, out, (start, end))
 
+    def cancel(self, event: Event) -> None:
+        """The work was admitted and is done in vain; the caller no longer listens."""
+
+    def set_speed(self, speed: float) -> None:
+        """Departures are computed on arrival: only a `QueueStation` can change its speed."""
+        raise TypeError("a FifoStation keeps its speed; use a QueueStation")
+
+    def backlog_s(self) -> float:
+        """Seconds until the work present is done."""
+        return max(0.0, self._free_s - self._env.now)
+
     def busy_s(self) -> float:
         """Seconds of work done so far: admitted less backlog."""
-        backlog = self._free_s - self._env.now
-        return self._work_s - backlog if backlog > 0.0 else self._work_s
+        return self._work_s - self.backlog_s()
+
+    def clear(self) -> None:
+        """Forget all work that is not done yet."""
+        self._work_s = self.busy_s()
+        self._free_s = min(self._free_s, self._env.now)
+
+
+class PoolStation:
+    """c servers behind one first-come-first-served queue: a heap of the times they fall free."""
+
+    def __init__(self, env: Environment, n_servers: int) -> None:
+        self._env = env
+        self._free_s = [0.0] * n_servers
+        self._work_s = 0.0
+
+    def serve(self, work_s: float, after_s: float = 0.0, weight: float = 1.0) -> Timeout:
+        """Occupy the first server that falls free for `work_s`."""
+        env = self._env
+        start = max(self._free_s[0], env.now)
+        end = start + work_s
+        heapreplace(self._free_s, end)
+        self._work_s += work_s
+        return timeout_at(env, end + after_s, (start, end))
+
+    def backlog_s(self) -> float:
+        """Seconds until a server falls free."""
+        return max(0.0, self._free_s[0] - self._env.now)
+
+    def busy_s(self) -> float:
+        """Seconds of work done so far, averaged over the servers."""
+        now = self._env.now
+        ahead = math.fsum(max(0.0, free - now) for free in self._free_s)
+        return (self._work_s - ahead) / len(self._free_s)
+
+
+class _Visit:
+    """A visit that waits in, or is served by, a `QueueStation`."""
+
+    __slots__ = ("after_s", "event", "left_s", "start_s")
+
+    def __init__(self, work_s: float, after_s: float, event: Event) -> None:
+        self.left_s = work_s
+        self.after_s = after_s
+        self.event = event
+        self.start_s = math.nan
+
+
+class QueueStation:
+    """One server, first come first served, with an explicit queue.
+
+    Equal to `FifoStation` to the bit while the speed stays 1 and nothing is cancelled.
+    """
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self._queue: list[_Visit] = []
+        self._speed = 1.0
+        self._since_s = 0.0
+        self._timer: Timeout | None = None
+        self._busy_s = 0.0
+
+    def serve(self, work_s: float, after_s: float = 0.0, weight: float = 1.0) -> Event:
+        """Queue up for `work_s` seconds of service."""
+        visit = _Visit(work_s, after_s, self._env.event())
+        self._queue.append(visit)
+        if len(self._queue) == 1:
+            self._begin()
+        return visit.event
+
+    def cancel(self, event: Event) -> None:
+        """Take a visit out of the queue or out of service."""
+        places = [i for i, visit in enumerate(self._queue) if visit.event is event]
+        if not places:
+            return
+        if places[0] == 0:
+            self._pause()
+        del self._queue[places[0]]
+        if places[0] == 0 and self._queue:
+            self._begin()
+
+    def set_speed(self, speed: float) -> None:
+        """Continue the visit in service at another speed."""
+        self._pause()
+        self._speed = speed
+        if self._queue:
+            self._resume()
+
+    def busy_s(self) -> float:
+        """Seconds so far in which a visit was in service and the speed was above 0."""
+        running = self._timer is not None
+        return self._busy_s + (self._env.now - self._since_s if running else 0.0)
+
+    def _begin(self) -> None:
+        self._queue[0].start_s = self._env.now
+        self._resume()
+
+    def _resume(self) -> None:
+        """Serve what is left of the first visit."""
+        self._since_s = self._env.now
+        if self._speed > 0.0:
+            self._timer = self._env.timeout(self._queue[0].left_s / self._speed)
+            self._timer.callbacks.append(self._finish)
+
+    def _pause(self) -> None:
+        """Stop the visit in service and note what is left of it."""
+        if self._timer is not None:
+            elapsed_s = self._env.now - self._since_s
+            self._busy_s += elapsed_s
+            visit = self._queue[0]
+            visit.left_s = max(0.0, visit.left_s - elapsed_s * self._speed)
+            self._timer = None
+
+    def _finish(self, timer: Event) -> None:
+        if timer is not self._timer:
+            return
+        now = self._env.now
+        self._busy_s += now - self._since_s
+        self._timer = None
+        visit = self._queue.pop(0)
+        leave(self._env, visit.event, visit.start_s, now, visit.after_s)
+        if self._queue:
+            self._begin()
 
 
 def full_rate(n_active: int) -> float:
@@ -67,34 +231,23 @@ def full_rate(n_active: int) -> float:
 class SharedStation:
     """Processor sharing: n jobs of weight w_i share `capacity(n)` in proportion to their weights.
 
-    A virtual clock V advances by capacity(n) / sum(w) per second; a job of `work_s` leaves when V
-    has advanced by work_s / w. One heap of finish tags: O(log n) per visit. The clock is reset
-    when the station runs empty, so that it never loses digits (Parekh and Gallager 1993).
+    A virtual clock V advances by speed * capacity(n) / sum(w) per second; a job of `work_s`
+    leaves when V has advanced by work_s / w. One heap of finish tags: O(log n) per visit. The
+    clock is reset when the station runs empty, so that it keeps its digits (Parekh and Gallager
+    1993, equation 10; Kleinrock's PS for equal weights).
     """
-
-    __slots__ = (
-        "_busy_s",
-        "_capacity",
-        "_clock",
-        "_env",
-        "_jobs",
-        "_order",
-        "_since_s",
-        "_speed",
-        "_timer_s",
-        "_weight",
-    )
 
     def __init__(self, env: Environment, capacity: Callable[[int], float] = full_rate) -> None:
         self._env = env
         self._capacity = capacity
+        self._medium_speed = 1.0
         self._clock = 0.0
         self._since_s = env.now
-        self._speed = 0.0
+        self._pace = 0.0
         self._weight = 0.0
         self._jobs: list[tuple[float, int, float, float, float, Event]] = []
         self._order = 0
-        self._timer_s = math.inf
+        self._due_s = math.inf
         self._busy_s = 0.0
 
     def serve(self, work_s: float, after_s: float = 0.0, weight: float = 1.0) -> Event:
@@ -109,49 +262,67 @@ class SharedStation:
         self._plan(now)
         return event
 
+    def cancel(self, event: Event) -> None:
+        """Take a transfer out (O(n), for faults only)."""
+        found = [job for job in self._jobs if job[5] is event]
+        if not found:
+            return
+        self._advance(self._env.now)
+        self._jobs.remove(found[0])
+        heapify(self._jobs)
+        self._weight -= found[0][2]
+        self._restart()
+
+    def set_speed(self, speed: float) -> None:
+        """Scale the capacity from now on; 0 stops all transfers where they are."""
+        self._advance(self._env.now)
+        self._medium_speed = speed
+        self._restart()
+
     def busy_s(self) -> float:
-        """Seconds so far in which at least one job was present."""
-        return self._busy_s + (self._env.now - self._since_s if self._jobs else 0.0)
+        """Seconds so far in which at least one job was present and the medium not silent."""
+        running = self._jobs and self._medium_speed > 0.0
+        return self._busy_s + (self._env.now - self._since_s if running else 0.0)
 
     def _advance(self, now: float) -> None:
         """Move the virtual clock to the present."""
-        elapsed = now - self._since_s
+        elapsed_s = now - self._since_s
         self._since_s = now
+        if self._jobs and self._medium_speed > 0.0:
+            self._busy_s += elapsed_s
+            self._clock += elapsed_s * self._pace
+
+    def _restart(self) -> None:
+        """Plan afresh after something else than an arrival has changed."""
+        self._due_s = math.inf
         if self._jobs:
-            self._busy_s += elapsed
-            self._clock += elapsed * self._speed
-
-    def _plan(self, now: float) -> None:
-        """Set the clock's speed, and a timer if the next departure is earlier than the one set."""
-        self._speed = self._capacity(len(self._jobs)) / self._weight
-        due = now + max(0.0, self._jobs[0][0] - self._clock) / self._speed
-        if due < self._timer_s:
-            self._timer_s = due
-            timeout_at(self._env, due, due).callbacks.append(self._fire)
-
-    def _fire(self, timer: Event) -> None:
-        """A timer has run out: let the jobs go whose tag is reached, and plan the next."""
-        now = self._env.now
-        if timer.value != self._timer_s:
-            return
-        self._timer_s = math.inf
-        self._advance(now)
-        jobs = self._jobs
-        reach = self._clock + 1e-12 * (abs(self._clock) + self._speed * now)
-        while jobs and jobs[0][0] <= reach:
-            _, _, weight, start, after_s, event = heappop(jobs)
-            self._weight -= weight
-            _leave(self._env, event, start, now, after_s)
-        if jobs:
-            self._plan(now)
+            self._plan(self._env.now)
         else:
             self._clock = self._weight = 0.0
 
+    def _plan(self, now: float) -> None:
+        """Set the clock's pace, and a timer if the next departure is earlier than the one set."""
+        self._pace = self._medium_speed * self._capacity(len(self._jobs)) / self._weight
+        if self._pace <= 0.0:
+            return
+        due = now + max(0.0, self._jobs[0][0] - self._clock) / self._pace
+        if due < self._due_s:
+            self._due_s = due
+            timeout_at(self._env, due, due).callbacks.append(self._fire)
 
-def _leave(env: Environment, event: Event, start_s: float, end_s: float, after_s: float) -> None:
-    """Fire a job's event now, or `after_s` later."""
-    if after_s > 0.0:
-        later = timeout_at(env, end_s + after_s, (start_s, end_s))
-        later.callbacks.append(event.trigger)
-    else:
-        event.succeed((start_s, end_s))
+    def _fire(self, timer: Event) -> None:
+        """A timer has run out: let the jobs go whose tag is reached, and plan the next.
+
+        Approximation: tags within 1e-12 of the clock, relative, count as reached.
+        """
+        now = self._env.now
+        if timer.value != self._due_s:
+            return
+        self._advance(now)
+        jobs = self._jobs
+        reach = self._clock + _CLOCK_DIGITS * (self._clock + self._pace * now)
+        while jobs and jobs[0][0] <= reach:
+            _, _, weight, start, after_s, event = heappop(jobs)
+            self._weight -= weight
+            leave(self._env, event, start, now, after_s)
+        self._restart()

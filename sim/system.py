@@ -1,23 +1,27 @@
-"""build(spec) makes the model, run(spec) plays it once, replicate(spec) plays it many times."""
+"""build(spec) makes the model, run(spec) plays it once (replicate.py: many times)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from math import nan
 
-from simpy import Environment
+import numpy as np
+from simpy import Environment, Event
 
 from sim.device import Device
-from sim.link import Link
-from sim.meters import Meter, Snapshot, checks, measure
+from sim.link import Link, even
+from sim.meters import Meter, Records, Snapshot, checks, measure
+from sim.policy import POLICIES
+from sim.request import DONE
 from sim.result import Estimate, Result
-from sim.server import Server
+from sim.server import PlainServer, QueueServer, Server
 from sim.source import Source
-from sim.spec import GroupSpec, SystemSpec
-from sim.streams import Streams
-from sim.workload import WORKLOADS
+from sim.spec import GroupSpec, ServerSpec, SystemSpec
+from sim.streams import Stream, Streams
+from sim.workload import WORKLOADS, presence
 
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 DEFAULT_GROUP = "default"
@@ -42,8 +46,8 @@ class System:
             n_arrived=self.meter.n_arrived,
             n_left=self.meter.n_left,
             arrival_sum_s=self.meter.arrival_sum_s,
-            server_busy_s=self.server.gpu.busy_s(),
-            link_busy_s=self.link.medium.busy_s(),
+            server_busy_s=self.server.busy_s(),
+            link_busy_s=self.link.busy_s(),
             device_busy_s=math.fsum(busy_s) / len(busy_s),
             device0_busy_s=busy_s[0],
         )
@@ -63,43 +67,105 @@ def group_of(index: int, shares: tuple[float, ...]) -> int:
     return len(shares) - 1
 
 
-def build(spec: SystemSpec, sources: Mapping[str, Source], replication: int = 0) -> System:
+def build(
+    spec: SystemSpec, sources: Mapping[str, Source], replication: int = 0, *, explicit: bool = False
+) -> System:
     """The model of `spec`, with its processes started and the clock at 0.
+
+    `explicit` holds explicit queues even where arithmetic would do (to compare the two).
 
     Raises:
         ValueError: a group whose source is not among `sources`.
     """
     env = Environment()
     streams = Streams(spec.seed, replication)
-    groups = spec.fleet.groups or {DEFAULT_GROUP: GroupSpec()}
-    chosen = [_source(name, group, sources) for name, group in groups.items()]
-    shares = tuple(group.share for group in groups.values())
-    specs = tuple(groups.values())
-    link, server = Link(env, spec.link), Server(env, spec.server)
-    meter = Meter(env, target=spec.workload.requests)
-    devices = []
-    for index in range(spec.fleet.n_devices):
-        group = group_of(index, shares)
+    server: PlainServer | QueueServer
+    if spec.server.plain and not explicit:
+        server = PlainServer(env, spec.server)
+    else:
+        server = QueueServer(env, spec.server)
+        if spec.server.fails:
+            env.process(breakdowns(env, server, spec.server, streams.stream("failures")))
+    link = Link(env, spec.link, explicit=explicit or spec.interruptible)
+    meter = Meter(env, n_devices=spec.fleet.n_devices, target=spec.workload.requests)
+    factory = _Factory(spec, sources, env, streams, link, server, meter)
+    devices = tuple(factory.device(index) for index in range(spec.fleet.n_devices))
+    return System(spec=spec, env=env, link=link, server=server, devices=devices, meter=meter)
+
+
+class _Factory:
+    """Makes the devices of one system, and starts them."""
+
+    def __init__(
+        self,
+        spec: SystemSpec,
+        sources: Mapping[str, Source],
+        env: Environment,
+        streams: Streams,
+        link: Link,
+        server: Server,
+        meter: Meter,
+    ) -> None:
+        groups = spec.fleet.groups or {DEFAULT_GROUP: GroupSpec()}
+        self._spec, self._env, self._streams = spec, env, streams
+        self._link, self._server, self._meter = link, server, meter
+        self._groups = tuple(groups.values())
+        self._shares = tuple(group.share for group in self._groups)
+        self._sources = [
+            [_source(name, wanted, sources) for wanted in (g.source or name, *g.alternatives)]
+            for name, g in groups.items()
+        ]
+
+    def device(self, index: int) -> Device:
+        """Device `index`, with its process started."""
+        number = group_of(index, self._shares)
+        group, streams = self._groups[number], self._streams
+        workload = group.workload or self._spec.workload
+        sources = self._sources[number]
+        straggles = even(index, math.sqrt(3.0)) < group.straggler_share
         device = Device(
-            env,
+            self._env,
             index=index,
-            group=group,
-            slowdown=specs[group].slowdown,
-            source=chosen[group],
+            group=number,
+            spec=group,
+            workload=workload,
+            slowdown=group.slowdown * (group.straggler_slowdown if straggles else 1.0),
+            sources=sources,
+            policy=POLICIES[group.policy](sources) if group.policy != "fixed" else None,
             rows=streams.stream("rows", index),
-            link=link,
-            server=server,
-            meter=meter,
+            link=self._link,
+            channel=self._link.channel(index, group, streams),
+            server=self._server,
+            retries=self._spec.server.on_failure == "retry",
+            meter=self._meter,
         )
-        workload = specs[group].workload or spec.workload
-        life = WORKLOADS[workload.kind](env, device, workload, streams.stream("arrivals", index))
-        env.process(life)
-        devices.append(device)
-    return System(spec=spec, env=env, link=link, server=server, devices=tuple(devices), meter=meter)
+        arrivals = streams.stream("arrivals", index)
+        if group.churn is not None:
+            self._env.process(presence(self._env, device, workload, arrivals, group))
+        else:
+            device.spawn(WORKLOADS[workload.kind](self._env, device, workload, arrivals))
+        return device
 
 
-def _source(name: str, group: GroupSpec, sources: Mapping[str, Source]) -> Source:
-    wanted = group.source or name
+def breakdowns(
+    env: Environment, server: QueueServer, spec: ServerSpec, stream: Stream
+) -> Generator[Event, object, None]:
+    """Fail and repair the server, at given times or after exponential times of service."""
+    planned = iter(spec.fail_at_s)
+    while True:
+        if spec.mean_up_s is not None:
+            yield env.timeout(stream.exponential(spec.mean_up_s))
+        else:
+            due_s = next(planned, None)
+            if due_s is None:
+                return
+            yield env.timeout(max(0.0, due_s - env.now))
+        server.fail()
+        yield env.timeout(spec.repair_s)
+        server.repair()
+
+
+def _source(name: str, wanted: str, sources: Mapping[str, Source]) -> Source:
     if wanted not in sources:
         raise ValueError(f"group {name!r} needs source {wanted!r}, got {', '.join(sources)}")
     return sources[wanted]
@@ -107,8 +173,12 @@ def _source(name: str, group: GroupSpec, sources: Mapping[str, Source]) -> Sourc
 
 def run(spec: SystemSpec, sources: Mapping[str, Source], *, replication: int = 0) -> Result:
     """One run. Its estimates are points without intervals; its records are kept."""
-    system = build(spec, sources, replication)
-    env, meter = system.env, system.meter
+    return play(build(spec, sources, replication))
+
+
+def play(system: System) -> Result:
+    """Run a system that was built to its end and measure it."""
+    spec, env, meter = system.spec, system.env, system.meter
     terminating = spec.workload.requests is not None
     begin = system.snapshot()
     if terminating:
@@ -120,8 +190,56 @@ def run(spec: SystemSpec, sources: Mapping[str, Source], *, replication: int = 0
         env.run(until=spec.horizon_s)
     end = system.snapshot()
     records = meter.records()
-    values = measure(records, begin, end)
+    values = measure(records, begin, end, system.link.half_rtt_s)
     values["device_time_s"] = meter.target_s if terminating else nan
-    laws = checks(records, values, begin, end, len(meter.open))
-    estimates = {name: Estimate(mean=value) for name, value in values.items()}
-    return Result(spec=spec, estimates=estimates, checks=laws, records=records)
+    values["energy_j_per_request"] = energy_j_per_request(spec, records, begin, end)
+    laws = checks(records, begin, end, in_flight=len(meter.open), n_gpus=spec.server.n_gpus)
+    return Result(
+        spec=spec,
+        estimates={name: Estimate(mean=value) for name, value in values.items()},
+        checks=laws,
+        warnings=warnings(spec, values, begin, end),
+        records=records,
+    )
+
+
+def energy_j_per_request(
+    spec: SystemSpec, records: Records, begin: Snapshot, end: Snapshot
+) -> float:
+    """Joules of all devices per answer; NaN unless every group has a power sheet.
+
+    E = idle_w T N + compute_w (processor seconds) + transmit_w (airtime), over what left in the
+    window (a request's whole work counts where it left).
+    """
+    groups = tuple((spec.fleet.groups or {DEFAULT_GROUP: GroupSpec()}).values())
+    inside = records["done_s"] > begin.time_s
+    n_done = int(np.count_nonzero(records["outcome"][inside] == DONE))
+    if n_done == 0 or any(group.power is None for group in groups):
+        return nan
+    shares = tuple(group.share for group in groups)
+    sizes = Counter(group_of(index, shares) for index in range(spec.fleet.n_devices))
+    total_j = 0.0
+    for number, group in enumerate(groups):
+        assert group.power is not None
+        mine = inside & (records["group"] == number)
+        busy_s = np.nansum(records["device_end_s"][mine] - records["device_start_s"][mine])
+        airtime_s = np.sum(records["airtime_s"][mine])
+        total_j += group.power.idle_w * (end.time_s - begin.time_s) * sizes[number]
+        total_j += group.power.compute_w * float(busy_s) + group.power.transmit_w * float(airtime_s)
+    return total_j / n_done
+
+
+def warnings(
+    spec: SystemSpec, values: Mapping[str, float], begin: Snapshot, end: Snapshot
+) -> tuple[str, ...]:
+    """What a reader must know before believing a mean: a queue that grows without end."""
+    grown = (end.n_arrived - end.n_left) - (begin.n_arrived - begin.n_left)
+    arrived = max(1, end.n_arrived - begin.n_arrived)
+    if grown <= max(10.0, 0.05 * arrived, 4.0 * math.sqrt(arrived)):
+        return ()
+    names = ("server_utilization", "link_utilization", "device_utilization")
+    worst = max(names, key=lambda name: values[name])
+    return (
+        f"saturated: {grown} of {arrived} requests that arrived were left over, and"
+        f" {worst} is {values[worst]:.3f}; means and quantiles depend on horizon_s",
+    )

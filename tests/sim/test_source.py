@@ -52,7 +52,7 @@ HEAD, TAIL = surface("head", [0.0, 0.010, 0.020]), surface("tail", [0.006, 0.003
 
 
 def source(cut="stage1", setting="slicer"):
-    return sim.TraceSource(table(), cut, setting, HEAD, TAIL, encode_factor=2.0)
+    return sim.TraceSource(table(), cut, setting, HEAD, TAIL, encode_factor=2.0, decode_factor=1.0)
 
 
 def test_rows_stay_whole():

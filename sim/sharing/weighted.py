@@ -1,0 +1,13 @@
+"""Shares of airtime in proportion to the groups' `link_weight` (discriminatory PS)."""
+
+from __future__ import annotations
+
+from simpy import Environment
+
+from sim.spec import LinkSpec
+from sim.station import SharedStation, Station
+
+
+def medium(env: Environment, spec: LinkSpec, explicit: bool) -> Station:
+    """Transfer i progresses at w_i / sum(w)."""
+    return SharedStation(env)

@@ -1,0 +1,51 @@
+"""SystemSpec: everything that one simulated point is made of, except the measured sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sim.spec.check import about, above, at_least, within
+from sim.spec.fleet import FleetSpec
+from sim.spec.link import LinkSpec
+from sim.spec.server import ServerSpec
+from sim.spec.workload import WorkloadSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemSpec:
+    """Fleet, workload, link, server; horizon, warm-up, replications and seed."""
+
+    fleet: FleetSpec = field(default_factory=FleetSpec, metadata=about("the devices"))
+    workload: WorkloadSpec = field(
+        default_factory=WorkloadSpec, metadata=about("when they make requests")
+    )
+    link: LinkSpec = field(default_factory=LinkSpec, metadata=about("the medium"))
+    server: ServerSpec = field(default_factory=ServerSpec, metadata=about("the GPU"))
+    horizon_s: float = field(
+        default=60.0, metadata=about("simulated time; a terminating run ignores it", "s")
+    )
+    warmup_s: float = field(
+        default=5.0, metadata=about("start of the measurement; a terminating run has none", "s")
+    )
+    replications: int = field(
+        default=10, metadata=about("independent repetitions behind an interval")
+    )
+    confidence: float = field(default=0.95, metadata=about("level of the intervals"))
+    seed: int = field(default=0, metadata=about("seed of all random streams"))
+
+    def __post_init__(self) -> None:
+        above("horizon_s", self.horizon_s, 0.0)
+        at_least("warmup_s", self.warmup_s, 0.0)
+        if self.warmup_s >= self.horizon_s:
+            raise ValueError(
+                f"warmup_s must be below horizon_s={self.horizon_s:g}, got {self.warmup_s:g}"
+            )
+        at_least("replications", self.replications, 1)
+        within("confidence", self.confidence, 0.5, 0.9999)
+        at_least("seed", self.seed, 0)
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether a transfer or a visit may be cut short, so that queues must be explicit."""
+        churn = any(group.churn is not None for group in self.fleet.groups.values())
+        return churn or self.link.varies
