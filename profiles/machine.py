@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["anchor_seconds", "fingerprint", "threads"]
+__all__ = ["anchor_seconds", "fingerprint", "peaks", "threads"]
 
 _ANCHOR_STAGES = ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2))
 
@@ -63,6 +63,32 @@ def anchor_seconds(rounds: int = 20, device: str = "cpu") -> float:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
     return median(seconds[3:])
+
+
+@torch.inference_mode()
+def peaks(device: str = "cpu", rounds: int = 10) -> dict[str, float]:
+    """Best rates that plain operators reach here: a 1024-cube product and a 256 MB copy.
+
+    Keys: "fp32_flops" in FLOP/s, "bandwidth_bytes_per_s" counting bytes read and written.
+    """
+    a = torch.ones(1024, 1024, device=device)
+    source = torch.ones(32 * 2**20, device=device)
+    target = torch.empty_like(source)
+    product_s = _best(lambda: a @ a, rounds, device)
+    copy_s = _best(lambda: target.copy_(source), rounds, device)
+    moved = 2.0 * source.numel() * source.element_size()
+    return {"fp32_flops": 2.0 * 1024**3 / product_s, "bandwidth_bytes_per_s": moved / copy_s}
+
+
+def _best(run: Callable[[], object], rounds: int, device: str) -> float:
+    seconds = []
+    for _ in range(rounds + 2):
+        start = time.perf_counter()
+        run()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds[2:])
 
 
 class _Block(nn.Module):

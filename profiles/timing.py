@@ -20,7 +20,7 @@ from torch import nn
 from profiles.cost import CostSurface
 from profiles.cuts import Split, split
 from profiles.layers import Layer, ModelProfile
-from profiles.machine import anchor_seconds, fingerprint, threads
+from profiles.machine import anchor_seconds, fingerprint, peaks, threads
 from profiles.models.network import Network
 
 __all__ = ["Progress", "estimate_seconds", "measure"]
@@ -56,14 +56,19 @@ def measure(
     placed = _placed(network, device)
     total = len(batches) * (warmup + rounds)
     with threads(n_threads), torch.inference_mode():
-        anchor = anchor_seconds(device=device)
+        anchor, rates = anchor_seconds(device=device), peaks(device)
         runs = []
         for index, batch in enumerate(batches):
             tick = _ticker(progress, index * (warmup + rounds), total)
             runs.append(_Session(split(placed, batch=batch), device).play(rounds, warmup, tick))
         machine = fingerprint(device)
     first = runs[0]
-    provenance: dict[str, Any] = {"kind": "measured", "anchor_s": anchor, "machine": machine}
+    provenance: dict[str, Any] = {
+        "kind": "measured",
+        "anchor_s": anchor,
+        "peaks": rates,
+        "machine": machine,
+    }
     surface = CostSurface(
         part="head",
         hardware=hardware,
