@@ -10,7 +10,7 @@ import numpy as np
 
 from profiles.trace import TraceTable
 
-__all__ = ["Drop", "concatenated", "drop_interval", "drops", "table_of"]
+__all__ = ["Drop", "concatenated", "drop_interval", "drops", "merged", "table_of"]
 
 
 class Interval(NamedTuple):
@@ -36,6 +36,11 @@ class Drop:
     n_gained: int
     drop: Interval
 
+    @property
+    def width(self) -> float:
+        """Length of the interval, as a fraction."""
+        return self.drop.hi - self.drop.lo
+
 
 def drop_interval(n: int, n_lost: int, n_gained: int, level: float = 0.95) -> Interval:
     """The paired drop (n_lost - n_gained) / n with Bonett and Price's adjusted Wald interval.
@@ -51,6 +56,21 @@ def drop_interval(n: int, n_lost: int, n_gained: int, level: float = 0.95) -> In
     centre = lost - gained
     mean = (n_lost - n_gained) / n
     return Interval(mean, max(-1.0, centre - reach), min(1.0, centre + reach))
+
+
+def merged(first: Drop, second: Drop, level: float = 0.95) -> Drop:
+    """The drop over the samples of both, which must not overlap."""
+    n, n_lost = first.n + second.n, first.n_lost + second.n_lost
+    n_gained = first.n_gained + second.n_gained
+    right = first.accuracy * first.n + second.accuracy * second.n
+    return replace(
+        first,
+        n=n,
+        accuracy=right / n,
+        n_lost=n_lost,
+        n_gained=n_gained,
+        drop=drop_interval(n, n_lost, n_gained, level),
+    )
 
 
 def drops(table: TraceTable, level: float = 0.95) -> list[Drop]:

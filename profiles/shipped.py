@@ -3,19 +3,36 @@
     python -m profiles          lists them
     python -m profiles NAME     measures one anew, on a machine that does nothing else
 
-Products go to `profiles/data`; `make figures` uses `settings`, `store.profile` and `store.trace`.
+Products go to `profiles/data`; `make figures` uses `settings`, `profile_of` and `trace_of`.
 """
 
+import csv
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import codec
-from profiles import models, store
+from profiles import decoding, models, quality, store, timing
+from profiles.crossing import codec_points
+from profiles.law import fit
 from profiles.layers import ModelProfile
+from profiles.models import digits
 from profiles.timing import Progress
 from profiles.trace import TraceTable
-from profiles.tracing import Settings
+from profiles.tracing import Settings, trace
 
-__all__ = ["DATA", "profile_of", "settings", "trace_of"]
+__all__ = [
+    "DATA",
+    "digits_cross_fitted",
+    "make_accuracy",
+    "make_law",
+    "make_profiles",
+    "make_trace",
+    "profile_of",
+    "scene_drops",
+    "settings",
+    "trace_of",
+]
 
 DATA = Path(__file__).parent / "data"
 
@@ -57,3 +74,148 @@ def trace_of(
     return store.trace(
         folder, network, settings(), data.inputs, data.labels, repeats=repeats, progress=progress
     )
+
+
+def digits_cross_fitted(*, repeats: int = 1, progress: Progress | None = None) -> TraceTable:
+    """All 1,797 digits, each traced through the network of the fold that has not seen it.
+
+    Sample ids are running numbers, fold after fold.
+    """
+    tables, start = [], 0
+    for fold in range(5):
+        data = digits.samples("test", fold=fold)
+        ids = range(start, start := start + len(data.labels))
+        network = models.create("digits", fold=fold)
+        table = trace(
+            network,
+            settings(),
+            data.inputs,
+            data.labels,
+            sample_ids=ids,
+            repeats=repeats,
+            progress=progress,
+        )
+        tables.append(table)
+    return quality.concatenated(tables)
+
+
+def make_profiles() -> str:
+    """Profile every model at 1 and 2 threads into `DATA`."""
+    lines = []
+    for name in models.names():
+        network = models.create(name)
+        for n_threads in (1, 2):
+            for phase, profile in _measured(network, n_threads).items():
+                path = DATA / "profiles" / f"{name}-{phase}-{n_threads}.npz"
+                profile.save(path)
+                whole = profile.head.seconds_at("output", **_smallest(profile))
+                lines.append(f"{path.name}: whole {1e3 * whole:.2f} ms")
+    return "\n".join(lines)
+
+
+def make_trace() -> str:
+    """Trace 600 scenes at every cut and setting into `DATA`."""
+    network, data = models.create("scenes"), models.samples("scenes", "test", 600)
+    table = trace(network, settings(), data.inputs, data.labels, progress=_report)
+    path = DATA / "traces" / "scenes.npz"
+    table.save(path)
+    return f"{path.name}: {len(table.sample_ids)} rows, {path.stat().st_size / 1e6:.1f} MB"
+
+
+def scene_drops(
+    *, width: float = 0.005, block: int = 3000, limit: int = 36_000
+) -> list[quality.Drop]:
+    """Drops of scenes at every cut and setting, more scenes until each interval is narrow.
+
+    Every cell sees at least `block` fresh test scenes; a cell whose 95 % interval is still wider
+    than `width` sees the next block, `limit` at most. Stopping at a width that hardly depends on
+    the mean leaves the coverage as it is.
+    """
+    network = models.create("scenes")
+    found: dict[tuple[str, str], quality.Drop] = {}
+    todo = {("input", *network.stages): settings()}
+    for start in range(0, limit, block):
+        data = models.samples("scenes", "test", block, start=start)
+        fresh = [
+            drop
+            for cuts, chosen in todo.items()
+            for drop in quality.drops(
+                trace(
+                    network,
+                    chosen,
+                    data.inputs,
+                    data.labels,
+                    cuts=(*cuts, "output"),
+                    repeats=1,
+                    progress=_report,
+                )
+            )
+        ]
+        for drop in fresh:
+            key = (drop.cut, drop.setting)
+            found[key] = quality.merged(found[key], drop) if key in found else drop
+        wide = [(drop.cut, drop.setting) for drop in found.values() if drop.width > width]
+        todo = {
+            (cut,): {name: settings()[name] for at, name in wide if at == cut}
+            for cut in dict.fromkeys(cut for cut, _ in wide)
+        }
+        if not todo:
+            break
+    return list(found.values())
+
+
+def make_accuracy() -> str:
+    """The table of paired accuracy drops of scenes and digits into `DATA`."""
+    judged = quality.drops(digits_cross_fitted(progress=_report))
+    parts = [f"## scenes\n\n{quality.table_of(scene_drops())}"]
+    parts.append(f"## digits, cross-fitted\n\n{quality.table_of(judged)}")
+    text = "# Accuracy drops against no codec, paired per sample\n\n" + "\n".join(parts)
+    (DATA / "accuracy.md").write_text(text)
+    return text
+
+
+def make_law(sizes: Sequence[int] = (1024, 4096, 16384, 65536, 262144, 1048576)) -> str:
+    """Codec seconds against size and depth, with the fitted law, into `DATA`."""
+    network, data = models.create("scenes"), models.samples("scenes", "test", 64)
+    lines = []
+    with (DATA / "codec_law.csv").open("w", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["setting", "cut", "depth", "elements", "encode_s", "decode_s"])
+        for name, kinds in settings().items():
+            if "feature" not in kinds:
+                continue
+            points = codec_points(network, kinds["feature"], data.inputs, sizes=sizes)
+            for p in points:
+                seconds = (f"{p.encode_s:.3e}", f"{p.decode_s:.3e}")
+                rows.writerow([name, p.cut, f"{p.depth:.4f}", p.elements, *seconds])
+            for law in (fit(points, direction) for direction in ("encode", "decode")):
+                lines.append(
+                    f"{name} {law.direction}: {1e6 * law.fixed_s:.0f} us"
+                    f" + {1e9 * law.per_element_s:.2f} ns per element,"
+                    f" largest residual {100 * law.worst:.0f} %"
+                )
+    return "\n".join(lines)
+
+
+def _measured(network: models.Network, n_threads: int) -> dict[str, ModelProfile]:
+    """Profiles by phase: "single" for vision; "prefill" and "decode" for language."""
+    if network.task == "language":
+        return decoding.measure(network, n_threads=n_threads, progress=_report)
+    batches = (1, 2, 4, 8, 16)
+    profile = timing.measure(network, batches=batches, n_threads=n_threads, progress=_report)
+    return {"single": profile}
+
+
+def _smallest(profile: ModelProfile) -> dict[str, int]:
+    head = profile.head
+    return {
+        "batch": head.batches[0],
+        "new_tokens": head.new_tokens[0],
+        "kv_length": head.kv_lengths[0],
+    }
+
+
+def _report(done: int, total: int) -> None:
+    """Progress on one line of the terminal."""
+    if sys.stderr.isatty():
+        print(f"\r{done}/{total}", end="\n" if done == total else "", file=sys.stderr)

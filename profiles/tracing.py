@@ -8,7 +8,6 @@ settings before the next begins, so that a machine's drift meets all of them ali
 """
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from scipy.special import log_softmax
 import codec
 from codec.base import PARTS
 from profiles import choices
+from profiles.crossing import Crossing, send
 from profiles.cuts import Side, Split, split
 from profiles.machine import fingerprint, threads
 from profiles.models.network import Network
@@ -122,16 +122,6 @@ class _Cell:
     at: tuple[int, int]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Crossing:
-    """What became of one batch in one cell: streams, received tensors, seconds [sample]."""
-
-    streams: list[bytes]
-    received: np.ndarray
-    encode_s: np.ndarray
-    decode_s: np.ndarray
-
-
 class _Desk:
     """The columns while they are being filled."""
 
@@ -164,7 +154,7 @@ class _Desk:
         y: np.ndarray = side(torch.from_numpy(np.ascontiguousarray(whole))).numpy()
         return y[: len(x)]
 
-    def _book(self, rows: slice, cell: _Cell, crossing: _Crossing, sent: np.ndarray) -> None:
+    def _book(self, rows: slice, cell: _Cell, crossing: Crossing, sent: np.ndarray) -> None:
         put = {name: column[rows, *cell.at] for name, column in self.columns.items()}
         put["encode_s"][:] = crossing.encode_s
         put["decode_s"][:] = crossing.decode_s
@@ -211,13 +201,13 @@ def _cells(cuts: Sequence[str], settings: Settings) -> list[_Cell]:
 
 def _cross(
     cells: Sequence[_Cell], features: Mapping[str, np.ndarray], repeats: int
-) -> list[_Crossing]:
+) -> list[Crossing]:
     """Send every sample of the batch through every cell, `repeats` times in turn."""
     for cell in cells:
-        _send(cell.codec, features[cell.cut][:1])
-    rounds = [[_send(cell.codec, features[cell.cut]) for cell in cells] for _ in range(repeats)]
+        send(cell.codec, features[cell.cut][:1])
+    rounds = [[send(cell.codec, features[cell.cut]) for cell in cells] for _ in range(repeats)]
     return [
-        _Crossing(
+        Crossing(
             streams=same[0].streams,
             received=same[0].received,
             encode_s=np.median([once.encode_s for once in same], axis=0),
@@ -225,23 +215,6 @@ def _cross(
         )
         for same in zip(*rounds, strict=True)
     ]
-
-
-def _send(chosen: codec.Codec, batch: np.ndarray) -> _Crossing:
-    clock = time.perf_counter
-    streams, received, seconds = [], [], []
-    for x in batch:
-        start = clock()
-        stream = chosen.encode(x)
-        middle = clock()
-        y = chosen.decode(stream)
-        seconds.append((middle - start, clock() - middle))
-        streams.append(stream)
-        received.append(np.asarray(y))
-    encode_s, decode_s = np.array(seconds).T
-    return _Crossing(
-        streams=streams, received=np.stack(received), encode_s=encode_s, decode_s=decode_s
-    )
 
 
 def _relative_l2(sent: np.ndarray, received: np.ndarray) -> np.ndarray:
