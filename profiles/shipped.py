@@ -37,18 +37,22 @@ __all__ = [
 DATA = Path(__file__).parent / "data"
 
 
-def settings() -> Settings:
+def settings(model: str = "scenes") -> Settings:
     """The settings of every vision trace, by name: what goes over the link at which kind of cut.
 
     slicer-mild keeps half of the elements, slicer-hard a fifth, both at the codec's defaults.
+    JPEG wants three channels: there is none for the digits.
     """
-    return {
+    found = {
         "raw16": {"input": codec.create("raw8"), "feature": codec.create("raw16")},
         "raw32": {"feature": codec.create("raw32")},
         "jpeg": {"input": codec.create("jpeg")},
         "slicer-mild": {"feature": codec.create("slicer", sparsity=0.5)},
         "slicer-hard": {"feature": codec.create("slicer", sparsity=0.8)},
     }
+    if models.create(model).example_input.shape[-1] != 3:
+        del found["jpeg"]
+    return found
 
 
 def profile_of(
@@ -72,7 +76,13 @@ def trace_of(
     """The trace of a vision model over its test split at every cut and setting."""
     network, data = models.create(model), models.samples(model, "test", n_samples)
     return store.trace(
-        folder, network, settings(), data.inputs, data.labels, repeats=repeats, progress=progress
+        folder,
+        network,
+        settings(model),
+        data.inputs,
+        data.labels,
+        repeats=repeats,
+        progress=progress,
     )
 
 
@@ -88,7 +98,7 @@ def digits_cross_fitted(*, repeats: int = 1, progress: Progress | None = None) -
         network = models.create("digits", fold=fold)
         table = trace(
             network,
-            settings(),
+            settings("digits"),
             data.inputs,
             data.labels,
             sample_ids=ids,
