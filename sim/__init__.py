@@ -2,11 +2,23 @@
 
 from sim.replicate import replicate
 from sim.result import Estimate, Result
+from sim.sessions import ConstantSessions, TraceSessions
 from sim.source import ConstantSource, Draw, ExponentialSource, RandomSource, Source, TraceSource
-from sim.spec import FleetSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
-from sim.system import build, run
+from sim.spec import (
+    ChurnSpec,
+    FleetSpec,
+    GroupSpec,
+    LinkSpec,
+    PowerSpec,
+    ServerSpec,
+    SystemSpec,
+    WorkloadSpec,
+)
+from sim.system import build, play, run
 
 __all__ = [
+    "ChurnSpec",
+    "ConstantSessions",
     "ConstantSource",
     "Draw",
     "Estimate",
@@ -14,14 +26,17 @@ __all__ = [
     "FleetSpec",
     "GroupSpec",
     "LinkSpec",
+    "PowerSpec",
     "RandomSource",
     "Result",
     "ServerSpec",
     "Source",
     "SystemSpec",
+    "TraceSessions",
     "TraceSource",
     "WorkloadSpec",
     "build",
+    "play",
     "replicate",
     "run",
 ]

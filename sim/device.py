@@ -14,7 +14,7 @@ from sim.meters import Meter
 from sim.policy import Policy, Seen, smoothed
 from sim.request import BUSY, DONE, IN_FLIGHT, LEFT, LINK_LOST, SERVER_LOST, Request
 from sim.server import Server
-from sim.source import Source
+from sim.source import Draw, Source
 from sim.spec import GroupSpec, WorkloadSpec
 from sim.station import FifoStation
 from sim.streams import Stream
@@ -85,16 +85,18 @@ class Device:
         self.in_flight = 0
         self.rate_bps = nan
         self.server_wait_s = 0.0
-        self._processes: set[Process] | None = set() if spec.churn is not None else None
+        self._processes: dict[Process, None] | None = {} if spec.churn is not None else None
 
-    def request(self) -> Request:
-        """A new request, drawn from the source that the policy chooses."""
-        choice = 0
+    def choose(self) -> int:
+        """Which source the next request comes from."""
+        if self.policy is None:
+            return 0
+        seen = Seen(self.env.now, self.rate_bps, self.server_wait_s, self.in_flight)
+        return self.policy.choose(seen)
+
+    def born(self, draw: Draw, choice: int) -> Request:
+        """A new request, known to the meter."""
         now = self.env.now
-        if self.policy is not None:
-            seen = Seen(now, self.rate_bps, self.server_wait_s, self.in_flight)
-            choice = self.policy.choose(seen)
-        draw = self.sources[choice].draw(self.rows)
         request = Request(self.index, self.group, draw, now, choice)
         if self.deadline_s is not None:
             request.deadline_s = now + self.deadline_s
@@ -103,7 +105,8 @@ class Device:
 
     def handle(self) -> Steps:
         """One request from birth to record; dropped at once if too many are in flight."""
-        request = self.request()
+        choice = 0 if self.policy is None else self.choose()
+        request = self.born(self.sources[choice].draw(self.rows), choice)
         if self.max_in_flight is not None and self.in_flight >= self.max_in_flight:
             self.meter.left(request, BUSY)
             return
@@ -167,7 +170,8 @@ class Device:
         """Learn the rate of this transfer and the server's hint, which came with the answer."""
         if request.link_end_s > request.link_start_s:
             duration_s = request.link_end_s - request.link_start_s
-            self.rate_bps = smoothed(self.rate_bps, 8.0 * request.payload_bytes / duration_s)
+            bit_s = smoothed(1.0 / self.rate_bps, duration_s / (8.0 * request.payload_bytes))
+            self.rate_bps = 1.0 / bit_s
         self.server_wait_s = self.server.wait_hint_s()
 
     def withdraw(self, request: Request) -> None:
@@ -182,12 +186,16 @@ class Device:
             self.env.process(steps)
             return
         process = self.env.process(_until_interrupted(steps))
-        self._processes.add(process)
-        process.callbacks.append(self._processes.discard)
+        self._processes[process] = None
+        process.callbacks.append(self._forget)
+
+    def _forget(self, process: Event) -> None:
+        assert self._processes is not None and isinstance(process, Process)
+        del self._processes[process]
 
     def leave(self) -> None:
         """Stop everything at once; what is in flight is recorded as left."""
-        for process in sorted(self._processes or (), key=id):
+        for process in list(self._processes or ()):
             if process.is_alive:
                 process.interrupt("left")
         self.processor.clear()

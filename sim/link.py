@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Generator
-from functools import lru_cache
 from pathlib import Path
 from statistics import NormalDist
 
@@ -88,7 +87,7 @@ def even(index: int, irrational: float) -> float:
 
 def speed_plan(spec: LinkSpec) -> list[tuple[float, float]]:
     """(time, speed) of every change: the recorded factors, silenced within the outages."""
-    factors = list(_recorded(spec.rate_csv)) if spec.rate_csv else []
+    factors = _recorded(spec.rate_csv) if spec.rate_csv else []
     windows = [(start, start + spec.outage_length_s) for start in spec.outage_at_s]
     times = {time for time, _ in factors} | {time for window in windows for time in window}
 
@@ -100,14 +99,13 @@ def speed_plan(spec: LinkSpec) -> list[tuple[float, float]]:
     return [(time, speed(time)) for time in sorted(times)]
 
 
-@lru_cache(maxsize=16)
-def _recorded(path: str) -> tuple[tuple[float, float], ...]:
+def _recorded(path: str) -> list[tuple[float, float]]:
     """Rows of a rate trace: columns time_s (ascending) and factor (>= 0)."""
     with Path(path).open(newline="") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames is None or not {"time_s", "factor"} <= set(reader.fieldnames):
             raise ValueError(f"link.rate_csv needs columns time_s, factor, got {path}")
-        rows = tuple((float(row["time_s"]), float(row["factor"])) for row in reader)
+        rows = [(float(row["time_s"]), float(row["factor"])) for row in reader]
     times = [time for time, _ in rows]
     if times != sorted(times) or any(factor < 0.0 for _, factor in rows):
         raise ValueError(f"link.rate_csv needs ascending times and factors >= 0, got {path}")

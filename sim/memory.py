@@ -12,7 +12,7 @@ class Memory:
 
     def __init__(self, env: Environment, limit_bytes: float | None) -> None:
         self._env = env
-        self._free_bytes = inf if limit_bytes is None else limit_bytes
+        self.limit_bytes = self._free_bytes = inf if limit_bytes is None else limit_bytes
         self._waiting: list[tuple[float, Event]] = []
 
     def take(self, n_bytes: float) -> bool:

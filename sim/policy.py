@@ -41,6 +41,9 @@ class Fixed:
 class Fastest:
     """The source with the least predicted latency at the observed rate and server wait.
 
+    The rate is a device's exponential average over its transfers, of seconds per bit. It never
+    probes: a device that has gone local stays so until its policy is given other sources.
+
     T = device + 8 B / rate + wait + decode + server, with the sources' means; before the first
     transfer the group's own source.
     """

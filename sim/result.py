@@ -33,6 +33,7 @@ class Result:
     checks: tuple[Check, ...]
     records: Records = field(repr=False)
     n_runs: int = 1
+    steps: Records = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Estimate:

@@ -131,6 +131,7 @@ class QueueServer:
         for jobs, start_s in self._running.values():
             self._busy_s += now - start_s
             for job in jobs:
+                job.request.server_share_s -= job.share_s - (now - start_s) / len(jobs)
                 _refuse(job.request, job.event, SERVER_LOST)
         for job in self._queue:
             _refuse(job.request, job.event, SERVER_LOST)
@@ -184,6 +185,7 @@ class QueueServer:
         seconds = self._batch_s(jobs) / self._spec.speed
         share_s = seconds / len(jobs)
         for job in jobs:
+            job.share_s = share_s
             job.request.server_share_s += share_s
         self._last_share_s = share_s
         done = self._env.timeout(seconds)

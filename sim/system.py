@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 
 import numpy as np
 from simpy import Environment, Event
 
+from sim.conversation import Conversation
 from sim.device import Device
 from sim.link import Link, even
+from sim.memory import Memory
 from sim.meters import Meter, Records, Snapshot, checks, measure
 from sim.policy import POLICIES
 from sim.request import DONE
@@ -46,6 +49,7 @@ class System:
             n_arrived=self.meter.n_arrived,
             n_left=self.meter.n_left,
             arrival_sum_s=self.meter.arrival_sum_s,
+            left_sum_s=self.meter.left_sum_s,
             server_busy_s=self.server.busy_s(),
             link_busy_s=self.link.busy_s(),
             device_busy_s=math.fsum(busy_s) / len(busy_s),
@@ -111,6 +115,7 @@ class _Factory:
         self._link, self._server, self._meter = link, server, meter
         self._groups = tuple(groups.values())
         self._shares = tuple(group.share for group in self._groups)
+        self._memory = Memory(env, spec.server.session_memory_bytes)
         self._sources = [
             [_source(name, wanted, sources) for wanted in (g.source or name, *g.alternatives)]
             for name, g in groups.items()
@@ -123,7 +128,10 @@ class _Factory:
         workload = group.workload or self._spec.workload
         sources = self._sources[number]
         straggles = even(index, math.sqrt(3.0)) < group.straggler_share
-        device = Device(
+        make: Callable[..., Device] = (
+            Device if not hasattr(sources[0], "session") else self._conversation(group)
+        )
+        device = make(
             self._env,
             index=index,
             group=number,
@@ -145,6 +153,15 @@ class _Factory:
         else:
             device.spawn(WORKLOADS[workload.kind](self._env, device, workload, arrivals))
         return device
+
+    def _conversation(self, group: GroupSpec) -> Callable[..., Device]:
+        """Makes a device that holds sessions."""
+        return partial(
+            Conversation,
+            memory=self._memory,
+            rejects=self._spec.server.admission == "reject",
+            memory_bytes=group.memory_bytes,
+        )
 
 
 def breakdowns(
@@ -190,15 +207,17 @@ def play(system: System) -> Result:
         env.run(until=spec.horizon_s)
     end = system.snapshot()
     records = meter.records()
-    values = measure(records, begin, end, system.link.half_rtt_s)
+    values = measure(records, meter.steps(), begin, end, system.link.half_rtt_s)
     values["device_time_s"] = meter.target_s if terminating else nan
     values["energy_j_per_request"] = energy_j_per_request(spec, records, begin, end)
-    laws = checks(records, begin, end, in_flight=len(meter.open), n_gpus=spec.server.n_gpus)
+    born_s = [request.created_s for request in meter.open]
+    laws = checks(records, born_s, begin, end, spec.server.n_gpus)
     return Result(
         spec=spec,
         estimates={name: Estimate(mean=value) for name, value in values.items()},
         checks=laws,
         warnings=warnings(spec, values, begin, end),
+        steps=meter.steps(),
         records=records,
     )
 

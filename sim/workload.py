@@ -108,15 +108,19 @@ def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Strea
 
 def replay(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
     """The recorded times of this device; rows without a device go to device 0, 1, ... by turns."""
-    for time_s in recorded(spec.replay_csv, device.meter.n_devices).get(device.index, ()):
+    stamp = Path(spec.replay_csv).stat().st_mtime_ns
+    times = recorded(spec.replay_csv, device.meter.n_devices, stamp)
+    for time_s in times.get(device.index, ()):
         if time_s >= env.now:
             yield env.timeout(time_s - env.now)
             device.spawn(device.handle())
 
 
 @lru_cache(maxsize=16)
-def recorded(path: str, n_devices: int) -> dict[int, tuple[float, ...]]:
+def recorded(path: str, n_devices: int, stamp: int) -> dict[int, tuple[float, ...]]:
     """Arrival times by device from a CSV with the column time_s and, if wanted, device.
+
+    `stamp` is the file's time of change, so that a new file is read again.
 
     Raises:
         ValueError: no column time_s, a negative time, or a device that the fleet does not have.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from simpy import Event
@@ -21,7 +21,7 @@ class Job:
     event: Event
     after_s: float
     queued_s: float
-    batch: list[Job] = field(default_factory=list)
+    share_s: float = 0.0
 
 
 class Pick(NamedTuple):

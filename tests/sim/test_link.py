@@ -1,0 +1,192 @@
+import math
+
+import numpy as np
+import pytest
+
+import sim
+from sim.link import speed_plan
+from sim.sharing.cellular import diversity_gain
+
+ONE = sim.WorkloadSpec(think_s=0.0)
+
+
+def run(link, payload_bytes, n_devices=1, horizon_s=20.0, **source):
+    spec = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=n_devices),
+        workload=ONE,
+        link=link,
+        horizon_s=horizon_s,
+        warmup_s=0.0,
+    )
+    fields = {"device_s": 1e-4, "payload_bytes": payload_bytes, "server_s": 1e-6, **source}
+    return sim.run(spec, {"default": sim.ConstantSource(**fields)})
+
+
+def test_ten_times_fewer_bytes_do_not_save_ten_times_the_airtime():
+    link = sim.LinkSpec(
+        rate_bps=86e6, mtu_bytes=1400, header_bytes=66, frame_airtime_s=1.7e-4, aggregation=32
+    )
+    full = run(link, 8192.0).value("airtime_s_per_request")
+    tenth = run(link, 819.2).value("airtime_s_per_request")
+    assert full == pytest.approx(1.7e-4 + 8 * (8192 + 6 * 66) / 86e6)
+    assert tenth == pytest.approx(1.7e-4 + 8 * (819.2 + 66) / 86e6)
+    assert 3.0 < full / tenth < 4.5
+    single = sim.LinkSpec(rate_bps=86e6, mtu_bytes=1400, header_bytes=66, frame_airtime_s=1.7e-4)
+    assert run(single, 8192.0).value("airtime_s_per_request") == pytest.approx(full + 5 * 1.7e-4)
+
+
+def test_retransmissions_follow_the_geometric_law():
+    link = sim.LinkSpec(frame_error_rate=0.3, max_retries=60)
+    result = run(link, 15_000.0, horizon_s=8.0)
+    frames = 10 * result.value("n_requests")
+    resent = result.value("resent_frames_per_request") * result.value("n_requests")
+    error = math.sqrt(0.3 / 0.7**2 / frames)
+    assert resent / frames == pytest.approx(0.3 / 0.7, abs=4 * error)
+    lossless = run(sim.LinkSpec(), 15_000.0, horizon_s=1.0)
+    ratio = result.value("airtime_s_per_request") / lossless.value("airtime_s_per_request")
+    assert ratio == pytest.approx(1 / 0.7, rel=0.02)
+
+
+def test_frames_that_run_out_of_retries_lose_the_payload():
+    result = run(sim.LinkSpec(frame_error_rate=0.5, max_retries=1), 1000.0, horizon_s=4.0)
+    n = len(result.records["done_s"])
+    assert result.value("dropped_share") == pytest.approx(0.25, abs=4 * math.sqrt(0.19 / n))
+    assert result.failed_checks == ()
+    erased = run(sim.LinkSpec(frame_error_rate=0.5, transport="erasure"), 15_000.0, horizon_s=4.0)
+    assert erased.value("dropped_share") == 0.0
+    assert np.mean(erased.records["erased"]) == pytest.approx(0.5, abs=0.02)
+
+
+def test_outage_blocks_fail_as_often_as_asked():
+    link = sim.LinkSpec(
+        rate="outage",
+        outage=0.2,
+        snr_db=20.0,
+        fading="rayleigh",
+        coherence_s=0.002,
+        transport="erasure",
+    )
+    result = run(link, 1000.0, horizon_s=20.0, device_s=0.01)
+    erased = result.records["erased"]
+    assert np.mean(erased) == pytest.approx(0.2, abs=4 * 0.4 / math.sqrt(len(erased)))
+
+
+def test_fading_lowers_the_rate_below_shannon_at_the_mean():
+    common = {"rate": "shannon", "snr_db": 15.0, "gap_db": 0.0, "coherence_s": 0.01}
+    steady = run(sim.LinkSpec(**common), 50_000.0).value("throughput_rps")
+    faded = run(sim.LinkSpec(**common, fading="rayleigh"), 50_000.0).value("throughput_rps")
+    snr = 10**1.5
+    grid = np.linspace(0.0, 40.0, 400_001)
+    ergodic = np.trapezoid(np.exp(-grid) * np.log2(1 + snr * grid), grid) / math.log2(1 + snr)
+    assert faded / steady == pytest.approx(ergodic, abs=0.06)
+
+
+@pytest.mark.parametrize("contention", ["ns3", "bianchi"])
+def test_wifi_loses_capacity_with_stations(contention):
+    pytest.importorskip("sim.radio.contention")
+    link = sim.LinkSpec(sharing="wifi", contention=contention, rate_bps=20e6)
+    alone = run(link, 14_000.0, 1).value("throughput_rps")
+    crowd = run(link, 14_000.0, 20, horizon_s=10.0)
+    assert 0.4 < crowd.value("throughput_rps") / alone < 1.0
+    if contention == "ns3":
+        assert crowd.value("throughput_rps") / alone == pytest.approx(0.4474 / 0.7731, rel=0.06)
+
+
+def test_weights_and_slow_stations():
+    groups = {"a": sim.GroupSpec(link_weight=3.0), "b": sim.GroupSpec(link_weight=1.0)}
+    spec = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=2, groups=groups),
+        workload=ONE,
+        link=sim.LinkSpec(sharing="weighted", rate_bps=8e6, header_bytes=0),
+        warmup_s=0.0,
+    )
+    source = sim.ConstantSource(device_s=1e-9, payload_bytes=1500, server_s=1e-9)
+    counts = np.bincount(sim.run(spec, {"a": source, "b": source}).records["group"].astype(int))
+    assert counts[0] / counts[1] == pytest.approx(3.0, rel=0.01)
+
+
+def test_slow_wifi_station_drags_all_to_equal_frame_rates():
+    pytest.importorskip("sim.radio.contention")
+    groups = {"fast": sim.GroupSpec(), "slow": sim.GroupSpec(rate_bps=2e6)}
+    spec = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=2, groups=groups),
+        workload=ONE,
+        link=sim.LinkSpec(sharing="wifi", rate_bps=20e6),
+        warmup_s=0.0,
+    )
+    source = sim.ConstantSource(device_s=1e-9, payload_bytes=15_000, server_s=1e-9)
+    counts = np.bincount(
+        sim.run(spec, {"fast": source, "slow": source}).records["group"].astype(int)
+    )
+    assert counts[0] / counts[1] == pytest.approx(1.0, rel=0.02)
+
+
+def test_cellular_waits_for_its_grant_and_fills_slots():
+    link = sim.LinkSpec(sharing="cellular", rate_bps=8e6, header_bytes=0, slot_s=1e-3, grant_s=4e-3)
+    result = run(link, 1500.0, device_s=0.01)
+    assert result.value("latency_mean_s") == pytest.approx(0.01 + 0.002 + 0.004 + 1e-6, rel=1e-9)
+    assert diversity_gain(1, 10.0) == pytest.approx(1.0)
+    assert 1.2 < diversity_gain(4, 10.0) < diversity_gain(16, 10.0) < 2.0
+    assert diversity_gain(4, -25.0) == pytest.approx(1 + 1 / 2 + 1 / 3 + 1 / 4, rel=0.02)
+
+
+def test_cells_are_independent():
+    link = sim.LinkSpec(sharing="fifo", rate_bps=1e6)
+    one, two = run(link, 1500.0, 4), run(sim.LinkSpec(**{**vars(link), "n_cells": 2}), 1500.0, 4)
+    ratio = two.value("throughput_rps") / one.value("throughput_rps")
+    assert ratio == pytest.approx(2.0, rel=0.01)
+
+
+def test_answers_may_share_the_medium():
+    fields = {"sharing": "fifo", "rate_bps": 8e6, "header_bytes": 0, "rtt_s": 0.01}
+    for downlink in ("dedicated", "shared"):
+        link = sim.LinkSpec(**fields, downlink=downlink)
+        result = run(link, 1000.0, device_s=0.02, answer_bytes=500.0)
+        assert result.value("latency_mean_s") == pytest.approx(0.0315 + 1e-6, rel=1e-9)
+    assert result.value("link_utilization") == pytest.approx(0.0015 / 0.0315, rel=0.01)
+
+
+@pytest.mark.parametrize("sharing", ["fifo", "ps", "dedicated", "weighted", "cellular"])
+def test_outage_of_the_link_delays_but_loses_nothing(sharing):
+    link = sim.LinkSpec(sharing=sharing, outage_at_s=[5.0, 9.0], outage_length_s=2.0, rate_bps=1e6)
+    result = run(link, 1500.0, 3, horizon_s=15.0, device_s=0.01)
+    done = result.records["done_s"]
+    assert not np.any((done > 5.1) & (done < 7.0))
+    assert not np.any((done > 9.1) & (done < 11.0))
+    assert np.any(done > 11.0)
+    assert result.value("latency_p999_s") > 2.0
+    assert result.value("dropped_share") == 0.0
+    assert result.failed_checks == ()
+
+
+def test_recorded_rates_scale_the_medium(tmp_path):
+    path = tmp_path / "rate.csv"
+    path.write_text("time_s,factor\n0,1\n10,0.25\n")
+    link = sim.LinkSpec(sharing="fifo", rate_bps=1e6, header_bytes=0, rate_csv=str(path))
+    assert speed_plan(link) == [(0.0, 1.0), (10.0, 0.25)]
+    done = run(link, 12_500.0, device_s=0.0).records["done_s"]
+    before, after = np.sum(done < 10.0), np.sum(done > 10.0)
+    assert before / after == pytest.approx(4.0, rel=0.02)
+    path.write_text("t,f\n0,1\n")
+    with pytest.raises(ValueError, match=r"needs columns time_s, factor"):
+        speed_plan(sim.LinkSpec(rate_csv=str(path)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"rate": "outage"}, "link.rate=outage needs link.fading=rayleigh"),
+        ({"fading": "rayleigh"}, "needs link.rate=shannon, mcs or outage"),
+        ({"outage_at_s": [3.0, 1.0]}, "must ascend"),
+        ({"outage_at_s": [1.0, 1.5]}, "must leave the windows apart"),
+        ({"frame_error_rate": 1.0}, r"within \[0, 0.99\], got 1.0"),
+    ],
+)
+def test_contradictions_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        sim.LinkSpec(**fields)
+
+
+def test_hopeless_channel_is_refused():
+    with pytest.raises(ValueError, match=r"link.snr_db must let a frame"):
+        run(sim.LinkSpec(rate="shannon", fading="rayleigh", snr_db=-45.0), 1000.0)

@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simpy import Environment
+
+from sim.station import FifoStation, PoolStation, QueueStation, SharedStation, timeout_at
+
+JOBS = st.lists(
+    st.tuples(st.floats(0.0, 2.0), st.floats(1e-6, 3.0), st.sampled_from([1.0, 2.0, 0.25])),
+    min_size=1,
+    max_size=25,
+)
+
+
+def visits(make, jobs, after_s=0.0):
+    """(start, end, time of the event) of every job, in order of arrival."""
+    env = Environment()
+    station = make(env)
+    seen = {}
+
+    def visit(number, work_s, weight):
+        start, end = yield station.serve(work_s, after_s, weight)
+        seen[number] = (start, end, env.now)
+
+    def arrivals():
+        for number, (gap, work_s, weight) in enumerate(jobs):
+            yield env.timeout(gap)
+            env.process(visit(number, work_s, weight))
+
+    env.process(arrivals())
+    env.run()
+    return np.array([seen[number] for number in range(len(jobs))]), station
+
+
+@given(JOBS, st.sampled_from([0.0, 0.01, 1.7]))
+@settings(max_examples=150, deadline=None)
+def test_arithmetic_and_explicit_fifo_agree_to_the_bit(jobs, after_s):
+    arithmetic, one = visits(FifoStation, jobs, after_s)
+    explicit, two = visits(QueueStation, jobs, after_s)
+    pool, _ = visits(lambda env: PoolStation(env, 1), jobs, after_s)
+    assert arithmetic.tobytes() == explicit.tobytes() == pool.tobytes()
+    assert one.busy_s() == pytest.approx(two.busy_s(), rel=1e-9)
+
+
+def naive_sharing(jobs, capacity):
+    """Departures by stepping from event to event with O(n) work each."""
+    arrivals = np.cumsum([gap for gap, _, _ in jobs])
+    left = {}
+    out = {}
+    now, coming = 0.0, list(range(len(jobs)))
+    while coming or left:
+        weight = sum(jobs[i][2] for i in left)
+        pace = capacity(len(left)) / weight if left else 0.0
+        due = min((left[i] / jobs[i][2] / pace for i in left), default=np.inf)
+        gap = arrivals[coming[0]] - now if coming else np.inf
+        step = min(due, gap)
+        for i in left:
+            left[i] -= step * pace * jobs[i][2]
+        now += step
+        for i in [i for i in left if left[i] <= 1e-11]:
+            out[i] = now
+            del left[i]
+        if gap <= due and coming:
+            left[coming[0]] = jobs[coming[0]][1]
+            coming.pop(0)
+    return [out[i] for i in range(len(jobs))]
+
+
+@given(JOBS, st.sampled_from([lambda n: 1.0, float, lambda n: 1.0 / n**0.5]))
+@settings(max_examples=150, deadline=None)
+def test_virtual_time_equals_the_naive_sharing(jobs, capacity):
+    fast, _ = visits(lambda env: SharedStation(env, capacity), jobs)
+    np.testing.assert_allclose(fast[:, 1], naive_sharing(jobs, capacity), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("make", [QueueStation, SharedStation])
+def test_silence_stretches_and_cancelling_frees(make):
+    env = Environment()
+    station = make(env)
+    first, second = station.serve(1.0), station.serve(4.0)
+    ends = []
+    first.callbacks.append(lambda event: ends.append("first"))
+    second.callbacks.append(lambda event: ends.append(env.now))
+    env.run(until=0.25)
+    station.set_speed(0.0)
+    env.run(until=10.25)
+    station.set_speed(1.0)
+    station.cancel(first)
+    station.cancel(env.event())
+    env.run()
+    done_by_then = 0.0 if make is QueueStation else 0.125
+    assert ends == [pytest.approx(10.25 + 4.0 - done_by_then)]
+    assert station.busy_s() == pytest.approx(0.25 + 4.0 - done_by_then)
+
+
+def test_pool_serves_c_at_once():
+    ends, station = visits(lambda env: PoolStation(env, 2), [(0.0, 3.0, 1.0)] * 3)
+    assert ends[:, 1].tolist() == [3.0, 3.0, 6.0]
+    assert station.busy_s() == pytest.approx(4.5)
+
+
+@given(st.floats(0.0, 1e3), st.floats(0.0, 1e6))
+def test_timeouts_hit_their_time_to_the_bit(now, ahead):
+    env = Environment(initial_time=now)
+    due = now + ahead
+    timeout_at(env, due)
+    env.run()
+    assert env.now == due
+
+
+def test_the_virtual_clock_does_a_logarithmic_number_of_events():
+    env = Environment()
+    station = SharedStation(env)
+    for number in range(2000):
+        station.serve(1.0 + 1e-3 * number)
+    steps = 0
+    while env.peek() < float("inf"):
+        env.step()
+        steps += 1
+    assert steps <= 2 * 2000 + 5
