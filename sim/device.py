@@ -190,7 +190,8 @@ class Device:
         process.callbacks.append(self._forget)
 
     def _forget(self, process: Event) -> None:
-        assert self._processes is not None and isinstance(process, Process)
+        assert self._processes is not None
+        assert isinstance(process, Process)
         del self._processes[process]
 
     def leave(self) -> None:
