@@ -13,7 +13,7 @@ from profiles.law import Point
 from profiles.machine import threads
 from profiles.models.network import Network
 
-__all__ = ["Crossing", "codec_points", "send"]
+__all__ = ["Crossing", "codec_points", "relative_l2", "send"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,6 +42,14 @@ def send(chosen: codec.Codec, batch: np.ndarray) -> Crossing:
     return Crossing(
         streams=streams, received=np.stack(received), encode_s=encode_s, decode_s=decode_s
     )
+
+
+def relative_l2(sent: np.ndarray, received: np.ndarray) -> np.ndarray:
+    """||received - sent|| / ||sent|| per sample; 0 where nothing was sent and nothing came."""
+    flat = sent.reshape(len(sent), -1).astype(np.float64)
+    error = np.linalg.norm(received.reshape(flat.shape) - flat, axis=1)
+    norm = np.linalg.norm(flat, axis=1)
+    return np.asarray(np.divide(error, norm, out=np.zeros_like(error), where=norm > 0))
 
 
 def codec_points(

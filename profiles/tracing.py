@@ -18,7 +18,7 @@ from scipy.special import log_softmax
 import codec
 from codec.base import PARTS
 from profiles import choices
-from profiles.crossing import Crossing, send
+from profiles.crossing import Crossing, relative_l2, send
 from profiles.cuts import Side, Split, split
 from profiles.machine import fingerprint, threads
 from profiles.models.network import Network
@@ -158,7 +158,7 @@ class _Desk:
         put = {name: column[rows, *cell.at] for name, column in self.columns.items()}
         put["encode_s"][:] = crossing.encode_s
         put["decode_s"][:] = crossing.decode_s
-        put["relative_l2"][:] = _relative_l2(sent, crossing.received)
+        put["relative_l2"][:] = relative_l2(sent, crossing.received)
         put["payload_bytes"][:] = [len(stream) for stream in crossing.streams]
         for row, stream in enumerate(crossing.streams):
             parts = codec.ledger(stream)
@@ -215,14 +215,6 @@ def _cross(
         )
         for same in zip(*rounds, strict=True)
     ]
-
-
-def _relative_l2(sent: np.ndarray, received: np.ndarray) -> np.ndarray:
-    """||received - sent|| / ||sent|| per sample; 0 where nothing was sent and nothing came."""
-    flat = sent.reshape(len(sent), -1).astype(np.float64)
-    error = np.linalg.norm(received.reshape(flat.shape) - flat, axis=1)
-    norm = np.linalg.norm(flat, axis=1)
-    return np.asarray(np.divide(error, norm, out=np.zeros_like(error), where=norm > 0))
 
 
 def _kl(reference: np.ndarray, answers: np.ndarray) -> np.ndarray:

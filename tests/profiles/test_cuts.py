@@ -42,16 +42,29 @@ def branches() -> Network:
     return network(Branches(), torch.randn(1, 3, 6, 6), ("first", "third"))
 
 
-@pytest.mark.parametrize("name", ["digits", "scenes"])
-def test_head_then_tail_equals_the_whole_network(name):
-    net = models.create(name)
-    parts = split(net, batch=3)
-    x = torch.from_numpy(models.samples(name, "test", 3).inputs)
+SMALL = ("digits", "scenes")
+LARGE = [name for name in models.names() if name not in SMALL]
+
+
+def composition_holds(net: Network, batch: int) -> None:
+    parts = split(net, batch=batch)
     with torch.inference_mode():
-        whole = net.module(x)
+        whole = net.module(parts.example)
     assert parts.cuts == ("input", *net.stages, "output")
     for cut in parts.cuts:
-        assert torch.allclose(parts.tail(cut)(parts.head(cut)(x)), whole, atol=1e-4, rtol=1e-4)
+        again = parts.tail(cut)(parts.head(cut)(parts.example))
+        assert torch.allclose(again, whole, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_head_then_tail_equals_the_whole_network(name):
+    composition_holds(models.create(name), batch=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_head_then_tail_equals_every_large_network(name):
+    composition_holds(models.create(name), batch=1)
 
 
 def test_in_place_operators_do_not_touch_what_crossed(branches):
