@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sim.spec.check import about, above, at_least, within
+from sim.spec.check import about, above, at_least, one_of, within
 from sim.spec.fleet import FleetSpec
 from sim.spec.link import LinkSpec
 from sim.spec.server import ServerSpec
@@ -27,9 +27,20 @@ class SystemSpec:
     warmup_s: float = field(
         default=5.0, metadata=about("start of the measurement; a terminating run has none", "s")
     )
+    warmup: str = field(
+        default="fixed", metadata=about("fixed (at warmup_s), or mser5 (found by pilot runs)")
+    )
     replications: int = field(
         default=10, metadata=about("independent repetitions behind an interval")
     )
+    precision: float | None = field(
+        default=None,
+        metadata=about("replicate until the half-width is this share of the mean; None: do not"),
+    )
+    precision_of: str = field(
+        default="latency_mean_s", metadata=about("the column that precision speaks of")
+    )
+    max_replications: int = field(default=200, metadata=about("end of the replicating"))
     confidence: float = field(default=0.95, metadata=about("level of the intervals"))
     seed: int = field(default=0, metadata=about("seed of all random streams"))
 
@@ -41,6 +52,9 @@ class SystemSpec:
                 f"warmup_s must be below horizon_s={self.horizon_s:g}, got {self.warmup_s:g}"
             )
         at_least("replications", self.replications, 1)
+        one_of("warmup", self.warmup, ("fixed", "mser5"))
+        above("precision", self.precision, 0.0)
+        at_least("max_replications", self.max_replications, self.replications)
         within("confidence", self.confidence, 0.5, 0.9999)
         at_least("seed", self.seed, 0)
 
