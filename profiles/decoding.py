@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from profiles.cost import CostSurface
 from profiles.layers import Cut, ModelProfile
-from profiles.machine import anchor_seconds, fingerprint, threads
+from profiles.machine import anchor_seconds, fingerprint, no_denormals, threads
 from profiles.models.network import Network
 from profiles.timing import Progress
 
@@ -99,7 +99,7 @@ def measure(
     total = len(batches) * (len(prompts) + len(kv_lengths))
     done = 0
     found = {}
-    with threads(n_threads), torch.inference_mode():
+    with threads(n_threads), no_denormals(), torch.inference_mode():
         provenance: dict[str, Any] = {
             "kind": "measured",
             "anchor_s": anchor_seconds(),

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["anchor_seconds", "fingerprint", "peaks", "threads"]
+__all__ = ["anchor_seconds", "fingerprint", "no_denormals", "peaks", "threads"]
 
 _ANCHOR_STAGES = ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2))
 
@@ -44,6 +44,16 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def no_denormals() -> Iterator[None]:
+    """Flush denormal numbers to zero in the body, as far as the processor can."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 @torch.inference_mode()

@@ -1,8 +1,9 @@
 """Published latencies, and how far the predictions of this project lie from them."""
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from profiles.analytic import LlamaShape, modelled
@@ -10,7 +11,15 @@ from profiles.hardware import DeviceSpec, ServerSpec
 from profiles.layers import ModelProfile
 from profiles.roofline import Efficiency, peaks_of
 
-__all__ = ["Comparison", "Latency", "by_anchor", "by_roofline", "latencies", "table_of"]
+__all__ = [
+    "Comparison",
+    "Latency",
+    "by_anchor",
+    "by_other_machines",
+    "by_roofline",
+    "latencies",
+    "table_of",
+]
 
 _PATH = Path(__file__).parent / "data" / "published.csv"
 
@@ -97,6 +106,32 @@ def by_roofline(
         for kv in range(one.prompt_tokens, end - 1):
             seconds += parts["decode"].head.seconds_at("output", kv_length=kv, **at)
         found.append(Comparison(published=one, method="roofline", predicted_s=seconds))
+    return found
+
+
+def by_other_machines(
+    published: Sequence[Latency],
+    sheets: Mapping[str, DeviceSpec | ServerSpec],
+    shapes: Mapping[str, LlamaShape],
+) -> list[Comparison]:
+    """The roofline with one efficiency fitted on every machine but the one that is predicted.
+
+    Both roofs get the same efficiency, the geometric mean of roof over published seconds.
+    """
+    full = Efficiency(compute=1.0, memory=1.0, kernel_s=0.0)
+    roofs = by_roofline(published, sheets, shapes, full)
+    found = []
+    for machine in dict.fromkeys(one.published.machine for one in roofs):
+        others = [one for one in roofs if one.published.machine != machine]
+        if not others:
+            continue
+        logs = [math.log(one.predicted_s / one.published.seconds) for one in others]
+        share = math.exp(sum(logs) / len(logs))
+        found += [
+            replace(one, method="roofline x other machines", predicted_s=one.predicted_s / share)
+            for one in roofs
+            if one.published.machine == machine
+        ]
     return found
 
 

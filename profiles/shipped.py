@@ -8,7 +8,7 @@ Products go to `profiles/data`; `make figures` uses `settings`, `profile_of` and
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import codec
@@ -19,10 +19,11 @@ from profiles.layers import ModelProfile
 from profiles.models import digits
 from profiles.timing import Progress
 from profiles.trace import TraceTable
-from profiles.tracing import Settings, trace
+from profiles.tracing import Settings, specs, trace
 
 __all__ = [
     "DATA",
+    "accuracy_text",
     "digits_cross_fitted",
     "make_accuracy",
     "make_law",
@@ -176,12 +177,23 @@ def scene_drops(
 
 def make_accuracy() -> str:
     """The table of paired accuracy drops of scenes and digits into `DATA`."""
-    judged = quality.drops(digits_cross_fitted(progress=_report))
-    parts = [f"## scenes\n\n{quality.table_of(scene_drops())}"]
-    parts.append(f"## digits, cross-fitted\n\n{quality.table_of(judged)}")
-    text = "# Accuracy drops against no codec, paired per sample\n\n" + "\n".join(parts)
+    judged = {
+        "scenes": scene_drops(),
+        "digits, cross-fitted": quality.drops(digits_cross_fitted(progress=_report)),
+    }
+    text = accuracy_text(judged)
     (DATA / "accuracy.md").write_text(text)
     return text
+
+
+def accuracy_text(judged: Mapping[str, Sequence[quality.Drop]]) -> str:
+    """The tables under headings, and below them the codecs that were used."""
+    parts = [f"## {name}\n\n{quality.table_of(found)}" for name, found in judged.items()]
+    chosen = [f"- {name}: `{spec}`" for name, spec in specs(settings()).items()]
+    title = "# Accuracy drops against no codec, paired per sample"
+    head = f"{title}\n\nMade by `python -m profiles accuracy`.\n"
+    codecs = f"## Codecs (stream format {codec.FORMAT_VERSION})\n\n" + "\n".join(chosen)
+    return "\n".join([head, *parts, codecs]) + "\n"
 
 
 def make_law(sizes: Sequence[int] = (1024, 4096, 16384, 65536, 262144, 1048576)) -> str:

@@ -2,8 +2,9 @@
 
 Machines drift, ratios hold: in every round the whole network, every head and every tail run one
 after the other; a part's time is the median over the rounds of its share of the whole in the same
-round, times the median of the whole. Blocks are timed by hooks on the network's stages, never on
-leaf modules; what no block accounts for is booked as overhead. Raw samples are kept.
+round, times the median of the whole. Blocks, the segments between neighbouring cuts, are timed in
+the same rounds, never leaf modules; what they do not account for is booked as overhead. Raw
+samples are kept. Denormal numbers are flushed: only untrained networks would slow down by them.
 """
 
 import copy
@@ -20,7 +21,7 @@ from torch import nn
 from profiles.cost import CostSurface
 from profiles.cuts import Split, split
 from profiles.layers import Layer, ModelProfile
-from profiles.machine import anchor_seconds, fingerprint, peaks, threads
+from profiles.machine import anchor_seconds, fingerprint, no_denormals, peaks, threads
 from profiles.models.network import Network
 
 __all__ = ["Progress", "estimate_seconds", "measure"]
@@ -55,7 +56,7 @@ def measure(
         raise ValueError(f"rounds must be >= 5, got {rounds}")
     placed = _placed(network, device)
     total = len(batches) * (warmup + rounds)
-    with threads(n_threads), torch.inference_mode():
+    with threads(n_threads), no_denormals(), torch.inference_mode():
         anchor, rates = anchor_seconds(device=device), peaks(device)
         runs = []
         for index, batch in enumerate(batches):
@@ -107,7 +108,7 @@ def estimate_seconds(
         start = time.perf_counter()
         whole(x)
     once = time.perf_counter() - start
-    per_round = once * (2 + len(network.stages)) * sum(batches)
+    per_round = once * (3 + len(network.stages)) * sum(batches)
     return 5.0 + per_round * (rounds + warmup)
 
 
@@ -124,19 +125,14 @@ class _Session:
 
     def play(self, rounds: int, warmup: int, tick: Callable[[int], None]) -> "_Session":
         """Run the rounds and keep their raw seconds."""
-        times, blocks = [], []
+        times = []
         for index in range(warmup + rounds):
             times.append([self._timed(run) for run in self._parts])
-            blocks.append(self._hooked())
             tick(index + 1)
-        parts = np.array(times[warmup:])
         n_inner = len(self.inner)
-        self.samples = {
-            "whole": parts[:, 0],
-            "head": parts[:, 1 : 1 + n_inner],
-            "tail": parts[:, 1 + n_inner :],
-            "block": np.array(blocks[warmup:]),
-        }
+        ends = (1, 1 + n_inner, 1 + 2 * n_inner)
+        whole, head, tail, block = np.split(np.array(times[warmup:]), ends, axis=1)
+        self.samples = {"whole": whole[:, 0], "head": head, "tail": tail, "block": block}
         return self
 
     def seconds(self, part: str) -> np.ndarray:
@@ -148,9 +144,9 @@ class _Session:
 
     def layers(self) -> tuple[Layer, ...]:
         """The blocks between the cuts, then the overhead that none of them accounts for."""
-        hooked = self.samples["block"]
         whole = float(np.median(self.samples["whole"]))
-        seconds = np.median(hooked[:, :-1] / hooked[:, -1:], axis=0) * whole
+        shares = np.median(self.samples["block"] / self.samples["whole"][:, None], axis=0)
+        seconds = shares * whole
         cuts, described = self.split.cuts, self.split.describe()
         found = []
         for index, (before, after) in enumerate(itertools.pairwise(described)):
@@ -172,30 +168,15 @@ class _Session:
         features = {cut: self.split.head(cut)(x) for cut in self.inner}
         heads = [_call(self.split.head(cut).module, x) for cut in self.inner]
         tails = [_call(self.split.tail(cut).module, features[cut]) for cut in self.inner]
-        return [_call(module, x), *heads, *tails]
+        given = {"input": x, **features}
+        steps = zip(self.split.cuts, self.split.cuts[1:], strict=False)
+        blocks = [_call(self.split.between(a, b).module, given[a]) for a, b in steps]
+        return [_call(module, x), *heads, *tails, *blocks]
 
     def _timed(self, run: Run) -> float:
         start = self._clock.mark()
         run()
         return self._clock.seconds([start, self._clock.mark()])[0]
-
-    def _hooked(self) -> list[float]:
-        """Seconds inside every stage, from the last stage to the answer, and of the whole run."""
-        module, marks = self.split.network.module, []
-        handles = []
-        for stage in self.inner:
-            block = module.get_submodule(stage)
-            handles.append(
-                block.register_forward_pre_hook(lambda *_: marks.append(self._clock.mark()))
-            )
-            handles.append(block.register_forward_hook(lambda *_: marks.append(self._clock.mark())))
-        marks.append(self._clock.mark())
-        module(self._x)
-        marks.append(self._clock.mark())
-        for handle in handles:
-            handle.remove()
-        steps = self._clock.seconds(marks)
-        return [*steps[1:-1:2], steps[-1], sum(steps)]
 
 
 class _CpuClock:

@@ -72,3 +72,6 @@ def test_published_latencies_lie_above_the_roofs_and_below_three_times_them():
     for one in found:
         assert -2 / 3 < one.relative_error < 0
     assert peaks_of(sheets["a100"], "fp16") == A100
+    carried = published.by_other_machines(published.latencies(), sheets, {"llama2-7b": LLAMA2_7B})
+    assert [one.published.machine for one in carried] == ["a100", "a100", "h100", "h100"]
+    assert all(abs(one.relative_error) < 0.2 for one in carried)
