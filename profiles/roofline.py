@@ -6,7 +6,8 @@ The efficiencies `compute` and `memory` are fitted on measured layers and taken 
 bandwidth come from the target's data sheet (Williams, Waterman and Patterson, CACM 52(4), 2009).
 
 Approximation: the target reaches the same share of its peaks as the measured machine; the codec
-is not carried over by it; a segment between cuts counts as one kernel sequence without overlap.
+is not carried over by it; `kernel_s` holds for the same kind of processor only (for a GPU give
+another one by dataclasses.replace); a segment between cuts is one sequence without overlap.
 """
 
 from collections.abc import Sequence

@@ -3,8 +3,10 @@
 Machines drift, ratios hold: in every round the whole network, every head and every tail run one
 after the other; a part's time is the median over the rounds of its share of the whole in the same
 round, times the median of the whole. Blocks, the segments between neighbouring cuts, are timed in
-the same rounds, never leaf modules; what they do not account for is booked as overhead. Raw
-samples are kept. Denormal numbers are flushed: only untrained networks would slow down by them.
+the same rounds, never leaf modules; what they leave or exceed is booked as overhead. The whole and
+its parts are slices of the exported graph; the module as it was written is timed beside them.
+
+Raw samples are kept. Denormal numbers are flushed: only untrained networks would be slowed by them.
 """
 
 import copy
@@ -108,7 +110,7 @@ def estimate_seconds(
         start = time.perf_counter()
         whole(x)
     once = time.perf_counter() - start
-    per_round = once * (3 + len(network.stages)) * sum(batches)
+    per_round = once * (4 + len(network.stages)) * sum(batches)
     return 5.0 + per_round * (rounds + warmup)
 
 
@@ -130,9 +132,15 @@ class _Session:
             times.append([self._timed(run) for run in self._parts])
             tick(index + 1)
         n_inner = len(self.inner)
-        ends = (1, 1 + n_inner, 1 + 2 * n_inner)
-        whole, head, tail, block = np.split(np.array(times[warmup:]), ends, axis=1)
-        self.samples = {"whole": whole[:, 0], "head": head, "tail": tail, "block": block}
+        ends = (1, 1 + n_inner, 1 + 2 * n_inner, 2 + 3 * n_inner)
+        whole, head, tail, block, module = np.split(np.array(times[warmup:]), ends, axis=1)
+        self.samples = {
+            "whole": whole[:, 0],
+            "head": head,
+            "tail": tail,
+            "block": block,
+            "module": module[:, 0],
+        }
         return self
 
     def seconds(self, part: str) -> np.ndarray:
@@ -171,7 +179,8 @@ class _Session:
         given = {"input": x, **features}
         steps = zip(self.split.cuts, self.split.cuts[1:], strict=False)
         blocks = [_call(self.split.between(a, b).module, given[a]) for a, b in steps]
-        return [_call(module, x), *heads, *tails, *blocks]
+        whole = _call(self.split.head("output").module, x)
+        return [whole, *heads, *tails, *blocks, _call(module, x)]
 
     def _timed(self, run: Run) -> float:
         start = self._clock.mark()
