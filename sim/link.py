@@ -10,12 +10,14 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 
 from simpy import Environment, Event
 
 from sim.channel import Channel, RadioChannel, rate_bps
+from sim.places import even
 from sim.sharing import RULES
 from sim.spec import GroupSpec, LinkSpec
 from sim.streams import Streams
@@ -47,7 +49,8 @@ class Link:
         if self.spec.snr_spread_db > 0.0:
             snr_db += NormalDist(0.0, self.spec.snr_spread_db).inv_cdf(even(index, math.sqrt(7.0)))
         if not self.spec.plain:
-            return RadioChannel(self._env, self.spec, medium, streams.stream("link", index), snr_db)
+            spec = replace(self.spec, rate_bps=group.rate_bps or self.spec.rate_bps)
+            return RadioChannel(self._env, spec, medium, streams.stream("link", index), snr_db)
         rate = group.rate_bps or rate_bps(self.spec, snr_db)
         key = (index % len(self.cells), rate)
         if key not in self._plain:
@@ -78,11 +81,6 @@ class Link:
                 yield self._env.timeout(time_s - self._env.now)
             for cell in self.cells:
                 cell.set_speed(speed)
-
-
-def even(index: int, irrational: float) -> float:
-    """Fractional part of (index + 1/2) * irrational: a low-discrepancy place in (0, 1)."""
-    return (index + 0.5) * irrational % 1.0
 
 
 def speed_plan(spec: LinkSpec) -> list[tuple[float, float]]:

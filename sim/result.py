@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import nan
 
-from sim.meters import Check, Records
+from sim.laws import Check
+from sim.meters import Records
 from sim.spec import SystemSpec
 
 

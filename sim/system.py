@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import nan
 
-import numpy as np
 from simpy import Environment, Event
 
+from sim.columns import energy_j_per_request, measure
 from sim.conversation import Conversation
 from sim.device import Device
-from sim.link import Link, even
+from sim.laws import checks, warnings
+from sim.link import Link
 from sim.memory import Memory
-from sim.meters import Meter, Records, Snapshot, checks, measure
+from sim.meters import Meter, Snapshot
+from sim.places import even, group_of, groups_of
 from sim.policy import POLICIES
-from sim.request import DONE
 from sim.result import Estimate, Result
 from sim.server import PlainServer, QueueServer, Server
 from sim.source import Source
 from sim.spec import GroupSpec, ServerSpec, SystemSpec
 from sim.streams import Stream, Streams
 from sim.workload import WORKLOADS, presence
-
-_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
-DEFAULT_GROUP = "default"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,20 +52,6 @@ class System:
             device_busy_s=math.fsum(busy_s) / len(busy_s),
             device0_busy_s=busy_s[0],
         )
-
-
-def group_of(index: int, shares: tuple[float, ...]) -> int:
-    """Which group device `index` belongs to: low-discrepancy, whatever the fleet's size.
-
-    The fractional part of index / golden ratio runs through [0, 1) evenly (Weyl); device 0 always
-    falls into the first group.
-    """
-    place = (index * _GOLDEN) % 1.0 * math.fsum(shares)
-    for group, share in enumerate(shares):
-        place -= share
-        if place < 0.0:
-            return group
-    return len(shares) - 1
 
 
 def build(
@@ -110,7 +93,7 @@ class _Factory:
         server: Server,
         meter: Meter,
     ) -> None:
-        groups = spec.fleet.groups or {DEFAULT_GROUP: GroupSpec()}
+        groups = groups_of(spec)
         self._spec, self._env, self._streams = spec, env, streams
         self._link, self._server, self._meter = link, server, meter
         self._groups = tuple(groups.values())
@@ -199,66 +182,35 @@ def play(system: System) -> Result:
     terminating = spec.workload.requests is not None
     begin = system.snapshot()
     if terminating:
-        env.run(until=meter.target_reached)
+        _run_to_target(env, meter, spec)
     else:
         if spec.warmup_s > 0.0:
             env.run(until=spec.warmup_s)
             begin = system.snapshot()
         env.run(until=spec.horizon_s)
     end = system.snapshot()
-    records = meter.records()
-    values = measure(records, meter.steps(), begin, end, system.link.half_rtt_s)
+    records, steps = meter.records(), meter.steps()
+    values = measure(records, steps, begin, end, system.link.half_rtt_s)
     values["device_time_s"] = meter.target_s if terminating else nan
-    values["energy_j_per_request"] = energy_j_per_request(spec, records, begin, end)
+    values["energy_j_per_request"] = energy_j_per_request(spec, records, steps, begin, end)
     born_s = [request.created_s for request in meter.open]
     laws = checks(records, born_s, begin, end, spec.server.n_gpus)
     return Result(
         spec=spec,
         estimates={name: Estimate(mean=value) for name, value in values.items()},
         checks=laws,
-        warnings=warnings(spec, values, begin, end),
-        steps=meter.steps(),
+        warnings=warnings(values, begin, end),
+        steps=steps,
         records=records,
     )
 
 
-def energy_j_per_request(
-    spec: SystemSpec, records: Records, begin: Snapshot, end: Snapshot
-) -> float:
-    """Joules of all devices per answer; NaN unless every group has a power sheet.
-
-    E = idle_w T N + compute_w (processor seconds) + transmit_w (airtime), over what left in the
-    window (a request's whole work counts where it left).
-    """
-    groups = tuple((spec.fleet.groups or {DEFAULT_GROUP: GroupSpec()}).values())
-    inside = records["done_s"] > begin.time_s
-    n_done = int(np.count_nonzero(records["outcome"][inside] == DONE))
-    if n_done == 0 or any(group.power is None for group in groups):
-        return nan
-    shares = tuple(group.share for group in groups)
-    sizes = Counter(group_of(index, shares) for index in range(spec.fleet.n_devices))
-    total_j = 0.0
-    for number, group in enumerate(groups):
-        assert group.power is not None
-        mine = inside & (records["group"] == number)
-        busy_s = np.nansum(records["device_end_s"][mine] - records["device_start_s"][mine])
-        airtime_s = np.sum(records["airtime_s"][mine])
-        total_j += group.power.idle_w * (end.time_s - begin.time_s) * sizes[number]
-        total_j += group.power.compute_w * float(busy_s) + group.power.transmit_w * float(airtime_s)
-    return total_j / n_done
-
-
-def warnings(
-    spec: SystemSpec, values: Mapping[str, float], begin: Snapshot, end: Snapshot
-) -> tuple[str, ...]:
-    """What a reader must know before believing a mean: a queue that grows without end."""
-    grown = (end.n_arrived - end.n_left) - (begin.n_arrived - begin.n_left)
-    arrived = max(1, end.n_arrived - begin.n_arrived)
-    if grown <= max(10.0, 0.05 * arrived, 4.0 * math.sqrt(arrived)):
-        return ()
-    names = ("server_utilization", "link_utilization", "device_utilization")
-    worst = max(names, key=lambda name: values[name])
-    return (
-        f"saturated: {grown} of {arrived} requests that arrived were left over, and"
-        f" {worst} is {values[worst]:.3f}; means and quantiles depend on horizon_s",
-    )
+def _run_to_target(env: Environment, meter: Meter, spec: SystemSpec) -> None:
+    """Play until device 0 has reached its target; refuse a workload that ends before."""
+    try:
+        env.run(until=meter.target_reached)
+    except RuntimeError:
+        raise ValueError(
+            f"workload.requests must be reached by device 0, got {spec.workload.requests}, and"
+            f" nothing more happens after {env.now:g} s"
+        ) from None

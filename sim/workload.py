@@ -15,13 +15,9 @@ from pathlib import Path
 from simpy import Environment
 
 from sim.device import Device, Steps
+from sim.places import phase
 from sim.spec import GroupSpec, WorkloadSpec
 from sim.streams import Stream
-
-
-def place(index: int) -> float:
-    """A device's place in [0, 1) for phases: Weyl's sequence of sqrt(2), 0 for device 0."""
-    return index * math.sqrt(2.0) % 1.0
 
 
 def closed_loop(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
@@ -29,7 +25,7 @@ def closed_loop(env: Environment, device: Device, spec: WorkloadSpec, stream: St
     mean_s = spec.think_s
     constant = spec.think == "constant"
     if spec.start_spread_s > 0.0:
-        yield env.timeout(place(device.index) * spec.start_spread_s)
+        yield env.timeout(phase(device.index) * spec.start_spread_s)
     while True:
         if mean_s > 0.0:
             yield env.timeout(mean_s if constant else stream.exponential(mean_s))
@@ -95,10 +91,10 @@ def mmpp_gap(spec: WorkloadSpec, stream: Stream) -> Callable[[], float]:
 def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
     """A camera: frame k is taken at (k + phase) * period, late by a jitter that does not add up."""
     period_s = 1.0 / spec.rate_rps
-    phase = 0.0 if spec.synchronised else place(device.index)
-    frame = math.ceil(env.now / period_s - phase - 1e-9)
+    offset = 0.0 if spec.synchronised else phase(device.index)
+    frame = math.ceil(env.now / period_s - offset - 1e-9)
     while True:
-        due_s = (frame + phase) * period_s
+        due_s = (frame + offset) * period_s
         if spec.jitter_s > 0.0:
             due_s += spec.jitter_s * stream.random()
         yield env.timeout(max(0.0, due_s - env.now))

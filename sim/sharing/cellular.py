@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 from simpy import Environment, Event
 
+from sim.shared import SharedStation
 from sim.spec import LinkSpec
-from sim.station import SharedStation, Station
+from sim.station import Station
 
 _LARGEST_GAIN = 64
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from simpy import Environment
 
+from sim.shared import SharedStation
 from sim.spec import LinkSpec
-from sim.station import SharedStation, Station
+from sim.station import Station
 
 
 def medium(env: Environment, spec: LinkSpec, explicit: bool) -> Station:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from simpy import Environment
 
+from sim.shared import SharedStation
 from sim.spec import LinkSpec
-from sim.station import SharedStation, Station
+from sim.station import Station
 
 
 def contention(spec: LinkSpec) -> Callable[[int], float]:

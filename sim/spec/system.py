@@ -53,6 +53,11 @@ class SystemSpec:
             )
         at_least("replications", self.replications, 1)
         one_of("warmup", self.warmup, ("fixed", "mser5"))
+        first = next(iter(self.fleet.groups.values()), None)
+        churn = first.churn if first is not None else None
+        gone = churn is not None and churn.leave_s is not None and churn.back_s is None
+        if self.workload.requests is not None and gone:
+            raise ValueError("workload.requests needs device 0 to stay, but its group leaves")
         above("precision", self.precision, 0.0)
         at_least("max_replications", self.max_replications, self.replications)
         within("confidence", self.confidence, 0.5, 0.9999)

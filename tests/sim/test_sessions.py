@@ -45,6 +45,7 @@ def test_one_session_is_the_sum_of_its_steps():
     assert result.value("server_s_per_request") == pytest.approx(0.02 + 9 * 0.002)
     assert result.value("uplink_bytes_per_request") == 4000 + 9 * 200
     assert set(result.records["tokens"]) == {10.0}
+    assert result.value("device_service_s") == pytest.approx((0.05 + 9 * 0.004) / 10)
     assert result.failed_checks == ()
 
 

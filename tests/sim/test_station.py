@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simpy import Environment
 
-from sim.station import FifoStation, PoolStation, QueueStation, SharedStation, timeout_at
+from sim.shared import SharedStation
+from sim.station import FifoStation, PoolStation, QueueStation, timeout_at
 
 JOBS = st.lists(
     st.tuples(st.floats(0.0, 2.0), st.floats(1e-6, 3.0), st.sampled_from([1.0, 2.0, 0.25])),

@@ -52,7 +52,7 @@ def test_mm1_mean_lies_in_the_interval():
     spec = sim.SystemSpec(
         link=FREE,
         workload=sim.WorkloadSpec(kind="poisson", rate_rps=70.0),
-        horizon_s=150.0,
+        horizon_s=80.0,
         warmup_s=20.0,
         seed=3,
     )

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 
 import sim
+from sim.columns import load_over_time
 
 FREE = sim.LinkSpec(sharing="dedicated")
 QUICK = {"default": sim.ConstantSource(device_s=0.001)}
 
 
-def created(workload, n_devices=4, horizon_s=400.0, source=QUICK, **fields):
+def created(workload, n_devices=4, horizon_s=300.0, source=QUICK, **fields):
     spec = sim.SystemSpec(
         fleet=sim.FleetSpec(n_devices=n_devices),
         workload=workload,
@@ -80,6 +81,24 @@ def test_replay_plays_the_file(tmp_path):
     path.write_text("time_s,device\n1,2\n")
     with pytest.raises(ValueError, match=r"row 1 must have time_s >= 0 and a device below 2"):
         created(workload, 2, 10.0)
+
+
+def test_a_target_that_nobody_reaches_is_refused(tmp_path):
+    path = tmp_path / "arrivals.csv"
+    path.write_text("time_s\n1\n")
+    with pytest.raises(ValueError, match=r"workload.requests must be reached by device 0, got 5"):
+        created(sim.WorkloadSpec(kind="replay", replay_csv=str(path), requests=5), 1)
+    groups = {"default": sim.GroupSpec(churn=sim.ChurnSpec(leave_s=1.0))}
+    with pytest.raises(ValueError, match=r"needs device 0 to stay"):
+        sim.SystemSpec(fleet=sim.FleetSpec(groups=groups), workload=sim.WorkloadSpec(requests=3))
+
+
+def test_the_queue_of_mm1_has_its_mean_length_and_the_load_its_share():
+    workload = sim.WorkloadSpec(kind="poisson", rate_rps=50.0)
+    result = created(workload, 1, 400.0, {"default": sim.ExponentialSource(server_s=0.01)})
+    assert result.value("server_queue_mean") == pytest.approx(0.5, abs=0.1)
+    load = load_over_time(result.records, np.linspace(0.0, 400.0, 9))
+    assert np.mean(load) == pytest.approx(result.value("server_utilization"), rel=1e-3)
 
 
 def test_deadlines_are_counted():

@@ -1,0 +1,208 @@
+"""The tidy columns of a run, computed from its records and two snapshots of its counters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import nan
+
+import numpy as np
+
+from sim.meters import Records, Snapshot
+from sim.places import group_of, groups_of
+from sim.request import DONE
+from sim.spec import SystemSpec
+
+
+def rate(times_s: np.ndarray, start_s: float, end_s: float) -> float:
+    """Completions per second, from the first completion in the window to the last.
+
+    Counting between completions makes a deterministic cycle exact; completions at the very first
+    instant are the origin and not counted. Fewer than two instants: count over window length.
+    """
+    if len(times_s) and times_s[-1] > times_s[0]:
+        counted = np.count_nonzero(times_s > times_s[0])
+        return float(counted / (times_s[-1] - times_s[0]))
+    return len(times_s) / (end_s - start_s)
+
+
+def measure(
+    records: Records, steps: Records, begin: Snapshot, end: Snapshot, half_rtt_s: float = 0.0
+) -> dict[str, float]:
+    """The tidy columns of one run over the window between two snapshots."""
+    inside = records["done_s"] > begin.time_s
+    gone = {name: column[inside] for name, column in records.items()}
+    served = gone["outcome"] == DONE
+    done = {name: column[served] for name, column in gone.items()}
+    latency_s = done["done_s"] - done["created_s"]
+    length_s = end.time_s - begin.time_s
+    return {
+        "n_requests": float(len(latency_s)),
+        "throughput_rps": rate(done["done_s"], begin.time_s, end.time_s),
+        "server_utilization": (end.server_busy_s - begin.server_busy_s) / length_s,
+        "link_utilization": (end.link_busy_s - begin.link_busy_s) / length_s,
+        "device_utilization": (end.device_busy_s - begin.device_busy_s) / length_s,
+        **latency_columns(latency_s),
+        **session_or_request_columns(done, steps, begin, end, half_rtt_s),
+        "uplink_bytes_per_request": average(done["payload_bytes"]),
+        "air_bytes_per_request": average(done["air_bytes"]),
+        "airtime_s_per_request": average(done["airtime_s"]),
+        "resent_frames_per_request": average(done["resent_frames"]),
+        "server_s_per_request": average(done["server_share_s"]),
+        "accuracy": average(done["correct"]),
+        "dropped_share": average(gone["outcome"] != DONE),
+        "deadline_miss_share": average(~served | (gone["done_s"] > gone["deadline_s"])),
+        "freshness_s": freshness_s(done),
+        "device_busy_s": end.device0_busy_s - begin.device0_busy_s,
+    }
+
+
+def session_or_request_columns(
+    done: Records, steps: Records, begin: Snapshot, end: Snapshot, half_rtt_s: float
+) -> dict[str, float]:
+    """Stages of the requests; where there are sessions, of their steps, and the token columns."""
+    length_s = end.time_s - begin.time_s
+    if not len(steps["done_s"]):
+        return stage_columns(done, half_rtt_s, length_s)
+    inside = steps["done_s"] > begin.time_s
+    stepped = {name: column[inside] for name, column in steps.items()}
+    return stage_columns(stepped, half_rtt_s, length_s) | token_columns(stepped, length_s)
+
+
+def token_columns(done: Records, length_s: float) -> dict[str, float]:
+    """The autoregressive columns; TTFT counts from the session's birth, TPOT per later token."""
+    prefill = done["tokens"] == 0
+    latency_s = done["done_s"] - done["created_s"]
+    tpot_s = latency_s[~prefill]
+    bits = 8.0 * done["payload_bytes"][~prefill]
+    mean_bits = average(bits)
+    return {
+        "tokens_per_s": len(latency_s) / length_s,
+        "ttft_s": average(latency_s[prefill]),
+        "tpot_s": average(tpot_s),
+        "tpot_p95_s": float(np.quantile(tpot_s, 0.95)) if len(tpot_s) else nan,
+        "uplink_bits_per_token": mean_bits,
+        "bits_per_token_cv": float(np.std(bits)) / mean_bits if mean_bits > 0.0 else nan,
+        "server_s_per_token": average(done["server_share_s"]),
+    }
+
+
+def load_over_time(records: Records, edges_s: np.ndarray) -> np.ndarray:
+    """GPU seconds of work per second in every bin between `edges_s`, shape [bins].
+
+    A batch's time is shared equally by its requests; requests in flight at the end are missing.
+    """
+    served = ~np.isnan(records["server_end_s"])
+    start, stop, share = (
+        records[name][served] for name in ("server_start_s", "server_end_s", "server_share_s")
+    )
+    weight = share / np.maximum(stop - start, 1e-300)
+    done_s = [
+        float(np.sum(weight * (np.minimum(stop, edge) - np.minimum(start, edge))))
+        for edge in edges_s
+    ]
+    return np.diff(done_s) / np.diff(edges_s)
+
+
+def stages(done: Records, half_rtt_s: float) -> dict[str, np.ndarray]:
+    """Wait and service of every request at every stage, in seconds; they add up to its latency.
+
+    Under processor sharing the wait is the stretch of the transfer beyond its airtime alone.
+    """
+    sent = ~np.isnan(done["link_end_s"])
+    served = ~np.isnan(done["server_end_s"])
+    zero = np.zeros(len(sent))
+    propagation_s = np.where(sent, half_rtt_s, 0.0)
+    entered_s = done["device_end_s"] + propagation_s
+    reached_s = np.where(sent, done["link_end_s"], entered_s)
+    on_link_s = np.where(sent, reached_s - entered_s, zero)
+    airtime_s = np.minimum(done["airtime_s"], on_link_s)
+    last_s = np.where(served, done["server_end_s"], reached_s)
+    return {
+        "device_wait_s": done["device_start_s"] - done["created_s"],
+        "device_service_s": done["device_end_s"] - done["device_start_s"],
+        "link_wait_s": on_link_s - airtime_s,
+        "link_service_s": airtime_s,
+        "server_wait_s": np.where(served, done["server_start_s"] - reached_s, zero),
+        "server_service_s": np.where(served, done["server_end_s"] - done["server_start_s"], zero),
+        "network_s": propagation_s + done["done_s"] - last_s,
+    }
+
+
+def stage_columns(done: Records, half_rtt_s: float, length_s: float) -> dict[str, float]:
+    """Mean of every stage, its mean among the slowest 5 % (`_slowest`), and the mean queues.
+
+    A queue's mean length is the sum of the waits over the window's length (Little's law); what is
+    still in flight at the end is missing from it.
+    """
+    parts = stages(done, half_rtt_s)
+    latency_s = done["done_s"] - done["created_s"]
+    slow = latency_s >= np.quantile(latency_s, 0.95) if len(latency_s) else latency_s > 0.0
+    columns = {name: average(part) for name, part in parts.items()}
+    for place in ("device", "link", "server"):
+        columns[f"{place}_queue_mean"] = float(np.sum(parts[f"{place}_wait_s"])) / length_s
+    return columns | {f"{name}_slowest": average(part[slow]) for name, part in parts.items()}
+
+
+def freshness_s(done: Records) -> float:
+    """Mean age of the newest answer at a device, over time (age of information, Kaul et al. 2012).
+
+    From a device's first answer in the window to its last: the area of the sawtooth over its
+    length.
+    """
+    order = np.lexsort((done["done_s"], done["device"]))
+    device, created, at = (done[name][order] for name in ("device", "created_s", "done_s"))
+    same = device[1:] == device[:-1]
+    gap = (at[1:] - at[:-1])[same]
+    age = (at[:-1] - created[:-1])[same]
+    length = float(np.sum(gap))
+    return float(np.sum(gap * (age + 0.5 * gap)) / length) if length > 0.0 else nan
+
+
+def average(values: np.ndarray) -> float:
+    """Mean, or NaN of nothing."""
+    return float(np.mean(values)) if len(values) else nan
+
+
+def latency_columns(latency_s: np.ndarray) -> dict[str, float]:
+    """Mean and quantiles of the latency; NaN of nothing."""
+    names = ("latency_p50_s", "latency_p95_s", "latency_p99_s", "latency_p999_s")
+    if not len(latency_s):
+        return dict.fromkeys(("latency_mean_s", *names), nan)
+    quantiles = np.quantile(latency_s, (0.5, 0.95, 0.99, 0.999)).tolist()
+    return {"latency_mean_s": float(np.mean(latency_s)), **dict(zip(names, quantiles, strict=True))}
+
+
+def _left(table: Records, begin: Snapshot, group: int) -> np.ndarray:
+    """Which rows of a group lie in the window."""
+    return np.asarray((table["done_s"] > begin.time_s) & (table["group"] == group))
+
+
+def energy_j_per_request(
+    spec: SystemSpec, records: Records, steps: Records, begin: Snapshot, end: Snapshot
+) -> float:
+    """Joules of all devices per answer; NaN unless every group has a power sheet.
+
+    E = idle_w T N + compute_w (processor seconds) + transmit_w (airtime), over what left in the
+    window (a request's whole work counts where it left).
+    """
+    groups = tuple(groups_of(spec).values())
+    inside = records["done_s"] > begin.time_s
+    n_done = int(np.count_nonzero(records["outcome"][inside] == DONE))
+    if n_done == 0 or any(group.power is None for group in groups):
+        return nan
+    shares = tuple(group.share for group in groups)
+    sizes = Counter(group_of(index, shares) for index in range(spec.fleet.n_devices))
+    total_j = 0.0
+    for number, group in enumerate(groups):
+        assert group.power is not None
+        mine = _left(records, begin, number)
+        worked_s = [
+            np.nansum((table["device_end_s"] - table["device_start_s"])[chosen])
+            for table, chosen in ((records, mine), (steps, _left(steps, begin, number)))
+        ]
+        airtime_s = np.sum(records["airtime_s"][mine])
+        total_j += group.power.idle_w * (end.time_s - begin.time_s) * sizes[number]
+        total_j += group.power.compute_w * float(sum(worked_s)) + group.power.transmit_w * float(
+            airtime_s
+        )
+    return total_j / n_done
