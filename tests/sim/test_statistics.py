@@ -75,7 +75,7 @@ def test_mser5_removes_a_planted_bias():
     kept = np.mean([path[cut:].mean() for path, cut in zip(paths, cuts, strict=True)])
     assert biased == pytest.approx(0.6, abs=0.03)
     assert abs(kept) < 0.1 * biased
-    assert 150 < np.median(cuts) < 500
+    assert 100 < np.median(cuts) < 500
 
 
 def test_mser5_is_its_definition():

@@ -1,0 +1,170 @@
+"""Link physics against closed forms, published figures and independent simulation."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from sim import radio
+from sim.radio import bianchi
+
+
+def test_shannon_with_a_gap():
+    assert radio.shannon_rate_bps(0.0, 1e6) == pytest.approx(1e6)
+    assert radio.shannon_rate_bps(13.0, 20e6, gap_db=3.0) == pytest.approx(
+        radio.shannon_rate_bps(10.0, 20e6)
+    )
+
+
+def test_outage_rates_of_the_literature():
+    # W = 10 MHz, mean ratio 10 dB: 1.38 Mb/s at 1 %, 10.4 Mb/s at 10 %
+    assert radio.outage_rate_bps(0.01, 10.0, 10e6) == pytest.approx(1.38e6, rel=0.005)
+    assert radio.outage_rate_bps(0.10, 10.0, 10e6) == pytest.approx(10.4e6, rel=0.005)
+    with pytest.raises(ValueError, match="outage must be within"):
+        radio.outage_rate_bps(0.0, 10.0, 10e6)
+
+
+@given(st.floats(1e-6, 0.99), st.floats(-20.0, 40.0))
+def test_outage_rate_inverts_outage_probability(outage, snr_db):
+    rate = radio.outage_rate_bps(outage, snr_db, 5e6)
+    assert radio.outage_probability(rate, snr_db, 5e6) == pytest.approx(outage, rel=1e-6)
+
+
+def test_outage_and_ergodic_rate_against_simulated_fading():
+    gain = np.random.default_rng(1).exponential(size=400_000)
+    rate = 20e6 * np.log2(1.0 + 10.0 * gain)
+    outage = float(radio.outage_probability(40e6, 10.0, 20e6))
+    low, high = stats.binom.interval(0.999, gain.size, outage)
+    assert low <= np.count_nonzero(rate < 40e6) <= high
+    error = 3.3 * rate.std() / math.sqrt(gain.size)
+    assert rate.mean() == pytest.approx(float(radio.ergodic_rate_bps(10.0, 20e6)), abs=error)
+
+
+@pytest.mark.parametrize("snr_db", [-35.0, -10.0, 0.0, 15.0, 40.0])
+def test_ergodic_rate_is_its_integral(snr_db):
+    snr = 10.0 ** (snr_db / 10.0)
+    expected, _ = integrate.quad(
+        lambda g: math.exp(-g) * math.log2(1.0 + snr * g), 0.0, 60.0, epsabs=0.0, epsrel=1e-10
+    )
+    assert radio.ergodic_rate_bps(snr_db, 1.0) == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("ber", "loss"), [(1e-6, 0.008), (1e-5, 0.079), (1e-4, 0.559), (1e-3, 0.9997)]
+)
+def test_frame_error_rate_of_a_kilobyte(ber, loss):
+    assert radio.frame_error_rate(ber, 1024) == pytest.approx(loss, abs=0.0006)
+
+
+def test_frame_error_rate_ends():
+    assert radio.frame_error_rate([0.0, 1.0], 10).tolist() == [0.0, 1.0]
+
+
+def test_bpsk_against_a_simulated_receiver():
+    generator = np.random.default_rng(2)
+    for snr_db in (0.0, 4.0, 7.0):
+        noise = generator.standard_normal(2_000_000) * math.sqrt(0.5 / 10.0 ** (snr_db / 10.0))
+        ber = float(radio.bpsk_ber(snr_db))
+        low, high = stats.binom.interval(0.999, noise.size, ber)
+        assert low <= np.count_nonzero(noise > 1.0) <= high
+    assert radio.bpsk_ber(9.6) == pytest.approx(1e-5, rel=0.05)  # the textbook's 9.6 dB
+
+
+def test_arq_counts_are_those_of_the_geometric_law():
+    sends = np.random.default_rng(3).geometric(0.7, 200_000)
+    assert sends.mean() == pytest.approx(radio.expected_sends(0.3), rel=0.01)
+    assert np.minimum(sends, 3).mean() == pytest.approx(radio.expected_sends(0.3, 2), rel=0.01)
+    assert np.mean(sends > 3) == pytest.approx(radio.residual_loss(0.3, 2), rel=0.05)
+    assert radio.expected_sends(1.0, 4) == 5.0
+    assert radio.expected_sends(1.0) == math.inf
+    with pytest.raises(ValueError, match="frame_error_rate must be within"):
+        radio.expected_sends(1.1)
+
+
+def test_mcs_rates_of_the_standard():
+    # IEEE 802.11ax-2021, tables 27-79, 27-93 and 27-99 (one stream, 0.8 us guard), Mb/s
+    published = {
+        20e6: (8.6, 17.2, 25.8, 34.4, 51.6, 68.8, 77.4, 86.0, 103.2, 114.7, 129.0, 143.4),
+        40e6: (17.2, 34.4, 51.6, 68.8, 103.2, 137.6, 154.9, 172.1, 206.5, 229.4, 258.1, 286.8),
+        80e6: (36.0, 72.1, 108.1, 144.1, 216.2, 288.2, 324.3, 360.3, 432.4, 480.4, 540.4, 600.5),
+    }
+    for bandwidth, rates in published.items():
+        ours = [radio.scheme_rate_bps(i, bandwidth) / 1e6 for i in range(12)]
+        assert ours == pytest.approx(rates, abs=0.06)
+    with pytest.raises(ValueError, match="bandwidth_hz must be 20e6, 40e6 or 80e6"):
+        radio.scheme_rate_bps(0, 10e6)
+    with pytest.raises(ValueError, match="mcs index must be within"):
+        radio.scheme_rate_bps(12)
+
+
+@given(st.floats(-50.0, 100.0))
+def test_mcs_stays_below_shannon(snr_db):
+    assert radio.mcs_rate_bps(snr_db) <= radio.shannon_rate_bps(snr_db, 20e6)
+
+
+def test_mcs_choice_is_the_fastest_that_works():
+    assert radio.best_scheme(8.9) is None
+    assert radio.mcs_rate_bps(8.9) == 0.0
+    assert [radio.best_scheme(radio.needed_snr_db(i)) for i in range(12)] == list(range(12))
+    assert radio.best_scheme(22.0, margin_db=0.0) == 7
+
+
+def slot_simulation(n_stations, access, n_busy, generator):
+    """Efficiency of n backoff counters, played slot by slot; shares no formula with the model."""
+    stage = np.zeros(n_stations, dtype=int)
+    window = access.window_min * 2 ** np.arange(access.doublings + 1)
+    counter = generator.integers(window[stage])
+    idle = success = 0
+    for _ in range(n_busy):
+        wait = counter.min()
+        idle += wait
+        senders = counter == wait
+        alone = np.count_nonzero(senders) == 1
+        success += alone
+        counter -= wait + 1
+        stage[senders] = 0 if alone else np.minimum(stage[senders] + 1, access.doublings)
+        counter[senders] = generator.integers(window[stage[senders]])
+    time_s = idle * access.slot_s + n_busy * access.success_s
+    return success * access.payload_s / time_s
+
+
+@pytest.mark.parametrize("n_stations", [2, 5, 10, 20])
+def test_bianchi_agrees_with_a_slot_simulation(n_stations):
+    access = radio.Access()
+    simulated = slot_simulation(n_stations, access, 100_000, np.random.default_rng(n_stations))
+    assert simulated == pytest.approx(bianchi.efficiency(n_stations, access), rel=0.006)
+
+
+def test_bianchi_alone_is_deterministic():
+    access = radio.Access()
+    cycle_s = 7.5 * access.slot_s + access.success_s  # the mean of 0..15 idle slots, then a success
+    assert bianchi.efficiency(1, access) == pytest.approx(access.payload_s / cycle_s)
+
+
+def test_bianchi_fixed_point_solves_both_equations():
+    for n in (2, 10, 100, 1000):
+        tau, collision = bianchi.fixed_point(n, radio.Access())
+        assert collision == pytest.approx(1.0 - (1.0 - tau) ** (n - 1), abs=1e-12)
+    m, w, p = 6, 16, 0.3
+    original = 2 * (1 - 2 * p) / ((1 - 2 * p) * (w + 1) + p * w * (1 - (2 * p) ** m))
+    assert bianchi.transmit_probability(p, radio.Access()) == pytest.approx(original)
+
+
+@pytest.mark.parametrize("name", sorted(radio.EFFICIENCY))
+def test_efficiency_falls_with_contention(name):
+    values = [radio.EFFICIENCY[name](n) for n in range(1, 400)]
+    assert all(0.0 < b <= a < 1.0 for a, b in itertools.pairwise(values))
+    with pytest.raises(ValueError, match="n_stations must be >= 1, got 0"):
+        radio.EFFICIENCY[name](0)
+
+
+def test_ns3_table_is_met_and_carried_on():
+    assert {n: radio.ns3_efficiency(n) for n in radio.ns3_table()} == pytest.approx(
+        dict(radio.ns3_table())
+    )
+    assert radio.ns3_efficiency(10) * radio.scheme_rate_bps(7) == pytest.approx(47.26e6, rel=1e-3)
+    assert radio.ns3_efficiency(10**6) > 0.0
