@@ -1,0 +1,130 @@
+"""Closed loops: N devices think, ask, wait. Exact MVA, bounds, machine repairman, fixed cycle.
+
+`n` devices, mean pause `think_s` (exponential unless said otherwise), `demands_s` the mean seconds
+that one request spends in service at each station.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import gammainc
+
+Floats = NDArray[np.float64]
+
+
+class Network(NamedTuple):
+    """Steady state of a closed network; per station: mean number present and utilisation."""
+
+    throughput_rps: float
+    response_s: float
+    queues: tuple[float, ...]
+    utilizations: tuple[float, ...]
+
+
+def mva(n: int, think_s: float, demands_s: Sequence[float]) -> Network:
+    """Exact mean value analysis of a delay and single-server stations.
+
+    R_k(n) = D_k (1 + Q_k(n - 1)), X = n / (Z + sum R), Q_k = X R_k (Reiser and Lavenberg 1980).
+    Exact for exponential FIFO stations and for processor sharing with any law of the sizes.
+    """
+    if n < 1:
+        raise ValueError(f"n must be >= 1, got {n}")
+    demands = np.asarray(demands_s, dtype=float)
+    queues = np.zeros_like(demands)
+    throughput = 0.0
+    residence = demands
+    for population in range(1, n + 1):
+        residence = demands * (1.0 + queues)
+        throughput = population / (think_s + float(residence.sum()))
+        queues = throughput * residence
+    return Network(
+        throughput,
+        float(residence.sum()),
+        tuple(queues.tolist()),
+        tuple((throughput * demands).tolist()),
+    )
+
+
+def throughput_bound_rps(n: int, think_s: float, demands_s: Sequence[float]) -> float:
+    """X(n) <= min(n / (Z + sum D), 1 / max D) (Denning and Buzen 1978)."""
+    return min(n / (think_s + math.fsum(demands_s)), 1.0 / max(demands_s))
+
+
+def response_bound_s(n: int, think_s: float, demands_s: Sequence[float]) -> float:
+    """R(n) >= max(sum D, n max D - Z)."""
+    return max(math.fsum(demands_s), n * max(demands_s) - think_s)
+
+
+def knee(think_s: float, demands_s: Sequence[float]) -> float:
+    """N* = (Z + sum D) / max D, where the two bounds meet."""
+    return (think_s + math.fsum(demands_s)) / max(demands_s)
+
+
+def cycle(n: int, think_s: float, demands_s: Sequence[float]) -> tuple[float, float]:
+    """(throughput, response) when think and service times are constant: the bounds are met.
+
+    After the first round the requests reach the slowest station no closer than its service time,
+    and never wait again below N*; above it, it never idles.
+    """
+    return (
+        throughput_bound_rps(n, think_s, demands_s),
+        response_bound_s(n, think_s, demands_s),
+    )
+
+
+def repairman_states(
+    n: int, think_s: float, service_s: float, capacity: Callable[[int], float] | None = None
+) -> Floats:
+    """P(k of n at the station), k = 0 .. n: a birth-death chain.
+
+    Births (n - k) / Z, deaths capacity(k) / S; capacity 1 is the machine repairman (one FIFO
+    server, exponential), capacity(k) = efficiency(k) a shared medium whose total rate depends on
+    the number of active stations (processor sharing: any law of the sizes).
+    """
+    capacities = np.array([1.0 if capacity is None else capacity(k) for k in range(1, n + 1)])
+    births = np.arange(n, 0, -1) / think_s
+    steps = np.log(births * service_s / capacities)
+    weights = np.concatenate(([0.0], np.cumsum(steps)))
+    states = np.exp(weights - weights.max())
+    return np.asarray(states / states.sum(), dtype=float)
+
+
+def repairman(
+    n: int, think_s: float, service_s: float, capacity: Callable[[int], float] | None = None
+) -> Network:
+    """Throughput, response and the station's state from `repairman_states`."""
+    states = repairman_states(n, think_s, service_s, capacity)
+    present = float(np.arange(n + 1) @ states)
+    throughput = (n - present) / think_s
+    busy = 1.0 - float(states[0])
+    return Network(throughput, present / throughput, (present,), (busy,))
+
+
+def repairman_response_cdf(n: int, think_s: float, service_s: float, time_s: float) -> float:
+    """P(T <= t) = sum_k q_k P(Erlang(k + 1, 1 / S) <= t) with q the states of n - 1 devices.
+
+    Arrival theorem: a request sees the network without its own device (Sevcik and Mitrani 1981;
+    Lavenberg and Reiser 1980).
+    """
+    seen = repairman_states(n - 1, think_s, service_s) if n > 1 else np.ones(1)
+    return float(seen @ gammainc(np.arange(1, n + 1), time_s / service_s))
+
+
+def repairman_response_quantile_s(
+    n: int, think_s: float, service_s: float, probability: float
+) -> float:
+    """Where the response's cdf reaches `probability`."""
+
+    def gap(time_s: float) -> float:
+        return repairman_response_cdf(n, think_s, service_s, time_s) - probability
+
+    high = service_s
+    while gap(high) < 0.0:
+        high *= 2.0
+    return float(brentq(gap, 0.0, high, xtol=1e-13 * high))

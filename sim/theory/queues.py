@@ -1,0 +1,141 @@
+"""Open queues in closed form: M/M/1, M/D/1, M/G/1, M/M/c and processor sharing.
+
+Times in seconds, `rate` in arrivals per second, `load` = rate * mean service / servers < 1.
+"Response" is waiting plus service. Kleinrock 1975 (K), Tijms 2003 (T), Harchol-Balter 2013 (H).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import gammaincc
+
+
+def load(rate: float, service_s: float, n_servers: int = 1) -> float:
+    """rate * service / servers.
+
+    Raises:
+        ValueError: outside [0, 1): the queue has no steady state.
+    """
+    value = rate * service_s / n_servers
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"load must be within [0, 1), got {value:g}")
+    return value
+
+
+def mm1_response_s(rate: float, service_s: float) -> float:
+    """Mean response S / (1 - rho) (K 3.26)."""
+    return service_s / (1.0 - load(rate, service_s))
+
+
+def mm1_response_quantile_s(rate: float, service_s: float, probability: float) -> float:
+    """The response is exponential with mean S / (1 - rho) (K 5.119)."""
+    return -mm1_response_s(rate, service_s) * math.log1p(-probability)
+
+
+def mg1_response_s(rate: float, service_s: float, service_cv: float) -> float:
+    """Pollaczek-Khinchine: S + rho S (1 + c^2) / (2 (1 - rho)), c the service's CV (K 5.70)."""
+    rho = load(rate, service_s)
+    return service_s + 0.5 * rho * service_s * (1.0 + service_cv**2) / (1.0 - rho)
+
+
+def md1_response_s(rate: float, service_s: float) -> float:
+    """Mean response of constant service: S + rho S / (2 (1 - rho))."""
+    return mg1_response_s(rate, service_s, 0.0)
+
+
+def md1_states(load: float, n_states: int) -> NDArray[np.float64]:
+    """P(k in system), k = 0 .. n_states - 1, by a recursion of positive terms only (T 9.2.15).
+
+    p_j = a_{j-1} p_0 + sum_{k=1..j} a_{j-k} p_k with a_n = P(Poisson(rho) > n).
+    """
+    later = 1.0 - gammaincc(np.arange(1, n_states + 1), load)
+    states = np.empty(n_states)
+    states[0] = 1.0 - load
+    for j in range(1, n_states):
+        into = later[j - 1] * states[0] + states[1:j] @ later[j - 1 : 0 : -1]
+        states[j] = into / (1.0 - later[0])
+    return states
+
+
+def md1_wait_cdf(rate: float, service_s: float, time_s: float) -> float:
+    """P(W <= t) = e^{-u} sum_{j<k} Q_{k-1-j} u^j / j!, u = rate (k D - t), (k-1) D <= t < k D.
+
+    Q_i = P(at most i customers wait) (Franx 2001, "A simple solution for the M/D/c waiting time
+    distribution"); all terms are positive, so that the far tail keeps its digits.
+    """
+    if time_s < 0.0:
+        return 0.0
+    rho = load(rate, service_s)
+    k = math.floor(time_s / service_s) + 1
+    waiting = np.cumsum(md1_states(rho, k + 1))[1:]
+    u = rate * (k * service_s - time_s)
+    terms = (
+        np.exp(-u + np.arange(k) * math.log(u) - _log_factorials(k)) if u > 0.0 else np.eye(1, k)[0]
+    )
+    return float(min(1.0, waiting[::-1] @ terms))
+
+
+def _log_factorials(count: int) -> NDArray[np.float64]:
+    return np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, count)))))
+
+
+def md1_response_quantile_s(rate: float, service_s: float, probability: float) -> float:
+    """Where the waiting cdf reaches `probability`, plus the constant service."""
+    if md1_wait_cdf(rate, service_s, 0.0) >= probability:
+        return service_s
+    high = service_s
+    while md1_wait_cdf(rate, service_s, high) < probability:
+        high *= 2.0
+    wait = brentq(
+        lambda t: md1_wait_cdf(rate, service_s, t) - probability, 0.0, high, xtol=1e-12 * high
+    )
+    return service_s + float(wait)
+
+
+def erlang_c(rate: float, service_s: float, n_servers: int) -> float:
+    """P(an arrival waits) in M/M/c, from Erlang's B by its stable recursion (T 5.4)."""
+    rho = load(rate, service_s, n_servers)
+    offered, blocked = rate * service_s, 1.0
+    for n in range(1, n_servers + 1):
+        blocked = offered * blocked / (n + offered * blocked)
+    return blocked / (1.0 - rho * (1.0 - blocked))
+
+
+def mmc_response_s(rate: float, service_s: float, n_servers: int) -> float:
+    """S + C S / (c (1 - rho)) (K 3.40 with Little)."""
+    slack = n_servers * (1.0 - load(rate, service_s, n_servers))
+    return service_s * (1.0 + erlang_c(rate, service_s, n_servers) / slack)
+
+
+def mmc_response_quantile_s(
+    rate: float, service_s: float, n_servers: int, probability: float
+) -> float:
+    """P(T > t) = (1 - C) e^{-mu t} + C P(W' + S > t), W' exponential with rate c mu - rate."""
+    wait_p, mu = erlang_c(rate, service_s, n_servers), 1.0 / service_s
+    drain = n_servers * mu - rate
+
+    def over(t: float) -> float:
+        if math.isclose(drain, mu):
+            both = (1.0 + mu * t) * math.exp(-mu * t)
+        else:
+            both = (drain * math.exp(-mu * t) - mu * math.exp(-drain * t)) / (drain - mu)
+        return (1.0 - wait_p) * math.exp(-mu * t) + wait_p * both
+
+    high = service_s
+    while over(high) > 1.0 - probability:
+        high *= 2.0
+    return float(brentq(lambda t: over(t) - (1.0 - probability), 0.0, high, xtol=1e-13 * high))
+
+
+def ps_response_s(rate: float, service_s: float) -> float:
+    """M/G/1 processor sharing: S / (1 - rho), whatever the law of the sizes (K2 4.4, H 30)."""
+    return mm1_response_s(rate, service_s)
+
+
+def ps_response_of_s(rate: float, service_s: float, size_s: float) -> float:
+    """Mean response of a job of `size_s` under M/G/1-PS: x / (1 - rho)."""
+    return size_s / (1.0 - load(rate, service_s))
