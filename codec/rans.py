@@ -49,7 +49,7 @@ def encode(symbols: Symbols, table: Table) -> bytes:
     first = _encode(np.ascontiguousarray(symbols), table.steps, table.precision, states, words)
     if first < 0:
         raise ValueError(f"symbol {_missing(symbols, table)} has no frequency in {table!r}")
-    return _join(states, words[first:])
+    return join(states, words[first:])
 
 
 def decode(data: bytes | memoryview, count: int, table: Table) -> Symbols:
@@ -79,7 +79,8 @@ def split(
     return states.astype(np.uint32, copy=False), words.astype(np.uint16, copy=False)
 
 
-def _join(states: npt.NDArray[np.uint32], words: npt.NDArray[np.uint16]) -> bytes:
+def join(states: npt.NDArray[np.uint32], words: npt.NDArray[np.uint16]) -> bytes:
+    """The stream of these lane states and words."""
     return states.astype("<u4", copy=False).tobytes() + words.astype("<u2", copy=False).tobytes()
 
 
