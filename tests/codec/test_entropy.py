@@ -133,4 +133,4 @@ def test_mistakes_are_named():
 
 def test_negative_symbols_need_the_sign_stated():
     with pytest.raises(ValueError, match="symbols must be >= 0 unless signed, got -3"):
-        entropy.encode_mixed(np.array([1, -3]), np.zeros(2, np.uint8), [STATIC])
+        entropy.encode_mixed(np.array([1, -3], np.int32), np.zeros(2, np.uint8), [STATIC])
