@@ -39,6 +39,7 @@ def measure(
         "n_requests": float(len(latency_s)),
         "throughput_rps": rate(done["done_s"], begin.time_s, end.time_s),
         "server_utilization": (end.server_busy_s - begin.server_busy_s) / length_s,
+        "decoder_utilization": (end.decoder_busy_s - begin.decoder_busy_s) / length_s,
         "link_utilization": (end.link_busy_s - begin.link_busy_s) / length_s,
         "device_utilization": (end.device_busy_s - begin.device_busy_s) / length_s,
         **latency_columns(latency_s),

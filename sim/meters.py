@@ -87,6 +87,7 @@ class Snapshot:
     arrival_sum_s: float
     left_sum_s: float
     server_busy_s: float
+    decoder_busy_s: float
     link_busy_s: float
     device_busy_s: float
     device0_busy_s: float

@@ -180,8 +180,11 @@ class QueueServer:
 
     def _run(self, jobs: list[Job]) -> None:
         """Put a batch onto an idle GPU."""
-        chosen = set(map(id, jobs))
-        self._queue = [job for job in self._queue if id(job) not in chosen]
+        if jobs == self._queue[: len(jobs)]:
+            del self._queue[: len(jobs)]
+        else:
+            chosen = set(map(id, jobs))
+            self._queue = [job for job in self._queue if id(job) not in chosen]
         seconds = self._batch_s(jobs) / self._spec.speed
         share_s = seconds / len(jobs)
         for job in jobs:

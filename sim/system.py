@@ -48,6 +48,7 @@ class System:
             arrival_sum_s=self.meter.arrival_sum_s,
             left_sum_s=self.meter.left_sum_s,
             server_busy_s=self.server.busy_s(),
+            decoder_busy_s=self.server.decoder.busy_s() if self.server.decoder else nan,
             link_busy_s=self.link.busy_s(),
             device_busy_s=math.fsum(busy_s) / len(busy_s),
             device0_busy_s=busy_s[0],

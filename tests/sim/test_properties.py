@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,17 @@ STAMPS = (*STAMPS, "server_start_s", "server_end_s", "done_s")
 @given(SPECS)
 @settings(max_examples=60, deadline=None)
 def test_random_systems_obey_the_laws(spec):
+    obeys_the_laws(spec)
+
+
+@pytest.mark.slow
+@given(SPECS)
+@settings(max_examples=4000, deadline=None)
+def test_many_random_systems_obey_the_laws(spec):
+    obeys_the_laws(spec)
+
+
+def obeys_the_laws(spec):
     result = sim.run(spec, SOURCES)
     assert result.failed_checks == (), result.checks
     for name in ("server_utilization", "device_utilization"):

@@ -112,6 +112,9 @@ def test_decoding_on_the_processor_relieves_the_gpu():
     on_cpu = sim.run(spec(sim.ServerSpec(decode_on="cpu"), rate_rps=10.0), source)
     assert on_gpu.value("server_s_per_request") == pytest.approx(0.008)
     assert on_cpu.value("server_s_per_request") == pytest.approx(0.004)
+    busy = on_cpu.value("decoder_utilization")
+    assert busy == pytest.approx(0.004 * on_cpu.value("throughput_rps"), rel=0.03)
+    assert np.isnan(on_gpu.value("decoder_utilization"))
     latency_s = on_cpu.value("latency_mean_s")
     assert 0.008 < latency_s < on_gpu.value("latency_mean_s")
 
