@@ -21,8 +21,9 @@ def draw(rows: Sequence[Row], *, title: str = "", note: str = "") -> Figure:
     """Return the two-panel figure: throughput with its bounds above, server utilization below.
 
     Args:
-        rows: columns `n_devices`, `method`, `cut`, `codec`, `throughput_rps`,
-            `server_utilization` (each with `_lo`, `_hi`), `throughput_bound_rps`, `accuracy`.
+        rows: columns `n_devices`, `method`, `cut`, `codec`, `accuracy`,
+            `throughput_rps`, `server_utilization` (each with `_lo_total`, `_hi_total`) and
+            `throughput_bound_rps`.
         title: one line above the axes.
         note: small print below them: what is measured, what is scaled.
 
@@ -80,8 +81,8 @@ def _line(
 ) -> None:
     x = [_n_devices(row) for row in rows]
     axes.plot(x, [row[column] for row in rows], label=label, zorder=3, **look)
-    if all(row.get(f"{column}_lo") is not None for row in rows):
-        low, high = ([row[f"{column}{end}"] for row in rows] for end in ("_lo", "_hi"))
+    if all(row.get(f"{column}_lo_total") is not None for row in rows):
+        low, high = ([row[f"{column}{end}"] for row in rows] for end in ("_lo_total", "_hi_total"))
         axes.fill_between(x, low, high, color=look["color"], alpha=0.22, linewidth=0, zorder=2)
 
 

@@ -109,7 +109,7 @@ def _hydra(command: _commands.Command, arguments: Sequence[str]) -> int:
             _request.note_mistake(error)
             mistakes.append(error)
 
-    argv, sys.argv = sys.argv, ["splitfleet", *_HYDRA, *arguments]
+    argv, sys.argv = sys.argv, ["splitfleet", *arguments, *_HYDRA]
     if "-sc" in arguments:
         sys.argv = ["splitfleet", *arguments]
     try:

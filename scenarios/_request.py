@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from scenarios._errors import one_line
 from scenarios._results import Row, Store, point_id
 
-__all__ = ["collect", "is_multirun", "note", "note_mistake", "opened"]
+__all__ = ["collect", "is_multirun", "locked", "note", "note_mistake", "opened"]
 
 _VARIABLE = "SPLITFLEET_REQUEST"
 
@@ -69,3 +69,13 @@ def collect(folder: Path) -> int:
     failed = [row for row in chosen if row.get("error")]
     print(f"{len(chosen)} points, {len(failed)} failed: {path}", file=sys.stderr)
     return int(bool(failed))
+
+
+@contextmanager
+def locked(store: Store) -> Iterator[None]:
+    """Hold the folder during one job; in a multirun the dispatcher already holds it."""
+    if is_multirun():
+        yield
+    else:
+        with store.lock():
+            yield

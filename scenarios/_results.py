@@ -29,7 +29,8 @@ MODEL_VERSION = 1
 
 COLUMNS = (
     "point_id", "method", "n_devices", "model", "cut", "scheme", "codec", "device", "link",
-    "server", "seed", "throughput_rps", "server_utilization", "link_utilization",
+    "server", "seed", "throughput_rps", "throughput_bound_rps", "server_utilization",
+    "link_utilization",
     "latency_mean_s", "latency_p50_s", "latency_p95_s", "latency_p99_s",
     "uplink_bytes_per_request", "server_s_per_request", "accuracy", "relative_l2", "logit_kl",
     "energy_j_per_request", "device_time_s", "device_busy_s",
@@ -37,6 +38,9 @@ COLUMNS = (
     "server_s_per_token", "bits_per_token_cv",
 )  # fmt: skip
 """The tidy columns in their order; docs/results.md says what each means. Others follow."""
+
+
+_SUFFIXES = ("", "_lo", "_hi", "_lo_total", "_hi_total")
 
 
 def point_id(spec: Any, digests: Mapping[str, str]) -> str:
@@ -105,7 +109,7 @@ class Store:
         order = [
             f"{column}{suffix}"
             for column in COLUMNS
-            for suffix in ("", "_lo", "_hi")
+            for suffix in _SUFFIXES
             if f"{column}{suffix}" in present
         ]
         text = io.StringIO()
@@ -130,7 +134,7 @@ class Store:
 
 
 def _listed(key: str) -> bool:
-    return key in COLUMNS or (key[-3:] in ("_lo", "_hi") and key[:-3] in COLUMNS)
+    return any(key.endswith(suffix) and key.removesuffix(suffix) in COLUMNS for suffix in _SUFFIXES)
 
 
 def _parse(line: str) -> Row:

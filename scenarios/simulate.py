@@ -6,8 +6,15 @@ outputs/cache) and scaled to the device class by the factor that its data sheet 
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from scenarios import _request, _table
+from scenarios._measured import measure
+from scenarios._play import play
+from scenarios._point import job
+from scenarios._results import Store
+from scenarios._sweep import axes_of, points
 from scenarios._system import Scenario
 
 
@@ -16,7 +23,8 @@ class Config(Scenario):
     """One point, or a grid of them with `sweep` or -m."""
 
     cut: str = field(
-        default="stage3", metadata={"help": "last stage on the device; input: none; output: all"}
+        default="stage3",
+        metadata={"help": "last stage on the device; input: none of them; output: all"},
     )
     codec: dict[str, Any] = field(
         default_factory=dict, metadata={"help": "chain and its options; see group codec"}
@@ -25,5 +33,26 @@ class Config(Scenario):
 
 def run(config: Config) -> int:
     """Simulate every point, store the rows and print them."""
-    print(config)
-    return 0
+    store = Store(Path("outputs") / config.name)
+    chosen = [point.config for point in points(config, axes_of(config.sweep))]
+    measured = [measure(each.model, [each.codec], [each.cut]) for each in chosen]
+    jobs = [
+        job(each, known, cut=each.cut, setting=each.codec["name"], method=_method(each))
+        for each, known in zip(chosen, measured, strict=True)
+    ]
+    with _request.locked(store):
+        rows = play(jobs, store)
+        if _request.is_multirun():
+            print(_table.line(rows[-1]))
+            return 0
+        store.write_table(rows)
+        provenance = measured[-1].describe(chosen[-1].device, chosen[-1].server)
+        store.write_run(command="simulate", config=config, provenance=provenance)
+    _table.show(rows, provenance)
+    print(f"written: {store.folder}/results.csv and run.json")
+    return int(any(row.get("error") for row in rows))
+
+
+def _method(config: Config) -> str:
+    codec = "" if config.cut == "output" else f" {config.codec['name']}"
+    return f"{config.cut}{codec}"

@@ -1,0 +1,117 @@
+"""The measured half of a scenario: the network's profile and trace table, and sources made of them.
+
+Both are kept in outputs/cache by what they depend on; what has changed is measured again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from profiles.hardware import DeviceSpec, ServerSpec
+from profiles.layers import ModelProfile
+from profiles.trace import TraceTable
+from scenarios._names import unknown
+from scenarios._progress import progress
+from scenarios._system import Model
+from sim.source import TraceSource
+
+__all__ = ["CACHE", "Codec", "Measured", "measure"]
+
+CACHE = Path("outputs/cache")
+
+Codec = Mapping[str, Any]
+"""A codec as configured: `name` in the results, `chain`, and the chain's options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What one network costs and answers here."""
+
+    profile: ModelProfile
+    table: TraceTable
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Content hashes of both, for point ids."""
+        return {"profile": self.profile.digest, "trace": self.table.digest}
+
+    def source(self, cut: str, setting: str, device: DeviceSpec, server: ServerSpec) -> TraceSource:
+        """The requests of one device class at one cut and setting against one server.
+
+        Raises:
+            ValueError: a machine without a known factor, a combination that was not traced.
+        """
+        head, tail = device.scale(self.profile.head), server.scale(self.profile.tail)
+        return TraceSource(
+            self.table,
+            cut,
+            setting,
+            head,
+            tail,
+            encode_factor=head.factor,
+            decode_factor=tail.factor,
+        )
+
+    def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
+        """Return where every number comes from: the machine, the factor, the source."""
+        return {
+            "head_seconds": dict(device.scale(self.profile.head).provenance),
+            "tail_seconds": dict(server.scale(self.profile.tail).provenance),
+            "payloads": dict(self.table.provenance),
+            "samples": len(self.table.sample_ids),
+            **self.digests,
+        }
+
+
+def measure(model: Model, codecs: Sequence[Codec], cuts: Sequence[str] | None = None) -> Measured:
+    """Profile and trace `model` on this machine, or read what an earlier run left.
+
+    Args:
+        model: the network and how many test samples to trace.
+        codecs: every setting; its `name` is the name in the table.
+        cuts: where to trace; None for every cut.
+
+    Raises:
+        ValueError: an unknown cut or chain, or a codec that cannot encode what crosses a cut.
+    """
+    from profiles import models, store  # torch: not needed to print a help text
+
+    settings = {str(chosen["name"]): _kinds(chosen) for chosen in codecs}
+    network = models.create(model.name)
+    inputs, labels = models.samples(model.name, "test", model.samples, 0)
+    with progress(f"timing {model.name}") as report:
+        profile = store.profile(CACHE, network, progress=report)
+    known = profile.cut_names
+    wanted = known if cuts is None else tuple(cut for cut in known if cut in cuts)
+    for cut in cuts or ():
+        if cut not in known:
+            raise ValueError(unknown("cut", cut, known))
+        _check_kind(cut, settings)
+    with progress(f"tracing {model.name}") as report:
+        table = store.trace(
+            CACHE, network, settings, inputs, labels,
+            cuts=wanted, repeats=model.repeats, progress=report,
+        )  # fmt: skip
+    return Measured(profile=profile, table=table)
+
+
+def _kinds(chosen: Codec) -> dict[str, Any]:
+    """The codec under the kind of tensor that it encodes: images at the input, features behind."""
+    import codec
+    from codec.images import ByteCodec
+
+    options = {key: value for key, value in chosen.items() if key not in ("name", "chain")}
+    made = codec.create(str(chosen["chain"]), **options)
+    return {"input" if isinstance(made, ByteCodec) else "feature": made}
+
+
+def _check_kind(cut: str, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    kind = "input" if cut == "input" else "feature"
+    if cut == "output" or any(kind in kinds for kinds in settings.values()):
+        return
+    sent, other = ("raw images", "jpeg") if kind == "input" else ("features", "slicer")
+    raise ValueError(
+        f"cut={cut} sends {sent}, which codec {', '.join(settings)} does not encode; "
+        f"choose another, such as codec={other}"
+    )
