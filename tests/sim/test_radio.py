@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from sim import radio
-from sim.radio import bianchi
+from sim.radio import bianchi, slots
 
 
 def test_shannon_with_a_gap():
@@ -113,30 +113,11 @@ def test_mcs_choice_is_the_fastest_that_works():
     assert radio.best_scheme(22.0, margin_db=0.0) == 7
 
 
-def slot_simulation(n_stations, access, n_busy, generator, n_cells=100):
-    """Efficiency of backoff counters [cell, station], played slot by slot; no formula is shared."""
-    stage = np.zeros((n_cells, n_stations), dtype=int)
-    window = access.window_min * 2 ** np.arange(access.doublings + 1)
-    counter = generator.integers(window[stage])
-    idle = success = 0
-    for _ in range(n_busy):
-        wait = counter.min(axis=1, keepdims=True)
-        idle += wait.sum()
-        senders = counter == wait
-        alone = senders.sum(axis=1, keepdims=True) == 1
-        success += np.count_nonzero(alone)
-        after = np.where(alone, 0, np.minimum(stage + 1, access.doublings))
-        stage = np.where(senders, after, stage)
-        counter = np.where(senders, generator.integers(window[stage]), counter - wait - 1)
-    time_s = idle * access.slot_s + n_cells * n_busy * access.success_s
-    return success * access.payload_s / time_s
-
-
 @pytest.mark.parametrize("n_stations", [2, 5, 10, 20, 40])
 def test_bianchi_agrees_with_a_slot_simulation(n_stations):
     access = radio.Access()
-    simulated = slot_simulation(n_stations, access, 6000, np.random.default_rng(n_stations))
-    assert simulated == pytest.approx(bianchi.efficiency(n_stations, access), rel=0.006)
+    simulated = slots.play(n_stations, access, 5000, np.random.default_rng(n_stations))
+    assert simulated.mean() == pytest.approx(bianchi.efficiency(n_stations, access), rel=0.006)
 
 
 def test_bianchi_alone_is_deterministic():

@@ -1,0 +1,149 @@
+"""A case of the ladder: a system whose steady state is known, and what is compared."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.request import DONE
+from sim.result import Result
+from sim.source import Source
+from sim.spec import SystemSpec
+from sim.statistics import Interval, replication_interval, section_quantile, two_sided_t
+from sim.system import run
+
+CONFIDENCE = 0.95
+EQUAL = 1e-9
+KINDS = ("interval", "at_most", "equal")
+Figure = Callable[[Result], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One figure of a run and its exact value.
+
+    `figure` is a column's name or a function of the run; a `quantile` is one of the latencies.
+    `kind`: the exact value lies in the interval; it is a bound that the interval may not exceed;
+    or every run gives it to 1e-9. `slack` is a known relative error of the reference itself.
+    """
+
+    name: str
+    exact: float
+    figure: str | Figure = ""
+    quantile: float | None = None
+    kind: str = "interval"
+    slack: float = 0.0
+
+    def value(self, result: Result) -> float:
+        """The figure of one run."""
+        figure = self.figure
+        return result.value(figure) if isinstance(figure, str) else figure(result)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A system, its sources and its metrics; `n_runs` replications make one comparison."""
+
+    name: str
+    system: SystemSpec
+    sources: Mapping[str, Source]
+    metrics: tuple[Metric, ...]
+    n_runs: int = 10
+
+    def play(self, seed: int) -> list[Row]:
+        """One row per metric."""
+        own = zlib.crc32(f"{self.name} {seed}".encode())  # no case shares another's luck
+        spec = replace(self.system, seed=own)
+        results = [run(spec, self.sources, replication=r) for r in range(self.n_runs)]
+        return [self._row(metric, results, seed) for metric in self.metrics]
+
+    def _row(self, metric: Metric, results: list[Result], seed: int) -> Row:
+        if metric.quantile is not None:
+            sections = [latencies_s(result) for result in results]
+            interval = section_quantile(sections, metric.quantile, CONFIDENCE)
+        else:
+            interval = replication_interval([metric.value(r) for r in results], CONFIDENCE)
+        return row_of(self.name, metric, seed, interval, self.n_runs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One comparison of exact and simulated; `lo`, `hi` at 95 %."""
+
+    case: str
+    metric: str
+    seed: int
+    exact: float
+    simulated: float
+    lo: float
+    hi: float
+    kind: str
+    freedom: int
+
+    @property
+    def inside(self) -> bool:
+        """Whether the exact value lies within the interval (a bound: not below it)."""
+        return self.within(CONFIDENCE)
+
+    def within(self, confidence: float) -> bool:
+        """The same at another level, by Student's t."""
+        if self.kind == "equal":
+            return self.lo <= self.exact <= self.hi
+        wider = two_sided_t(confidence, self.freedom) / two_sided_t(CONFIDENCE, self.freedom)
+        below = self.simulated - wider * (self.simulated - self.lo) <= self.exact
+        above = self.exact <= self.simulated + wider * (self.hi - self.simulated)
+        return below and (above or self.kind == "at_most")
+
+    def columns(self) -> dict[str, str | int | float | bool]:
+        """The row of validate.csv."""
+        names = ("case", "metric", "seed", "exact", "simulated", "lo", "hi", "inside")
+        return {name: getattr(self, name) for name in names}
+
+
+def row_of(case: str, metric: Metric, seed: int, interval: Interval, n_runs: int) -> Row:
+    """A row, its interval widened by the metric's slack or set to the digits of equality."""
+    margin = EQUAL if metric.kind == "equal" else metric.slack
+    lo, hi = interval.lo, interval.hi
+    if metric.kind == "equal":
+        lo = hi = interval.mean
+    return Row(
+        case=case,
+        metric=metric.name,
+        seed=seed,
+        exact=metric.exact,
+        simulated=interval.mean,
+        lo=lo - margin * abs(metric.exact),
+        hi=hi + margin * abs(metric.exact),
+        kind=metric.kind,
+        freedom=n_runs - 1,
+    )
+
+
+def latencies_s(result: Result) -> NDArray[np.float64]:
+    """Latencies of what was done after the warm-up."""
+    records = result.records
+    kept = (records["outcome"] == DONE) & (records["done_s"] > result.spec.warmup_s)
+    return np.asarray((records["done_s"] - records["created_s"])[kept])
+
+
+def mean_of(column: str, scale: float = 1.0) -> Figure:
+    """A record column's mean over all requests that left, whatever their outcome, over `scale`."""
+
+    def figure(result: Result) -> float:
+        values = result.records[column]
+        return float(np.mean(values)) / scale if len(values) else math.nan
+
+    return figure
+
+
+def quantiles(law: Callable[[float], float], levels: Iterable[float]) -> tuple[Metric, ...]:
+    """Metrics of latency quantiles whose exact value is `law(level)`."""
+    return tuple(
+        Metric(name=f"latency_p{100 * level:g}_s", exact=law(level), quantile=level)
+        for level in levels
+    )

@@ -1,0 +1,177 @@
+"""Closed loops: the fixed cycle, exact MVA, the machine repairman, 802.11 as a station."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim import theory
+from sim.radio import EFFICIENCY
+from sim.result import Result
+from sim.source import ConstantSource, ExponentialSource, RandomSource
+from sim.spec import FleetSpec, LinkSpec, SystemSpec, WorkloadSpec
+from sim.validation.case import Case, Metric, quantiles
+from sim.validation.queues import one_medium
+
+_BYTES = 1000.0
+
+
+def closed_system(
+    n: int, link: LinkSpec, *, warmup_s: float, length_s: float, think: str = "exponential"
+) -> SystemSpec:
+    """N devices that pause for 1 s on average."""
+    return SystemSpec(
+        fleet=FleetSpec(n_devices=n),
+        workload=WorkloadSpec(kind="closed", think_s=1.0, think=think),
+        link=link,
+        warmup_s=warmup_s,
+        horizon_s=warmup_s + length_s,
+    )
+
+
+def cycle_rate_rps(result: Result) -> float:
+    """Sum over devices of their completions per second, from each one's first to its last.
+
+    The column throughput_rps is exact only over whole cycles of the fleet.
+    """
+    done_s, device = result.records["done_s"], result.records["device"]
+    kept = done_s > result.spec.warmup_s
+    times = [done_s[kept & (device == index)] for index in np.unique(device)]
+    return math.fsum((t.size - 1) / float(t[-1] - t[0]) for t in times)
+
+
+def cycles() -> list[Case]:
+    """Constant times, below and above the knee N* = 35: exact to 1e-9."""
+    cases = []
+    for n in (10, 70):
+        throughput, response_s = theory.cycle(n, 1.0, (0.02, 0.03))
+        metrics = (
+            Metric(name="throughput_rps", exact=throughput, figure=cycle_rate_rps, kind="equal"),
+            Metric(name="latency_mean_s", exact=response_s, figure="latency_mean_s", kind="equal"),
+        )
+        link = one_medium("fifo", 0.02)
+        source = ConstantSource(payload_bytes=_BYTES, server_s=0.03)
+        cases.append(
+            Case(
+                name=f"fixed cycle N={n}",
+                system=closed_system(n, link, warmup_s=20.0, length_s=21.0, think="constant"),
+                sources={"default": source},
+                metrics=metrics,
+                n_runs=2,
+            )
+        )
+    return cases
+
+
+def networks() -> list[Case]:
+    """Uplink and server as exponential FIFO stations, Z = 1 s, S = 0.02 and 0.03 s."""
+    cases = []
+    for n in (10, 30, 50):
+        exact = theory.mva(n, 1.0, (0.02, 0.03))
+        metrics = (
+            Metric(name="throughput_rps", exact=exact.throughput_rps, figure="throughput_rps"),
+            Metric(name="latency_mean_s", exact=exact.response_s, figure="latency_mean_s"),
+            Metric(name="link_utilization", exact=exact.utilizations[0], figure="link_utilization"),
+            Metric(
+                name="server_utilization", exact=exact.utilizations[1], figure="server_utilization"
+            ),
+        )
+        source = RandomSource(
+            payload_bytes=lambda stream: stream.exponential(_BYTES),
+            server_s=lambda stream: stream.exponential(0.03),
+        )
+        link = one_medium("fifo", 0.02)
+        length_s = 5_000.0 / exact.throughput_rps
+        cases.append(
+            Case(
+                name=f"closed network N={n}",
+                system=closed_system(n, link, warmup_s=50.0, length_s=length_s),
+                sources={"default": source},
+                metrics=metrics,
+            )
+        )
+    return cases
+
+
+def repairmen() -> list[Case]:
+    """The server alone: response quantiles by the arrival theorem."""
+    cases = []
+    for n, service_s in ((20, 0.04), (40, 0.03)):
+        exact = theory.repairman(n, 1.0, service_s)
+
+        def law(level: float, n: int = n, service_s: float = service_s) -> float:
+            return theory.repairman_response_quantile_s(n, 1.0, service_s, level)
+
+        metrics = (
+            Metric(name="latency_mean_s", exact=exact.response_s, figure="latency_mean_s"),
+            Metric(name="throughput_rps", exact=exact.throughput_rps, figure="throughput_rps"),
+            *quantiles(law, (0.5, 0.95, 0.99)),
+        )
+        length_s = 5_000.0 / exact.throughput_rps
+        cases.append(
+            Case(
+                name=f"machine repairman N={n}",
+                system=closed_system(n, LinkSpec(), warmup_s=50.0, length_s=length_s),
+                sources={"default": ExponentialSource(server_s=service_s)},
+                metrics=metrics,
+            )
+        )
+    return cases
+
+
+def contention() -> list[Case]:
+    """802.11 as processor sharing at efficiency(n): a birth-death chain whatever the sizes."""
+    cases = []
+    for name, n in (("bianchi", 10), ("bianchi", 40), ("ns3", 10), ("ns3", 40)):
+        efficiency = EFFICIENCY[name]
+        airtime_s = 0.7 / n
+
+        def capacity(k: int, name: str = name) -> float:
+            return EFFICIENCY[name](k) / EFFICIENCY[name](1)
+
+        exact = theory.repairman(n, 1.0, airtime_s, capacity)
+        link = LinkSpec(
+            sharing="wifi",
+            contention=name,
+            rate_bps=8.0 * _BYTES / airtime_s,
+            mtu_bytes=10**9,
+            header_bytes=0,
+        )
+        metrics = (
+            Metric(name="throughput_rps", exact=exact.throughput_rps, figure="throughput_rps"),
+            Metric(name="latency_mean_s", exact=exact.response_s, figure="latency_mean_s"),
+        )
+        cases.append(
+            Case(
+                name=f"Wi-Fi {name} N={n}",
+                system=closed_system(
+                    n, link, warmup_s=50.0, length_s=4_000.0 / exact.throughput_rps
+                ),
+                sources={"default": ConstantSource(payload_bytes=_BYTES)},
+                metrics=metrics,
+            )
+        )
+        cases.append(_saturated(name, n, efficiency(n) / efficiency(1) / airtime_s, link))
+    return cases
+
+
+def _saturated(name: str, n: int, throughput_rps: float, link: LinkSpec) -> Case:
+    """n stations that always send get efficiency(n) together: exact."""
+    system = SystemSpec(
+        fleet=FleetSpec(n_devices=n),
+        workload=WorkloadSpec(kind="closed"),
+        link=link,
+        warmup_s=1.0,
+        horizon_s=60.0,
+    )
+    metric = Metric(
+        name="throughput_rps", exact=throughput_rps, figure="throughput_rps", kind="equal"
+    )
+    return Case(
+        name=f"Wi-Fi {name} saturated N={n}",
+        system=system,
+        sources={"default": ConstantSource(payload_bytes=_BYTES)},
+        metrics=(metric,),
+        n_runs=2,
+    )

@@ -1,0 +1,189 @@
+"""Open queues: the server as M/M/1, M/D/1, M/G/1, M/M/c and greedy batch server, the link as PS."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from sim import theory
+from sim.source import ConstantSource, Draw, ExponentialSource, Randomness, RandomSource, Source
+from sim.spec import LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.validation.case import Case, Metric, quantiles
+
+_LEVELS = (0.5, 0.95, 0.99)
+_BYTES = 1000.0
+
+
+def open_system(
+    rate: float, n_requests: float, server: ServerSpec | None = None, link: LinkSpec | None = None
+) -> SystemSpec:
+    """One Poisson stream; a tenth of the run, at least 1,000 mean gaps, is warm-up."""
+    warmup_s = max(0.1 * n_requests, 1000.0) / rate
+    return SystemSpec(
+        workload=WorkloadSpec(kind="poisson", rate_rps=rate),
+        server=server or ServerSpec(),
+        link=link or LinkSpec(),
+        warmup_s=warmup_s,
+        horizon_s=warmup_s + n_requests / rate,
+    )
+
+
+def one_medium(sharing: str, service_s: float) -> LinkSpec:
+    """A medium on which a payload of 1,000 B takes `service_s`, without frames or headers."""
+    return LinkSpec(
+        sharing=sharing, rate_bps=8.0 * _BYTES / service_s, mtu_bytes=10**9, header_bytes=0
+    )
+
+
+def erlang4(stream: Randomness) -> float:
+    """Mean 1, CV 1/2."""
+    return math.fsum(stream.exponential(0.25) for _ in range(4))
+
+
+def hyperexponential(stream: Randomness) -> float:
+    """Mean 1, CV sqrt(3): 90 % with mean 5/9, 10 % with mean 5."""
+    return stream.exponential(5.0 / 9.0 if stream.random() < 0.9 else 5.0)
+
+
+_HYPER_CV = math.sqrt(2.0 * (0.9 * (5.0 / 9.0) ** 2 + 0.1 * 25.0) - 1.0)
+
+
+class ExponentialBatches:
+    """A source whose batches of k take an exponential time with mean fixed_s + slope_s k."""
+
+    key = "exponential batches"
+
+    def __init__(self, fixed_s: float, slope_s: float) -> None:
+        self._fixed_s, self._slope_s = fixed_s, slope_s
+
+    def draw(self, stream: Randomness) -> Draw:
+        """A request; `server_s` is its time if it is served alone."""
+        return Draw(0, 0.0, 0.0, 0.0, stream.exponential(self.mean_s(1)), 0.0, math.nan)
+
+    def mean_s(self, size: int) -> float:
+        """Mean time of a batch."""
+        return self._fixed_s + self._slope_s * size
+
+    def batch_s(self, draws: Sequence[Draw]) -> float:
+        """The first request's exponential number, scaled to the batch's mean."""
+        return draws[0].server_s * self.mean_s(len(draws)) / self.mean_s(1)
+
+    def mean(self) -> Draw:
+        """A request of mean time."""
+        return Draw(0, 0.0, 0.0, 0.0, self.mean_s(1), 0.0, math.nan)
+
+    def resampled(self, generator: np.random.Generator) -> ExponentialBatches:
+        """Itself: the law is known."""
+        return self
+
+
+def single_queues() -> list[Case]:
+    """M/M/1, M/D/1, M/E4/1, M/H2/1 at load 0.8 or 0.6, and M/M/4."""
+    mm1 = (
+        Metric(
+            name="latency_mean_s", exact=theory.mm1_response_s(0.8, 1.0), figure="latency_mean_s"
+        ),
+        Metric(name="server_utilization", exact=0.8, figure="server_utilization"),
+        *quantiles(lambda p: theory.mm1_response_quantile_s(0.8, 1.0, p), _LEVELS),
+    )
+    md1 = (
+        Metric(
+            name="latency_mean_s", exact=theory.md1_response_s(0.8, 1.0), figure="latency_mean_s"
+        ),
+        *quantiles(lambda p: theory.md1_response_quantile_s(0.8, 1.0, p), _LEVELS),
+    )
+    mm4 = (
+        Metric(
+            name="latency_mean_s",
+            exact=theory.mmc_response_s(3.2, 1.0, 4),
+            figure="latency_mean_s",
+        ),
+        *quantiles(lambda p: theory.mmc_response_quantile_s(3.2, 1.0, 4, p), (0.95, 0.99)),
+    )
+    exponential = ExponentialSource(server_s=1.0)
+    four = ServerSpec(n_gpus=4)
+    return [
+        _queue("M/M/1 load 0.8", open_system(0.8, 7_000), exponential, mm1),
+        _queue("M/D/1 load 0.8", open_system(0.8, 7_000), ConstantSource(server_s=1.0), md1),
+        _mg1("M/E4/1 load 0.8", 0.8, erlang4, 0.5),
+        _mg1("M/H2/1 load 0.6", 0.6, hyperexponential, _HYPER_CV),
+        _queue("M/M/4 load 0.8", open_system(3.2, 7_000, four), exponential, mm4),
+    ]
+
+
+def _queue(name: str, system: SystemSpec, source: Source, metrics: tuple[Metric, ...]) -> Case:
+    return Case(name=name, system=system, sources={"default": source}, metrics=metrics)
+
+
+def _mg1(name: str, rate: float, law: Callable[[Randomness], float], cv: float) -> Case:
+    exact = theory.mg1_response_s(rate, 1.0, cv)
+    metric = Metric(name="latency_mean_s", exact=exact, figure="latency_mean_s")
+    return _queue(name, open_system(rate, 5_000), RandomSource(server_s=law), (metric,))
+
+
+def sharing() -> list[Case]:
+    """M/G/1 processor sharing on the link at load 0.7: one mean for three laws of the sizes."""
+    laws: dict[str, Callable[[Randomness], float]] = {
+        "constant": lambda stream: _BYTES,
+        "exponential": lambda stream: stream.exponential(_BYTES),
+        "hyperexponential": lambda stream: _BYTES * hyperexponential(stream),
+    }
+    exact = theory.ps_response_s(0.7, 1.0)
+    metrics = (
+        Metric(name="latency_mean_s", exact=exact, figure="latency_mean_s"),
+        Metric(name="link_utilization", exact=0.7, figure="link_utilization"),
+    )
+    system = open_system(0.7, 5_000, link=one_medium("ps", 1.0))
+    return [
+        _queue(f"M/G/1-PS {name} sizes", system, RandomSource(payload_bytes=law), metrics)
+        for name, law in laws.items()
+    ]
+
+
+def batches() -> list[Case]:
+    """The greedy batch server, and take-all batching against Inoue's bound."""
+    fixed_s, slope_s = 0.03, 0.005
+    constant = ConstantSource(server_s=fixed_s + slope_s, batch_slope_s=slope_s)
+    cases = [
+        _batch_case(f"greedy batches of 8, rate {rate:g}", rate, 8, constant, "constant")
+        for rate in (40.0, 90.0)
+    ]
+    cases.append(
+        _batch_case(
+            "greedy batches of 8, exponential",
+            80.0,
+            8,
+            ExponentialBatches(fixed_s, slope_s),
+            "exponential",
+        )
+    )
+    for load in (0.5, 0.8):
+        rate = load / slope_s
+        bound = theory.take_all_bound_s(rate, slope_s, fixed_s)
+        case = _batch_case(f"take-all load {load:g}", rate, 1000, constant, "constant")
+        limit = Metric(
+            name="Inoue's bound of the mean", exact=bound, figure="latency_mean_s", kind="at_most"
+        )
+        cases.append(_queue(case.name, case.system, constant, (*case.metrics, limit)))
+    return cases
+
+
+def _batch_case(name: str, rate: float, cap: int, source: Source, law: str) -> Case:
+    """Mean response, utilisation and seconds per request of a batch server with affine times."""
+    state = theory.greedy(rate, cap, lambda k: 0.03 + 0.005 * k, law=law)
+    metrics = [
+        Metric(name="latency_mean_s", exact=state.response_s, figure="latency_mean_s"),
+        Metric(
+            name="server_s_per_request",
+            exact=state.utilization / rate,
+            figure="server_s_per_request",
+        ),
+    ]
+    if state.utilization < 0.99:  # close to 1 nearly every run is busy throughout
+        metrics.append(
+            Metric(name="server_utilization", exact=state.utilization, figure="server_utilization")
+        )
+    server = ServerSpec(discipline="take_all", max_batch=cap)
+    return _queue(name, open_system(rate, 5_000, server), source, tuple(metrics))
