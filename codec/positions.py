@@ -6,6 +6,8 @@ encoder writes for them.
 
     CSR      (rows + 1) row pointers of ceil(log2(K + 1)) bits, then K columns of ceil(log2 cols)
     bitmap   rows * cols bits
+    gaps     distances between kept elements, entropy-coded: near rows * cols * H2(density)
+    map      the bits under contexts of their causal neighbours: below that where they cluster
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from codec import entropy
 from codec.base import CorruptBitstreamError
 from codec.kernel import array, kernel
 from codec.packing import pack, packed_size, unpack, width_for
@@ -82,6 +85,44 @@ def decode_bitmap(data: bytes | memoryview, rows: int, cols: int, count: int) ->
     if padding.any() or int(np.count_nonzero(mask)) != count:
         raise CorruptBitstreamError(f"bitmap must hold {count} set bits and zero padding")
     return mask.view(np.bool_).reshape(rows, cols)
+
+
+def encode_gaps(mask: Mask) -> bytes:
+    """Numbers of dropped elements before each kept one, through `codec.entropy.encode`."""
+    _shape(mask)
+    places = np.flatnonzero(mask)
+    return entropy.encode((np.diff(places, prepend=-1) - 1).astype(np.int32), signed=False)
+
+
+def decode_gaps(data: bytes | memoryview, rows: int, cols: int, count: int) -> Mask:
+    """The mask that `encode_gaps` wrote; CorruptBitstreamError where gaps leave the shape."""
+    _check_count(rows, cols, count)
+    gaps = entropy.decode(data, count).astype(np.int64)
+    places = np.cumsum(gaps + 1) - 1
+    if count and (int(gaps.min()) < 0 or int(places[-1]) >= rows * cols):
+        raise CorruptBitstreamError(f"gaps leave the {rows} x {cols} elements")
+    mask = np.zeros(rows * cols, dtype=np.bool_)
+    mask[places] = True
+    return mask.reshape(rows, cols)
+
+
+def encode_map(mask: Mask, planes: int = 1) -> bytes:
+    """The bits of a mask of (planes * rows of a plane, cols) through `codec.entropy.encode_map`."""
+    rows, cols = _shape(mask)
+    if planes < 1 or rows % planes:
+        raise ValueError(f"planes must divide {rows} rows, got {planes}")
+    return entropy.encode_map(mask.reshape(planes, rows // planes, cols).astype(np.int32))
+
+
+def decode_map(data: bytes | memoryview, rows: int, cols: int, count: int, planes: int = 1) -> Mask:
+    """The mask that `encode_map` wrote with the same `planes`; raises CorruptBitstreamError."""
+    _check_count(rows, cols, count)
+    if planes < 1 or rows % planes:
+        raise CorruptBitstreamError(f"{rows} rows are not {planes} planes")
+    bits = entropy.decode_map(data, planes, rows // planes, cols).reshape(rows, cols)
+    if bits.size and (int(bits.min()) < 0 or int(bits.max()) > 1 or int(bits.sum()) != count):
+        raise CorruptBitstreamError(f"map must hold {count} ones and else zeros")
+    return bits.astype(np.bool_)
 
 
 def _shape(mask: Mask) -> tuple[int, int]:
