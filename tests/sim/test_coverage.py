@@ -1,0 +1,148 @@
+"""How often nominal 95 % intervals hold the truth, over 400 experiments (docs/validation.md)."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sim import (
+    ExponentialSource,
+    FleetSpec,
+    ServerSpec,
+    SystemSpec,
+    WorkloadSpec,
+    replicate,
+    run,
+    theory,
+)
+from sim.statistics import batch_means, mser5, replication_interval, section_quantile, sequential
+
+RATE, SERVICE_S = 0.8, 1.0
+N_EXPERIMENTS = 400
+
+
+def responses(generator, n_runs, length, *, warmup=500, start_s=0.0):
+    """M/M/1 responses [run, request] by Lindley's recursion: the engine's FIFO arithmetic.
+
+    The first test below holds the simulator against the same recursion; this plays 400
+    experiments in seconds. `start_s` is the work that the first request finds.
+    """
+    n = length + warmup
+    service = generator.exponential(SERVICE_S, (n_runs, n))
+    steps = service[:, :-1] - generator.exponential(1.0 / RATE, (n_runs, n - 1))
+    walk = np.concatenate(
+        (np.full((n_runs, 1), start_s), start_s + np.cumsum(steps, axis=1)), axis=1
+    )
+    low = np.minimum(np.minimum.accumulate(walk, axis=1), 0.0)
+    return (walk - low + service)[:, warmup:]
+
+
+def coverage(intervals, truth):
+    return float(np.mean([interval.lo <= truth <= interval.hi for interval in intervals]))
+
+
+def test_the_simulator_plays_the_same_recursion():
+    spec = SystemSpec(
+        workload=WorkloadSpec(kind="poisson", rate_rps=RATE),
+        server=ServerSpec(),
+        warmup_s=0.0,
+        horizon_s=2_000.0,
+    )
+    records = run(spec, {"default": ExponentialSource(server_s=SERVICE_S)}).records
+    service = records["server_end_s"] - records["server_start_s"]
+    steps = service[:-1] - np.diff(records["created_s"])
+    walk = np.concatenate(([0.0], np.cumsum(steps)))
+    waits = walk - np.minimum(np.minimum.accumulate(walk), 0.0)
+    assert records["done_s"] - records["created_s"] == pytest.approx(waits + service, abs=1e-9)
+
+
+def repairman_spec(**changes):
+    spec = SystemSpec(
+        fleet=FleetSpec(n_devices=20),
+        workload=WorkloadSpec(kind="closed", think_s=1.0),
+        warmup_s=5.0,
+        horizon_s=25.0,
+        replications=10,
+    )
+    return replace(spec, **changes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", [None, 0.04])
+def test_replicate_covers_a_closed_loop(precision):
+    truth = theory.repairman(20, 1.0, 0.04)
+    source = {"default": ExponentialSource(server_s=0.04)}
+    results = [
+        replicate(repairman_spec(seed=seed, precision=precision), source)
+        for seed in range(N_EXPERIMENTS)
+    ]
+    latency = coverage((r["latency_mean_s"] for r in results), truth.response_s)
+    throughput = coverage((r["throughput_rps"] for r in results), truth.throughput_rps)
+    runs = np.mean([r.n_runs for r in results])
+    print(f"replicate, precision {precision}: {latency:.1%}, {throughput:.1%}, {runs:.1f} runs")
+    low = 0.90 if precision else 0.92
+    assert low <= latency <= 0.98
+    assert low <= throughput <= 0.98
+
+
+MEAN_S = theory.mm1_response_s(RATE, SERVICE_S)
+
+
+@pytest.mark.slow
+def test_replications_cover_the_mean():
+    generator = np.random.default_rng(1)
+    runs = (responses(generator, 10, 5_000).mean(axis=1) for _ in range(N_EXPERIMENTS))
+    covered = coverage(map(replication_interval, runs), MEAN_S)
+    print(f"replications, mean: {covered:.1%}")
+    assert 0.92 <= covered <= 0.98
+
+
+@pytest.mark.slow
+def test_batch_means_cover_the_mean():
+    generator = np.random.default_rng(2)
+    runs = responses(generator, N_EXPERIMENTS, 50_000)
+    covered = coverage(map(batch_means, runs), MEAN_S)
+    naive = coverage(map(replication_interval, runs), MEAN_S)
+    print(f"batch means: {covered:.1%}, independent-data formula: {naive:.1%}")
+    assert covered >= 0.88
+    assert naive < 0.4
+
+
+@pytest.mark.slow
+def test_sequential_stopping_covers_the_mean():
+    generator = np.random.default_rng(3)
+
+    def experiment():
+        return sequential(lambda _: float(responses(generator, 1, 5_000).mean()), relative=0.05)
+
+    results = [experiment() for _ in range(N_EXPERIMENTS)]
+    covered = coverage((interval for interval, _ in results), MEAN_S)
+    runs = np.mean([n for _, n in results])
+    print(f"sequential to 5 %: {covered:.1%} with {runs:.1f} runs on average")
+    assert covered >= 0.90
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("probability", [0.95, 0.99])
+def test_sections_cover_high_quantiles(probability):
+    generator = np.random.default_rng(4)
+    truth = theory.mm1_response_quantile_s(RATE, SERVICE_S, probability)
+    covered = coverage(
+        (section_quantile(responses(generator, 10, 5_000), probability) for _ in range(400)), truth
+    )
+    print(f"sections, p{100 * probability:g}: {covered:.1%}")
+    assert covered >= 0.90
+
+
+@pytest.mark.slow
+def test_mser5_removes_a_planted_start():
+    generator = np.random.default_rng(5)
+    start_s = 200.0 * SERVICE_S
+    runs = responses(generator, N_EXPERIMENTS, 10_000, warmup=0, start_s=start_s)
+    biased = runs.mean() / MEAN_S - 1.0
+    kept = np.mean([run[mser5(run) :].mean() for run in runs]) / MEAN_S - 1.0
+    error = runs[:, 5_000:].mean(axis=1).std() / math.sqrt(N_EXPERIMENTS) / MEAN_S
+    print(f"MSER-5: bias {biased:+.0%} -> {kept:+.1%} (standard error {error:.1%})")
+    assert biased > 1.0
+    assert abs(kept) < 0.05
