@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator, PercentFormatter, ScalarFormatter
 
 from plots.style import COLUMN_IN, GREY, INK, applied, shades
@@ -21,7 +22,7 @@ def draw(rows: Sequence[Row], *, title: str = "", note: str = "") -> Figure:
     """Return the two-panel figure: throughput with its bounds above, server utilization below.
 
     Args:
-        rows: columns `n_devices`, `method`, `cut`, `codec`, `accuracy`,
+        rows: columns `n_devices`, `method`, `cut`, `codec`, `table_accuracy`,
             `throughput_rps`, `server_utilization` (each with `_lo_total`, `_hi_total`) and
             `throughput_bound_rps`.
         title: one line above the axes.
@@ -34,7 +35,7 @@ def draw(rows: Sequence[Row], *, title: str = "", note: str = "") -> Figure:
     if not rows:
         raise ValueError("nothing to draw: no row without an error")
     with applied():
-        figure = Figure(figsize=(COLUMN_IN, 4.9))
+        figure = Figure(figsize=(COLUMN_IN, 5.1))
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.7, 1))
         looks = _looks(rows)
         for method, look in looks.items():
@@ -72,7 +73,7 @@ def _looks(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
 
 
 def _label(row: Row) -> str:
-    accuracy = row.get("accuracy")
+    accuracy = row.get("table_accuracy")
     return row["method"] + (f"  {100 * float(accuracy):.1f} %" if accuracy is not None else "")
 
 
@@ -104,18 +105,18 @@ def _finish(above: Axes, below: Axes, n_devices: Sequence[int]) -> None:
 
 def _legend(figure: Figure, axes: Axes, note: str) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    bound = axes.plot([], [], "--", color=GREY, linewidth=0.6)[0]
-    handles.append(bound)
+    handles.append(Line2D([], [], color=GREY, linewidth=0.6, linestyle="--"))
     labels.append("bound min(N/(D+Z), 1/S)")
+    figure.text(0.02, 0.008, note, fontsize=5, color=GREY, va="bottom")
     figure.legend(
         handles,
         labels,
-        loc="outside lower left",
+        loc="lower left",
+        bbox_to_anchor=(0.0, 0.06),
         ncols=2,
-        title="method, accuracy on test scenes (band: 95 %)",
+        title="method and its accuracy; band: 95 % interval",
         title_fontsize=6.5,
         alignment="left",
         columnspacing=1.2,
     )
-    if note:
-        figure.supxlabel(note, fontsize=5, color=GREY, ha="left", x=0.02)
+    figure.get_layout_engine().set(rect=(0, 0.24, 1, 0.76))  # type: ignore[union-attr, call-arg]

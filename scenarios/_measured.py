@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from scipy.stats import binomtest
+
 from profiles.hardware import DeviceSpec, ServerSpec
 from profiles.layers import ModelProfile
 from profiles.trace import TraceTable
@@ -52,6 +55,16 @@ class Measured:
             encode_factor=head.factor,
             decode_factor=tail.factor,
         )
+
+    def accuracy(self, cut: str, setting: str) -> dict[str, float]:
+        """Share of right answers in the table with Wilson's 95 % interval; empty if unknown."""
+        right = self.table.cell("correct", cut, setting)
+        if np.isnan(right).any():
+            return {}
+        found = binomtest(int(right.sum()), len(right))
+        low, high = found.proportion_ci(method="wilson")
+        names = ("table_accuracy", "table_accuracy_lo", "table_accuracy_hi")
+        return dict(zip(names, (found.statistic, float(low), float(high)), strict=True))
 
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
         """Return where every number comes from: the machine, the factor, the source."""

@@ -46,7 +46,7 @@ def _evaluate(scenario: Scenario, measured: Measured, cut: str, setting: str) ->
     result = replicate(spec, dict.fromkeys(groups, source))
     if result.failed_checks:
         raise AssertionError(f"laws that do not hold: {', '.join(result.failed_checks)}")
-    row: dict[str, Any] = dict(result.row())
+    row: dict[str, Any] = {**result.row(), **measured.accuracy(cut, setting)}
     row["throughput_bound_rps"] = bound_rps(spec, row)
     if result.warnings:
         row["warning"] = "; ".join(result.warnings)

@@ -90,15 +90,22 @@ def _methods(config: Config) -> Iterator[_Method]:
 
 
 def _title(config: Config) -> str:
-    return f"{config.model.name}: {config.device.name}, {config.link.name}, {config.server.name}"
+    return f"{config.model.name} on {config.device.name}, {config.link.name}, one server"
 
 
 def _note(config: Config, provenance: dict[str, Any]) -> str:
     head = provenance["head_seconds"]
-    scaled = f"scaled x {head['factor']:.2f}" if head["kind"] == "scaled" else "measured"
+    scaled = f"that x {head['factor']:.2f}, scaled" if head["kind"] == "scaled" else "measured"
     processor = provenance["payloads"]["machine"]["processor"]
     return (
-        f"Payloads, answers: {provenance['samples']} test samples, measured. Server: measured on "
-        f"{processor}, 1 thread.\nDevice: {scaled} from it. Link and queues: modelled. "
-        f"Think time {config.workload.think_s:g} s."
+        f"Payloads and answers: measured on {provenance['samples']} test samples. "
+        f"Server: {config.server.title},\n{processor}: measured. Device: {scaled} by ResNet-18. "
+        f"Think time {config.workload.think_s:g} s.\nLink and queues: modelled"
+        + _contention(config)
     )
+
+
+def _contention(config: Config) -> str:
+    if config.link.sharing != "wifi" or config.link.contention != "ns3":
+        return "."
+    return "; 802.11ax contention from ns-3 runs of up to 40 active stations, carried on beyond."
