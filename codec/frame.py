@@ -166,7 +166,8 @@ class FloatCodec(ABC):
 
 def to_numpy(x: Any) -> tuple[Stored, int, bool]:
     """(array, dtype code, whether it came from torch); bfloat16 arrives as uint16."""
-    if isinstance(x, np.ndarray):
+    if isinstance(x, np.ndarray | np.generic):
+        x = np.asarray(x)
         if x.dtype not in (np.float32, np.float16):
             raise UnsupportedInputError(
                 f"dtype must be float32, float16 or torch.bfloat16, got {x.dtype}"
