@@ -19,6 +19,7 @@ _U8, _U16, _U32 = types.uint8, types.uint16, types.uint32
 _I32, _B = types.int32, types.boolean
 Integers = npt.NDArray[np.int32]
 Limits = npt.NDArray[np.uint32]
+_SPREAD = 1024
 SINGLE = np.zeros(1, dtype=np.uint8)
 """Contexts where there is one table only."""
 
@@ -41,9 +42,12 @@ def largest_code(values: Integers, signed: bool) -> int:
 
 def counts_of(values: Integers, signed: bool, largest: int) -> npt.NDArray[np.uint32]:
     """Occurrences of each folded value; the last of at most 32768 bins holds all beyond."""
-    counts = np.zeros(min(largest + 1, MAX_SYMBOLS), dtype=np.uint32)
+    size = min(largest + 1, MAX_SYMBOLS)
+    # Equal neighbours would wait for each other's increment: few symbols take turns on four rows.
+    counts = np.zeros((4 if size <= _SPREAD else 1, size), dtype=np.uint32)
     _count(values, signed, counts)
-    return counts
+    total: npt.NDArray[np.uint32] = counts.sum(axis=0, dtype=np.uint32)
+    return total
 
 
 def split(
@@ -99,11 +103,13 @@ def _unfolded(code, signed):  # type: ignore[no-untyped-def]
     return np.int32(code >> 1) ^ -np.int32(code & 1) if signed else np.int32(code)
 
 
-@kernel((array(_I32), _B, array(_U32, writable=True)))
+@kernel((array(_I32), _B, array(_U32, ndim=2, writable=True)))
 def _count(values, signed, counts):  # type: ignore[no-untyped-def]
-    last = np.uint32(counts.size - 1)
-    for value in values:
-        counts[min(_folded(np.int32(value), signed), last)] += np.uint32(1)
+    """Value i goes to row i mod 4, or to the only row."""
+    last, turn = np.uint32(counts.shape[1] - 1), np.uint64(counts.shape[0] - 1)
+    for i in range(np.uint64(values.size)):
+        code = min(_folded(values[i], signed), last)
+        counts[i & turn, code] += np.uint32(1)
 
 
 @kernel((array(_I32), _B, array(_U32, writable=True)))

@@ -132,8 +132,12 @@ def _encode(symbols, steps, p, states, words):  # type: ignore[no-untyped-def]
     if top >= steps.shape[0]:
         return np.int64(-1)
     fine = True
-    for s in symbols:
+    for s in range(steps.shape[0]):
         fine &= steps[s, 1] != np.uint64(0)
+    if not fine:  # The table has holes: does a symbol fall into one?
+        fine = True
+        for s in symbols:
+            fine &= steps[s, 1] != np.uint64(0)
     if not fine:
         return np.int64(-1)
     one, lanes, at = np.uint64(1), np.uint64(states.size), np.uint64(words.size)
