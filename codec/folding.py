@@ -159,10 +159,14 @@ def _cap(values, contexts, limits, signed, codes, raws):  # type: ignore[no-unty
 def _restore(codes, contexts, limits, escape, raws, signed, out):  # type: ignore[no-untyped-def]
     """Undo `_cap`; False where escapes run out or are left, or a value exceeds its range."""
     used, single, limit = 0, limits.size == 1, limits[0]
-    if not escape:
+    if raws.size == 0 and (single or not escape):
+        high = np.uint32(0)
         for i in range(codes.size):
+            high = max(high, np.uint32(codes[i]))
             out[i] = _unfolded(np.uint32(codes[i]), signed)
-        return raws.size == 0
+        return not escape or codes.size == 0 or high < limit
+    if not escape:
+        return False
     top = np.uint64(0xFFFFFFFF) if signed else np.uint64(0x7FFFFFFF)
     for i in range(codes.size):
         if not single:
