@@ -4,6 +4,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from plots.style import applied
+
 __all__ = ["save"]
 
 
@@ -13,6 +15,7 @@ def save(figure: Figure, folder: Path, name: str = "figure") -> list[Path]:
     written = []
     for suffix, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": "splitfleet"})):
         path = folder / f"{name}.{suffix}"
-        figure.savefig(path, metadata=metadata)
+        with applied():  # fonts are embedded, and resolution chosen, when the file is written
+            figure.savefig(path, metadata=metadata)
         written.append(path)
     return written

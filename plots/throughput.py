@@ -3,6 +3,7 @@
 Rows are tidy dicts; lists below hold one value per N, in the order of N.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -107,16 +108,17 @@ def _legend(figure: Figure, axes: Axes, note: str) -> None:
     handles, labels = axes.get_legend_handles_labels()
     handles.append(Line2D([], [], color=GREY, linewidth=0.6, linestyle="--"))
     labels.append("bound min(N/(D+Z), 1/S)")
-    figure.text(0.02, 0.008, note, fontsize=5, color=GREY, va="bottom")
+    small = textwrap.fill(note, 96)
+    figure.text(0.02, 0.008, small, fontsize=5, color=GREY, va="bottom", linespacing=1.25)
     figure.legend(
         handles,
         labels,
         loc="lower left",
-        bbox_to_anchor=(0.0, 0.06),
+        bbox_to_anchor=(0.0, 0.075),
         ncols=2,
         title="method and its accuracy; band: 95 % interval",
         title_fontsize=6.5,
         alignment="left",
         columnspacing=1.2,
     )
-    figure.get_layout_engine().set(rect=(0, 0.24, 1, 0.76))  # type: ignore[union-attr, call-arg]
+    figure.get_layout_engine().set(rect=(0, 0.255, 1, 0.745))  # type: ignore[union-attr, call-arg]

@@ -99,9 +99,8 @@ def _note(config: Config, provenance: dict[str, Any]) -> str:
     processor = provenance["payloads"]["machine"]["processor"]
     return (
         f"Payloads and answers: measured on {provenance['samples']} test samples. "
-        f"Server: {config.server.title},\n{processor}: measured. Device: {scaled} by ResNet-18. "
-        f"Think time {config.workload.think_s:g} s.\nLink and queues: modelled"
-        + _contention(config)
+        f"Server: {config.server.title}, {processor}: measured. Device: {scaled} by ResNet-18. "
+        f"Think time {config.workload.think_s:g} s. Link and queues: modelled" + _contention(config)
     )
 
 

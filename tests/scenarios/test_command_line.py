@@ -16,7 +16,7 @@ MISTAKES = {
     "simulate link=wfi": "unknown link 'wfi'; nearest: wifi",
     "simulate fleet.n_devices=many": "fleet.n_devices must be of type integer, got 'many'",
     "simulate link.rate_bps=-1": "link.rate_bps must be > 0, got -1.0",
-    "simulate device=z80": "unknown device 'z80'; allowed: raspberry_pi_4",
+    "simulate device=z80": "unknown device 'z80'; allowed: jetson",
     "simulate warmup_s=100": "warmup_s must be below horizon_s",
     "simulate name=a/b": "name must be a plain folder name, got 'a/b'",
 }

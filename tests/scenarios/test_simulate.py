@@ -1,0 +1,118 @@
+"""`simulate` and `fig2_throughput` end to end, on real features of the digits network."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scenarios.__main__ import run
+
+SWEEP = 'sweep=["fleet.n_devices=1,2,3"]'
+FIGURE = ("codec@codecs.input=raw8", 'sweep=["fleet.n_devices=1,4"]')
+
+
+def table(name):
+    with (Path("outputs") / name / "results.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def without(row, *keys):
+    return {key: value for key, value in row.items() if key not in keys}
+
+
+def test_a_point_has_the_tidy_columns_and_its_provenance(quick, capfd):
+    assert run(["simulate", *quick, "fleet.n_devices=2", "name=point"]) == 0
+    assert "95 % interval" in capfd.readouterr().out
+    (row,) = table("point")
+    for column in ("throughput_rps", "server_utilization", "latency_p95_s"):
+        assert float(row[f"{column}_lo_total"]) <= float(row[f"{column}_lo"])
+        assert float(row[f"{column}_lo"]) <= float(row[column]) <= float(row[f"{column}_hi"])
+    assert (row["n_devices"], row["cut"], row["codec"]) == ("2", "stage3", "slicer")
+    assert float(row["throughput_rps"]) <= 1.1 * float(row["throughput_bound_rps"])
+    made = json.loads(Path("outputs/point/run.json").read_text())
+    assert made["provenance"]["head_seconds"]["kind"] == "scaled"
+    assert made["provenance"]["tail_seconds"]["kind"] == "measured"
+
+
+def test_the_same_seed_gives_the_same_bytes_in_one_process_and_in_two(quick):
+    line = ["simulate", *quick, SWEEP, "name=same"]
+    tables = []
+    for _ in range(2):
+        shutil.rmtree("outputs/same", ignore_errors=True)
+        assert run(line) == 0
+        tables.append(Path("outputs/same/results.csv").read_bytes())
+    shutil.rmtree("outputs/same")
+    subprocess.run([sys.executable, "-m", "scenarios", *line], check=True, capture_output=True)
+    tables.append(Path("outputs/same/results.csv").read_bytes())
+    assert tables[0] == tables[1] == tables[2]
+    assert run([*line, "seed=5"]) == 0
+    assert Path("outputs/same/results.csv").read_bytes() != tables[0]
+
+
+def test_a_multirun_gives_the_rows_of_the_inner_grid(quick):
+    assert run(["simulate", *quick, SWEEP, "name=inner"]) == 0
+    assert run(["simulate", "-m", *quick, "fleet.n_devices=1,2,3", "name=outer"]) == 0
+    assert table("inner") == table("outer")
+
+
+def test_an_axis_on_the_command_line_leaves_the_inner_grid(quick):
+    assert run(["simulate", *quick, SWEEP, "fleet.n_devices=2", "name=typed"]) == 0
+    assert [row["n_devices"] for row in table("typed")] == ["2"]
+
+
+def test_a_group_may_be_an_axis(quick):
+    sweep = 'sweep=["link=wifi,ideal"]'
+    assert run(["simulate", *quick, sweep, "name=links"]) == 0
+    assert [row["link"] for row in table("links")] == ["wifi", "ideal"]
+
+
+def test_a_refused_point_of_a_multirun_is_a_row_with_its_error(quick):
+    assert run(["simulate", "-m", *quick, "fleet.n_devices=0,1", "name=partly"]) == 1
+    first, second = table("partly")
+    assert "fleet.n_devices must be >= 1, got 0" in first["error"]
+    assert not second["error"]
+    assert float(second["throughput_rps"]) > 0
+
+
+def test_finished_points_are_not_run_again(quick, monkeypatch):
+    line = ["simulate", *quick, "name=resumed"]
+    assert run(line) == 0
+    before = table("resumed")
+    import scenarios._point
+
+    monkeypatch.setattr(scenarios._point, "replicate", None)  # would raise if it were called
+    assert run(line) == 0
+    assert table("resumed") == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ("cut=stage9", "unknown cut 'stage9'; nearest: stage"),
+        ("cut=input", "cut=input sends raw images, which codec slicer does not encode"),
+        ("codec.chain=slcer", "unknown codec 'slcer'; nearest: slicer"),
+        ("codec.sparsity=1.5", "slicer.sparsity must lie in 0..1, got 1.5"),
+        ("model.name=dogs", "unknown model 'dogs'"),
+    ],
+)
+def test_mistakes_that_only_measuring_can_find(quick, wrong, expected, capfd):
+    assert run(["simulate", *quick, wrong, "name=wrong"]) == 2
+    error = capfd.readouterr().err.strip().splitlines()[-1]
+    assert expected in error
+
+
+def test_the_figure_shows_every_method_at_every_n_and_nothing_else(quick):
+    assert run(["fig2_throughput", *quick, *FIGURE]) == 0
+    rows = table("fig2_throughput")
+    assert len(rows) == 2 * (1 + 3 + 3 + 1)
+    folder = Path("outputs/fig2_throughput")
+    assert b"/Type3" not in (folder / "figure.pdf").read_bytes()
+    first = (folder / "figure.pdf").read_bytes(), (folder / "figure.png").read_bytes()
+    assert run(["fig2_throughput", *quick, *FIGURE]) == 0
+    assert first == ((folder / "figure.pdf").read_bytes(), (folder / "figure.png").read_bytes())
+    on_device = [row for row in rows if row["cut"] == "output"]
+    assert all(float(row["server_utilization"]) == 0.0 for row in on_device)
