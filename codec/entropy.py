@@ -26,8 +26,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from codec import activity, folding, mixed, packing, rans
 from codec import contexts as neighbours
-from codec import folding, mixed, packing, rans
 from codec.base import CorruptBitstreamError
 from codec.frequencies import MAX_SYMBOLS
 from codec.tables import Table, cut, entropy_bits, fit, parse
@@ -163,7 +163,7 @@ def table_size(data: bytes | memoryview) -> int:
     kind, _, escapes, at = _head(data, (_PACKED, _ORDER0, _STATIC, _MIXED, _MAP))
     if kind == _MAP and len(data) > at:
         at += _LIMIT.size + _read_escapes(data[at + _LIMIT.size :], 2**32)[1] if escapes else 0
-        return neighbours.parse_model(data[at:])[1]
+        return activity.parse_model(data[at:])[1]
     return parse(data[at:], escape=escapes)[1] if kind == _ORDER0 else 0
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codec import contexts, entropy
+from codec import activity, entropy
 from codec.base import CorruptBitstreamError
 
 SHAPES = [(1, 1, 1), (1, 1, 40), (3, 5, 7), (1, 40, 60), (5, 31, 17), (2, 67, 130), (8, 56, 56)]
@@ -34,7 +34,7 @@ def test_activities_are_the_formula(signed):
     symbols = clustered((2, 5, 6))
     codes = np.where(symbols < 0, -2 * symbols - 1, 2 * symbols).astype(np.uint16)
     magnitudes = np.abs(symbols) if signed else codes
-    found = contexts.activities(codes, signed)
+    found = activity.activities(codes, signed)
     for place in np.ndindex(found.shape):
         assert found[place] == slow_activity(magnitudes, *place)
 
