@@ -37,11 +37,12 @@ def show(rows: Sequence[Row], provenance: Mapping[str, Any]) -> None:
     """Print one point as a list of quantities, several as one line each."""
     console = Console()
     if len(rows) == 1 and not rows[0].get("error"):
+        console.print(_title(rows[0]), soft_wrap=True, highlight=False)
         console.print(_point(rows[0]))
     else:
         for row in rows:
             console.print(line(row), markup=False, highlight=False)
-    console.print(escape(_origin(provenance)), highlight=False)
+    console.print(escape(_origin(provenance)), highlight=False, soft_wrap=True)
 
 
 def line(row: Row) -> str:
@@ -56,12 +57,15 @@ def line(row: Row) -> str:
     )
 
 
-def _point(row: Row) -> Table:
-    title = (
+def _title(row: Row) -> str:
+    return (
         f"{row['n_devices']} x {row['device']}, {row['model']} cut at {row['cut']}, "
         f"{row['codec']}, {row['link']}, server {row['server']}"
     )
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2))
+
+
+def _point(row: Row) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
     for heading, justify in (("", "left"), ("", "right"), ("95 % interval", "left"), ("", "left")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for column, name, unit, factor in _SHOWN:
