@@ -39,12 +39,9 @@ def _by_rank(magnitudes: Floats, n_blocks: int) -> Labels:
     """Ranks m K / M, rounded up, begin the blocks: sizes differ by one at most."""
     count = magnitudes.size
     firsts = -(-np.arange(1, n_blocks, dtype=np.int64) * count // n_blocks)
-    found = cuts(magnitudes.view(np.uint32), firsts[firsts < count])
-    keys = np.array([cut.key for cut in found], dtype=np.uint32)
-    below = np.array([cut.ties_below for cut in found], dtype=np.int64)
+    keys, ties = cuts(magnitudes.view(np.uint32), firsts[firsts < count])
     labels = np.zeros(count, dtype=np.uint8)
-    for key, ties in zip(keys, below, strict=True):
-        _raise_above(magnitudes.view(np.uint32), key, ties, labels)
+    _raise_above(magnitudes.view(np.uint32), keys, ties, labels)
     return labels
 
 
@@ -77,13 +74,19 @@ def _lloyd_edges(magnitudes: Floats, n_blocks: int) -> npt.NDArray[np.float64]:
     return np.asarray(edges)
 
 
-@kernel((array(_U32), _U32, _I64, array(_U8, writable=True)))
-def _raise_above(keys, key, ties, labels):  # type: ignore[no-untyped-def]
-    """Add one to the label of every key above the cut; the first `ties` equal ones stay below."""
-    for i in range(keys.size):
-        labels[i] += keys[i] > key
-    seen = 0
-    for i in range(keys.size):
-        if keys[i] == key:
-            labels[i] += seen >= ties
-            seen += 1
+@kernel((array(_U32), array(_U32), array(_I64), array(_U8, writable=True)))
+def _raise_above(keys, cuts_at, ties, labels):  # type: ignore[no-untyped-def]
+    """Count the cuts below every key; of the equal ones the first `ties` stay below their cut."""
+    for m in range(cuts_at.size):
+        key = cuts_at[m]
+        for i in range(keys.size):
+            labels[i] += keys[i] > key
+        seen = 0
+        if ties[m] == 0:
+            for i in range(keys.size):
+                labels[i] += keys[i] == key
+        else:
+            for i in range(keys.size):
+                if keys[i] == key:
+                    labels[i] += seen >= ties[m]
+                    seen += 1

@@ -21,6 +21,7 @@ STORAGE = (np.dtype("<f4"), np.dtype("<f2"), np.dtype("<u2"), np.dtype("u1"))
 """numpy dtype that holds each of them; bfloat16 lies in uint16, which numpy lacks a name for."""
 
 _U16, _U32, _F32 = types.uint16, types.uint32, types.float32
+_LARGEST = np.finfo(np.float32).max
 _SIGN = np.uint32(0x80000000)
 _HALF_MAX_BITS = np.uint32(0x477FE000)  # 65504 as float32
 _HALF_NORMAL_BITS = np.uint32(113 << 23)  # 2**-14, below it a half is subnormal
@@ -60,9 +61,8 @@ def to_float32(x: npt.NDArray[np.generic], dtype: int) -> npt.NDArray[np.float32
 
 def from_float32(x: npt.NDArray[np.float32], dtype: int) -> npt.NDArray[np.generic]:
     """(n,) float32 rounded to a stored dtype; what lies beyond its range becomes its maximum."""
-    limit = np.finfo(np.float32).max
     if dtype == FLOAT32:
-        return np.clip(x, -limit, limit)
+        return np.minimum(np.maximum(x, -_LARGEST), _LARGEST)
     out = np.empty(x.size, dtype=np.uint16)
     if dtype == FLOAT16:
         shifted = np.abs(x) + np.float32(0.5)

@@ -18,6 +18,7 @@ Shapes: magnitudes, labels and signs (K,), low, high and bits (M,).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -72,26 +73,24 @@ def fit(
     scale: str = "tensor",
 ) -> Blocks:
     """Ranges of the blocks and the widths that keep the mismatch within `distortion`."""
-    low, high = _ranges(magnitudes, labels, n_blocks)
+    halves = np.empty((n_blocks, 2), dtype=np.uint16)
+    _ranges(magnitudes.view(np.uint32), labels, halves)
+    low, high = np.ascontiguousarray(halves.T.astype(np.uint32) << np.uint32(16)).view(np.float32)
     counts = np.zeros((n_blocks, 1 << bits_max), dtype=np.uint32)
     _count_levels(magnitudes, labels, low, _slopes(low, high, (1 << bits_max) - 1), counts)
-    spans = (high - low).astype(np.float64)
-    weights = np.ones(n_blocks) if scale == "block" else spans / _reference(magnitudes, scale)
-    bits = [
-        _fewest_bits(counts[m], weights[m], distortion, bits_min, bits_max) for m in range(n_blocks)
-    ]
-    return Blocks(low, high, np.array(bits, dtype=np.int64))
+    bits = np.empty(n_blocks, dtype=np.int64)
+    weights = _weights(magnitudes, low, high, scale)
+    _fewest_bits(counts, _mismatches(bits_max), weights, distortion, bits_min, bits)
+    return Blocks(low, high, bits)
 
 
 def levels(
     magnitudes: Floats, labels: Labels, blocks: Blocks, bits_max: int
 ) -> npt.NDArray[np.uint32]:
     """(K,) level of every magnitude within its block, at the block's own width."""
-    top = (1 << bits_max) - 1
-    table = np.stack([_down(np.arange(top + 1), int(b), bits_max) for b in blocks.bits])
     out = np.empty(magnitudes.size, dtype=np.uint32)
-    slopes = _slopes(blocks.low, blocks.high, top)
-    _to_levels(magnitudes, labels, blocks.low, slopes, table.astype(np.uint32), out)
+    slopes = _slopes(blocks.low, blocks.high, (1 << bits_max) - 1)
+    _to_levels(magnitudes, labels, blocks.low, slopes, _narrowed(bits_max)[blocks.bits], out)
     return out
 
 
@@ -101,43 +100,25 @@ def steps(blocks: Blocks) -> Floats:
     return np.asarray((blocks.high - blocks.low) / tops.astype(np.float32), dtype=np.float32)
 
 
-def mismatch(counts: npt.NDArray[np.uint32], bits: int, bits_max: int) -> float:
-    """Mean |q - up(down(q))| / Q for a histogram (2**bits_max,) of q, by integers alone."""
-    q = np.arange(counts.size, dtype=np.int64)
-    back = _up(_down(q, bits, bits_max), bits, bits_max)
-    total = int((counts.astype(np.int64) * np.abs(q - back)).sum())
-    return total / (max(int(counts.sum()), 1) * (counts.size - 1))
+@cache
+def _narrowed(bits_max: int) -> npt.NDArray[np.uint32]:
+    """(bits_max + 1, 2**bits_max) down_b(q) for every width b and level q."""
+    q, top = np.arange(1 << bits_max, dtype=np.int64), (1 << bits_max) - 1
+    table = [(2 * q * ((1 << b) - 1) + top) // (2 * top) for b in range(bits_max + 1)]
+    return np.array(table, dtype=np.uint32)
 
 
-def _fewest_bits(
-    counts: npt.NDArray[np.uint32], weight: float, distortion: float, bits_min: int, bits_max: int
-) -> int:
-    for bits in range(bits_min, bits_max):
-        if mismatch(counts, bits, bits_max) * weight <= distortion:
-            return bits
-    return bits_max
-
-
-def _down(q: Ints, bits: int, bits_max: int) -> Ints:
-    top, small = (1 << bits_max) - 1, (1 << bits) - 1
-    return np.asarray((2 * q * small + top) // (2 * top))
-
-
-def _up(p: Ints, bits: int, bits_max: int) -> Ints:
-    top, small = (1 << bits_max) - 1, (1 << bits) - 1
-    return np.asarray((2 * p * top + small) // (2 * small))
-
-
-def _ranges(magnitudes: Floats, labels: Labels, n_blocks: int) -> tuple[Floats, Floats]:
-    """Least and greatest magnitude of every block, in 16 bits; an empty block spans 0..0."""
-    lowest = np.full(n_blocks, 0xFFFFFFFF, dtype=np.uint32)
-    highest = np.zeros(n_blocks, dtype=np.uint32)
-    _extremes(magnitudes.view(np.uint32), labels, lowest, highest)
-    lowest[lowest == 0xFFFFFFFF] = 0
-    halves = np.minimum((highest + np.uint32(0xFFFF)) >> np.uint32(16), _LARGEST_STORED)
-    low: Floats = ((lowest >> np.uint32(16)) << np.uint32(16)).view(np.float32)
-    high: Floats = (halves.astype(np.uint32) << np.uint32(16)).view(np.float32)
-    return low, high
+@cache
+def _mismatches(bits_max: int) -> npt.NDArray[np.uint32]:
+    """(bits_max + 1, 2**bits_max) |q - up_b(down_b(q))|; width 0 is never asked for."""
+    q, top = np.arange(1 << bits_max, dtype=np.int64), (1 << bits_max) - 1
+    out = np.zeros((bits_max + 1, q.size), dtype=np.uint32)
+    for b in range(1, bits_max + 1):
+        small = (1 << b) - 1
+        out[b] = np.abs(
+            q - (2 * _narrowed(bits_max)[b].astype(np.int64) * top + small) // (2 * small)
+        )
+    return out
 
 
 def _slopes(low: Floats, high: Floats, top: int) -> Floats:
@@ -147,20 +128,66 @@ def _slopes(low: Floats, high: Floats, top: int) -> Floats:
     return np.minimum(slopes, np.finfo(np.float32).max).astype(np.float32)
 
 
-def _reference(magnitudes: Floats, scale: str) -> float:
-    if scale == "tensor":
-        return max(float(magnitudes.max(initial=0)), float(np.finfo(np.float64).tiny))
-    wide = magnitudes.astype(np.float64)
-    mean_square = float(np.dot(wide, wide)) / max(magnitudes.size, 1)
-    return float(max(mean_square**0.5, np.finfo(np.float64).tiny))
+def _weights(magnitudes: Floats, low: Floats, high: Floats, scale: str) -> npt.NDArray[np.float64]:
+    """What a block's mismatch counts for: its range over the common scale."""
+    if scale == "block":
+        return np.ones(low.size)
+    reference = (
+        float(magnitudes.max(initial=0)) if scale == "tensor" else _root_mean_square(magnitudes)
+    )
+    return (high - low).astype(np.float64) / max(reference, float(np.finfo(np.float64).tiny))
 
 
-@kernel((array(_U32), array(_U8), array(_U32, writable=True), array(_U32, writable=True)))
-def _extremes(keys, labels, lowest, highest):  # type: ignore[no-untyped-def]
+@kernel((array(_F32),))
+def _root_mean_square(x):  # type: ignore[no-untyped-def]
+    """In one fixed order, so that the last bit is the same on every machine."""
+    total = 0.0
+    for value in x:
+        total += np.float64(value) * np.float64(value)
+    return np.sqrt(total / max(x.size, 1))
+
+
+@kernel((array(_U32), array(_U8), array(_U16, ndim=2, writable=True)))
+def _ranges(keys, labels, halves):  # type: ignore[no-untyped-def]
+    """Least and greatest magnitude of every block in 16 bits, outwards; empty blocks span 0..0."""
+    lowest = np.full(halves.shape[0], np.uint32(0xFFFFFFFF), dtype=np.uint32)
+    highest = np.zeros(halves.shape[0], dtype=np.uint32)
     for i in range(keys.size):
         m = labels[i]
         lowest[m] = min(lowest[m], keys[i])
         highest[m] = max(highest[m], keys[i])
+    for m in range(halves.shape[0]):
+        above = (highest[m] + np.uint32(0xFFFF)) >> np.uint32(16)
+        halves[m, 0] = lowest[m] >> np.uint32(16) if lowest[m] <= highest[m] else 0
+        halves[m, 1] = min(above, np.uint32(0x7F7F))
+
+
+@kernel(
+    (
+        array(_U32, ndim=2),
+        array(_U32, ndim=2),
+        array(types.float64),
+        types.float64,
+        _I64,
+        array(_I64, writable=True),
+    )
+)
+def _fewest_bits(counts, mismatches, weights, distortion, bits_min, bits):  # type: ignore[no-untyped-def]
+    """Sums of integers, so that their order does not matter."""
+    top = counts.shape[1] - 1
+    for m in range(bits.size):
+        count = np.uint64(0)
+        for q in range(counts.shape[1]):
+            count += np.uint64(counts[m, q])
+        bits[m] = mismatches.shape[0] - 1
+        for b in range(bits_min, mismatches.shape[0] - 1):
+            total = np.uint64(0)
+            for q in range(counts.shape[1]):
+                total += np.uint64(counts[m, q]) * np.uint64(mismatches[b, q])
+            mean = np.float64(total) / np.float64(max(count, np.uint64(1)) * np.uint64(top))
+            if mean * weights[m] <= distortion:
+                bits[m] = b
+                break
 
 
 @kernel((array(_F32), array(_U8), array(_F32), array(_F32), array(_U32, ndim=2, writable=True)))

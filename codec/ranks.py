@@ -7,13 +7,11 @@ wanted rank are partitioned. Two passes over memory instead of a sort.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from codec.kernel import array, kernel
+from codec.kernel import array, helper, kernel
 
 _SHIFT = 20
 _BINS = 1 << (31 - _SHIFT)
@@ -22,47 +20,21 @@ _U32, _I64 = types.uint32, types.int64
 Keys = npt.NDArray[np.uint32]
 
 
-class Cut(NamedTuple):
-    """Where a rank lies: the key of that rank, and how many equal keys lie below the rank."""
+def cuts(keys: Keys, ranks: npt.ArrayLike) -> tuple[Keys, npt.NDArray[np.int64]]:
+    """For every rank r of 0 < r < n: the key at index r of the ascending order, and its ties.
 
-    key: int
-    ties_below: int
-
-
-def cuts(keys: Keys, ranks: npt.ArrayLike) -> list[Cut]:
-    """For every rank r of 0 < r < n: the key at index r of the ascending order.
-
-    `ties_below` of the keys equal to it belong to the r smallest, so that exactly r keys are
-    smaller or are the first `ties_below` of the equal ones. Keys (n,) are below 2**31.
+    `ties` of the keys equal to it belong to the r smallest, so that exactly r keys are smaller or
+    are the first `ties` of the equal ones. Keys (n,) are below 2**31.
     """
-    wanted = np.asarray(ranks, dtype=np.int64)
-    ends = np.cumsum(_histogram(keys))
-    bins = np.searchsorted(ends, wanted, side="right")
-    slots, starts = np.unique(bins, return_index=False), np.zeros(_BINS, dtype=np.int64)
-    members = {int(b): _members(keys, int(b)) for b in slots}
-    starts[1:] = ends[:-1]
-    return [_within(members[int(b)], int(r - starts[b])) for b, r in zip(bins, wanted, strict=True)]
-
-
-def _within(members: Keys, rank: int) -> Cut:
-    ordered = np.partition(members, rank)
-    key = ordered[rank]
-    return Cut(int(key), rank - int(np.count_nonzero(members < key)))
-
-
-def _histogram(keys: Keys) -> npt.NDArray[np.int64]:
+    wanted = np.ascontiguousarray(ranks, dtype=np.int64)
+    found = np.empty(wanted.size, dtype=np.uint32)
+    ties = np.empty(wanted.size, dtype=np.int64)
     lanes = np.zeros((4, _BINS), dtype=np.uint32)
-    _count(keys, lanes)
-    return np.asarray(lanes.sum(axis=0), dtype=np.int64)
+    _cuts(keys, wanted, lanes, np.empty(keys.size, dtype=np.uint32), found, ties)
+    return found, ties
 
 
-def _members(keys: Keys, leading: int) -> Keys:
-    """The keys whose leading bits are these, in their order."""
-    out = np.empty(keys.size, dtype=np.uint32)
-    return out[: _gather(keys, np.uint32(leading), out)]
-
-
-@kernel((array(_U32), array(_U32, ndim=2, writable=True)))
+@helper
 def _count(keys, lanes):  # type: ignore[no-untyped-def]
     """Four interleaved histograms, since equal neighbours in one would wait for each other."""
     whole = keys.size - keys.size % 4
@@ -73,9 +45,11 @@ def _count(keys, lanes):  # type: ignore[no-untyped-def]
         lanes[3, keys[i + 3] >> np.uint32(_SHIFT)] += np.uint32(1)
     for i in range(whole, keys.size):
         lanes[0, keys[i] >> np.uint32(_SHIFT)] += np.uint32(1)
+    for b in range(lanes.shape[1]):
+        lanes[0, b] += lanes[1, b] + lanes[2, b] + lanes[3, b]
 
 
-@kernel((array(_U32), _U32, array(_U32, writable=True)))
+@helper
 def _gather(keys, leading, out):  # type: ignore[no-untyped-def]
     """Write always, advance only on a hit: no branch to mispredict."""
     count = 0
@@ -83,3 +57,30 @@ def _gather(keys, leading, out):  # type: ignore[no-untyped-def]
         out[count] = keys[i]
         count += keys[i] >> np.uint32(_SHIFT) == leading
     return count
+
+
+@kernel(
+    (
+        array(_U32),
+        array(_I64),
+        array(_U32, ndim=2, writable=True),
+        array(_U32, writable=True),
+        array(_U32, writable=True),
+        array(_I64, writable=True),
+    )
+)
+def _cuts(keys, ranks, lanes, room, found, ties):  # type: ignore[no-untyped-def]
+    """Bin all keys; for every rank sort out the members of its bin alone."""
+    _count(keys, lanes)
+    for r in range(ranks.size):
+        leading, below = 0, np.int64(0)
+        while below + np.int64(lanes[0, leading]) <= ranks[r]:
+            below += np.int64(lanes[0, leading])
+            leading += 1
+        members = room[: _gather(keys, np.uint32(leading), room)]
+        key = np.partition(members, ranks[r] - below)[ranks[r] - below]
+        smaller = np.int64(0)
+        for other in members:
+            smaller += other < key
+        found[r] = key
+        ties[r] = ranks[r] - below - smaller

@@ -146,8 +146,10 @@ class Slicer(FloatCodec):
 
     def _row(self, x: Floats) -> Row:
         keep = self._keep(x)
-        kept = x[keep.view(np.bool_)]
-        magnitudes = np.abs(kept)
+        count = int(np.count_nonzero(keep))
+        magnitudes, signs = np.empty(count + 1, np.float32), np.empty(count + 1, np.uint8)
+        _gather(x, keep, magnitudes, signs)
+        magnitudes, signs = magnitudes[:count], signs[:count]
         labels = blocks.split(magnitudes, self.n_blocks, self.block_rule)
         fitted = quantize.fit(
             magnitudes,
@@ -159,7 +161,7 @@ class Slicer(FloatCodec):
             scale=self.distortion_scale,
         )
         levels = quantize.levels(magnitudes, labels, fitted, self.bits_max)
-        return Row(keep, labels, levels, np.signbit(kept).view(np.uint8), fitted)
+        return Row(keep, labels, levels, signs, fitted)
 
     def _keep(self, x: Floats) -> Bytes:
         count = sparsify.budget(x.size, self.sparsity)
@@ -197,12 +199,14 @@ def _pack_values(rows: list[Row], n_blocks: int, signed: bool) -> bytes:
     """Block after block, row after row: levels at the block's width, a sign below each."""
     counts = np.concatenate([np.bincount(row.labels, minlength=n_blocks) for row in rows])
     widths = np.concatenate([row.blocks.bits for row in rows]) + int(signed)
-    grouped = []
-    for row in rows:
-        order = np.argsort(row.labels, kind="stable")
-        values = row.levels << np.uint32(1) | row.signs if signed else row.levels
-        grouped.append(values[order])
-    return packing.pack_blocks(np.concatenate(grouped), counts, widths)
+    values = np.empty(sum(row.levels.size for row in rows), dtype=np.uint32)
+    start = 0
+    for row, sizes in zip(rows, counts.reshape(len(rows), n_blocks), strict=True):
+        signs = row.signs if signed else row.signs[:0]
+        part = values[start : start + row.levels.size]
+        _group(row.levels, signs, row.labels, np.cumsum(sizes) - sizes, part)
+        start += part.size
+    return packing.pack_blocks(values, counts, widths)
 
 
 def _restore(
@@ -214,21 +218,61 @@ def _restore(
     signed: bool,
 ) -> Floats:
     """Walk over the elements; every block is read from its own place in the values."""
-    n_blocks = table.bits.size // n_rows
-    per_row = np.count_nonzero(keep.reshape(n_rows, -1), axis=1)
-    owner = np.repeat(np.arange(n_rows, dtype=np.int64) * n_blocks, per_row) + labels
-    counts = np.bincount(owner, minlength=table.bits.size)
+    counts = np.zeros(table.bits.size, dtype=np.int64)
+    row_length = keep.size // n_rows
+    _count_owners(keep, labels, row_length, counts.size // n_rows, counts)
     levels = packing.unpack_blocks(values, counts, table.bits + int(signed))
-    starts = np.concatenate(([0], np.cumsum(counts)[:-1])).astype(np.int64)
+    cursors = np.cumsum(counts) - counts
     out = np.empty(keep.size, dtype=np.float32)
-    _place(keep, owner, starts, levels, table.low, quantize.steps(table), signed, out)
+    steps = quantize.steps(table)
+    _place(keep, labels, row_length, cursors, levels, table.low, steps, signed, out)
     return out
+
+
+@kernel((array(_F32), array(_U8), array(_F32, writable=True), array(_U8, writable=True)))
+def _gather(x, keep, magnitudes, signs):  # type: ignore[no-untyped-def]
+    """Magnitude and sign of what is kept; the spare last place takes what is not."""
+    k = 0
+    for i in range(x.size):
+        magnitudes[k] = abs(x[i])
+        signs[k] = x[i] < np.float32(0)
+        k += keep[i]
+
+
+@kernel(
+    (array(_U32), array(_U8), array(_U8), array(_I64, writable=True), array(_U32, writable=True))
+)
+def _group(levels, signs, labels, cursors, out):  # type: ignore[no-untyped-def]
+    """Block after block, a sign below each level; without signs if there are none."""
+    if signs.size == 0:
+        for k in range(levels.size):
+            out[cursors[labels[k]]] = levels[k]
+            cursors[labels[k]] += 1
+        return
+    for k in range(levels.size):
+        out[cursors[labels[k]]] = levels[k] << np.uint32(1) | signs[k]
+        cursors[labels[k]] += 1
+
+
+@kernel((array(_U8), array(_U8), _I64, _I64, array(_I64, writable=True)))
+def _count_owners(keep, labels, row_length, n_blocks, counts):  # type: ignore[no-untyped-def]
+    """How many elements every block of every row holds."""
+    if row_length == keep.size:
+        for label in labels:
+            counts[label] += 1
+        return
+    k = 0
+    for i in range(keep.size):
+        if keep[i]:
+            counts[i // row_length * n_blocks + labels[k]] += 1
+            k += 1
 
 
 @kernel(
     (
         array(_U8),
-        array(_I64),
+        array(_U8),
+        _I64,
         array(_I64, writable=True),
         array(_U32),
         array(_F32),
@@ -237,17 +281,19 @@ def _restore(
         array(_F32, writable=True),
     )
 )
-def _place(keep, owner, cursors, levels, low, step, signed, out):  # type: ignore[no-untyped-def]
+def _place(keep, labels, row_length, cursors, levels, low, step, signed, out):  # type: ignore[no-untyped-def]
     k = 0
-    for i in range(keep.size):
-        out[i] = np.float32(0)
-        if keep[i]:
-            m = owner[k]
-            level = levels[cursors[m]]
-            cursors[m] += 1
-            k += 1
-            sign = np.float32(1)
-            if signed:
-                sign = np.float32(1) - np.float32(2) * np.float32(level & np.uint32(1))
-                level >>= np.uint32(1)
-            out[i] = sign * (low[m] + np.float32(level) * step[m])
+    n_blocks = low.size // (keep.size // row_length)
+    for row in range(keep.size // row_length):
+        for i in range(row * row_length, (row + 1) * row_length):
+            out[i] = np.float32(0)
+            if keep[i]:
+                m = row * n_blocks + labels[k]
+                level = levels[cursors[m]]
+                cursors[m] += 1
+                k += 1
+                sign = np.float32(1)
+                if signed:
+                    sign = np.float32(1) - np.float32(2) * np.float32(level & np.uint32(1))
+                    level >>= np.uint32(1)
+                out[i] = sign * (low[m] + np.float32(level) * step[m])

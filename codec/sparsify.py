@@ -65,19 +65,16 @@ def _largest(keys: Keys, count: int, seed: int | None) -> Keep:
         return np.zeros(keys.size, dtype=np.uint8)
     if count == keys.size:
         return np.ones(keys.size, dtype=np.uint8)
-    cut = cuts(keys, [keys.size - count])[0]
+    found, _ = cuts(keys, [keys.size - count])
     keep = np.empty(keys.size, dtype=np.uint8)
-    above = _mark(keys, np.uint32(cut.key), keep)
-    _settle_ties(keys, cut.key, count - above, seed, keep)
+    if seed is None:
+        _mark(keys, found[0], count, keep)
+        return keep
+    above = _mark(keys, found[0], 0, keep)
+    ties = np.flatnonzero(keys == found[0])
+    order = np.argsort(_mix(ties.astype(np.uint64), seed), kind="stable")
+    keep[ties[order[: count - above]]] = 1
     return keep
-
-
-def _settle_ties(keys: Keys, key: int, wanted: int, seed: int | None, keep: Keep) -> None:
-    """Among keys equal to the threshold keep `wanted`: the first ones, or pseudo-random ones."""
-    ties = np.flatnonzero(keys == key)
-    if seed is not None and wanted < ties.size:
-        ties = ties[np.argsort(_mix(ties.astype(np.uint64), seed), kind="stable")]
-    keep[ties[:wanted]] = 1
 
 
 def _mix(index: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.uint64]:
@@ -95,10 +92,17 @@ def _score(x, asymmetry, out):  # type: ignore[no-untyped-def]
         out[i] = (x[i] if x[i] >= np.float32(0) else -asymmetry * x[i]) + np.float32(0)
 
 
-@kernel((array(_U32), _U32, array(_U8, writable=True)))
-def _mark(keys, key, keep):  # type: ignore[no-untyped-def]
+@kernel((array(_U32), _U32, _I64, array(_U8, writable=True)))
+def _mark(keys, key, count, keep):  # type: ignore[no-untyped-def]
+    """Mark keys above, then the first equal ones up to `count`; return how many lie above."""
     above = 0
     for i in range(keys.size):
         keep[i] = keys[i] > key
         above += keys[i] > key
+    left, i = count - above, 0
+    while left > 0:
+        if keys[i] == key:
+            keep[i] = 1
+            left -= 1
+        i += 1
     return above
