@@ -54,16 +54,17 @@ class Reader:
 
     def __init__(self, data: bytes | memoryview) -> None:
         self.data = memoryview(data)
+        self.size = len(self.data)
         self.at = 0
 
     @property
     def remaining(self) -> int:
         """Bytes not read yet."""
-        return len(self.data) - self.at
+        return self.size - self.at
 
     def raw(self, size: int) -> memoryview:
         """The next `size` bytes, not copied."""
-        if size < 0 or size > self.remaining:
+        if size < 0 or size > self.size - self.at:
             raise CorruptBitstreamError(
                 f"stream ends early: {size} bytes wanted at offset {self.at}, {self.remaining} left"
             )
@@ -72,13 +73,21 @@ class Reader:
 
     def u8(self, maximum: int = 255) -> int:
         """One byte, at most `maximum`."""
-        return self._bounded(self.raw(1)[0], maximum)
+        at = self.at
+        if at >= self.size:
+            self.raw(1)
+        self.at = at + 1
+        byte = self.data[at]
+        return byte if byte <= maximum else self._bounded(byte, maximum)
 
     def varint(self, maximum: int) -> int:
         """An integer in 0..maximum in its shortest spelling."""
-        value = 0
+        value = self.u8()
+        if value < 0x80:
+            return value if value <= maximum else self._bounded(value, maximum)
+        value, self.at = 0, self.at - 1
         for i in range(_MAX_VARINT_BYTES):
-            byte = self.raw(1)[0]
+            byte = self.u8()
             value |= (byte & 0x7F) << (7 * i)
             if byte < 0x80:
                 if byte == 0 and i:

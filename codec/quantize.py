@@ -25,7 +25,7 @@ import numpy.typing as npt
 from numba import types
 
 from codec.base import CorruptBitstreamError
-from codec.kernel import array, kernel
+from codec.kernel import array, helper, kernel
 
 MAX_BITS = 12
 SCALES = ("tensor", "rms", "block")
@@ -37,6 +37,7 @@ Ints = npt.NDArray[np.int64]
 _U8, _U16, _U32, _I64 = types.uint8, types.uint16, types.uint32, types.int64
 _F32 = types.float32
 _LARGEST_STORED = np.uint16(0x7F7F)
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Blocks:
     @classmethod
     def restored(cls, halves: npt.NDArray[np.uint16], bits: Ints) -> Blocks:
         """Blocks from (M, 2) stored halves; CorruptBitstreamError unless 0 <= low <= high."""
-        if np.any(halves > _LARGEST_STORED) or np.any(halves[:, 0] > halves[:, 1]):
+        if halves.max() > _LARGEST_STORED or (halves[:, 0] > halves[:, 1]).any():
             raise CorruptBitstreamError("a block's range must rise from 0 and be finite")
         values = (halves.astype(np.uint32) << np.uint32(16)).view(np.float32)
         low, high = np.ascontiguousarray(values.T)
@@ -77,7 +78,7 @@ def fit(
     _ranges(magnitudes.view(np.uint32), labels, halves)
     low, high = np.ascontiguousarray(halves.T.astype(np.uint32) << np.uint32(16)).view(np.float32)
     counts = np.zeros((n_blocks, 1 << bits_max), dtype=np.uint32)
-    _count_levels(magnitudes, labels, low, _slopes(low, high, (1 << bits_max) - 1), counts)
+    _count_levels(magnitudes, labels, low, high, counts)
     bits = np.empty(n_blocks, dtype=np.int64)
     weights = _weights(magnitudes, low, high, scale)
     _fewest_bits(counts, _mismatches(bits_max), weights, distortion, bits_min, bits)
@@ -89,8 +90,8 @@ def levels(
 ) -> npt.NDArray[np.uint32]:
     """(K,) level of every magnitude within its block, at the block's own width."""
     out = np.empty(magnitudes.size, dtype=np.uint32)
-    slopes = _slopes(blocks.low, blocks.high, (1 << bits_max) - 1)
-    _to_levels(magnitudes, labels, blocks.low, slopes, _narrowed(bits_max)[blocks.bits], out)
+    table = _narrowed(bits_max)[blocks.bits]
+    _to_levels(magnitudes, labels, blocks.low, blocks.high, table, out)
     return out
 
 
@@ -121,13 +122,6 @@ def _mismatches(bits_max: int) -> npt.NDArray[np.uint32]:
     return out
 
 
-def _slopes(low: Floats, high: Floats, top: int) -> Floats:
-    """Levels per unit of magnitude, 0 for an empty range; finite for subnormal ranges too."""
-    spans = (high - low).astype(np.float64)
-    slopes = np.where(spans > 0, top / np.where(spans > 0, spans, 1.0), 0.0)
-    return np.minimum(slopes, np.finfo(np.float32).max).astype(np.float32)
-
-
 def _weights(magnitudes: Floats, low: Floats, high: Floats, scale: str) -> npt.NDArray[np.float64]:
     """What a block's mismatch counts for: its range over the common scale."""
     if scale == "block":
@@ -136,6 +130,17 @@ def _weights(magnitudes: Floats, low: Floats, high: Floats, scale: str) -> npt.N
         float(magnitudes.max(initial=0)) if scale == "tensor" else _root_mean_square(magnitudes)
     )
     return (high - low).astype(np.float64) / max(reference, float(np.finfo(np.float64).tiny))
+
+
+@helper
+def _slopes(low, high, top):  # type: ignore[no-untyped-def]
+    """Levels per unit of magnitude, 0 for an empty range; finite for subnormal ranges too."""
+    out = np.zeros(low.size, dtype=np.float32)
+    for m in range(low.size):
+        span = np.float64(high[m] - low[m])
+        if span > 0.0:
+            out[m] = np.float32(min(np.float64(top) / span, _LARGEST_FLOAT))
+    return out
 
 
 @kernel((array(_F32),))
@@ -191,7 +196,8 @@ def _fewest_bits(counts, mismatches, weights, distortion, bits_min, bits):  # ty
 
 
 @kernel((array(_F32), array(_U8), array(_F32), array(_F32), array(_U32, ndim=2, writable=True)))
-def _count_levels(magnitudes, labels, low, slopes, counts):  # type: ignore[no-untyped-def]
+def _count_levels(magnitudes, labels, low, high, counts):  # type: ignore[no-untyped-def]
+    slopes = _slopes(low, high, counts.shape[1] - 1)
     top = np.float32(counts.shape[1] - 1)
     for i in range(magnitudes.size):
         m = labels[i]
@@ -209,7 +215,8 @@ def _count_levels(magnitudes, labels, low, slopes, counts):  # type: ignore[no-u
         array(_U32, writable=True),
     )
 )
-def _to_levels(magnitudes, labels, low, slopes, table, out):  # type: ignore[no-untyped-def]
+def _to_levels(magnitudes, labels, low, high, table, out):  # type: ignore[no-untyped-def]
+    slopes = _slopes(low, high, table.shape[1] - 1)
     top = np.float32(table.shape[1] - 1)
     for i in range(magnitudes.size):
         m = labels[i]
