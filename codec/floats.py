@@ -62,7 +62,7 @@ def to_float32(x: npt.NDArray[np.generic], dtype: int) -> npt.NDArray[np.float32
 def from_float32(x: npt.NDArray[np.float32], dtype: int) -> npt.NDArray[np.generic]:
     """(n,) float32 rounded to a stored dtype; what lies beyond its range becomes its maximum."""
     if dtype == FLOAT32:
-        return np.minimum(np.maximum(x, -_LARGEST), _LARGEST)
+        return x if look(x).finite else np.minimum(np.maximum(x, -_LARGEST), _LARGEST)
     out = np.empty(x.size, dtype=np.uint16)
     if dtype == FLOAT16:
         shifted = np.abs(x) + np.float32(0.5)

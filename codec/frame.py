@@ -120,6 +120,9 @@ class FloatCodec(ABC):
         """The tensor of a stream that `container.read` has taken apart."""
         if header.dtype == floats.UINT8:
             raise CorruptBitstreamError(f"{self.name!r} holds no uint8 tensors")
+        if len(chunks) == 1 and chunks[0].kind == container.CODED:
+            whole = self._decode_one(chunks[0], Patch(header.shape, 0, header.elements), header)
+            return from_numpy(whole.reshape(header.shape), header, device)
         out = np.empty(header.elements, dtype=floats.STORAGE[header.dtype])
         for chunk, (start, stop) in zip(chunks, header.spans(), strict=True):
             out[start:stop] = self._decode_one(chunk, Patch(header.shape, start, stop), header)

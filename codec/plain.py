@@ -134,7 +134,7 @@ def _floats(sections: tuple[Section, ...], size: int, dtype: int) -> Floats:
     storage = floats.STORAGE[dtype]
     if len(values) != size * storage.itemsize:
         raise CorruptBitstreamError(f"{size} elements do not take {len(values)} bytes")
-    x = floats.to_float32(np.frombuffer(values, dtype=storage), dtype)
+    x = floats.to_float32(np.frombuffer(values, dtype=storage).copy(), dtype)
     if not floats.look(x).finite:
         raise CorruptBitstreamError("a tensor must be finite")
     return x

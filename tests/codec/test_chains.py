@@ -35,6 +35,7 @@ def test_shape_dtype_and_bytes_are_kept(name, x):
         assert isinstance(back, np.ndarray)
         assert back.shape == x.shape
         assert back.dtype == x.dtype
+        assert back.flags.writeable
         assert np.isfinite(back).all()
     sizes = codec.ledger(data)
     assert sum(sizes.values()) == len(data)
