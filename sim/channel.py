@@ -149,9 +149,9 @@ class RadioChannel:
             if spec.transport != "exact":
                 request.erased += len(lost) / n_frames
                 continue
-            request.resent_frames += len(lost)
             if any(tries >= spec.max_retries for _, tries in lost):
                 return False
+            request.resent_frames += len(lost)
             frames[:0] = [(size, tries + 1) for size, tries in lost]
         return True
 
