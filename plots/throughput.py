@@ -108,7 +108,7 @@ def _legend(figure: Figure, axes: Axes, note: str) -> None:
     handles, labels = axes.get_legend_handles_labels()
     handles.append(Line2D([], [], color=GREY, linewidth=0.6, linestyle="--"))
     labels.append("bound min(N/(D+Z), 1/S)")
-    small = textwrap.fill(note, 96)
+    small = textwrap.fill(note, 90)
     figure.text(0.02, 0.008, small, fontsize=5, color=GREY, va="bottom", linespacing=1.25)
     figure.legend(
         handles,
