@@ -89,8 +89,9 @@ class _Sheet:
         measured = surface.provenance.get("anchor_s")
         if self.anchor_s is None or not measured:
             raise ValueError(
-                f"{self.name} states neither slowdown nor anchor_s against {surface.hardware};"
-                " fit a roofline (profiles.roofline) instead"
+                f"{self.name} states neither slowdown nor anchor_s, so nothing scales"
+                f" {surface.hardware} seconds to it; choose a sheet with one of them, or set"
+                " slowdown=FACTOR and +sources.slowdown=WHERE_FROM on it"
             )
         source = f"ResNet-18 in {self.anchor_s:g} s ({self.sources['anchor_s']})"
         return self.anchor_s / measured, f"{source} over {measured:.4g} s on {surface.hardware}"

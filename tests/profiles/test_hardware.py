@@ -66,7 +66,5 @@ def test_bad_sheets_are_refused_in_one_line(changes, words):
 def test_scaling_from_another_machine_is_refused():
     with pytest.raises(ValueError, match="is scaled from hardware 'measured', got 'h100'"):
         DeviceSpec(**BOARD).scale(surface("h100"))
-    with pytest.raises(
-        ValueError, match="chip states neither slowdown nor anchor_s against measured"
-    ):
+    with pytest.raises(ValueError, match="chip states neither slowdown nor anchor_s"):
         DeviceSpec(name="chip", title="A chip").scale(surface())
