@@ -6,7 +6,7 @@ method. Real features of test samples are encoded, decoded and answered first (o
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ def run(config: Config) -> int:
         rows = play(list(_jobs(config, measured)), store)
         store.write_table(rows)
         provenance = measured.describe(config.device, config.server)
-        store.write_run(command="fig2_throughput", config=config, provenance=provenance)
+        store.write_run(command="fig2_throughput", config=asdict(config), provenance=provenance)
         figure = throughput.draw(rows, title=_title(config), note=_note(config, provenance))
         written = files.save(figure, store.folder)
     _table.show([row for row in rows if row["n_devices"] == rows[-1]["n_devices"]], provenance)

@@ -5,7 +5,7 @@ decodes and runs the rest. Payloads, answers and seconds are measured on this ma
 outputs/cache) and scaled to the device class by the factor that its data sheet states.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def run(config: Config) -> int:
             return 0
         store.write_table(rows)
         provenance = measured[-1].describe(chosen[-1].device, chosen[-1].server)
-        store.write_run(command="simulate", config=config, provenance=provenance)
+        store.write_run(command="simulate", config=asdict(config), provenance=provenance)
     _table.show(rows, provenance)
     print(f"written: {store.folder}/results.csv and run.json")
     return int(any(row.get("error") for row in rows))

@@ -36,6 +36,7 @@ def test_a_point_has_the_tidy_columns_and_its_provenance(quick, capfd):
     made = json.loads(Path("outputs/point/run.json").read_text())
     assert made["provenance"]["head_seconds"]["kind"] == "scaled"
     assert made["provenance"]["tail_seconds"]["kind"] == "measured"
+    assert made["config"]["fleet"]["n_devices"] == 2
 
 
 def test_the_same_seed_gives_the_same_bytes_in_one_process_and_in_two(quick):
