@@ -80,6 +80,8 @@ def _interval(row: Row, column: str, factor: float) -> str:
     ends = [row.get(f"{column}{end}") for end in ("_lo_total", "_hi_total")]
     if None in ends or ends[0] == ends[1]:
         return ""
+    if factor == 100.0:  # a share: its t interval may reach beyond what a share can be
+        ends = [min(max(end, 0.0), 1.0) for end in ends]
     return f"[{_number(ends[0] * factor)}, {_number(ends[1] * factor)}]"
 
 
