@@ -10,7 +10,19 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from profiles.models import digits, scenes
+from profiles.models import (
+    bytellama,
+    densenet121,
+    digits,
+    efficientnet_b0,
+    imagenet,
+    mobilenet_v2,
+    resnet34,
+    scenes,
+    sources,
+    swin_t,
+    vgg16,
+)
 from profiles.models.handwriting import SPLITS, Samples
 from profiles.models.network import Network, content_digest
 from profiles.models.weights import WeightsError
@@ -20,10 +32,20 @@ T = TypeVar("T")
 _NETWORKS: dict[str, Callable[..., Network]] = {
     "digits": digits.network,
     "scenes": scenes.network,
+    "bytellama": bytellama.network,
+    "resnet34": resnet34.network,
+    "mobilenet_v2": mobilenet_v2.network,
+    "efficientnet_b0": efficientnet_b0.network,
+    "swin_t": swin_t.network,
+    "vgg16": vgg16.network,
+    "densenet121": densenet121.network,
 }
+_PHOTOGRAPHIC = ("resnet34", "mobilenet_v2", "efficientnet_b0", "swin_t", "vgg16", "densenet121")
 _SAMPLES: dict[str, Callable[..., Samples]] = {
     "digits": digits.samples,
     "scenes": scenes.samples,
+    "bytellama": sources.windows,
+    **dict.fromkeys(_PHOTOGRAPHIC, imagenet.samples),
 }
 
 

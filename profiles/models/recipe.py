@@ -18,6 +18,8 @@ from profiles.models.handwriting import Samples
 from profiles.models.weights import WeightsError, load_weights, read_provenance, save_weights
 
 Epoch = Callable[[int], Samples]
+Judge = Callable[[nn.Module], dict[str, Any]]
+"""Figures of a trained network for its provenance, such as accuracy and n_test."""
 CACHE_VARIABLE = "SPLITFLEET_CACHE"
 
 
@@ -36,6 +38,7 @@ class Recipe:
     peak_rate: float
     weight_decay: float
     label_smoothing: float = 0.0
+    warmup: float = 0.3
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -58,7 +61,7 @@ def cache_folder() -> Path:
 
 
 def trained(
-    recipe: Recipe, build: Callable[[], nn.Module], epoch: Epoch, test: Samples, *, folder: Path
+    recipe: Recipe, build: Callable[[], nn.Module], epoch: Epoch, judge: Judge, *, folder: Path
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a recipe and its provenance, trained now or found in `folder`.
 
@@ -71,7 +74,7 @@ def trained(
         return module.eval(), provenance
     except WeightsError:
         module = fit(recipe, build, epoch)
-    save_weights(module, path, describe(recipe, accuracy(module, test), len(test.labels)))
+    save_weights(module, path, describe(recipe, judge(module)))
     return module, read_provenance(path)
 
 
@@ -84,7 +87,9 @@ def fit(recipe: Recipe, build: Callable[[], nn.Module], epoch: Epoch) -> nn.Modu
     optimiser = torch.optim.AdamW(
         module.parameters(), lr=recipe.peak_rate, weight_decay=recipe.weight_decay
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.peak_rate, n_steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, recipe.peak_rate, n_steps, pct_start=recipe.warmup
+    )
     loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
     order = np.random.default_rng(recipe.seed)
     with progress_bar() as bar:
@@ -94,7 +99,8 @@ def fit(recipe: Recipe, build: Callable[[], nn.Module], epoch: Epoch) -> nn.Modu
             shuffle = torch.from_numpy(order.permutation(len(labels)))
             for rows in torch.split(shuffle, recipe.batch):
                 optimiser.zero_grad()
-                loss(module(inputs[rows]), labels[rows]).backward()
+                scores = module(inputs[rows])
+                loss(scores.flatten(0, -2), labels[rows].flatten()).backward()
                 optimiser.step()
                 schedule.step()
                 bar.advance(task)
@@ -110,13 +116,20 @@ def accuracy(module: nn.Module, test: Samples, batch: int = 500) -> float:
     return right / len(labels)
 
 
-def describe(recipe: Recipe, accuracy: float, n_test: int) -> dict[str, Any]:
+def accuracy_on(test: Samples) -> Judge:
+    """Judge a classifier by the share of `test` that it gets right."""
+    return lambda module: {
+        "accuracy": round(accuracy(module, test), 6),
+        "n_test": len(test.labels),
+    }
+
+
+def describe(recipe: Recipe, figures: dict[str, Any]) -> dict[str, Any]:
     """Provenance of freshly trained weights."""
     return {
         "recipe": asdict(recipe),
         "recipe_digest": recipe.digest,
-        "accuracy": round(accuracy, 6),
-        "n_test": n_test,
+        **figures,
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""Train a shipped network anew by its recipe, from nothing but the data that scikit-learn ships."""
+"""Train a shipped network anew by its recipe, from data that every installation has."""
 
 from functools import partial
 from pathlib import Path
@@ -6,21 +6,22 @@ from typing import Any
 
 from torch import nn
 
-from profiles.models import digits, scenes
-from profiles.models.recipe import cache_folder, trained
+from profiles.models import bytellama, digits, scenes
+from profiles.models.recipe import accuracy_on, cache_folder, trained
 
 __all__ = ["N_TEST_SCENES", "TRAINABLE", "train"]
 
 N_TEST_SCENES = 3600
-TRAINABLE = ("digits", "scenes")
+TRAINABLE = ("digits", "scenes", "bytellama")
 
 
 def train(
     name: str, *, fold: int = 0, folder: Path | None = None
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """Train `digits` (about 15 CPU s a fold) or `scenes` (4 to 8 CPU min), or find it in `folder`.
+    """Train `digits` (about 15 CPU s a fold), `scenes` (4 to 8 CPU min) or `bytellama` (4 CPU min).
 
-    Returns the network in eval mode and its provenance, `accuracy` on the test split among it;
+    What an earlier call left in `folder` is read. Returns the network in eval mode and its
+    provenance, with `accuracy` (`bits_per_byte` for language) on the test split;
     `folder` defaults to outputs/cache.
 
     Raises:
@@ -28,9 +29,13 @@ def train(
     """
     folder = cache_folder() if folder is None else folder
     if name == "scenes":
-        test = scenes.samples("test", N_TEST_SCENES)
-        return trained(scenes.RECIPE, scenes.build, scenes.training_epoch, test, folder=folder)
+        judge = accuracy_on(scenes.samples("test", N_TEST_SCENES))
+        return trained(scenes.RECIPE, scenes.build, scenes.training_epoch, judge, folder=folder)
+    if name == "bytellama":
+        own = bytellama
+        return trained(own.RECIPE, own.build, own.training_epoch, own.judged, folder=folder)
     if name == "digits":
-        test, epoch = digits.samples("test", fold=fold), partial(digits.training_epoch, fold=fold)
-        return trained(digits.recipe(fold), digits.build, epoch, test, folder=folder)
+        judge = accuracy_on(digits.samples("test", fold=fold))
+        epoch = partial(digits.training_epoch, fold=fold)
+        return trained(digits.recipe(fold), digits.build, epoch, judge, folder=folder)
     raise ValueError(f"model must be one of {', '.join(TRAINABLE)} to be trained, got {name!r}")

@@ -1,0 +1,63 @@
+"""DenseNet121 (Huang et al. 2017): 7.979 M parameters, 2.8 GMAC at 224 x 224."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from profiles.models import checkpoint, imagenet
+from profiles.models.network import Network
+
+GROWTH, DEPTHS, BOTTLENECK = 32, (6, 12, 24, 16), 4
+STAGES = ("stem", "stage1", "stage2", "stage3", "stage4")
+
+
+class DenseLayer(nn.Module):
+    """What came before, and 32 new channels made of all of it."""
+
+    def __init__(self, n_in: int) -> None:
+        super().__init__()
+        inner = BOTTLENECK * GROWTH
+        self.make = nn.Sequential(
+            nn.BatchNorm2d(n_in), nn.ReLU(), nn.Conv2d(n_in, inner, 1, bias=False),
+            nn.BatchNorm2d(inner), nn.ReLU(), nn.Conv2d(inner, GROWTH, 3, padding=1, bias=False),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features with 32 channels more."""
+        return torch.cat((x, self.make(x)), 1)
+
+
+def network(weights: str = "") -> Network:
+    """Cuts behind the stem, and behind each dense block with its transition."""
+    return imagenet.network("densenet121", parts, STAGES, weights=weights)
+
+
+def parts(weights: str) -> dict[str, nn.Module]:
+    """The network's parts in order; weights of a checkpoint in torchvision's order of tensors."""
+    width = 2 * GROWTH
+    found: dict[str, nn.Module] = {
+        "stem": nn.Sequential(
+            nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+            nn.MaxPool2d(3, 2, 1),
+        )
+    }  # fmt: skip
+    for name, depth in zip(STAGES[1:], DEPTHS, strict=True):
+        dense = [DenseLayer(width + i * GROWTH) for i in range(depth)]
+        width += depth * GROWTH
+        last = name == STAGES[-1]
+        found[name] = nn.Sequential(*dense, *([] if last else _transition(width)))
+        width = width if last else width // 2
+    found["norm"] = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
+    found["pool"] = imagenet.MeanPool()
+    found["classifier"] = nn.Linear(width, imagenet.N_CLASSES)
+    imagenet.draw(nn.ModuleDict(found))
+    if weights:
+        checkpoint.load_in_order(nn.ModuleDict(found), Path(weights))
+    return found
+
+
+def _transition(width: int) -> list[nn.Module]:
+    """Half as many channels, half the height and the width."""
+    narrow = nn.Conv2d(width, width // 2, 1, bias=False)
+    return [nn.BatchNorm2d(width), nn.ReLU(), narrow, nn.AvgPool2d(2)]

@@ -1,0 +1,36 @@
+"""VGG16 (Simonyan and Zisserman 2015): 138.358 M parameters, 15.5 GMAC at 224 x 224."""
+
+from pathlib import Path
+
+from torch import nn
+
+from profiles.models import checkpoint, imagenet
+from profiles.models.network import Network
+
+WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+STAGES = tuple(f"stage{i}" for i in range(1, len(WIDTHS) + 1))
+
+
+def network(weights: str = "") -> Network:
+    """Cuts behind each of the five pooled groups of convolutions."""
+    return imagenet.network("vgg16", parts, STAGES, weights=weights)
+
+
+def parts(weights: str) -> dict[str, nn.Module]:
+    """The network's parts in order; weights of a checkpoint in torchvision's order of tensors."""
+    found: dict[str, nn.Module] = {}
+    n_in = 3
+    for name, widths in zip(STAGES, WIDTHS, strict=True):
+        steps: list[nn.Module] = []
+        for n_out in widths:
+            steps += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU()]
+            n_in = n_out
+        found[name] = nn.Sequential(*steps, nn.MaxPool2d(2))
+    found["classifier"] = nn.Sequential(
+        nn.Flatten(), nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU(),
+        nn.Linear(4096, imagenet.N_CLASSES),
+    )  # fmt: skip
+    imagenet.draw(nn.ModuleDict(found))
+    if weights:
+        checkpoint.load_in_order(nn.ModuleDict(found), Path(weights))
+    return found
