@@ -8,6 +8,7 @@ scores = network.module(torch.from_numpy(inputs))
 import difflib
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from profiles.models import (
@@ -16,6 +17,7 @@ from profiles.models import (
     digits,
     efficientnet_b0,
     imagenet,
+    llama2,
     mobilenet_v2,
     resnet34,
     scenes,
@@ -39,6 +41,7 @@ _NETWORKS: dict[str, Callable[..., Network]] = {
     "swin_t": swin_t.network,
     "vgg16": vgg16.network,
     "densenet121": densenet121.network,
+    **{name: partial(llama2.network, name) for name in llama2.LAYERS},
 }
 _PHOTOGRAPHIC = ("resnet34", "mobilenet_v2", "efficientnet_b0", "swin_t", "vgg16", "densenet121")
 _SAMPLES: dict[str, Callable[..., Samples]] = {

@@ -20,7 +20,8 @@ class Network:
     Normalisation is part of the module, so that a decoded JPEG feeds it as it is.
     `stages` are dotted names of submodules, in order, after which one tensor alone crosses.
     `weights` says whether the parameters were learnt ("trained") or drawn ("random"): with random
-    ones no accuracy may be reported. `digest` is the content hash of all parameters and buffers.
+    ones no accuracy may be reported. `copies` > 1 says that the module holds one real layer of that
+    many identical ones. `digest` is the content hash of all parameters and buffers.
     Raises ValueError where a field contradicts the module.
     """
 
@@ -31,6 +32,7 @@ class Network:
     weights: str
     digest: str
     task: str = "classify"
+    copies: int = 1
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
