@@ -10,6 +10,7 @@ from typing import Any
 from codec import container
 from codec.base import Codec, CorruptBitstreamError, UnknownCodecError
 from codec.container import MAX_ELEMENTS
+from codec.ecsq import Ecsq
 from codec.frame import FloatCodec
 from codec.images import ByteCodec, Jpeg, Raw8, WebP
 from codec.plain import Int4, Int8, Raw16, Raw32
@@ -17,7 +18,7 @@ from codec.slicer import Slicer
 
 Chain = FloatCodec | ByteCodec
 
-CHAINS: tuple[type[Chain], ...] = (Slicer, Raw16, Raw32, Int8, Int4, Raw8, Jpeg, WebP)
+CHAINS: tuple[type[Chain], ...] = (Slicer, Raw16, Raw32, Int8, Int4, Raw8, Jpeg, WebP, Ecsq)
 """Every chain, whose `chain_id` is written into its streams: ids are never used twice."""
 
 
