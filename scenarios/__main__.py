@@ -69,7 +69,18 @@ def _dispatch(arguments: list[str], keys: list[str]) -> int:
         name, rest = found
     if name not in _commands.names():
         raise ValueError(_names.unknown("command", name, _commands.names()))
-    return _run(_commands.load(name), rest, keys)
+    command = _commands.load(name)
+    return _run(command, _overrides(command, rest), keys)
+
+
+def _overrides(command: _commands.Command, arguments: list[str]) -> list[str]:
+    """The arguments with bare words gathered into the command's list of them, if it has one."""
+    if not command.positional:
+        return arguments
+    bare = [word for word in arguments if "=" not in word and not word.startswith(("-", "+", "~"))]
+    quoted = ",".join(f"'{word}'" for word in bare)
+    rest = [word for word in arguments if word not in bare]
+    return [*rest, f"{command.positional}=[{quoted}]"] if bare else rest
 
 
 def _run(command: _commands.Command, arguments: list[str], keys: list[str]) -> int:
@@ -84,7 +95,9 @@ def _run(command: _commands.Command, arguments: list[str], keys: list[str]) -> i
         print_command(command, groups)
         return 0
     if "-m" in arguments or "--multirun" in arguments:
-        return _multirun(command, arguments)
+        # argparse takes overrides in one piece only: the flag may stand anywhere for our users
+        rest = [word for word in arguments if word not in ("-m", "--multirun")]
+        return _multirun(command, ["-m", *rest])
     return _hydra(command, arguments)
 
 
@@ -126,8 +139,8 @@ def _multirun(command: _commands.Command, arguments: Sequence[str]) -> int:
     from scenarios import _request
 
     folder = Path("outputs") / _run_name(command.name, arguments)
-    with _request.opened(folder, uuid.uuid4().hex):
-        _hydra(command, arguments)
+    with _request.opened(folder, uuid.uuid4().hex) as setting:
+        _hydra(command, [*arguments, setting])
         return _request.collect(folder)
 
 
@@ -157,7 +170,7 @@ def _keys(groups: Mapping[str, Sequence[str]]) -> list[str]:
         folder, _, package = group.partition("@")
         for choice in choices:
             content: Any = OmegaConf.load(_CONF / folder / f"{choice}.yaml")
-            keys += [f"{package or folder}.{key}" for key in content]
+            keys += [f"{package or folder}.{key}" for key in content if key != "defaults"]
     return keys
 
 

@@ -20,12 +20,16 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """One command: its name, its configuration schema and what it does with it."""
+    """One command: its name, its configuration schema and what it does with it.
+
+    Words of the command line that are no KEY=VALUE go into the list field `positional`, if any.
+    """
 
     name: str
     description: str
     schema: type
     run: Callable[[Any], int | None]
+    positional: str = ""
 
 
 def names() -> list[str]:
@@ -48,4 +52,10 @@ def load(name: str) -> Command:
     if name not in names():
         raise ValueError(unknown("command", name, names()))
     module = import_module(f"scenarios.{name}")
-    return Command(name=name, description=describe(name), schema=module.Config, run=module.run)
+    return Command(
+        name=name,
+        description=describe(name),
+        schema=module.Config,
+        run=module.run,
+        positional=getattr(module, "POSITIONAL", ""),
+    )

@@ -1,14 +1,27 @@
 """From dataclasses to Hydra's schema and back: the one place that knows OmegaConf's ways."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-__all__ = ["Field", "defaults", "fields", "register", "replace_at", "thawed", "to_spec"]
+from scenarios._names import unknown
+
+__all__ = [
+    "Field",
+    "check_key",
+    "defaults",
+    "fields",
+    "register",
+    "replace_all",
+    "replace_at",
+    "thawed",
+    "to_spec",
+]
 
 
 class Field(NamedTuple):
@@ -110,16 +123,56 @@ def replace_at(spec: Any, key: str, value: Any) -> Any:
     Raises:
         ValueError: for an unknown key, naming the path that does not exist.
     """
-    head, _, rest = key.partition(".")
+    return replace_all(spec, {key: value})
+
+
+def replace_all(spec: Any, values: Mapping[str, Any]) -> Any:
+    """Return `spec` with all dotted keys replaced at once, so that only the whole is validated.
+
+    Raises:
+        ValueError: for an unknown key, or what a spec refused.
+    """
+    here: dict[str, Any] = {}
+    below: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        head, _, rest = key.partition(".")
+        if rest:
+            below.setdefault(head, {})[rest] = value
+        else:
+            here[head] = value
     if isinstance(spec, dict):
-        if head not in spec:
-            raise ValueError(f"unknown key {head!r}; allowed: {', '.join(sorted(spec))}")
-        return {**spec, head: replace_at(spec[head], rest, value) if rest else value}
-    known = {f.name for f in dataclasses.fields(spec)}
-    if head not in known:
-        raise ValueError(f"unknown field {head!r}; allowed: {', '.join(sorted(known))}")
-    if rest:
-        return dataclasses.replace(spec, **{head: replace_at(getattr(spec, head), rest, value)})
-    if get_type_hints(type(spec))[head] is float and isinstance(value, int):
-        value = float(value)
-    return dataclasses.replace(spec, **{head: value})
+        inner = {head: replace_all(_member(spec, head), rest) for head, rest in below.items()}
+        return {**spec, **here, **inner}
+    for head in here:
+        _member(spec, head)
+    kinds = _kinds(type(spec))
+    changed = {
+        head: float(value) if type(value) is int and kinds[head] is float else value
+        for head, value in here.items()
+    }
+    inner = {head: replace_all(_member(spec, head), rest) for head, rest in below.items()}
+    return dataclasses.replace(spec, **changed, **inner)
+
+
+def check_key(spec: Any, key: str) -> None:
+    """Raise ValueError, with the nearest names, if no field stands at the dotted `key`."""
+    path = ""
+    for name in key.split("."):
+        spec = _member(spec, name, path)
+        path = f"{path}{name}."
+
+
+def _member(spec: Any, name: str, path: str = "") -> Any:
+    """The value of a field, or of an entry of a dict; `path` leads to `spec`."""
+    if dataclasses.is_dataclass(spec):
+        known = [f.name for f in dataclasses.fields(spec)]
+    else:
+        known = list(spec) if isinstance(spec, dict) else []
+    if name not in known:
+        raise ValueError(unknown("field", f"{path}{name}", [f"{path}{k}" for k in known]))
+    return spec[name] if isinstance(spec, dict) else getattr(spec, name)
+
+
+@lru_cache(maxsize=256)
+def _kinds(schema: type) -> dict[str, Any]:
+    return get_type_hints(schema)

@@ -4,7 +4,8 @@ Both are kept in outputs/cache by what they depend on; what has changed is measu
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,15 @@ class Measured:
 
     profile: ModelProfile
     table: TraceTable
+    _sources: dict[tuple[str, ...], TraceSource] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    @property
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to a worker: the tables without the sources made of them."""
+        return {**self.__dict__, "_sources": {}}
+
+    @cached_property
     def digests(self) -> dict[str, str]:
         """Content hashes of both, for point ids."""
         return {"profile": self.profile.digest, "trace": self.table.digest}
@@ -45,16 +53,12 @@ class Measured:
         Raises:
             ValueError: a machine without a known factor, a combination that was not traced.
         """
-        head, tail = device.scale(self.profile.head), server.scale(self.profile.tail)
-        return TraceSource(
-            self.table,
-            cut,
-            setting,
-            head,
-            tail,
-            encode_factor=head.factor,
-            decode_factor=tail.factor,
-        )
+        key = (cut, setting, repr(device), repr(server))
+        if key not in self._sources:
+            head, tail = device.scale(self.profile.head), server.scale(self.profile.tail)
+            factors = {"encode_factor": head.factor, "decode_factor": tail.factor}
+            self._sources[key] = TraceSource(self.table, cut, setting, head, tail, **factors)
+        return self._sources[key]
 
     def accuracy(self, cut: str, setting: str) -> dict[str, float]:
         """Share of right answers in the table with Wilson's 95 % interval; empty if unknown."""

@@ -1,26 +1,42 @@
 """One point: a system and its measured source in, one tidy row out."""
 
 import dataclasses
+import hashlib
+import time
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from scenarios._measured import Measured
-from scenarios._play import Job
+from scenarios._play import Job, failing
 from scenarios._results import Row
+from scenarios._sweep import Point
 from scenarios._system import Scenario, system_spec
-from sim import replicate
+from sim import replicate, run
 from sim.spec import SystemSpec
 from sim.theory.closed import throughput_bound_rps
 
-__all__ = ["bound_rps", "job"]
+__all__ = ["bound_rps", "identity", "job", "job_at"]
 
-_NOT_IDENTITY = ("name", "sweep")
+_NOT_IDENTITY = ("name", "sweep", "workers", "dry_run")
+_IDENTITY = [f.name for f in dataclasses.fields(Scenario) if f.name not in _NOT_IDENTITY]
 
 
-def job(scenario: Scenario, measured: Measured, *, cut: str, setting: str, method: str) -> Job:
-    """Return the point of `scenario` with every device at `cut` under codec `setting`."""
-    spec = {k: v for k, v in dataclasses.asdict(scenario).items() if k not in _NOT_IDENTITY}
-    labels = {
+def job(
+    scenario: Scenario,
+    measured: Measured,
+    *,
+    cut: str,
+    setting: str,
+    method: str,
+    **labels: Any,
+) -> Job:
+    """Return the point of `scenario` with every device at `cut` under codec `setting`.
+
+    Further `labels` become columns of the row.
+    """
+    named = {
         "method": method,
         "n_devices": scenario.fleet.n_devices,
         "model": scenario.model.name,
@@ -31,12 +47,50 @@ def job(scenario: Scenario, measured: Measured, *, cut: str, setting: str, metho
         "link": scenario.link.name,
         "server": scenario.server.name,
         "seed": scenario.seed,
+        **labels,
     }
+    return Job(
+        spec=identity(scenario),
+        digests={**measured.digests, **_file_digests(scenario)},
+        labels=named,
+        evaluate=partial(_evaluate, scenario, measured, cut, setting),
+        seconds=partial(_seconds, scenario, measured, cut, setting),
+    )
 
-    def evaluate() -> Row:
-        return _evaluate(scenario, measured, cut, setting)
 
-    return Job(spec=spec, digests=measured.digests, labels=labels, evaluate=evaluate)
+def job_at(point: Point, measured: Measured, **how: Any) -> Job:
+    """The job of one point of a sweep; one that fails where the point's spec was refused."""
+    if point.error:
+        words = " ".join(f"{key}={value}" for key, value in point.values.items())
+        return failing(f"{words}: {point.error}", {"method": how.get("method", "")})
+    return job(point.config, measured, **how)
+
+
+def identity(scenario: Scenario) -> dict[str, Any]:
+    """What of a scenario names its point: everything but the folder and the way of playing."""
+    return {name: _plain(getattr(scenario, name)) for name in _IDENTITY}
+
+
+def _plain(value: Any) -> Any:
+    """JSON of nested specs, without the copies that dataclasses.asdict makes."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return value
+
+
+def _file_digests(scenario: Scenario) -> dict[str, str]:
+    """Content hashes of the files that a spec names: another content is another point."""
+    loads = {"workload": scenario.workload}
+    loads |= {k: g.workload for k, g in scenario.fleet.groups.items() if g.workload is not None}
+    paths = {f"{key}.replay_csv": load.replay_csv for key, load in loads.items()}
+    paths["link.rate_csv"] = scenario.link.rate_csv
+    return {
+        key: hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+        for key, path in paths.items()
+        if path and Path(path).exists()
+    }
 
 
 def _evaluate(scenario: Scenario, measured: Measured, cut: str, setting: str) -> Row:
@@ -51,6 +105,17 @@ def _evaluate(scenario: Scenario, measured: Measured, cut: str, setting: str) ->
     if result.warnings:
         row["warning"] = "; ".join(result.warnings)
     return row
+
+
+def _seconds(scenario: Scenario, measured: Measured, cut: str, setting: str) -> float:
+    """CPU seconds of a point, from one of its replications; bootstraps double them."""
+    spec = system_spec(scenario)
+    source = measured.source(cut, setting, scenario.device, scenario.server)
+    groups = spec.fleet.groups or {"default": None}
+    start = time.process_time()
+    run(spec, dict.fromkeys(groups, source), replication=0)
+    once = time.process_time() - start
+    return once * spec.replications * (2 if spec.replications > 1 else 1)
 
 
 def bound_rps(spec: SystemSpec, row: Mapping[str, float]) -> float:

@@ -11,7 +11,6 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
@@ -40,18 +39,19 @@ def _bar(label: str) -> Iterator[Report]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("{task.fields[rate]}/s"),
         TimeRemainingColumn(),
+        TextColumn("left, ends {task.fields[end]}"),
     )
     started = time.monotonic()
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task(label, total=None)
+    task = bar.add_task(label, total=None, rate="", end="")
 
     def report(done: int, total: int) -> None:
         if not bar.live.is_started and time.monotonic() - started > _QUIET_S:
             bar.start()
-        bar.update(task, completed=done, total=total)
+        rate, _, end = _pace(done, total, started)
+        bar.update(task, completed=done, total=total, rate=rate, end=end)
 
     try:
         yield report
@@ -70,10 +70,17 @@ def _lines(label: str) -> Report:
         if done <= 0 or now - last < _LOG_EVERY_S:
             return
         last = now
-        rate = done / (now - started)
-        left = (total - done) / rate
-        print(
-            f"{label}: {done}/{total}, {rate:.3g}/s, {left:.0f} s left", file=sys.stderr, flush=True
-        )
+        rate, left_s, end = _pace(done, total, started)
+        text = f"{label}: {done}/{total}, {rate}/s, {left_s:.0f} s left, ends {end}"
+        print(text, file=sys.stderr, flush=True)
 
     return report
+
+
+def _pace(done: int, total: int, started: float) -> tuple[str, float, str]:
+    """Rate, seconds left and the clock time of the end, at the pace so far."""
+    rate = done / max(time.monotonic() - started, 1e-9)
+    if done <= 0:
+        return "-", 0.0, "-"
+    left_s = (total - done) / rate
+    return f"{rate:.3g}", left_s, time.strftime("%H:%M:%S", time.localtime(time.time() + left_s))

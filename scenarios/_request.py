@@ -22,14 +22,17 @@ _VARIABLE = "SPLITFLEET_REQUEST"
 
 
 @contextmanager
-def opened(folder: Path, token: str) -> Iterator[None]:
-    """Hold `folder` while the jobs of one command line run and let them note their points."""
+def opened(folder: Path, token: str) -> Iterator[str]:
+    """Hold `folder` while the jobs of one command line run and let them note their points.
+
+    Yields the override that tells every job where, in whatever process or machine it runs.
+    """
     request = folder / f".request-{token}"
     with Store(folder).lock():
         os.environ[_VARIABLE] = str(request.resolve())
         request.touch()
         try:
-            yield
+            yield f"+hydra.job.env_set.{_VARIABLE}='{os.environ[_VARIABLE]}'"
         finally:
             del os.environ[_VARIABLE]
             request.unlink(missing_ok=True)

@@ -12,7 +12,8 @@ import json
 import math
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-__all__ = ["COLUMNS", "MODEL_VERSION", "Row", "Store", "point_id"]
+__all__ = ["COLUMNS", "MODEL_VERSION", "Row", "Store", "columns_of", "point_id", "write_table"]
 
 Row = dict[str, Any]
 
@@ -39,6 +40,8 @@ COLUMNS = (
 )  # fmt: skip
 """The tidy columns in their order; docs/results.md says what each means. Others follow."""
 
+
+_SYNC_EVERY_S = 1.0
 
 _SUFFIXES = ("", "_lo", "_hi", "_lo_total", "_hi_total")
 
@@ -91,50 +94,113 @@ class Store:
         """Return the rows that need not run again: the latest without those that hold an error."""
         return {key: row for key, row in self.latest().items() if not row.get("error")}
 
+    def requested(self) -> list[str]:
+        """Return the ids of the points in results.csv, in order; none before it was written."""
+        path = self.folder / "results.csv"
+        if not path.exists():
+            return []
+        with path.open(newline="", encoding="utf-8") as file:
+            return [row.get("point_id", "") for row in csv.DictReader(file)]
+
     def append(self, row: Row) -> Row:
         """Add one row durably and return it as a later reader would see it."""
-        line = json.dumps({key: _plain(value) for key, value in row.items()})
-        with FileLock(self.folder / ".append"), (self.folder / "rows.jsonl").open("a+b") as file:
-            torn = file.tell() > 0 and _last_byte(file) != b"\n"
-            file.write((b"\n" if torn else b"") + line.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        return json.loads(line)
+        with self.appending() as append:
+            return append(row)
+
+    @contextmanager
+    def appending(self) -> Iterator[Callable[[Row], Row]]:
+        """Yield `append(row)` on an open file; several processes may append at once.
+
+        A row is with the operating system when `append` returns (SIGKILL loses nothing) and on the
+        disk within a second and at the end.
+        """
+        synced = time.monotonic()
+        guard = FileLock(self.folder / ".append")
+        with (self.folder / "rows.jsonl").open("a+b", buffering=0) as file:
+
+            def append(row: Row) -> Row:
+                nonlocal synced
+                line = json.dumps({key: _plain(value) for key, value in row.items()})
+                with guard:
+                    torn = file.seek(0, os.SEEK_END) > 0 and _last_byte(file) != b"\n"
+                    file.write((b"\n" if torn else b"") + line.encode() + b"\n")
+                if time.monotonic() - synced > _SYNC_EVERY_S:
+                    os.fsync(file.fileno())
+                    synced = time.monotonic()
+                return json.loads(line)
+
+            try:
+                yield append
+            finally:
+                os.fsync(file.fileno())
 
     def write_table(self, rows: Iterable[Row]) -> Path:
-        """Write results.csv, the rows of this request in their order, and return its path."""
-        rows = list(rows)
-        present = {key for row in rows for key in row}
-        extra = [key for key in dict.fromkeys(k for r in rows for k in r) if not _listed(key)]
-        order = [
-            f"{column}{suffix}"
-            for column in COLUMNS
-            for suffix in _SUFFIXES
-            if f"{column}{suffix}" in present
-        ]
-        text = io.StringIO()
-        writer = csv.DictWriter(text, [*order, *extra], restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
-        return self._replace("results.csv", text.getvalue())
+        """Write results.csv, the rows of this request in their order, and return its path.
+
+        Where pyarrow is installed, results.parquet holds the same table.
+        """
+        return write_table(self.folder / "results.csv", list(rows))
 
     def write_run(self, **content: Any) -> Path:
         """Write run.json: the spec, versions, seeds and provenance behind results.csv."""
         text = json.dumps(
             {**content, "versions": _versions()}, indent=2, sort_keys=True, default=str
         )
-        return self._replace("run.json", text + "\n")
+        return self.write_text("run.json", text + "\n")
 
-    def _replace(self, name: str, text: str) -> Path:
-        path = self.folder / name
-        partial = path.with_suffix(path.suffix + ".partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-        return path
+    def write_text(self, name: str, text: str) -> Path:
+        """Write one file of the folder, whole or not at all."""
+        return _replace(self.folder / name, text.encode())
 
 
-def _listed(key: str) -> bool:
-    return any(key.endswith(suffix) and key.removesuffix(suffix) in COLUMNS for suffix in _SUFFIXES)
+def write_table(path: Path, rows: Sequence[Row]) -> Path:
+    """Write rows as CSV at `path` and, where pyarrow is installed, as Parquet beside it."""
+    order = columns_of(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, order, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
+    _write_parquet(path.with_suffix(".parquet"), rows, order)
+    return _replace(path, text.getvalue().encode())
+
+
+def columns_of(rows: Sequence[Row]) -> list[str]:
+    """The columns of a table: the tidy ones in their order, then the others as they come."""
+    present = dict.fromkeys(key for row in rows for key in row)
+    order = [
+        f"{column}{suffix}"
+        for column in COLUMNS
+        for suffix in _SUFFIXES
+        if f"{column}{suffix}" in present
+    ]
+    tidy = set(order)
+    return [*order, *(key for key in present if key not in tidy)]
+
+
+def _write_parquet(path: Path, rows: Sequence[Row], order: Sequence[str]) -> None:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        path.unlink(missing_ok=True)  # an older table would contradict the CSV
+        return
+    columns = {}
+    for name in order:
+        values = [_plain(row.get(name)) for row in rows]
+        try:
+            columns[name] = pyarrow.array(values)
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError):  # numbers beside words
+            columns[name] = pyarrow.array([None if v is None else str(v) for v in values])
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    parquet.write_table(pyarrow.table(columns), partial)
+    partial.replace(path)
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+    return path
 
 
 def _parse(line: str) -> Row:

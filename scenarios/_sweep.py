@@ -15,7 +15,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from scenarios._config import replace_at, to_spec
+from scenarios._config import check_key, replace_all, to_spec
+from scenarios._errors import MISTAKES, one_line
 
 __all__ = ["Axis", "Point", "axes_of", "points"]
 
@@ -29,29 +30,45 @@ class Axis(NamedTuple):
 
 
 class Point(NamedTuple):
-    """One combination of axis values and the configuration that it resolves to."""
+    """One combination of axis values and the configuration that it resolves to.
+
+    Where the spec refuses the values, `error` says why and `config` is that of no axis.
+    """
 
     values: dict[str, Any]
     config: Any
+    error: str = ""
 
 
 def points(config: Any, axes: Sequence[Axis]) -> Iterator[Point]:
     """Yield the cartesian product of `axes`, the last axis fastest, each resolved to a config.
 
     Raises:
-        ValueError: for an unknown key or a value that the spec refuses.
+        ValueError: for an axis whose key no field or group has.
     """
+    for axis in axes:
+        if not axis.is_group:
+            check_key(config, axis.key)
     group_axes = [axis for axis in axes if axis.is_group]
     field_axes = [axis for axis in axes if not axis.is_group]
     for chosen in itertools.product(*(axis.values for axis in group_axes)):
         groups = {axis.key: value for axis, value in zip(group_axes, chosen, strict=True)}
-        base = _compose(groups) if groups else config
+        base, refusal = config, ""
+        try:
+            base = _compose(groups) if groups else config
+        except MISTAKES as error:
+            refusal = one_line(error)
         for values in itertools.product(*(axis.values for axis in field_axes)):
             fields = {axis.key: value for axis, value in zip(field_axes, values, strict=True)}
-            resolved = base
-            for key, value in fields.items():
-                resolved = replace_at(resolved, key, value)
-            yield Point({**groups, **fields}, resolved)
+            resolved, why = (base, refusal) if refusal else _resolve(base, fields)
+            yield Point({**groups, **fields}, resolved, why)
+
+
+def _resolve(base: Any, fields: dict[str, Any]) -> tuple[Any, str]:
+    try:
+        return replace_all(base, fields), ""
+    except ValueError as error:
+        return base, one_line(error)
 
 
 def axes_of(sweep: Sequence[str]) -> list[Axis]:

@@ -63,11 +63,15 @@ class Scenario(SystemSpec):
         default_factory=list,
         metadata={"help": "inner axes, such as fleet.n_devices=1,2,4; played in one process"},
     )
+    workers: int = _field(1, "processes that play the points; the rows are the same")
+    dry_run: bool = _field(False, "print the points and how long they would take, run none")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.name or "/" in self.name or self.name.startswith("."):
             raise ValueError(f"name must be a plain folder name, got {self.name!r}")
+        if self.workers < 1:
+            raise ValueError(f"workers must be >= 1, got {self.workers}")
 
 
 def system_spec(scenario: Scenario) -> SystemSpec:

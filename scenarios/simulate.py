@@ -5,16 +5,18 @@ decodes and runs the rest. Payloads, answers and seconds are measured on this ma
 outputs/cache) and scaled to the device class by the factor that its data sheet states.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scenarios import _request, _table
-from scenarios._measured import measure
-from scenarios._play import play
+from scenarios._measured import Measured, measure
+from scenarios._play import Job, failing, play
 from scenarios._point import job
+from scenarios._rehearse import rehearse
 from scenarios._results import Store
-from scenarios._sweep import axes_of, points
+from scenarios._sweep import Point, axes_of, points
 from scenarios._system import Scenario
 
 
@@ -34,23 +36,53 @@ class Config(Scenario):
 def run(config: Config) -> int:
     """Simulate every point, store the rows and print them."""
     store = Store(Path("outputs") / config.name)
-    chosen = [point.config for point in points(config, axes_of(config.sweep))]
-    measured = [measure(each.model, [each.codec], [each.cut]) for each in chosen]
-    jobs = [
-        job(each, known, cut=each.cut, setting=each.codec["name"], method=_method(each))
-        for each, known in zip(chosen, measured, strict=True)
-    ]
+    chosen = list(points(config, axes_of(config.sweep)))
+    tables = _tables(chosen)
+    jobs = [_job(point, known) for point, known in zip(chosen, tables, strict=True)]
+    if config.dry_run:
+        return rehearse(jobs, store, workers=config.workers)
     with _request.locked(store):
-        rows = play(jobs, store)
+        rows = play(jobs, store, workers=config.workers)
+        sound = [i for i, known in enumerate(tables) if isinstance(known, Measured)]
+        if not sound:  # every point was refused before anything was measured
+            raise ValueError(rows[0]["error"])
+        last = chosen[sound[-1]].config
+        provenance = tables[sound[-1]].describe(last.device, last.server)
+        store.write_run(command="simulate", config=asdict(config), provenance=provenance)
         if _request.is_multirun():
             print(_table.line(rows[-1]))
             return 0
         store.write_table(rows)
-        provenance = measured[-1].describe(chosen[-1].device, chosen[-1].server)
-        store.write_run(command="simulate", config=asdict(config), provenance=provenance)
     _table.show(rows, provenance)
     print(f"written: {store.folder}/results.csv and run.json")
     return int(any(row.get("error") for row in rows))
+
+
+def _tables(chosen: Sequence[Point]) -> list[Any]:
+    """What each point plays on: measured once per network, codec and cut; or why it cannot be."""
+    known: dict[str, Any] = {}
+    found = []
+    for point in chosen:
+        each = point.config
+        key = repr((each.model, each.codec, each.cut))
+        if key not in known:
+            try:
+                known[key] = measure(each.model, [each.codec], [each.cut])
+            except ValueError as error:
+                if len(chosen) == 1:
+                    raise
+                known[key] = str(error)
+        found.append(point.error or known[key])
+    return found
+
+
+def _job(point: Point, known: Any) -> Job:
+    method = _method(point.config)
+    if isinstance(known, str):
+        words = " ".join(f"{key}={value}" for key, value in point.values.items())
+        return failing(f"{words}: {known}", {"method": method})
+    how = {"cut": point.config.cut, "setting": point.config.codec["name"], "method": method}
+    return job(point.config, known, **how)
 
 
 def _method(config: Config) -> str:

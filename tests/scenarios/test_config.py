@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from omegaconf import OmegaConf
 
-from scenarios._config import fields, replace_at, thawed, to_spec
+from scenarios._config import check_key, fields, replace_all, replace_at, thawed, to_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,5 +59,31 @@ def test_replace_at_follows_dots_and_validates():
     assert replace_at(spec, "groups.cam.rate_bps", 3).groups["cam"].rate_bps == 3.0
     with pytest.raises(ValueError, match=r"got -2.0"):
         replace_at(spec, "inner.rate_bps", -2)
-    with pytest.raises(ValueError, match="unknown field 'rate'; allowed: rate_bps"):
+    with pytest.raises(ValueError, match="unknown field 'rate'; nearest: rate_bps"):
         replace_at(spec, "inner.rate", 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    first: int = 0
+    last: int = 1
+
+    def __post_init__(self) -> None:
+        if self.first >= self.last:
+            raise ValueError(f"first must be below last={self.last}, got {self.first}")
+
+
+def test_fields_that_bind_each_other_change_together():
+    assert replace_all(Span(), {"first": 5, "last": 6}) == Span(first=5, last=6)
+    assert replace_all(Span(), {"last": 6, "first": 5}) == Span(first=5, last=6)
+    with pytest.raises(ValueError, match="first must be below last=1, got 5"):
+        replace_at(Span(), "first", 5)
+
+
+def test_a_misspelt_axis_lists_its_neighbours():
+    spec = Outer(name="x", groups={"cam": Inner()})
+    check_key(spec, "groups.cam.rate_bps")
+    with pytest.raises(ValueError, match=r"'inner.rte_bps'; nearest: inner.rate_bps"):
+        check_key(spec, "inner.rte_bps")
+    with pytest.raises(ValueError, match=r"unknown field 'groups.kam'; nearest: groups.cam"):
+        check_key(spec, "groups.kam.rate_bps")
