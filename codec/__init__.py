@@ -17,10 +17,13 @@ from codec.base import (
     UnknownCodecError,
     UnsupportedInputError,
 )
+from codec.calibrate import calibrate
+from codec.calibration import Calibration
 from codec.chains import create, decode, ledger, names
 
 __all__ = [
     "FORMAT_VERSION",
+    "Calibration",
     "Codec",
     "CodecError",
     "CodecOptionError",
@@ -29,6 +32,7 @@ __all__ = [
     "NonFiniteError",
     "UnknownCodecError",
     "UnsupportedInputError",
+    "calibrate",
     "create",
     "decode",
     "ledger",

@@ -4,27 +4,44 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from codec import container
 from codec.base import Codec, CorruptBitstreamError, UnknownCodecError
-from codec.container import MAX_ELEMENTS
+from codec.calibration import Calibration
+from codec.container import MAX_ELEMENTS, Chunk
 from codec.ecsq import Ecsq
 from codec.frame import FloatCodec
 from codec.images import ByteCodec, Jpeg, Raw8, WebP
+from codec.klt import PREFIX, Klt
 from codec.plain import Int4, Int8, Raw16, Raw32
 from codec.slicer import Slicer
+from codec.topk import TopK
+from codec.zstandard import Zstd
 
 Chain = FloatCodec | ByteCodec
 
-CHAINS: tuple[type[Chain], ...] = (Slicer, Raw16, Raw32, Int8, Int4, Raw8, Jpeg, WebP, Ecsq)
+CHAINS: tuple[type[Chain], ...] = (
+    Slicer,
+    Raw16,
+    Raw32,
+    Int8,
+    Int4,
+    Raw8,
+    Jpeg,
+    WebP,
+    Ecsq,
+    TopK,
+    Zstd,
+)
 """Every chain, whose `chain_id` is written into its streams: ids are never used twice."""
 
 
 def names() -> tuple[str, ...]:
-    """Names that `create` knows, sorted."""
-    return tuple(sorted(chain.name for chain in CHAINS))
+    """Names that `create` knows, sorted; `klt+` stands in front of any chain of floats."""
+    own = [chain.name for chain in CHAINS]
+    return tuple(sorted([*own, *(PREFIX + c.name for c in CHAINS if issubclass(c, FloatCodec))]))
 
 
 def create(name: str, **options: Any) -> Chain:
@@ -39,9 +56,11 @@ def create(name: str, **options: Any) -> Chain:
     Raises UnknownCodecError for a name or an option that does not exist, with the nearest ones,
     and CodecOptionError for a value out of range.
     """
+    if name not in names():
+        raise UnknownCodecError(_unknown("codec", name, names()))
+    if name.startswith(PREFIX):
+        return _transformed(name.removeprefix(PREFIX), **options)
     by_name = {chain.name: chain for chain in CHAINS}
-    if name not in by_name:
-        raise UnknownCodecError(_unknown("codec", name, by_name))
     known = [field.name for field in dataclasses.fields(by_name[name])]
     for option in options:
         if option not in known:
@@ -49,16 +68,26 @@ def create(name: str, **options: Any) -> Chain:
     return by_name[name](**options)
 
 
-def decode(data: bytes, *, max_elements: int = MAX_ELEMENTS, device: str = "cpu") -> Any:
+def decode(
+    data: bytes,
+    *,
+    max_elements: int = MAX_ELEMENTS,
+    device: str = "cpu",
+    calibration: Calibration | None = None,
+) -> Any:
     """The tensor of any stream: numpy, or torch on `device` if it was made of a torch tensor.
 
     Raises CorruptBitstreamError for anything but a whole stream of at most `max_elements`
-    elements.
+    elements, MissingCalibrationError for one that names another `calibration` than the given.
     """
     header, chunks = container.read(data, max_elements=max_elements)
-    for chain in CHAINS:
-        if chain.chain_id == header.chain:
-            return chain().decode_stream(header, chunks, device=device)
+    if header.chain == Klt.chain_id:
+        chain = Klt(inner=_behind(chunks, calibration), calibration=calibration)
+        return chain.decode_stream(header, chunks, device=device)
+    for kind in CHAINS:
+        if kind.chain_id == header.chain:
+            made = kind(calibration=calibration) if kind is Ecsq else kind()
+            return made.decode_stream(header, chunks, device=device)
     raise CorruptBitstreamError(f"no chain has the id {header.chain}")
 
 
@@ -68,6 +97,25 @@ def ledger(data: bytes) -> dict[str, int]:
     Framing and checksum belong to the header; the parts add up to `len(data)`.
     """
     return container.ledger(data)
+
+
+def _transformed(inner: str, calibration: Calibration | None = None, **options: Any) -> Klt:
+    """`klt+inner`; an inner ECSQ shares the calibration, so that its tables count."""
+    if inner == Ecsq.name:
+        options["calibration"] = calibration
+    made = create(inner, **options)
+    assert isinstance(made, FloatCodec)
+    return Klt(inner=made, calibration=calibration)
+
+
+def _behind(chunks: Sequence[Chunk], calibration: Calibration | None) -> FloatCodec:
+    """The chain behind the basis of the first coded chunk; any, where no chunk is coded."""
+    coded = [chunk for chunk in chunks if chunk.kind == container.CODED]
+    wanted = bytes(coded[0].sections[0].data)[-1] if coded and coded[0].sections else Ecsq.chain_id
+    for kind in CHAINS:
+        if kind.chain_id == wanted and issubclass(kind, FloatCodec):
+            return kind(calibration=calibration) if kind is Ecsq else kind()
+    raise CorruptBitstreamError(f"no chain behind a basis has the id {wanted}")
 
 
 def _unknown(kind: str, got: str, known: Iterable[str]) -> str:

@@ -17,22 +17,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from codec import entropy, scalar
-from codec.base import CorruptBitstreamError
+from codec import entropy, scalar, static
+from codec.base import CodecOptionError, CorruptBitstreamError, MissingCalibrationError
+from codec.calibration import ID_BYTES, Calibration
 from codec.container import Section
 from codec.fields import Reader, Writer
 from codec.frame import FloatCodec, Patch, require_choice, require_number, sections_of
 from codec.scalar import SENT, TOP_LEVEL, Floats, Levels
 
-CODERS = ("auto", "order0", "context")
+CODERS = ("auto", "order0", "context", "static")
 DEFAULT_RDOQ = 0.1155
 """2 ln 2 / 12: at high rate the slope of distortion over rate, in steps squared per bit."""
-_ORDER0, _CONTEXT = 0, 1
+_ORDER0, _CONTEXT, _STATIC = 0, 1, 2
 _FAR = 0x10
 _PROBE = 1 << 14
 _WORTHWHILE = 0.98
@@ -44,12 +46,14 @@ class Ecsq(FloatCodec):
 
     step: width of a cell, in root mean squares of the chunk; 0.35 gives a relative L2 error of
     about 0.1. rdoq: weight of a bit against a squared step, 0 for plain rounding. coder: "order0",
-    "context", or "auto" for contexts where a probe of the chunk gains 2 % by them.
+    "context", "static" for the step and the tables of a calibration, or "auto": static where there
+    is a calibration with tables, else contexts where a probe of the chunk gains 2 % by them.
     """
 
     step: float = 0.35
     rdoq: float = DEFAULT_RDOQ
     coder: str = "auto"
+    calibration: Calibration | None = None
 
     name: ClassVar[str] = "ecsq"
     chain_id: ClassVar[int] = 9
@@ -59,9 +63,15 @@ class Ecsq(FloatCodec):
         require_number("ecsq", "step", self.step, 1e-4, 100)
         require_number("ecsq", "rdoq", self.rdoq, 0, 1)
         require_choice("ecsq", "coder", self.coder, CODERS)
+        known = self.calibration is not None and bool(self.calibration.tables)
+        if self.coder == "static" and not known:
+            raise CodecOptionError("ecsq.coder=static needs a calibration with tables")
 
     def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
         """Scales, far values, and the levels of all elements under the chosen coder."""
+        known = self.calibration
+        if known is not None and known.tables and self.coder in ("auto", "static"):
+            return self._encode_static(x, patch, known)
         step = _storable(self.step * scalar.scale_of(x))
         bins, counts, n_far = scalar.bin_chunk(x, step)
         grid = scalar.fit(counts, self.rdoq, _sign_bits(x))
@@ -80,8 +90,45 @@ class Ecsq(FloatCodec):
             Section("values", data[table + 1 :]),
         ]
 
+    def _encode_static(self, x: Floats, patch: Patch, known: Calibration) -> list[Section]:
+        """Nothing but the id of the calibration and the levels."""
+        owners = static.classes_of(known, patch)
+        levels, n_far = static.levels(x, owners, known, self._tables)
+        far = far_section(x, levels, n_far)
+        data = entropy.encode_mixed(levels, owners, known.tables, signed=True)
+        return [
+            Section("header", bytes([_STATIC | (_FAR if far else 0)]) + known.id),
+            *([Section("positions", far)] if far else []),
+            Section("values", data),
+        ]
+
+    @cached_property
+    def _tables(self) -> npt.NDArray[np.uint16]:
+        """Level of every fine bin under each class's table: (class, BINS)."""
+        assert self.calibration is not None
+        return static.decisions(self.calibration, self.rdoq)
+
+    def _decode_static(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
+        middle = ("positions",) if len(sections) == 3 else ()
+        head, *far, values = sections_of(sections, "header", *middle, "values")
+        if len(head) != 1 + ID_BYTES or bool(head[0] & _FAR) != bool(far):
+            raise CorruptBitstreamError("a static chunk must name its calibration")
+        if self.calibration is None or not self.calibration.tables:
+            raise MissingCalibrationError(
+                f"the stream needs calibration {bytes(head[1:]).hex()}: pass calibration="
+            )
+        self.calibration.require(bytes(head[1:]))
+        owners = static.classes_of(self.calibration, patch)
+        levels = entropy.decode_mixed(values, owners, self.calibration.tables)
+        out = static.reconstruct(levels, owners, self.calibration)
+        if far:
+            put_far(far[0], out)
+        return out
+
     def decode_chunk(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
         """Every level at its centroid."""
+        if sections and bytes(sections[0].data[:1]) in (b"\x02", b"\x12"):
+            return self._decode_static(sections, patch)
         middle = ("positions",) if len(sections) == 5 else ()
         head, scales, *far, tables, values = sections_of(
             sections, "header", "scales", *middle, "tables", "values"

@@ -22,6 +22,7 @@ CASES = {
     "raw32": {},
     "int8": {},
     "int4": {"axis": 1},
+    "topk": {"sparsity": 0.7},
     "ecsq": {},
     "ecsq-order0": {"step": 0.1, "rdoq": 0.0, "coder": "order0"},
     "ecsq-context": {"step": 0.6, "coder": "context"},

@@ -1,0 +1,168 @@
+"""Fitting a chain to samples: a basis, tables, and the setting that meets a target.
+
+    samples --> [ basis ] --> knob, bisected on real bitstreams --> codec (and its calibration)
+
+Every chain with one knob that trades error against size can be set: the step of `ecsq`, the
+sparsity of `slicer` and `topk`, alone or behind `klt+`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from codec import chains, static, transform
+from codec.base import CodecOptionError
+from codec.calibration import Calibration
+from codec.ecsq import DEFAULT_RDOQ, Ecsq
+from codec.frame import FloatCodec
+from codec.klt import PREFIX, Klt
+
+Floats = npt.NDArray[np.float32]
+_ROUNDS = 24
+
+
+class Knob(NamedTuple):
+    """An option whose error rises and whose size falls from `low` to `high`."""
+
+    option: str
+    low: float
+    high: float
+
+
+KNOBS = {
+    "ecsq": Knob("step", 1e-3, 20.0),
+    "slicer": Knob("sparsity", 0.0, 0.999),
+    "topk": Knob("sparsity", 0.0, 0.999),
+}
+
+
+def calibrate(
+    chain: str,
+    samples: Sequence[npt.ArrayLike],
+    *,
+    relative_l2: float | None = None,
+    bits_per_element: float | None = None,
+    axis: int = -1,
+    static_tables: bool = True,
+    **options: Any,
+) -> FloatCodec:
+    """The chain, set so that over all samples it just meets the target.
+
+    `samples` are tensors as they will be encoded. The target is either the relative L2 error,
+    reached from below, or the bits per element, headers included. A name `klt+...` fits a basis
+    along `axis` (-1: hidden states, -3: channels); `klt+ecsq` also fits static tables unless told
+    not to. Options are handed to the chain.
+
+    Raises CodecOptionError for a chain without a knob, no samples, not exactly one target, or one
+    that no setting meets.
+    """
+    inner = chain.removeprefix(PREFIX)
+    if inner not in KNOBS:
+        raise CodecOptionError(f"calibrate sets {', '.join(KNOBS)}, alone or behind klt+; "
+                               f"got {chain!r}")  # fmt: skip
+    target = _target(relative_l2, bits_per_element)
+    arrays = [np.asarray(sample, dtype=np.float32) for sample in samples]
+    if not arrays or not all(np.isfinite(a).all() for a in arrays):
+        raise CodecOptionError("calibrate needs samples, all of them finite")
+    known = _basis(arrays, axis) if chain.startswith(PREFIX) else None
+    if known is not None and inner == "ecsq" and static_tables:
+        return _bisect(_Static(known, arrays, options), arrays, target)
+    return _bisect(_Plain(chain, known, options), arrays, target)
+
+
+class _Target(NamedTuple):
+    error: bool
+    value: float
+
+
+def _target(relative_l2: float | None, bits: float | None) -> _Target:
+    if (relative_l2 is None) == (bits is None):
+        raise CodecOptionError("calibrate takes either relative_l2 or bits_per_element")
+    value = relative_l2 if relative_l2 is not None else bits
+    assert value is not None
+    if not 0 < value < 64:
+        raise CodecOptionError(f"calibrate's target must be positive, got {value}")
+    return _Target(relative_l2 is not None, value)
+
+
+class _Plain:
+    """A chain at a setting of its knob."""
+
+    def __init__(self, chain: str, known: Calibration | None, options: dict[str, Any]) -> None:
+        self.knob = KNOBS[chain.removeprefix(PREFIX)]
+        self._chain, self._known, self._options = chain, known, options
+
+    def at(self, setting: float) -> FloatCodec:
+        extra = {} if self._known is None else {"calibration": self._known}
+        made = chains.create(self._chain, **{**self._options, self.knob.option: setting}, **extra)
+        assert isinstance(made, FloatCodec)
+        return made
+
+
+class _Static:
+    """`klt+ecsq` with tables fitted anew at every step; the knob counts in overall scales."""
+
+    def __init__(
+        self, known: Calibration, arrays: Sequence[Floats], options: dict[str, Any]
+    ) -> None:
+        assert known.basis is not None
+        self.knob = KNOBS["ecsq"]
+        self._known, self._options = known, options
+        vectors = [transform.vectors_of(a.reshape(-1), a.shape, known.axis) for a in arrays]
+        self._y = transform.forward(np.concatenate(vectors), known.mean, known.basis)
+        self._scale = float(np.sqrt(np.mean(np.square(self._y, dtype=np.float64))))
+
+    def at(self, setting: float) -> FloatCodec:
+        rdoq = float(self._options.get("rdoq", DEFAULT_RDOQ))
+        fitted = static.fit(self._y, self._known, float(np.float32(setting * self._scale)), rdoq)
+        inner = Ecsq(**{**self._options, "coder": "static", "calibration": fitted})
+        return Klt(inner=inner, calibration=fitted)
+
+
+def _basis(arrays: Sequence[Floats], axis: int) -> Calibration:
+    vectors = [transform.vectors_of(a.reshape(-1), a.shape, axis) for a in arrays]
+    if len({v.shape[1] for v in vectors}) != 1:
+        raise CodecOptionError(f"samples must agree in their size along axis {axis}")
+    mean, basis = transform.fit(np.concatenate(vectors))
+    return Calibration(axis=axis, mean=mean, basis=basis)
+
+
+def _bisect(family: _Plain | _Static, arrays: Sequence[Floats], target: _Target) -> FloatCodec:
+    """The last setting on the good side: largest within an error, smallest within a size."""
+    low, high = family.knob.low, family.knob.high
+    first, last = family.at(low), family.at(high)
+    good, bad = (low, high) if target.error else (high, low)
+    if not _meets(first if target.error else last, arrays, target):
+        what = "relative L2 error" if target.error else "bits per element"
+        raise CodecOptionError(f"no {family.knob.option} reaches {what} {target.value:g}")
+    if _meets(last if target.error else first, arrays, target):
+        return last if target.error else first
+    for _ in range(_ROUNDS):
+        middle = (good * bad) ** 0.5 if low > 0 else (good + bad) / 2
+        if _meets(family.at(middle), arrays, target):
+            good = middle
+        else:
+            bad = middle
+        if abs(good - bad) < 1e-4 * max(good, bad):
+            break
+    return family.at(good)
+
+
+def _meets(codec: FloatCodec, arrays: Sequence[Floats], target: _Target) -> bool:
+    streams = [codec.encode(a) for a in arrays]
+    if not target.error:
+        size = sum(a.size for a in arrays)
+        return 8 * sum(map(len, streams)) <= target.value * size
+    wrong = sum(
+        float(np.sum(np.square(codec.decode(s) - a, dtype=np.float64)))
+        for s, a in zip(streams, arrays, strict=True)
+    )
+    whole = sum(float(np.sum(np.square(a, dtype=np.float64))) for a in arrays)
+    return wrong <= target.value**2 * whole
+
+
+__all__ = ["KNOBS", "Knob", "calibrate"]
