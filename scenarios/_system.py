@@ -25,6 +25,10 @@ class Model:
     name: str = _field("scenes", "network: digits or scenes")
     samples: int = _field(600, "test samples behind the trace table; intervals tell their number")
     repeats: int = _field(5, "interleaved repeats of every codec time; the median counts")
+    batches: list[int] = field(
+        default_factory=lambda: [1],
+        metadata={"help": "batch sizes whose time is measured; a batching server needs them"},
+    )
 
     def __post_init__(self) -> None:
         for name, least in (("samples", 2), ("repeats", 1)):

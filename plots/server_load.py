@@ -1,0 +1,44 @@
+"""Server seconds per request and utilization against N (the paper's Fig. 1d)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from plots.lines import claim, devices_axis, legend_below, line, names
+from plots.methods import looks
+from plots.style import COLUMN_IN, applied
+
+__all__ = ["draw"]
+
+_CLAIMED = 4.4
+
+
+def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
+    """Return two panels over N: milliseconds of the server per request, and its utilization.
+
+    Args:
+        rows: `method`, `n_devices`, `server_s_per_request` and `server_utilization`.
+        title: one line above the axes.
+    """
+    with applied():
+        figure = Figure(figsize=(COLUMN_IN, 4.5))
+        above, below = figure.subplots(2, 1, sharex=True)
+        for method, look in looks(names(rows)).items():
+            chosen = [row for row in rows if row["method"] == method]
+            if any(row["server_s_per_request"] for row in chosen):  # nothing at full device
+                line(above, chosen, "server_s_per_request", look, factor=1e3)
+            line(below, chosen, "server_utilization", look, label=method)
+        full = [r["server_s_per_request"] for r in rows if r["method"] == "full server, raw"]
+        if full:
+            claim(above, 1e3 * max(full) / _CLAIMED, 1e3 * max(full), "claimed: up to 4.4x less")
+        above.set(yscale="log", ylabel="server ms per request")
+        above.set_title(title, loc="left")
+        below.set(ylabel="server utilization", ylim=(-0.03, 1.05))
+        below.yaxis.set_major_formatter(PercentFormatter(1.0))
+        devices_axis(above, rows, label=False)
+        devices_axis(below, rows)
+        legend_below(figure, below, bottom=0.0, share=0.17, title="method; band: 95 % interval",
+                     ncols=3)  # fmt: skip
+        return figure

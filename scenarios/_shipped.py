@@ -1,0 +1,64 @@
+"""Tables that the repository ships, found by what they were made of.
+
+A shipped table stands for a measured one only if it holds the same samples, network, codecs and
+stream format; otherwise the caller measures. It goes with the profile of the same machine.
+To ship one, measure with live=true on a machine that does nothing else and copy its two files from
+outputs/cache to profiles/data/traces and profiles/data/profiles.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import profiles
+from profiles.layers import ModelProfile
+from profiles.trace import TraceTable
+
+__all__ = ["DATA", "find"]
+
+DATA = Path(profiles.__file__).parent / "data"
+
+
+def find(
+    network: Any, settings: Any, inputs: np.ndarray, labels: np.ndarray, *, repeats: int
+) -> tuple[ModelProfile, TraceTable] | None:
+    """A shipped trace of exactly this, and the profile of its machine; None if there is none."""
+    import codec
+    from profiles.tracing import samples_digest, specs
+
+    wanted = {
+        "model_digest": network.digest,
+        "codec_version": codec.FORMAT_VERSION,
+        "codecs": specs(settings),
+        "samples_digest": samples_digest(inputs, labels),
+        "repeats": repeats,
+    }
+    for table in _tables(network.name):
+        if all(table.provenance.get(key) == value for key, value in wanted.items()):
+            profile = _profile(network, table)
+            if profile is not None:
+                return profile, table
+    return None
+
+
+def _tables(model: str) -> Iterator[TraceTable]:
+    for path in sorted((DATA / "traces").glob(f"*{model}*.npz")):
+        try:
+            yield TraceTable.load(path)
+        except ValueError:  # a table of another kind or of an older format
+            continue
+
+
+def _profile(network: Any, table: TraceTable) -> ModelProfile | None:
+    for path in sorted((DATA / "profiles").glob(f"*{network.name}*.npz")):
+        try:
+            found = ModelProfile.load(path)
+        except ValueError:
+            continue
+        same = found.provenance.get("model_digest") == network.digest
+        machine = table.provenance["machine"]
+        if same and found.phase == "single" and dict(found.fingerprint) == machine:
+            return found
+    return None
