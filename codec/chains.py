@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from codec import container
+from codec.aiq import Aiq
 from codec.base import Codec, CorruptBitstreamError, UnknownCodecError
 from codec.calibration import Calibration
 from codec.container import MAX_ELEMENTS, Chunk
@@ -17,6 +18,7 @@ from codec.images import ByteCodec, Jpeg, Raw8, WebP
 from codec.klt import PREFIX, Klt
 from codec.plain import Int4, Int8, Raw16, Raw32
 from codec.slicer import Slicer
+from codec.tabq import TabQ
 from codec.topk import TopK
 from codec.zstandard import Zstd
 
@@ -34,6 +36,8 @@ CHAINS: tuple[type[Chain], ...] = (
     Ecsq,
     TopK,
     Zstd,
+    Aiq,
+    TabQ,
 )
 """Every chain, whose `chain_id` is written into its streams: ids are never used twice."""
 

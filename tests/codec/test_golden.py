@@ -23,6 +23,8 @@ CASES = {
     "int8": {},
     "int4": {"axis": 1},
     "topk": {"sparsity": 0.7},
+    "aiq": {},
+    "tabq": {"threshold": 2.0},
     "ecsq": {},
     "ecsq-order0": {"step": 0.1, "rdoq": 0.0, "coder": "order0"},
     "ecsq-context": {"step": 0.6, "coder": "context"},
