@@ -3,17 +3,24 @@
 Rows are tidy dicts; a line holds the rows of one method in the order of N.
 """
 
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from plots.style import GREY
-
-__all__ = ["band", "claim", "devices_axis", "legend_below", "line", "names", "note_below"]
+__all__ = [
+    "band",
+    "claim",
+    "devices_axis",
+    "legend_below",
+    "line",
+    "log_axis",
+    "names",
+    "whiskers",
+]
 
 Row = Mapping[str, Any]
 
@@ -66,14 +73,14 @@ def claim(axes: Axes, low: float, high: float, text: str, *, vertical: bool = Fa
     """A claim of the paper as a labelled band: never a datum."""
     fill: Callable[..., Any] = axes.axvspan if vertical else axes.axhspan
     fill(low, high, color="#d9d2e9", alpha=0.55, linewidth=0, zorder=0)
-    at = {"x": high, "y": 0.98} if vertical else {"x": 0.99, "y": high}
+    at = {"x": high, "y": 0.98} if vertical else {"x": 0.99, "y": low}
     transform = axes.get_xaxis_transform() if vertical else axes.get_yaxis_transform()
     axes.text(
         **at,
         s=text,
         transform=transform,
         ha="right",
-        va="top",
+        va="top" if vertical else "bottom",
         fontsize=5.5,
         color="#5b4a8a",
         rotation=90 if vertical else 0,
@@ -100,7 +107,18 @@ def legend_below(
     figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))  # type: ignore[union-attr, call-arg]
 
 
-def note_below(figure: Figure, note: str, width: int = 92) -> None:
-    """Small print at the foot of the figure: what is measured, scaled, modelled."""
-    text = textwrap.fill(note, width)
-    figure.text(0.02, 0.006, text, fontsize=5, color=GREY, va="bottom", linespacing=1.25)
+def log_axis(axis: Axis, subs: Sequence[float] = (1, 2, 5)) -> None:
+    """A logarithmic axis with plain numbers at 1, 2 and 5 of every decade."""
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def whiskers(rows: Sequence[Row], y: str, factor: float = 1.0) -> list[list[float]] | None:
+    """Distances from the mean to both ends of the wider interval, for `errorbar`; None if none."""
+    for ends in (("_lo_total", "_hi_total"), ("_lo", "_hi")):
+        if all(row.get(f"{y}{end}") is not None for row in rows for end in ends):
+            below = [max(0.0, factor * (row[y] - row[f"{y}{ends[0]}"])) for row in rows]
+            above = [max(0.0, factor * (row[f"{y}{ends[1]}"] - row[y])) for row in rows]
+            return [below, above]
+    return None

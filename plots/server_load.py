@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from plots.lines import claim, devices_axis, legend_below, line, names
+from plots.lines import claim, devices_axis, legend_below, line, log_axis, names
 from plots.methods import looks
 from plots.style import COLUMN_IN, applied
 
@@ -34,11 +34,12 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
         if full:
             claim(above, 1e3 * max(full) / _CLAIMED, 1e3 * max(full), "claimed: up to 4.4x less")
         above.set(yscale="log", ylabel="server ms per request")
+        log_axis(above.yaxis)
         above.set_title(title, loc="left")
         below.set(ylabel="server utilization", ylim=(-0.03, 1.05))
         below.yaxis.set_major_formatter(PercentFormatter(1.0))
         devices_axis(above, rows, label=False)
         devices_axis(below, rows)
-        legend_below(figure, below, bottom=0.0, share=0.17, title="method; band: 95 % interval",
+        legend_below(figure, below, bottom=0.0, share=0.16, title="method; band: 95 % interval",
                      ncols=3)  # fmt: skip
         return figure
