@@ -16,44 +16,28 @@ three stages on every row of the last axis by itself, "tensor" once per chunk.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from numba import types
 
-from codec import blocks, packing, positions, quantize, sparsify
-from codec.base import CodecOptionError, CorruptBitstreamError
+from codec import blocks, packing, positions, quantize, sliced, sparsify, streams
+from codec.base import CodecOptionError
 from codec.container import Section
-from codec.fields import Reader, Writer
+from codec.fields import Writer
 from codec.frame import (
     FloatCodec,
     Patch,
     require_choice,
     require_int,
     require_number,
-    sections_of,
 )
 from codec.kernel import array, kernel
-
-Floats = npt.NDArray[np.float32]
-Bytes = npt.NDArray[np.uint8]
+from codec.positions import Mask
+from codec.sliced import Bytes, Floats, Row
 
 _U8, _U32, _I64, _F32 = types.uint8, types.uint32, types.int64, types.float32
-_SIGNED = 0x01
-_TOKEN = 0x02
-_BITMAP = 0x04
-_WIDTH_BITS = 4
-
-
-class Row(NamedTuple):
-    """What the three stages make of a row of n elements: K are kept, in M blocks."""
-
-    keep: Bytes
-    labels: Bytes
-    levels: npt.NDArray[np.uint32]
-    signs: Bytes
-    blocks: quantize.Blocks
+_POSITIONS = ("auto", "csr", "bitmap", "gaps", "map", "entropy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +49,9 @@ class Slicer(FloatCodec):
     bits_min, bits_max: range of the widths, 1..12.
     filter_form: "weighted" or "budget". ties: "lowest" index first or "seeded" by `tie_seed`.
     block_rule: "cardinality", "width" or "lloyd". distortion_scale: "tensor", "rms" or "block".
-    positions: "csr", "bitmap", or "auto" for the shorter one. granularity: "tensor" or "token".
+    positions: "csr", "bitmap", "gaps" or "map" (entropy-coded), "auto" for the shorter of the first
+    two, "entropy" for the shorter of the last two. entropy: "packed", or "rans" for values and
+    labels, a table a block. granularity: "tensor" or "token".
     """
 
     sparsity: float = 0.5
@@ -80,6 +66,7 @@ class Slicer(FloatCodec):
     block_rule: str = "cardinality"
     distortion_scale: str = "tensor"
     positions: str = "auto"
+    entropy: str = "packed"
     granularity: str = "tensor"
 
     name: ClassVar[str] = "slicer"
@@ -101,7 +88,8 @@ class Slicer(FloatCodec):
         require_int("slicer", "tie_seed", self.tie_seed, 0, 2**63 - 1)
         require_choice("slicer", "block_rule", self.block_rule, blocks.RULES)
         require_choice("slicer", "distortion_scale", self.distortion_scale, quantize.SCALES)
-        require_choice("slicer", "positions", self.positions, ("auto", "csr", "bitmap"))
+        require_choice("slicer", "positions", self.positions, _POSITIONS)
+        require_choice("slicer", "entropy", self.entropy, ("packed", "rans"))
         require_choice("slicer", "granularity", self.granularity, ("tensor", "token"))
 
     def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
@@ -111,38 +99,23 @@ class Slicer(FloatCodec):
         keep = np.concatenate([row.keep for row in rows]).view(np.bool_)
         labels = np.concatenate([row.labels for row in rows])
         signed = any(row.signs.any() for row in rows)
-        bitmap = self._prefers_bitmap(patch, labels.size)
-        flags = (_SIGNED if signed else 0) | (_TOKEN if n_rows > 1 else 0)
-        head = Writer().u8(flags | (_BITMAP if bitmap else 0)).u8(self.n_blocks).varint(labels.size)
-        mask = keep.reshape(patch.rows, patch.cols)
-        code = positions.encode_bitmap if bitmap else positions.encode_csr
-        return [
-            Section("header", head.done()),
-            Section("positions", code(mask)),
-            Section("labels", packing.pack(labels, packing.width_for(self.n_blocks - 1))),
-            Section("scales", _pack_scales([row.blocks for row in rows])),
-            Section("values", _pack_values(rows, self.n_blocks, signed)),
-        ]
+        where, how = self._positions(keep.reshape(patch.rows, patch.cols), patch, labels.size)
+        flags = (sliced.SIGNED if signed else 0) | (sliced.TOKEN if n_rows > 1 else 0) | how
+        scales = Section("scales", sliced.pack_scales([row.blocks for row in rows]))
+        if self.entropy == "rans":
+            flags |= sliced.RANS
+            owned = sliced.owned_values(rows, self.n_blocks, signed)
+            coded = [scales, *streams.write([labels, *owned])]
+        else:
+            packed = packing.pack(labels, packing.width_for(self.n_blocks - 1))
+            values = Section("values", sliced.pack_values(rows, self.n_blocks, signed))
+            coded = [Section("labels", packed), scales, values]
+        head = Writer().u8(flags).u8(self.n_blocks).varint(labels.size)
+        return [Section("header", head.done()), Section("positions", where), *coded]
 
     def decode_chunk(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
         """Kept elements at their reconstructed levels, zeros elsewhere."""
-        head, where, marks, scales, values = sections_of(
-            sections, "header", "positions", "labels", "scales", "values"
-        )
-        fields = Reader(head)
-        flags, n_blocks = fields.u8(7), fields.u8()
-        count = fields.varint(patch.size)
-        fields.end()
-        if n_blocks == 0:
-            raise CorruptBitstreamError("a chunk needs a block")
-        n_rows = patch.rows if flags & _TOKEN else 1
-        decode = positions.decode_bitmap if flags & _BITMAP else positions.decode_csr
-        keep = decode(where, patch.rows, patch.cols, count).reshape(-1).view(np.uint8)
-        labels = packing.unpack(marks, count, packing.width_for(n_blocks - 1)).astype(np.uint8)
-        if count and int(labels.max()) >= n_blocks:
-            raise CorruptBitstreamError(f"labels must be below {n_blocks}, got {labels.max()}")
-        table = _unpack_scales(scales, n_rows * n_blocks)
-        return _restore(keep, labels, table, values, n_rows, bool(flags & _SIGNED))
+        return sliced.read(sections, patch)
 
     def _row(self, x: Floats) -> Row:
         keep = self._keep(x)
@@ -170,63 +143,22 @@ class Slicer(FloatCodec):
             return sparsify.keep_budget(x, count, asymmetry=self.asymmetry, seed=seed)
         return sparsify.keep_weighted(x, count, asymmetry=self.asymmetry, seed=seed)
 
-    def _prefers_bitmap(self, patch: Patch, count: int) -> bool:
-        if self.positions != "auto":
-            return self.positions == "bitmap"
-        csr = positions.csr_size(patch.rows, patch.cols, count)
-        return positions.bitmap_size(patch.rows, patch.cols) <= csr
-
-
-def _pack_scales(fitted: list[quantize.Blocks]) -> bytes:
-    """Per row and block: low and high in 16 bits each, then all widths in 4 bits each."""
-    ranges = np.concatenate([part.stored() for part in fitted])
-    bits = np.concatenate([part.bits for part in fitted]).astype(np.uint32)
-    return ranges.astype("<u2").tobytes() + packing.pack(bits, _WIDTH_BITS)
-
-
-def _unpack_scales(data: memoryview, count: int) -> quantize.Blocks:
-    """All rows' blocks, one after the other; CorruptBitstreamError for impossible ones."""
-    if len(data) != 4 * count + packing.packed_size(count, _WIDTH_BITS):
-        raise CorruptBitstreamError(f"{count} blocks do not take {len(data)} bytes of scales")
-    ranges = np.frombuffer(data[: 4 * count], dtype="<u2").reshape(count, 2)
-    bits = packing.unpack(data[4 * count :], count, _WIDTH_BITS).astype(np.int64)
-    if bits.min() < 1 or bits.max() > quantize.MAX_BITS:
-        raise CorruptBitstreamError(f"widths must lie in 1..{quantize.MAX_BITS}")
-    return quantize.Blocks.restored(ranges, bits)
-
-
-def _pack_values(rows: list[Row], n_blocks: int, signed: bool) -> bytes:
-    """Block after block, row after row: levels at the block's width, a sign below each."""
-    counts = np.concatenate([np.bincount(row.labels, minlength=n_blocks) for row in rows])
-    widths = np.concatenate([row.blocks.bits for row in rows]) + int(signed)
-    values = np.empty(sum(row.levels.size for row in rows), dtype=np.uint32)
-    start = 0
-    for row, sizes in zip(rows, counts.reshape(len(rows), n_blocks), strict=True):
-        signs = row.signs if signed else row.signs[:0]
-        part = values[start : start + row.levels.size]
-        _group(row.levels, signs, row.labels, np.cumsum(sizes) - sizes, part)
-        start += part.size
-    return packing.pack_blocks(values, counts, widths)
-
-
-def _restore(
-    keep: Bytes,
-    labels: Bytes,
-    table: quantize.Blocks,
-    values: memoryview,
-    n_rows: int,
-    signed: bool,
-) -> Floats:
-    """Walk over the elements; every block is read from its own place in the values."""
-    counts = np.zeros(table.bits.size, dtype=np.int64)
-    row_length = keep.size // n_rows
-    _count_owners(keep, labels, row_length, counts.size // n_rows, counts)
-    levels = packing.unpack_blocks(values, counts, table.bits + int(signed))
-    cursors = np.cumsum(counts) - counts
-    out = np.empty(keep.size, dtype=np.float32)
-    steps = quantize.steps(table)
-    _place(keep, labels, row_length, cursors, levels, table.low, steps, signed, out)
-    return out
+    def _positions(self, mask: Mask, patch: Patch, count: int) -> tuple[bytes, int]:
+        """The coded mask and its flag: the rule asked for, or the shorter of two."""
+        rule = self.positions
+        if rule == "auto":
+            csr = positions.csr_size(patch.rows, patch.cols, count)
+            rule = "bitmap" if positions.bitmap_size(patch.rows, patch.cols) <= csr else "csr"
+        if rule == "bitmap":
+            return positions.encode_bitmap(mask), sliced.BITMAP
+        if rule == "csr":
+            return positions.encode_csr(mask), 0
+        found = []
+        if rule in ("gaps", "entropy"):
+            found.append((positions.encode_gaps(mask), sliced.GAPS))
+        if rule in ("map", "entropy"):
+            found.append((positions.encode_map(mask, sliced.planes_of(patch)), sliced.MAP))
+        return min(found, key=lambda coded: len(coded[0]))
 
 
 @kernel((array(_F32), array(_U8), array(_F32, writable=True), array(_U8, writable=True)))
@@ -237,63 +169,3 @@ def _gather(x, keep, magnitudes, signs):  # type: ignore[no-untyped-def]
         magnitudes[k] = abs(x[i])
         signs[k] = x[i] < np.float32(0)
         k += keep[i]
-
-
-@kernel(
-    (array(_U32), array(_U8), array(_U8), array(_I64, writable=True), array(_U32, writable=True))
-)
-def _group(levels, signs, labels, cursors, out):  # type: ignore[no-untyped-def]
-    """Block after block, a sign below each level; without signs if there are none."""
-    if signs.size == 0:
-        for k in range(levels.size):
-            out[cursors[labels[k]]] = levels[k]
-            cursors[labels[k]] += 1
-        return
-    for k in range(levels.size):
-        out[cursors[labels[k]]] = levels[k] << np.uint32(1) | signs[k]
-        cursors[labels[k]] += 1
-
-
-@kernel((array(_U8), array(_U8), _I64, _I64, array(_I64, writable=True)))
-def _count_owners(keep, labels, row_length, n_blocks, counts):  # type: ignore[no-untyped-def]
-    """How many elements every block of every row holds."""
-    if row_length == keep.size:
-        for label in labels:
-            counts[label] += 1
-        return
-    k = 0
-    for i in range(keep.size):
-        if keep[i]:
-            counts[i // row_length * n_blocks + labels[k]] += 1
-            k += 1
-
-
-@kernel(
-    (
-        array(_U8),
-        array(_U8),
-        _I64,
-        array(_I64, writable=True),
-        array(_U32),
-        array(_F32),
-        array(_F32),
-        types.boolean,
-        array(_F32, writable=True),
-    )
-)
-def _place(keep, labels, row_length, cursors, levels, low, step, signed, out):  # type: ignore[no-untyped-def]
-    k = 0
-    n_blocks = low.size // (keep.size // row_length)
-    for row in range(keep.size // row_length):
-        for i in range(row * row_length, (row + 1) * row_length):
-            out[i] = np.float32(0)
-            if keep[i]:
-                m = row * n_blocks + labels[k]
-                level = levels[cursors[m]]
-                cursors[m] += 1
-                k += 1
-                sign = np.float32(1)
-                if signed:
-                    sign = np.float32(1) - np.float32(2) * np.float32(level & np.uint32(1))
-                    level >>= np.uint32(1)
-                out[i] = sign * (low[m] + np.float32(level) * step[m])

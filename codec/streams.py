@@ -29,14 +29,27 @@ def write(arrays: Sequence[npt.NDArray[np.integer]]) -> tuple[Section, Section]:
     return Section("tables", tables.done()), Section("values", values.done())
 
 
+class Open:
+    """Streams read one after the other, because the first ones tell how long the others are."""
+
+    def __init__(self, tables: memoryview, values: memoryview) -> None:
+        self._heads, self._bodies = Reader(tables), Reader(values)
+        self._most = len(tables) + len(values)
+
+    def next(self, count: int) -> Integers:
+        """The next array, of this length."""
+        size = self._heads.varint(self._most)
+        head = self._heads.raw(self._heads.varint(size))
+        return entropy.decode(bytes(head) + bytes(self._bodies.raw(size - len(head))), count)
+
+    def rest(self, counts: Sequence[int]) -> list[Integers]:
+        """All other arrays, of these lengths; nothing may follow them."""
+        found = [self.next(count) for count in counts]
+        self._heads.end()
+        self._bodies.end()
+        return found
+
+
 def read(tables: memoryview, values: memoryview, counts: Sequence[int]) -> list[Integers]:
     """The arrays of these lengths; CorruptBitstreamError for anything that `write` did not."""
-    heads, bodies = Reader(tables), Reader(values)
-    found = []
-    for count in counts:
-        size = heads.varint(len(tables) + len(values))
-        head = heads.raw(heads.varint(size))
-        found.append(entropy.decode(bytes(head) + bytes(bodies.raw(size - len(head))), count))
-    heads.end()
-    bodies.end()
-    return found
+    return Open(tables, values).rest(counts)

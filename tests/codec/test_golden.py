@@ -18,6 +18,8 @@ CASES = {
     "slicer-budget": {"filter_form": "budget", "asymmetry": 0.6, "n_blocks": 3},
     "slicer-token": {"granularity": "token", "n_blocks": 2, "distortion_scale": "block"},
     "slicer-lloyd": {"block_rule": "lloyd", "distortion_scale": "rms", "asymmetry": 0.5},
+    "slicer-rans": {"entropy": "rans", "positions": "gaps", "granularity": "token"},
+    "slicer-map": {"entropy": "rans", "positions": "map", "n_blocks": 1},
     "raw16": {},
     "raw32": {},
     "int8": {},
