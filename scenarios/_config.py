@@ -156,21 +156,25 @@ def replace_all(spec: Any, values: Mapping[str, Any]) -> Any:
 
 def check_key(spec: Any, key: str) -> None:
     """Raise ValueError, with the nearest names, if no field stands at the dotted `key`."""
-    path = ""
-    for name in key.split("."):
-        spec = _member(spec, name, path)
-        path = f"{path}{name}."
+    for part in key.split("."):
+        spec = _member(spec, part, key)
 
 
-def _member(spec: Any, name: str, path: str = "") -> Any:
-    """The value of a field, or of an entry of a dict; `path` leads to `spec`."""
-    if dataclasses.is_dataclass(spec):
+def _member(spec: Any, name: str, key: str = "") -> Any:
+    """The value of a field or dict entry; a dict may get new entries only of plain values."""
+    if dataclasses.is_dataclass(spec) and not isinstance(spec, type):
         known = [f.name for f in dataclasses.fields(spec)]
     else:
         known = list(spec) if isinstance(spec, dict) else []
     if name not in known:
-        raise ValueError(unknown("field", f"{path}{name}", [f"{path}{k}" for k in known]))
+        raise ValueError(unknown("field", key or name, [_beside(key, name, k) for k in known]))
     return spec[name] if isinstance(spec, dict) else getattr(spec, name)
+
+
+def _beside(key: str, name: str, other: str) -> str:
+    """`other` with the path that leads to `name` in `key`."""
+    before = key.split(name)[0] if key else ""
+    return f"{before}{other}"
 
 
 @lru_cache(maxsize=256)

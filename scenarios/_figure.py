@@ -96,15 +96,29 @@ def _split_name(setting: str) -> str:
     return "split, no codec" if setting.startswith("raw") else f"split, {setting}"
 
 
-def grid(config: Figure, known: Measured, chosen: Sequence[Method], **labels: Any) -> Iterator[Job]:
-    """Every method at every point of the sweep, each point at the figure's pace."""
+def grid(
+    config: Figure,
+    known: Measured,
+    chosen: Sequence[Method],
+    *,
+    change: Callable[[Any], Any] | None = None,
+    **labels: Any,
+) -> Iterator[Job]:
+    """Every method at every point of the sweep, each point at the figure's pace.
+
+    `change` alters the configuration of every point, after the sweep has.
+    """
     axes = axes_of(config.sweep)
+    chosen_points = list(points(config, axes))
     for method in chosen:
-        for point in points(config, axes):
-            how = {"cut": method.cut, "setting": method.setting}
+        how = {"cut": method.cut, "setting": method.setting}
+        for point in chosen_points:
             if not point.error:
-                point = point._replace(config=paced(point.config, known, **how))
-            yield job_at(point, known, method=method.name, **how, **labels)
+                changed = point.config if change is None else change(point.config)
+                point = point._replace(config=paced(changed, known, **how))
+            swept = {key: value for key, value in point.values.items() if key == "link.rate_bps"}
+            named = {key.rsplit(".", 1)[-1]: value for key, value in swept.items()}
+            yield job_at(point, known, method=method.name, **how, **labels, **named)
 
 
 def produce(

@@ -21,7 +21,7 @@ from scenarios._progress import progress
 from scenarios._system import Model
 from sim.source import TraceSource
 
-__all__ = ["CACHE", "Codec", "Measured", "kind_of", "measure"]
+__all__ = ["CACHE", "Codec", "Measured", "kind_of", "ladder", "measure"]
 
 CACHE = Path("outputs/cache")
 
@@ -135,6 +135,25 @@ def _kinds(chosen: Codec) -> dict[str, Any]:
     options = {key: value for key, value in chosen.items() if key not in ("name", "chain")}
     made = codec.create(str(chosen["chain"]), **options)
     return {"input" if isinstance(made, ByteCodec) else "feature": made}
+
+
+def ladder(
+    model: Model, settings: Mapping[str, Codec], cuts: Sequence[str], *, repeats: int = 1
+) -> TraceTable:
+    """The trace of many settings at a few cuts, and the answers without a codec at "output"."""
+    from profiles import models, store
+
+    network = models.create(model.name)
+    inputs, labels = models.samples(model.name, "test", model.samples, 0)
+    kinds = {name: _kinds({"name": name, **chosen}) for name, chosen in settings.items()}
+    for cut in cuts:
+        if cut not in ("input", *network.stages):
+            raise ValueError(unknown("cut", cut, ("input", *network.stages)))
+    with progress(f"tracing {len(kinds)} settings of {model.name}") as report:
+        return store.trace(
+            CACHE, network, kinds, inputs, labels,
+            cuts=(*cuts, "output"), repeats=repeats, progress=report,
+        )  # fmt: skip
 
 
 def kind_of(chosen: Codec) -> str:

@@ -73,8 +73,6 @@ def identity(scenario: Scenario) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """JSON of nested specs, without the copies that dataclasses.asdict makes."""
-    if type(value) in (float, int, str, bool):
-        return value
     if dataclasses.is_dataclass(value):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
