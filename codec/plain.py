@@ -97,9 +97,10 @@ class _Integer(FloatCodec):
         fields.end()
         if len(scales) != 8 * n_channels:
             raise CorruptBitstreamError(f"{n_channels} ranges do not take {len(scales)} bytes")
-        low, high = np.frombuffer(scales, dtype="<f4").reshape(-1, 2).T.astype(np.float64)
-        if not (np.isfinite(low).all() and np.isfinite(high).all() and (low <= high).all()):
+        ranges = np.frombuffer(scales, dtype="<f4").reshape(-1, 2)
+        if not np.isfinite(ranges).all() or (ranges[:, 0] > ranges[:, 1]).any():
             raise CorruptBitstreamError("a range must rise and be finite")
+        low, high = ranges.T.astype(np.float64)
         levels = packing.unpack(values, patch.size, self.bits)
         step = (high - low) / ((1 << self.bits) - 1)
         return np.asarray(low[channel] + levels * step[channel], dtype=np.float32)

@@ -41,6 +41,8 @@ class Zstd(FloatCodec):
         (values,) = sections_of(sections, "values")
         library = _library()
         try:
+            if library.frame_content_size(bytes(values)) != 2 * patch.size:
+                raise CorruptBitstreamError(f"a zstd frame must hold {2 * patch.size} bytes")
             plain = library.ZstdDecompressor().decompress(
                 bytes(values), max_output_size=2 * patch.size
             )

@@ -2,7 +2,8 @@
 
 All layers are alike, so that one is held and measured and counts `copies` times; embedding and
 head are whole. Random weights in bfloat16, unless `weights` names a folder with a checkpoint, from
-which layer 0, the embedding and the head are read. Of 7B in bfloat16: 0.4 GB the layer, 0.5 GB the rest.
+which layer 0, the embedding and the head are read. In bfloat16 the layer of 7B takes 0.4 GB, the
+rest 0.5 GB.
 """
 
 import hashlib
