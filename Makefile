@@ -22,8 +22,8 @@ $(BENCH_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@touch $@
 
-figures: $(READY)  ## measure, simulate and draw; everything lands in outputs/
-	$(BIN)/splitfleet fig2_throughput
+figures: $(READY)  ## measure, simulate and draw all figures; outputs/report.html holds them
+	$(BIN)/splitfleet figures
 
 lint: $(READY)  ## format check, lint, strict types, import directions
 	$(BIN)/ruff format --check .

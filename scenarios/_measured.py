@@ -3,8 +3,10 @@
 Both are kept in outputs/cache by what they depend on; what has changed is measured again.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from scenarios._progress import progress
 from scenarios._system import Model
 from sim.source import TraceSource
 
-__all__ = ["CACHE", "Codec", "Measured", "kind_of", "ladder", "measure"]
+__all__ = ["CACHE", "Codec", "Measured", "codec_points", "features", "kind_of", "ladder", "measure"]
 
 CACHE = Path("outputs/cache")
 
@@ -154,6 +156,69 @@ def ladder(
             CACHE, network, kinds, inputs, labels,
             cuts=(*cuts, "output"), repeats=repeats, progress=report,
         )  # fmt: skip
+
+
+def features(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Features [sample, ...] of every stage on test samples, and where they come from."""
+    import torch
+
+    from profiles import cuts, machine, models
+
+    network = models.create(model.name)
+    inputs = models.samples(model.name, "test", model.samples, 0)[0]
+    parts = cuts.split(network, batch=len(inputs))
+    with machine.threads(1):
+        x = torch.from_numpy(np.ascontiguousarray(inputs))
+        found = {stage: parts.head(stage)(x).numpy() for stage in network.stages}
+        where = machine.fingerprint()
+    return found, {
+        "kind": "measured",
+        "model_digest": network.digest,
+        "weights": network.weights,
+        "machine": where,
+        "samples": len(inputs),
+    }
+
+
+def codec_points(
+    model: Model, codecs: Sequence[Codec], *, sizes: Sequence[int], repeats: int
+) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """Codec seconds by name, on real features joined or cut to `sizes`, and where they come from.
+
+    Kept in outputs/cache, like tables, by everything that they depend on.
+    """
+    from profiles import crossing, machine, models
+    from profiles.law import Point
+
+    network = models.create(model.name)
+    inputs = models.samples(model.name, "test", model.samples, 0)[0]
+    with machine.threads(1):
+        where = machine.fingerprint()
+    made = {str(chosen["name"]): next(iter(_kinds(chosen).values())) for chosen in codecs}
+    provenance = {
+        "kind": "measured",
+        "model_digest": network.digest,
+        "weights": network.weights,
+        "codecs": {name: chosen.spec for name, chosen in made.items()},
+        "machine": where,
+        "samples": len(inputs),
+    }
+    text = json.dumps({**provenance, "sizes": list(sizes), "repeats": repeats}, sort_keys=True)
+    path = CACHE / f"law-{model.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    if path.exists():
+        kept = json.loads(path.read_text())
+        return {name: [Point(**p) for p in points] for name, points in kept.items()}, provenance
+    found: dict[str, list[Any]] = {}
+    with progress(f"timing codecs on {model.name}") as report:
+        for done, (name, chosen) in enumerate(made.items(), 1):
+            found[name] = crossing.codec_points(
+                network, chosen, inputs, sizes=sizes, repeats=repeats
+            )
+            report(done, len(made))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = {name: [asdict(p) for p in points] for name, points in found.items()}
+    path.write_text(json.dumps(kept))
+    return found, provenance
 
 
 def kind_of(chosen: Codec) -> str:

@@ -1,0 +1,80 @@
+"""Play and draw all figures, then put them into one page: outputs/report.html.
+
+Each figure is a command of its own (splitfleet NAME) and keeps its points: run it again and only
+what has changed is played. A figure that fails is named on the page, and the status is 1.
+"""
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scenarios._names import unknown
+from scenarios._report import write_report
+from scenarios._results import Store
+
+ORDER = (
+    "fig1_sparsity", "fig1_server_load", "fig2_throughput", "splits", "attribution",
+    "fig3_breakdown", "fig3_codec", "rate_accuracy", "ablation", "links", "sensitivity",
+)  # fmt: skip
+"""Every figure of the report, in its order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Which figures, and how they are played."""
+
+    name: str = field(default="figures", metadata={"help": "folder of this command's lock"})
+    only: list[str] = field(default_factory=list, metadata={"help": "some figures; empty: all"})
+    workers: int = field(default=2, metadata={"help": "processes that play the points"})
+    dry_run: bool = field(default=False, metadata={"help": "print the points, play none"})
+    live: bool = field(
+        default=False, metadata={"help": "measure everything here, use no shipped table"}
+    )
+    overrides: list[str] = field(
+        default_factory=list, metadata={"help": "overrides that every figure gets"}
+    )
+
+    def __post_init__(self) -> None:
+        for name in self.only:
+            if name not in ORDER:
+                raise ValueError(unknown("figure", name, ORDER))
+        if self.workers < 1:
+            raise ValueError(f"workers must be >= 1, got {self.workers}")
+
+
+def run(config: Config) -> int:
+    """Run every figure in a process of its own (one at a time), then write the page."""
+    outputs = Path("outputs")
+    chosen = config.only or list(ORDER)
+    failed: dict[str, str] = {}
+    with Store(outputs / config.name).lock():
+        for name in chosen:
+            start = time.monotonic()
+            status, why = _figure(name, config)
+            print(f"{name}: {time.monotonic() - start:.0f} s" + (f", {why}" if status else ""),
+                  file=sys.stderr)  # fmt: skip
+            if status:
+                failed[name] = why
+        if config.dry_run:
+            return int(bool(failed))
+        drawn = [outputs / name for name in chosen if (outputs / name / "figure.png").exists()]
+        path = write_report(outputs / "report.html", drawn, failed)
+    size = path.stat().st_size / 1e6
+    print(f"written: {path} ({len(drawn)} figures, {size:.1f} MB, opens without a network)")
+    return int(bool(failed))
+
+
+def _figure(name: str, config: Config) -> tuple[int, str]:
+    """Status of one figure's command, and its last line where it failed.
+
+    A process each: what one figure holds in memory is gone when the next begins.
+    """
+    words = [f"workers={config.workers}", f"dry_run={str(config.dry_run).lower()}"]
+    words += [f"live={str(config.live).lower()}", *config.overrides]
+    command = [sys.executable, "-m", "scenarios", name, *words]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    sys.stderr.write(done.stderr)
+    lines = done.stderr.strip().splitlines()
+    return done.returncode, lines[-1] if done.returncode and lines else f"status {done.returncode}"
