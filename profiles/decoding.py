@@ -7,8 +7,7 @@ Only the hidden states [batch, token, width] cross a cut; keys and values never 
 """
 
 import itertools
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Protocol, cast, runtime_checkable
@@ -17,13 +16,14 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from profiles.clock import clock_of, placed
 from profiles.cost import CostSurface
 from profiles.layers import Cut, ModelProfile
 from profiles.machine import anchor_seconds, fingerprint, no_denormals, threads
 from profiles.models.network import Network
 from profiles.timing import Progress
 
-__all__ = ["Cache", "Decoder", "decoder_of", "measure", "run_layers"]
+__all__ = ["Cache", "Decoder", "Grid", "decoder_of", "measure", "run_layers"]
 
 Keys = tuple[torch.Tensor, torch.Tensor]
 Cache = list[Keys | None]
@@ -69,77 +69,117 @@ def run_layers(
     return hidden
 
 
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Which calls are timed: prompts of these lengths, steps after these many cached tokens."""
+
+    prompts: tuple[int, ...] = (1, 16, 64, 256)
+    kv_lengths: tuple[int, ...] = (0, 64, 256, 1024)
+    batches: tuple[int, ...] = (1, 4)
+
+    def phases(self) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+        """New tokens and KV lengths of prefill and decode."""
+        return {"prefill": (self.prompts, (0,)), "decode": ((1,), self.kv_lengths)}
+
+    @property
+    def n_calls(self) -> int:
+        """Points of the grid."""
+        return len(self.batches) * (len(self.prompts) + len(self.kv_lengths))
+
+
 def measure(
     network: Network,
     *,
     hardware: str = "measured",
-    prompts: Sequence[int] = (1, 16, 64, 256),
-    kv_lengths: Sequence[int] = (0, 64, 256, 1024),
-    batches: Sequence[int] = (1, 4),
+    prompts: Sequence[int] = Grid.prompts,
+    kv_lengths: Sequence[int] = Grid.kv_lengths,
+    batches: Sequence[int] = Grid.batches,
     rounds: int = 15,
     warmup: int = 3,
     n_threads: int = 1,
-    copies: int = 1,
+    device: str = "cpu",
+    copies: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, ModelProfile]:
     """Profiles of "prefill" (over new tokens) and "decode" (over the KV length), apart.
 
-    Embedding, every layer and the answer are timed within one call of the whole; a part's time is
-    the median of its shares times the median of the whole. With `copies` > 1 the module holds one
-    real layer of a network of that many identical ones: it is measured once and counted `copies`
-    times, and the profile says "one layer x copies".
+    Embedding, every layer and the answer to the last token are timed within one call of the whole;
+    a part's time is the median of its shares times the median of the whole. With `copies` > 1
+    (default: the network's own) the module holds one real layer of a network of that many identical
+    ones: it is measured once and counted `copies` times, and the profile says "one layer x copies".
 
     Raises:
         ValueError: no decoder, or `copies` > 1 for a module of more than one layer.
     """
-    decoder = decoder_of(network)
+    decoder = decoder_of(placed(network, device))
+    copies = network.copies if copies is None else copies
     if copies > 1 and decoder.n_layers != 1:
         raise ValueError(f"copies must be 1 for {decoder.n_layers} layers, got {copies}")
-    grids = {"prefill": (tuple(prompts), (0,)), "decode": ((1,), tuple(kv_lengths))}
-    total = len(batches) * (len(prompts) + len(kv_lengths))
-    done = 0
-    found = {}
+    grid = Grid(prompts=tuple(prompts), kv_lengths=tuple(kv_lengths), batches=tuple(batches))
+    tick, found = _counted(progress, grid.n_calls), {}
     with threads(n_threads), no_denormals(), torch.inference_mode():
         provenance: dict[str, Any] = {
             "kind": "measured",
-            "anchor_s": anchor_seconds(),
-            "machine": fingerprint(),
+            "anchor_s": anchor_seconds(device=device),
+            "machine": fingerprint(device),
             "model_digest": network.digest,
             "weights": network.weights,
             "layers": f"one layer x {copies}" if copies > 1 else "every layer",
         }
-        for phase, (tokens, lengths) in grids.items():
-            cells: dict[tuple[int, int, int], np.ndarray] = {}
+        for phase, (tokens, lengths) in grid.phases().items():
             axes = (range(len(batches)), range(len(tokens)), range(len(lengths)))
+            cells: dict[tuple[int, int, int], np.ndarray] = {}
             for at in itertools.product(*axes):
-                call = _Call(batches[at[0]], tokens[at[1]], lengths[at[2]])
+                call = _Call(batches[at[0]], tokens[at[1]], lengths[at[2]], device)
                 cells[at] = _rounds(decoder, call, rounds, warmup)
-                done += 1
-                if progress is not None:
-                    progress(done, total)
-            shape = (len(batches), len(tokens), len(lengths))
-            head, tail = _surfaces(cells, shape, copies)
-            fields: dict[str, Any] = {
-                "hardware": hardware,
-                "cuts": _names(decoder, copies),
-                "batches": tuple(batches),
-                "new_tokens": tokens,
-                "kv_lengths": lengths,
-                "provenance": provenance,
-            }
-            surface = CostSurface(part="head", seconds=head, **fields)
-            found[phase] = ModelProfile(
-                model=network.name,
-                hardware=hardware,
-                phase=phase,
-                cuts=_cuts(decoder, fields["cuts"], copies, tokens[0], lengths[0]),
-                head=surface,
-                tail=replace(surface, part="tail", seconds=tail),
-                samples={f"parts_{'_'.join(map(str, at))}": v for at, v in cells.items()},
-                fingerprint=provenance["machine"],
-                provenance=provenance,
-            )
+                tick()
+            fields = {"model": network.name, "hardware": hardware, "provenance": provenance}
+            found[phase] = _profile(decoder, phase, cells, grid, copies, device, fields)
     return found
+
+
+def _profile(
+    decoder: Decoder,
+    phase: str,
+    cells: dict[tuple[int, int, int], np.ndarray],
+    grid: Grid,
+    copies: int,
+    device: str,
+    fields: dict[str, Any],
+) -> ModelProfile:
+    """The profile of one phase from the seconds of its calls."""
+    tokens, lengths = grid.phases()[phase]
+    head, tail = _surfaces(cells, (len(grid.batches), len(tokens), len(lengths)), copies)
+    names = _names(decoder, copies)
+    surface = CostSurface(
+        part="head",
+        hardware=fields["hardware"],
+        cuts=names,
+        seconds=head,
+        batches=grid.batches,
+        new_tokens=tokens,
+        kv_lengths=lengths,
+        provenance=fields["provenance"],
+    )
+    return ModelProfile(
+        **fields,
+        phase=phase,
+        cuts=_cuts(decoder, names, copies, tokens[0], lengths[0], device),
+        head=surface,
+        tail=replace(surface, part="tail", seconds=tail),
+        samples={f"parts_{'_'.join(map(str, at))}": v for at, v in cells.items()},
+        fingerprint=fields["provenance"]["machine"],
+    )
+
+
+def _counted(progress: Progress | None, total: int) -> Callable[[], None]:
+    steps = itertools.count(1)
+
+    def tick() -> None:
+        if progress is not None:
+            progress(next(steps), total)
+
+    return tick
 
 
 @dataclass(frozen=True)
@@ -147,6 +187,7 @@ class _Call:
     batch: int
     tokens: int
     kv: int
+    device: str = "cpu"
 
 
 def _names(decoder: Decoder, copies: int) -> tuple[str, ...]:
@@ -155,29 +196,39 @@ def _names(decoder: Decoder, copies: int) -> tuple[str, ...]:
 
 
 def _filled(decoder: Decoder, call: _Call) -> tuple[torch.Tensor, Cache]:
-    """Tokens of the call and a cache of `call.kv` tokens, from a real prefill."""
+    """Tokens of the call, and a cache of `call.kv` tokens: those of one, repeated.
+
+    What the cache holds changes no time; a real prefill of long caches would take minutes.
+    """
     generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(0, 32, (call.batch, call.kv + call.tokens), generator=generator)
+    shape = (call.batch, call.tokens)
+    tokens = torch.randint(0, 32, shape, generator=generator).to(call.device)
     cache: Cache = [None] * decoder.n_layers
     if call.kv:
-        run_layers(decoder, decoder.embed(tokens[:, : call.kv]), cache, 0, decoder.n_layers)
-    return tokens[:, call.kv :], cache
+        run_layers(decoder, decoder.embed(tokens[:, :1]), cache, 0, decoder.n_layers)
+        cache = [_repeated(keys, call.kv) for keys in cache]
+    return tokens, cache
+
+
+def _repeated(keys: Keys | None, kv: int) -> Keys:
+    assert keys is not None
+    return keys[0].repeat(1, 1, kv, 1), keys[1].repeat(1, 1, kv, 1)
 
 
 def _rounds(decoder: Decoder, call: _Call, rounds: int, warmup: int) -> np.ndarray:
     """Seconds [round, part] of embedding, every layer and answer, the cache as it was each time."""
-    tokens, cache = _filled(decoder, call)
+    (tokens, cache), clock = _filled(decoder, call), clock_of(call.device)
     times = []
     for _ in range(warmup + rounds):
-        fresh, marks = list(cache), [time.perf_counter()]
+        fresh, marks = list(cache), [clock.mark()]
         hidden = decoder.embed(tokens)
-        marks.append(time.perf_counter())
+        marks.append(clock.mark())
         for index in range(decoder.n_layers):
             hidden = run_layers(decoder, hidden, fresh, index, index + 1)
-            marks.append(time.perf_counter())
-        decoder.answer(hidden)
-        marks.append(time.perf_counter())
-        times.append(np.diff(marks))
+            marks.append(clock.mark())
+        decoder.answer(hidden[:, -1:])
+        marks.append(clock.mark())
+        times.append(clock.seconds(marks))
     return np.array(times[warmup:])
 
 
@@ -201,10 +252,10 @@ def _surfaces(
 
 
 def _cuts(
-    decoder: Decoder, names: Sequence[str], copies: int, n_tokens: int, kv: int
+    decoder: Decoder, names: Sequence[str], copies: int, n_tokens: int, kv: int, device: str
 ) -> tuple[Cut, ...]:
     """Cuts with the FLOPs of one call at the smallest measured point, and KV bytes per token."""
-    tokens, cache = _filled(decoder, _Call(1, n_tokens, kv))
+    tokens, cache = _filled(decoder, _Call(1, n_tokens, kv, device))
     hidden = decoder.embed(tokens)
     width, dtype = tuple(hidden.shape[1:]), str(hidden.dtype).removeprefix("torch.")
     flops, kept = [0.0], []
@@ -214,7 +265,7 @@ def _cuts(
         flops.append(float(counter.get_total_flops()))
         kept.append(_kv_bytes_per_token(cache[index]))
     with FlopCounterMode(display=False) as counter:
-        scores = decoder.answer(hidden)
+        scores = decoder.answer(hidden[:, -1:])
     steps = [0.0, *(flops[1:] * copies), float(counter.get_total_flops())]
     done, kv_done = np.cumsum(steps), np.cumsum([0.0, *(kept * copies), 0.0])
     shapes = [(n_tokens,), *[width] * (len(names) - 2), tuple(scores.shape[1:])]

@@ -8,6 +8,7 @@ and agreement compare like with like while both caches carry all earlier codec e
 one, which is fed its own tokens and shows how far generations part.
 """
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -118,25 +119,19 @@ def trace(
     """
     decoder = decoder_of(network)
     heads = [_n_head(decoder, cut) for cut in cuts]
-    shape = (len(prompts), len(cuts), len(settings), n_tokens)
-    columns: dict[str, np.ndarray] = {}
-    columns |= {name: np.full(shape, np.nan) for name, c in _SCHEMA.items() if c.dims == _CELL}
-    for name in ("kv_head_bytes", "kv_tail_bytes"):
-        columns[name] = np.zeros((len(cuts), n_tokens))
-    columns["answer_bytes"] = np.full(len(prompts), float(answer_bytes))
-    total = len(cuts) * len(settings)
+    columns = _columns(len(prompts), len(cuts), len(settings), n_tokens, answer_bytes)
+    cells = list(itertools.product(enumerate(heads), enumerate(settings.values())))
     with threads(1):
         reference = generate(decoder, prompts, n_tokens, n_head=heads[0])
-        for at_cut, n_head in enumerate(heads):
-            for at_setting, chosen in enumerate(settings.values()):
-                how: dict[str, Any] = {"n_head": n_head, "chosen": chosen}
-                forced = generate(
-                    decoder, prompts, n_tokens, forced=reference.tokens, repeats=repeats, **how
-                )
-                free = generate(decoder, prompts, n_tokens, **how)
-                _book(columns, (at_cut, at_setting), reference, forced, free)
-                if progress is not None:
-                    progress(at_cut * len(settings) + at_setting + 1, total)
+        for done, ((at_cut, n_head), (at_setting, chosen)) in enumerate(cells, 1):
+            how: dict[str, Any] = {"n_head": n_head, "chosen": chosen}
+            forced = generate(
+                decoder, prompts, n_tokens, forced=reference.tokens, repeats=repeats, **how
+            )
+            free = generate(decoder, prompts, n_tokens, **how)
+            _book(columns, (at_cut, at_setting), reference, forced, free)
+            if progress is not None:
+                progress(done, len(cells))
         machine = fingerprint()
     return TraceTable(
         model=network.name,
@@ -157,6 +152,16 @@ def trace(
             "machine": machine,
         },
     )
+
+
+def _columns(
+    n: int, n_cuts: int, n_settings: int, n_tokens: int, answer_bytes: int
+) -> dict[str, np.ndarray]:
+    """Columns to be filled: cells NaN, KV bytes 0."""
+    cell = (n, n_cuts, n_settings, n_tokens)
+    columns = {name: np.full(cell, np.nan) for name, c in _SCHEMA.items() if c.dims == _CELL}
+    kept = {name: np.zeros((n_cuts, n_tokens)) for name in ("kv_head_bytes", "kv_tail_bytes")}
+    return {**columns, **kept, "answer_bytes": np.full(n, float(answer_bytes))}
 
 
 class _Link:

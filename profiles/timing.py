@@ -9,9 +9,7 @@ its parts are slices of the exported graph; the module as it was written is time
 Raw samples are kept. Denormal numbers are flushed: only untrained networks would be slowed by them.
 """
 
-import copy
 import itertools
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -20,13 +18,17 @@ import numpy as np
 import torch
 from torch import nn
 
+from profiles.clock import clock_of, placed
 from profiles.cost import CostSurface
 from profiles.cuts import Split, split
 from profiles.layers import Layer, ModelProfile
 from profiles.machine import anchor_seconds, fingerprint, no_denormals, peaks, threads
 from profiles.models.network import Network
 
-__all__ = ["Progress", "estimate_seconds", "measure"]
+__all__ = ["Progress", "call_seconds", "estimate_seconds", "measure", "rounds_at"]
+
+_FIXED_S = 8.0
+"""Export, anchor network and peaks, about."""
 
 Run = Callable[[], object]
 
@@ -56,14 +58,16 @@ def measure(
     """
     if rounds < 5:
         raise ValueError(f"rounds must be >= 5, got {rounds}")
-    placed = _placed(network, device)
-    total = len(batches) * (warmup + rounds)
+    here = placed(network, device)
+    played = [rounds_at(batch, rounds, warmup) for batch in batches]
+    total = sum(sum(counts) for counts in played)
     with threads(n_threads), no_denormals(), torch.inference_mode():
         anchor, rates = anchor_seconds(device=device), peaks(device)
-        runs = []
-        for index, batch in enumerate(batches):
-            tick = _ticker(progress, index * (warmup + rounds), total)
-            runs.append(_Session(split(placed, batch=batch), device).play(rounds, warmup, tick))
+        runs, done = [], 0
+        for batch, counts in zip(batches, played, strict=True):
+            tick = _ticker(progress, done, total)
+            runs.append(_Session(split(here, batch=batch), device).play(*counts, tick))
+            done += sum(counts)
         machine = fingerprint(device)
     first = runs[0]
     provenance: dict[str, Any] = {
@@ -100,18 +104,38 @@ def measure(
     )
 
 
+def rounds_at(batch: int, rounds: int, warmup: int) -> tuple[int, int]:
+    """Rounds and warm-ups at a batch size: fewer where one call takes longer, never below 5 and 1.
+
+    A call of many samples averages over them, so that its relative scatter is smaller.
+    """
+    return max(5, rounds // batch), max(1, warmup // batch)
+
+
 def estimate_seconds(
-    network: Network, *, batches: Sequence[int] = (1,), rounds: int = 30, warmup: int = 10
+    network: Network,
+    *,
+    batches: Sequence[int] = (1,),
+    rounds: int = 30,
+    warmup: int = 10,
+    once_s: float | None = None,
 ) -> float:
-    """About how long `measure` will take, from two runs of the network."""
-    whole, x = network.module, network.example_input
-    with torch.inference_mode():
-        whole(x)
-        start = time.perf_counter()
-        whole(x)
-    once = time.perf_counter() - start
-    per_round = once * (4 + len(network.stages)) * sum(batches)
-    return 5.0 + per_round * (rounds + warmup)
+    """About how long `measure` will take, from the seconds of one call (timed if not given)."""
+    once = call_seconds(network) if once_s is None else once_s
+    wholes = 4 + len(network.stages)  # whole, module, blocks; heads and tails; some slack
+    calls = sum(batch * sum(rounds_at(batch, rounds, warmup)) for batch in batches)
+    return _FIXED_S + once * wholes * calls
+
+
+@torch.inference_mode()
+def call_seconds(network: Network, *, n_threads: int = 1, device: str = "cpu") -> float:
+    """Seconds of one call on the example input, after one that does not count."""
+    clock, here = clock_of(device), placed(network, device)
+    with threads(n_threads):
+        here.module(here.example_input)
+        start = clock.mark()
+        here.module(here.example_input)
+        return clock.seconds([start, clock.mark()])[0]
 
 
 class _Session:
@@ -121,7 +145,7 @@ class _Session:
         self.split = cut
         self.inner = cut.cuts[1:-1]
         self.samples: dict[str, np.ndarray] = {}
-        self._clock = _CudaClock() if device == "cuda" else _CpuClock()
+        self._clock = clock_of(device)
         self._x = cut.example
         self._parts = self._runs()
 
@@ -188,30 +212,6 @@ class _Session:
         return self._clock.seconds([start, self._clock.mark()])[0]
 
 
-class _CpuClock:
-    """Wall time; marks are seconds."""
-
-    def mark(self) -> Any:
-        return time.perf_counter()
-
-    def seconds(self, marks: Sequence[Any]) -> list[float]:
-        """Seconds between neighbouring marks."""
-        return [b - a for a, b in itertools.pairwise(marks)]
-
-
-class _CudaClock(_CpuClock):
-    """Events in the stream; one synchronisation when they are read."""
-
-    def mark(self) -> Any:
-        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        event.record()
-        return event
-
-    def seconds(self, marks: Sequence[Any]) -> list[float]:
-        torch.cuda.synchronize()
-        return [a.elapsed_time(b) / 1e3 for a, b in itertools.pairwise(marks)]
-
-
 def _overhead(seconds: float) -> Layer:
     return Layer(
         name="overhead",
@@ -225,14 +225,6 @@ def _overhead(seconds: float) -> Layer:
 
 def _call(module: nn.Module, x: torch.Tensor) -> Run:
     return lambda: module(x)
-
-
-def _placed(network: Network, device: str) -> Network:
-    """The network on another device, the original left where it is."""
-    if device == "cpu":
-        return network
-    module = copy.deepcopy(network.module).to(device)
-    return replace(network, module=module, example_input=network.example_input.to(device))
 
 
 def _ticker(progress: Progress | None, offset: int, total: int) -> Callable[[int], None]:
