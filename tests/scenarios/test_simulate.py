@@ -1,4 +1,4 @@
-"""`simulate` and `fig2_throughput` end to end, on real features of the digits network."""
+"""`simulate` end to end, on real features of the digits network."""
 
 import csv
 import json
@@ -12,7 +12,6 @@ import pytest
 from scenarios.__main__ import run
 
 SWEEP = 'sweep=["fleet.n_devices=1,2,3"]'
-FIGURE = ("codec@codecs.input=raw8", 'sweep=["fleet.n_devices=1,4"]')
 
 
 def table(name):
@@ -104,16 +103,3 @@ def test_mistakes_that_only_measuring_can_find(quick, wrong, expected, capfd):
     assert run(["simulate", *quick, wrong, "name=wrong"]) == 2
     error = capfd.readouterr().err.strip().splitlines()[-1]
     assert expected in error
-
-
-def test_the_figure_shows_every_method_at_every_n_and_nothing_else(quick):
-    assert run(["fig2_throughput", *quick, *FIGURE]) == 0
-    rows = table("fig2_throughput")
-    assert len(rows) == 2 * (1 + 3 + 3 + 1)
-    folder = Path("outputs/fig2_throughput")
-    assert b"/Type3" not in (folder / "figure.pdf").read_bytes()
-    first = (folder / "figure.pdf").read_bytes(), (folder / "figure.png").read_bytes()
-    assert run(["fig2_throughput", *quick, *FIGURE]) == 0
-    assert first == ((folder / "figure.pdf").read_bytes(), (folder / "figure.png").read_bytes())
-    on_device = [row for row in rows if row["cut"] == "output"]
-    assert all(float(row["server_utilization"]) == 0.0 for row in on_device)

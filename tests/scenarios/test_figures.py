@@ -1,0 +1,200 @@
+"""Every figure: what stands on its axes is results.csv, and nothing but it."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plots import files
+from scenarios import figures
+from scenarios.__main__ import run
+
+SYSTEMS = (
+    "methods=few", "model.samples=30", "replications=2", "span_s=1", "cycles=2", "warmup_s=0.2",
+)  # fmt: skip
+ON_DIGITS = {
+    "fig1_sparsity": ["model.samples=30"],
+    "fig1_server_load": [*SYSTEMS, 'sweep=["fleet.n_devices=1,8"]'],
+    "fig2_throughput": [*SYSTEMS, 'sweep=["fleet.n_devices=1,8"]'],
+    "splits": [*SYSTEMS, "sent=raw8", "requests=3", 'sweep=["fleet.n_devices=1,4"]'],
+    "attribution": [*SYSTEMS, 'sweep=["fleet.n_devices=1,8"]'],
+    "fig3_breakdown": list(SYSTEMS),
+    "fig3_codec": ["methods=few", "model.samples=8", "sizes=[64,256]", "repeats=1"],
+    "rate_accuracy": ["model.samples=30", "cuts=[stage3]"],
+    "ablation": ["model.samples=30", "cut=stage3"],
+    "links": [*SYSTEMS, "shown=[]", 'sweep=["link=wifi,lte","fleet.n_devices=4"]'],
+    "sensitivity": [*SYSTEMS, "slowdowns=[0.5,4.0]", "fleet.n_devices=4",
+                    'sweep=["link.rate_bps=1e6,1e8"]'],
+}  # fmt: skip
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that a command saved."""
+    kept = []
+    real = files.save
+
+    def save(figure, *args):
+        kept.append(figure)
+        return real(figure, *args)
+
+    monkeypatch.setattr(files, "save", save)
+    return kept
+
+
+def table(name):
+    with (Path("outputs") / name / "results.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def numbers(rows):
+    """Every number of a table, in the units in which axes show them."""
+    found = [float(cell) for row in rows for cell in row.values() if _is_number(cell)]
+    return np.sort([value * factor for value in found for factor in (1.0, 100.0, 1e3)])
+
+
+def _is_number(cell):
+    try:
+        return np.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+def is_among(values, known):
+    values = np.asarray(values, float)
+    at = np.clip(np.searchsorted(known, values), 1, len(known) - 1)
+    nearest = np.minimum(np.abs(known[at] - values), np.abs(known[at - 1] - values))
+    return nearest <= 1e-9 * np.maximum(np.abs(values), 1e-12)
+
+
+def shown(figure):
+    """Heights of data lines and lengths of bars on all axes but colour bars."""
+    for axes in figure.axes:
+        if axes.get_label() == "<colorbar>":
+            continue
+        for line in axes.get_lines():
+            y = np.asarray(line.get_ydata(), float)
+            decoration = len(y) == 2 and y[0] == y[1]  # rules and references
+            caps = line.get_marker() in ("|", "_")
+            if len(y) and not decoration and not caps:
+                yield axes, y
+        yield from ((axes, [bar.get_width()]) for bar in axes.patches if axes.containers)
+
+
+@pytest.mark.parametrize("name", ON_DIGITS)
+def test_the_axes_show_the_table_and_nothing_else(name, quick, drawn):
+    assert run([name, "model=digits", *_repeats(name), *ON_DIGITS[name]]) == 0
+    (figure,) = drawn
+    rows = table(name)
+    assert rows
+    assert not any(row.get("error") for row in rows)
+    known = numbers(rows)
+    curves = [y for _, y in shown(figure)]
+    if name not in ("sensitivity", "splits", "fig3_breakdown"):  # maps and stacked bars
+        assert curves
+        assert all(is_among(y, known).all() for y in curves)
+    folder = Path("outputs") / name
+    assert b"/Type3" not in (folder / "figure.pdf").read_bytes()
+    assert figure.get_figwidth() == 3.5
+    made = json.loads((folder / "run.json").read_text())
+    assert made["summary"]["finding"]
+    assert made["summary"]["origin"]
+    assert (folder / "table.md").read_text().startswith(f"# {made['summary']['title']}")
+
+
+def _repeats(name):
+    return [] if name in ("fig1_sparsity", "fig3_codec") else ["model.repeats=1"]
+
+
+def test_stacked_parts_add_up_to_the_latency(quick, drawn):
+    assert (
+        run(["fig3_breakdown", "model=digits", "model.repeats=1", *ON_DIGITS["fig3_breakdown"]])
+        == 0
+    )
+    rows = table("fig3_breakdown")
+    bars = list(drawn[0].axes[0].patches)
+    assert len(bars) == 6 * len(rows)
+    ends = [bar.get_x() + bar.get_width() for bar in bars[-len(rows) :]]
+    latency = [1e3 * float(row["latency_mean_s"]) for row in rows]
+    # decoding and tails are means over what the runs drew, so the sum is near, not equal
+    np.testing.assert_allclose(ends, latency, rtol=0.05)
+
+
+def test_the_map_marks_the_cut_of_least_latency(quick, drawn):
+    assert run(["splits", "model=digits", "model.repeats=1", *ON_DIGITS["splits"]]) == 0
+    rows = [row for row in table("splits") if row["phase"] == "steady"]
+    chart = next(axes for axes in drawn[0].axes if axes.get_ylabel() == "$N$")
+    cuts = list(dict.fromkeys(row["cut"] for row in rows))
+    (best,) = [line for line in chart.get_lines() if line.get_marker() == "s"]
+    for n, x in zip((1, 4), best.get_xdata(), strict=True):
+        here = [row for row in rows if row["n_devices"] == str(n)]
+        least = min(here, key=lambda row: float(row["latency_mean_s"]))
+        assert cuts[int(x)] == least["cut"]
+
+
+def test_the_map_of_the_fastest_shows_the_second_over_the_first(quick, drawn):
+    assert run(["sensitivity", "model=digits", "model.repeats=1", *ON_DIGITS["sensitivity"]]) == 0
+    cells = {}
+    for row in table("sensitivity"):
+        at = float(row["device_over_server"]), float(row["rate_bps"])
+        cells.setdefault(at, []).append(float(row["latency_mean_s"]))
+    wanted = [f"{sorted(found)[1] / sorted(found)[0]:.2f}" for found in cells.values()]
+    assert sorted(text.get_text() for text in drawn[0].axes[0].texts) == sorted(wanted)
+
+
+def test_a_finished_figure_is_drawn_again_to_the_same_bytes(quick):
+    line = ["fig2_throughput", "model=digits", "model.repeats=1", *ON_DIGITS["fig2_throughput"]]
+    folder = Path("outputs/fig2_throughput")
+    files_of = ("figure.pdf", "figure.png", "results.csv", "table.md")
+    assert run(line) == 0
+    first = [(folder / name).read_bytes() for name in files_of]
+    assert run(line) == 0
+    assert first == [(folder / name).read_bytes() for name in files_of]
+
+
+def test_the_split_and_the_codec_get_their_share_either_way():
+    from scenarios.attribution import sentence
+
+    all_split = sentence(3.0, 4.0, 0.95, "stage3")
+    assert "the split alone gives 4x, that is all of it" in all_split
+    assert "decoding takes 25 % of the factor back" in all_split
+    both = sentence(4.0, 2.0, 1.0, "stage3")
+    assert "gives 2x (50 % of it on a logarithmic scale), the codec adds a factor of 2" in both
+    assert "saves nothing (0.9x)" in sentence(0.9, 1.1, 0.9, "stage3")
+
+
+class _Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.links = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for key, value in attrs if key in ("src", "href")]
+
+
+def test_the_report_holds_the_figures_needs_no_network_and_names_what_failed(quick, capfd):
+    small = 'overrides=["model=digits","model.samples=30"]'
+    line = ["figures", "only=[fig1_sparsity,attribution]", small]
+    assert run(line) == 1  # attribution wants raw inputs as JPEG, which digits are too grey for
+    text = Path("outputs/report.html").read_text()
+    page = _Page()
+    page.feed(text)
+    assert page.tags.count("img") == len(re.findall("<section id", text)) >= 1
+    assert all(link.startswith(("data:image/png;base64,", "#")) for link in page.links)
+    assert "<b>attribution</b> is missing" in text
+    assert "Sparsity of intermediate features" in text
+    assert "model_digest" in text
+
+
+def test_a_misspelt_figure_lists_its_neighbours(quick, capfd):
+    assert run(["figures", "only=[fig2_throughputs]"]) == 2
+    assert "unknown figure 'fig2_throughputs'; nearest: fig2_throughput" in capfd.readouterr().err
+
+
+def test_every_figure_is_in_the_report_and_in_these_tests():
+    assert set(figures.ORDER) == set(ON_DIGITS)
