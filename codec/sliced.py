@@ -252,18 +252,34 @@ def _count_owners(keep, labels, row_length, n_blocks, counts):  # type: ignore[n
     )
 )
 def _place(keep, labels, row_length, cursors, levels, low, step, signed, out):  # type: ignore[no-untyped-def]
-    k = 0
-    n_blocks = low.size // (keep.size // row_length)
-    for row in range(keep.size // row_length):
-        for i in range(row * row_length, (row + 1) * row_length):
-            out[i] = np.float32(0)
-            if keep[i]:
-                m = row * n_blocks + labels[k]
-                level = levels[cursors[m]]
-                cursors[m] += 1
-                k += 1
-                sign = np.float32(1)
-                if signed:
-                    sign = np.float32(1) - np.float32(2) * np.float32(level & np.uint32(1))
-                    level >>= np.uint32(1)
-                out[i] = sign * (low[m] + np.float32(level) * step[m])
+    """Values block by block, then in the order of a row's kept elements, then into their places.
+
+    Three loops without a branch on what is kept: at half density a processor guesses that wrong
+    every other time.
+    """
+    values = np.empty(levels.size, dtype=np.float32)
+    for block in range(low.size):
+        stop = cursors[block + 1] if block + 1 < low.size else levels.size
+        for at in range(cursors[block], stop):
+            level = levels[at]
+            size = level >> np.uint32(1) if signed else level
+            value = low[block] + np.float32(size) * step[block]
+            values[at] = -value if signed and level & np.uint32(1) else value
+    n_rows = keep.size // row_length
+    n_blocks = low.size // n_rows
+    ordered = np.zeros(row_length + 1, dtype=np.float32)
+    first = np.int64(0)
+    for row in range(n_rows):
+        begin = row * row_length
+        count = np.int64(0)
+        for i in range(begin, begin + row_length):
+            count += keep[i]
+        for j in range(count):
+            owner = row * n_blocks + labels[first + j]
+            ordered[j] = values[cursors[owner]]
+            cursors[owner] += 1
+        first += count
+        place = np.int64(0)
+        for i in range(begin, begin + row_length):
+            out[i] = ordered[place] * np.float32(keep[i]) + np.float32(0)  # no -0
+            place += keep[i]

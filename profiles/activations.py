@@ -6,6 +6,7 @@ For comparing codecs by themselves: no times, no bytes, no simulation.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,18 +67,18 @@ class Activations:
 
 
 def activations(
-    model: str, cut: str, n: int, *, split_name: str = "test", seed: int = 0, **data: str
+    model: str, cut: str, n: int, *, split_name: str = "test", seed: int = 0, **options: Any
 ) -> Activations:
-    """The features of `n` samples of a split at one cut.
+    """The features of `n` samples of a split at one cut; options go to both network and data.
 
     Raises:
         ValueError: an unknown model, split or cut, or a cut at which no feature crosses.
     """
-    network = models.create(model)
+    network = models.create(model, **options)
     if cut not in network.stages and network.task != "language":
         known = network.stages
         choices.position("cut", cut, known)
-    samples = models.samples(model, split_name, n, seed, **data)
+    samples = models.samples(model, split_name, n, seed, **options)
     make = _language if network.task == "language" else _vision
     with threads(1):
         features, answer = make(network, cut, samples.inputs)

@@ -26,7 +26,7 @@ def main(wanted: list[str]) -> None:
         print(f"\n{name}", flush=True)
         module = importlib.import_module(f"tests.bench.{name}")
         sys.argv = [f"tests.bench.{name}"]
-        getattr(module, "main", module.run)()
+        (getattr(module, "main", None) or module.run)()
 
 
 if __name__ == "__main__":
