@@ -23,7 +23,17 @@ from scenarios._progress import progress
 from scenarios._system import Model
 from sim.source import TraceSource
 
-__all__ = ["CACHE", "Codec", "Measured", "codec_points", "features", "kind_of", "ladder", "measure"]
+__all__ = [
+    "CACHE",
+    "Codec",
+    "Measured",
+    "codec_points",
+    "coders",
+    "features",
+    "kind_of",
+    "ladder",
+    "measure",
+]
 
 CACHE = Path("outputs/cache")
 
@@ -106,7 +116,7 @@ def measure(
     """
     from profiles import models, store  # torch: not needed to print a help text
 
-    settings = {str(chosen["name"]): _kinds(chosen) for chosen in codecs}
+    settings = {str(chosen["name"]): coders(chosen) for chosen in codecs}
     network = models.create(model.name)
     inputs, labels = models.samples(model.name, "test", model.samples, 0)
     if not live:
@@ -129,7 +139,7 @@ def measure(
     return Measured(profile=profile, table=table)
 
 
-def _kinds(chosen: Codec) -> dict[str, Any]:
+def coders(chosen: Codec) -> dict[str, Any]:
     """The codec under the kind of tensor that it encodes: images at the input, features behind."""
     import codec
     from codec.images import ByteCodec
@@ -147,7 +157,7 @@ def ladder(
 
     network = models.create(model.name)
     inputs, labels = models.samples(model.name, "test", model.samples, 0)
-    kinds = {name: _kinds({"name": name, **chosen}) for name, chosen in settings.items()}
+    kinds = {name: coders({"name": name, **chosen}) for name, chosen in settings.items()}
     for cut in cuts:
         if cut not in ("input", *network.stages):
             raise ValueError(unknown("cut", cut, ("input", *network.stages)))
@@ -194,7 +204,7 @@ def codec_points(
     inputs = models.samples(model.name, "test", model.samples, 0)[0]
     with machine.threads(1):
         where = machine.fingerprint()
-    made = {str(chosen["name"]): next(iter(_kinds(chosen).values())) for chosen in codecs}
+    made = {str(chosen["name"]): next(iter(coders(chosen).values())) for chosen in codecs}
     provenance = {
         "kind": "measured",
         "model_digest": network.digest,
@@ -223,7 +233,7 @@ def codec_points(
 
 def kind_of(chosen: Codec) -> str:
     """What a configured codec encodes: "input" (raw images) or "feature"."""
-    return next(iter(_kinds(chosen)))
+    return next(iter(coders(chosen)))
 
 
 def _check_kind(cut: str, settings: Mapping[str, Mapping[str, Any]]) -> None:

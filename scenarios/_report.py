@@ -10,12 +10,19 @@ from typing import Any
 __all__ = ["write_report"]
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:60rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.15rem;border-top:1px solid #ddd;padding-top:1.2rem;margin-top:2rem}
-section{display:flow-root}img{width:23rem;max-width:100%;float:left;margin:0 1.5rem 1rem 0}
-table{border-collapse:collapse;font-size:.8rem}td,th{padding:.15rem .6rem;text-align:right;
-border-bottom:1px solid #eee;font-variant-numeric:tabular-nums}td:first-child,th:first-child{text-align:left}
-.wide{overflow-x:auto;clear:both}.origin,details,nav{font-size:.82rem;color:#666}pre{white-space:pre-wrap}
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto;
+       padding: 0 1rem }
+h1 { font-size: 1.5rem }
+h2 { font-size: 1.15rem; border-top: 1px solid #ddd; padding-top: 1.2rem; margin-top: 2rem }
+section { display: flow-root }
+img { width: 23rem; max-width: 100%; float: left; margin: 0 1.5rem 1rem 0 }
+table { border-collapse: collapse; font-size: .8rem }
+td, th { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid #eee;
+         font-variant-numeric: tabular-nums }
+td:first-child, th:first-child { text-align: left }
+.wide { overflow-x: auto; clear: both }
+.origin, details, nav { font-size: .82rem; color: #666 }
+pre { white-space: pre-wrap }
 """
 
 
