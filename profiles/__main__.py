@@ -1,34 +1,74 @@
 """Measure anew what the repository ships: `python -m profiles [NAME ...]`, or `all`.
 
+    python -m profiles profiles                         every network, 1 and 2 threads
+    python -m profiles profiles device=cuda             those worth it, on the GPU at hand
+    python -m profiles profiles models=digits,scenes threads=1 budget_s=30
+
 Times are only worth keeping from a machine that does nothing else meanwhile.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from profiles import models, shipped
+from profiles import models, portfolio, shipped
 
-PRODUCTS: dict[str, tuple[str, Callable[[], str]]] = {
-    "profiles": ("every model at 1 and 2 threads", shipped.make_profiles),
-    "trace": ("600 scenes at every cut and setting, 5 repeats", shipped.make_trace),
-    "accuracy": ("drops on 3,000 to 36,000 scenes and all 1,797 digits", shipped.make_accuracy),
-    "law": ("codec seconds against size and depth", shipped.make_law),
+
+def make_profiles(options: Mapping[str, str]) -> str:
+    """Measure the profiles that are not there yet."""
+    names = options.get("models", "")
+    found = portfolio.make(
+        tuple(names.split(",")) if names else (),
+        device=options.get("device", "cpu"),
+        threads=tuple(int(n) for n in options.get("threads", "1,2").split(",")),
+        budget_s=float(options.get("budget_s", "60")),
+        say=lambda text: print(text, flush=True),
+    )
+    size = sum(path.stat().st_size for path in found)
+    return f"{len(found)} profiles, {size / 1e6:.2f} MB"
+
+
+def _without(make: Callable[[], str]) -> Callable[[Mapping[str, str]], str]:
+    return lambda options: make()
+
+
+PRODUCTS: dict[str, tuple[str, Callable[[Mapping[str, str]], str]]] = {
+    "profiles": (
+        "every network at 1 and 2 threads, a minute each; device=, models=, threads=, budget_s=",
+        make_profiles,
+    ),
+    "trace": ("600 scenes at every cut and setting, 5 repeats", _without(shipped.make_trace)),
+    "accuracy": (
+        "drops on 3,000 to 36,000 scenes and all 1,797 digits",
+        _without(shipped.make_accuracy),
+    ),
+    "law": ("codec seconds against size and depth", _without(shipped.make_law)),
 }
+OPTIONS = ("device", "models", "threads", "budget_s")
 
 
-def main(names: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Make the products named; list them if none is."""
-    unknown = [name for name in names if name not in (*PRODUCTS, "all")]
-    if unknown:
-        print(f"product must be one of {', '.join(PRODUCTS)}, all; got {unknown[0]!r}")
-        return 2
+    names = [word for word in words if "=" not in word]
+    options = dict(word.split("=", 1) for word in words if "=" in word)
+    for kind, given, known in (
+        ("product", names, (*PRODUCTS, "all")),
+        ("option", list(options), OPTIONS),
+    ):
+        for word in given:
+            if word not in known:
+                print(f"{kind} must be one of {', '.join(known)}; got {word!r}")
+                return 2
     if not names:
         for name, (what, _) in PRODUCTS.items():
             print(f"{name:10} {what}")
         print(f"models: {', '.join(models.names())}")
-    for name in PRODUCTS if "all" in names else names:
-        print(f"{name}: {PRODUCTS[name][0]}", flush=True)
-        print(PRODUCTS[name][1](), flush=True)
+    try:
+        for name in PRODUCTS if "all" in names else names:
+            print(f"{name}: {PRODUCTS[name][0]}", flush=True)
+            print(PRODUCTS[name][1](options), flush=True)
+    except ValueError as error:
+        print(error)
+        return 2
     return 0
 
 

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import codec
-from profiles import decoding, models, quality, store, timing
+from profiles import models, quality, store
 from profiles.crossing import codec_points
 from profiles.law import fit
 from profiles.layers import ModelProfile
 from profiles.models import digits
+from profiles.portfolio import DATA
 from profiles.timing import Progress
 from profiles.trace import TraceTable
 from profiles.tracing import Settings, specs, trace
@@ -27,15 +28,12 @@ __all__ = [
     "digits_cross_fitted",
     "make_accuracy",
     "make_law",
-    "make_profiles",
     "make_trace",
     "profile_of",
     "scene_drops",
     "settings",
     "trace_of",
 ]
-
-DATA = Path(__file__).parent / "data"
 
 
 def settings(model: str = "scenes") -> Settings:
@@ -108,20 +106,6 @@ def digits_cross_fitted(*, repeats: int = 1, progress: Progress | None = None) -
         )
         tables.append(table)
     return quality.concatenated(tables)
-
-
-def make_profiles() -> str:
-    """Profile every model at 1 and 2 threads into `DATA`."""
-    lines = []
-    for name in models.names():
-        network = models.create(name)
-        for n_threads in (1, 2):
-            for phase, profile in _measured(network, n_threads).items():
-                path = DATA / "profiles" / f"{name}-{phase}-{n_threads}.npz"
-                profile.save(path)
-                whole = profile.head.seconds_at("output", **_smallest(profile))
-                lines.append(f"{path.name}: whole {1e3 * whole:.2f} ms")
-    return "\n".join(lines)
 
 
 def make_trace() -> str:
@@ -217,24 +201,6 @@ def make_law(sizes: Sequence[int] = (1024, 4096, 16384, 65536, 262144, 1048576))
                     f" largest residual {100 * law.worst:.0f} %"
                 )
     return "\n".join(lines)
-
-
-def _measured(network: models.Network, n_threads: int) -> dict[str, ModelProfile]:
-    """Profiles by phase: "single" for vision; "prefill" and "decode" for language."""
-    if network.task == "language":
-        return decoding.measure(network, n_threads=n_threads, progress=_report)
-    batches = (1, 2, 4, 8, 16)
-    profile = timing.measure(network, batches=batches, n_threads=n_threads, progress=_report)
-    return {"single": profile}
-
-
-def _smallest(profile: ModelProfile) -> dict[str, int]:
-    head = profile.head
-    return {
-        "batch": head.batches[0],
-        "new_tokens": head.new_tokens[0],
-        "kv_length": head.kv_lengths[0],
-    }
 
 
 def _report(done: int, total: int) -> None:
