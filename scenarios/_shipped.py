@@ -1,9 +1,9 @@
 """Tables that the repository ships, found by what they were made of.
 
-A shipped table stands for a measured one only if it holds the same samples, network, codecs and
-stream format; otherwise the caller measures. It goes with the profile of the same machine.
-To ship one, measure with live=true on a machine that does nothing else and copy its two files from
-outputs/cache to profiles/data/traces and profiles/data/profiles.
+A shipped table stands for a measured one only if it holds the same samples, network and stream
+format, and every codec that is asked for (others besides do no harm); otherwise the caller
+measures. It goes with the profile of the same machine. To ship one, on a machine that does nothing
+else: `python -m profiles profiles` and `splitfleet trace model=NAME +methods=all ship=true`.
 """
 
 from collections.abc import Iterator
@@ -31,12 +31,13 @@ def find(
     wanted = {
         "model_digest": network.digest,
         "codec_version": codec.FORMAT_VERSION,
-        "codecs": specs(settings),
         "samples_digest": samples_digest(inputs, labels),
         "repeats": repeats,
     }
     for table in _tables(network.name):
-        if all(table.provenance.get(key) == value for key, value in wanted.items()):
+        known = table.provenance.get("codecs", {})
+        coded = specs(settings).items() <= known.items()
+        if coded and all(table.provenance.get(key) == value for key, value in wanted.items()):
             profile = _profile(network, table)
             if profile is not None:
                 return profile, table
