@@ -29,7 +29,8 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
                 chosen = [row for row in rows if row["method"] == method]
                 if column == "logit_kl":
                     chosen = [row for row in chosen if row[column] > 0]
-                line(axes, chosen, column, look, x="step", label=short(method))
+                banded = column != "still_equal"  # few generations: bands would hide each other
+                line(axes, chosen, column, look, x="step", label=short(method), banded=banded)
         drawn[0].set(yscale="log", ylabel="KL per token (nats)")
         drawn[1].set(ylabel="generations\nstill equal", ylim=(-0.03, 1.03))
         drawn[1].yaxis.set_major_formatter(PercentFormatter(1.0))

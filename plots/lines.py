@@ -39,12 +39,21 @@ def line(
     x: str = "n_devices",
     label: str = "_",
     factor: float = 1.0,
+    banded: bool = True,
 ) -> None:
-    """Draw column `y` times `factor` against `x` with its 95 % band."""
+    """Draw column `y` times `factor` against `x` with its 95 % band.
+
+    Without a band the interval of the last point is a whisker beside it.
+    """
     rows = sorted((row for row in rows if row.get(y) is not None), key=lambda row: row[x])
     at = [row[x] for row in rows]
     axes.plot(at, [factor * row[y] for row in rows], label=label, zorder=3, **look)
-    band(axes, rows, y, look["color"], x=x, factor=factor)
+    if banded:
+        band(axes, rows, y, look["color"], x=x, factor=factor)
+    elif rows:
+        last, ends = rows[-1], whiskers(rows[-1:], y, factor)
+        axes.errorbar([last[x]], [factor * last[y]], yerr=ends, color=look["color"],
+                      elinewidth=0.6, alpha=0.7)  # fmt: skip
 
 
 def band(

@@ -15,8 +15,9 @@ from scenarios._report import write_report
 from scenarios._results import Store
 
 ORDER = (
-    "fig1_sparsity", "fig1_server_load", "fig2_throughput", "splits", "attribution",
-    "fig3_breakdown", "fig3_codec", "rate_accuracy", "ablation", "links", "sensitivity",
+    "fig1_sparsity", "fig1_server_load", "fig2_throughput", "fig2_runtime", "splits",
+    "attribution", "fig3_breakdown", "fig3_codec", "rate_accuracy", "ablation", "links",
+    "sensitivity", "long_generation",
 )  # fmt: skip
 """Every figure of the report, in its order."""
 

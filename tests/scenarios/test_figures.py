@@ -16,7 +16,7 @@ from scenarios.__main__ import run
 SYSTEMS = (
     "methods=few", "model.samples=30", "replications=2", "span_s=1", "cycles=2", "warmup_s=0.2",
 )  # fmt: skip
-ON_DIGITS = {
+SMALL = {
     "fig1_sparsity": ["model.samples=30"],
     "fig1_server_load": [*SYSTEMS, 'sweep=["fleet.n_devices=1,8"]'],
     "fig2_throughput": [*SYSTEMS, 'sweep=["fleet.n_devices=1,8"]'],
@@ -29,6 +29,10 @@ ON_DIGITS = {
     "links": [*SYSTEMS, "shown=[]", 'sweep=["link=wifi,lte","fleet.n_devices=4"]'],
     "sensitivity": [*SYSTEMS, "slowdowns=[0.5,4.0]", "fleet.n_devices=4",
                     'sweep=["link.rate_bps=1e6,1e8"]'],
+    "long_generation": ["methods=few", "n_prompts=2", "prompt_tokens=8", "n_tokens=9",
+                        "window=4"],
+    "fig2_runtime": ["methods=few", "shown=[]", "n_prompts=2", "prompt_tokens=8", "n_tokens=4",
+                     "sessions=1", "replications=2", 'sweep=["fleet.n_devices=1,2"]'],
 }  # fmt: skip
 
 
@@ -85,9 +89,9 @@ def shown(figure):
         yield from ((axes, [bar.get_width()]) for bar in axes.patches if axes.containers)
 
 
-@pytest.mark.parametrize("name", ON_DIGITS)
+@pytest.mark.parametrize("name", SMALL)
 def test_the_axes_show_the_table_and_nothing_else(name, quick, drawn):
-    assert run([name, "model=digits", *_repeats(name), *ON_DIGITS[name]]) == 0
+    assert run([name, *_model(name), *SMALL[name]]) == 0
     (figure,) = drawn
     rows = table(name)
     assert rows
@@ -106,15 +110,17 @@ def test_the_axes_show_the_table_and_nothing_else(name, quick, drawn):
     assert (folder / "table.md").read_text().startswith(f"# {made['summary']['title']}")
 
 
-def _repeats(name):
-    return [] if name in ("fig1_sparsity", "fig3_codec") else ["model.repeats=1"]
+def _model(name):
+    if name in ("long_generation", "fig2_runtime"):
+        return ["model=bytellama"]
+    return [
+        "model=digits",
+        *([] if name in ("fig1_sparsity", "fig3_codec") else ["model.repeats=1"]),
+    ]
 
 
 def test_stacked_parts_add_up_to_the_latency(quick, drawn):
-    assert (
-        run(["fig3_breakdown", "model=digits", "model.repeats=1", *ON_DIGITS["fig3_breakdown"]])
-        == 0
-    )
+    assert run(["fig3_breakdown", "model=digits", "model.repeats=1", *SMALL["fig3_breakdown"]]) == 0
     rows = table("fig3_breakdown")
     bars = list(drawn[0].axes[0].patches)
     assert len(bars) == 6 * len(rows)
@@ -125,7 +131,7 @@ def test_stacked_parts_add_up_to_the_latency(quick, drawn):
 
 
 def test_the_map_marks_the_cut_of_least_latency(quick, drawn):
-    assert run(["splits", "model=digits", "model.repeats=1", *ON_DIGITS["splits"]]) == 0
+    assert run(["splits", "model=digits", "model.repeats=1", *SMALL["splits"]]) == 0
     rows = [row for row in table("splits") if row["phase"] == "steady"]
     chart = next(axes for axes in drawn[0].axes if axes.get_ylabel() == "$N$")
     cuts = list(dict.fromkeys(row["cut"] for row in rows))
@@ -137,7 +143,7 @@ def test_the_map_marks_the_cut_of_least_latency(quick, drawn):
 
 
 def test_the_map_of_the_fastest_shows_the_second_over_the_first(quick, drawn):
-    assert run(["sensitivity", "model=digits", "model.repeats=1", *ON_DIGITS["sensitivity"]]) == 0
+    assert run(["sensitivity", "model=digits", "model.repeats=1", *SMALL["sensitivity"]]) == 0
     cells = {}
     for row in table("sensitivity"):
         at = float(row["device_over_server"]), float(row["rate_bps"])
@@ -147,7 +153,7 @@ def test_the_map_of_the_fastest_shows_the_second_over_the_first(quick, drawn):
 
 
 def test_a_finished_figure_is_drawn_again_to_the_same_bytes(quick):
-    line = ["fig2_throughput", "model=digits", "model.repeats=1", *ON_DIGITS["fig2_throughput"]]
+    line = ["fig2_throughput", "model=digits", "model.repeats=1", *SMALL["fig2_throughput"]]
     folder = Path("outputs/fig2_throughput")
     files_of = ("figure.pdf", "figure.png", "results.csv", "table.md")
     assert run(line) == 0
@@ -197,4 +203,4 @@ def test_a_misspelt_figure_lists_its_neighbours(quick, capfd):
 
 
 def test_every_figure_is_in_the_report_and_in_these_tests():
-    assert set(figures.ORDER) == set(ON_DIGITS)
+    assert set(figures.ORDER) == set(SMALL)
