@@ -1,13 +1,14 @@
 """From dataclasses to Hydra's schema and back: the one place that knows OmegaConf's ways."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, lru_cache
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import hydra
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from scenarios._names import unknown
 
@@ -42,23 +43,53 @@ def register(name: str, schema: type) -> None:
 def thawed(schema: type) -> DictConfig:
     """Return the structured node of a frozen dataclass, writable so that overrides can reach it.
 
-    OmegaConf marks nodes made from frozen dataclasses read-only, which would refuse every
-    override; the spec built at the end (`to_spec`) is frozen again.
+    OmegaConf marks nodes made from frozen dataclasses read-only, also those that it makes later
+    for a new key of a dict. The node is therefore made from a writable twin of the dataclass; the
+    spec built at the end (`to_spec`) is the frozen one again.
     """
-    node = OmegaConf.structured(schema)
-    _clear_readonly(node)
-    return node
+    return OmegaConf.structured(_twin(schema))
 
 
-def _clear_readonly(node: DictConfig | ListConfig) -> None:
-    OmegaConf.set_readonly(node, None)
-    if node._is_missing() or node._is_none() or node._is_interpolation():
-        return
-    keys = node.keys() if isinstance(node, DictConfig) else range(len(node))
-    for key in keys:
-        child = node._get_node(key)
-        if isinstance(child, DictConfig | ListConfig):
-            _clear_readonly(child)
+@cache
+def _twin(schema: type) -> type:
+    """A dataclass of the same fields that is neither frozen nor checks itself."""
+    hints = get_type_hints(schema)
+    columns: list[Any] = [
+        (f.name, _twin_type(hints[f.name]), _twin_field(f)) for f in dataclasses.fields(schema)
+    ]
+    twin = dataclasses.make_dataclass(schema.__name__, columns, kw_only=True)
+    twin.__spec__ = schema  # type: ignore[attr-defined]
+    return twin
+
+
+def _twin_type(kind: Any) -> Any:
+    """The annotation with every spec in it replaced by its twin."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return Union[tuple(_twin_type(each) for each in inner)]  # noqa: UP007 (made at run time)
+    if origin in (dict, list):
+        return origin[tuple(_twin_type(each) for each in inner)]
+    return _twin(kind) if dataclasses.is_dataclass(kind) else kind
+
+
+def _twin_field(field: dataclasses.Field[Any]) -> Any:
+    if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+        return dataclasses.field()
+    return dataclasses.field(default_factory=lambda: _converted(_default(field), _twin))
+
+
+def _converted(value: Any, kind: Callable[[type], type]) -> Any:
+    """A value with every dataclass in it rebuilt as `kind` of its class."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        content = {
+            f.name: _converted(getattr(value, f.name), kind) for f in dataclasses.fields(value)
+        }
+        return kind(type(value))(**content)
+    if isinstance(value, dict):
+        return {key: _converted(each, kind) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_converted(each, kind) for each in value]
+    return value
 
 
 def to_spec(config: DictConfig) -> Any:
@@ -70,7 +101,7 @@ def to_spec(config: DictConfig) -> Any:
     missing = OmegaConf.missing_keys(config)
     if missing:
         raise ValueError(f"{sorted(missing)[0]} has no value and no default; set it")
-    return OmegaConf.to_object(config)
+    return _converted(OmegaConf.to_object(config), lambda twin: twin.__spec__)  # type: ignore[attr-defined]
 
 
 def defaults(name: str) -> DictConfig:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from profiles import hardware
-from sim.spec import LinkSpec, ServerSpec, SystemSpec
+from sim.spec import GroupSpec, LinkSpec, PowerSpec, ServerSpec, SystemSpec
 
-__all__ = ["Link", "Model", "Scenario", "Server", "system_spec"]
+__all__ = ["Link", "Model", "Scenario", "Server", "powered", "system_spec"]
 
 
 def _field(default: Any, help: str, unit: str = "") -> Any:
@@ -79,6 +79,22 @@ class Scenario(SystemSpec):
 
 
 def system_spec(scenario: Scenario) -> SystemSpec:
-    """Return the part of a scenario that the simulator reads."""
+    """Return the part of a scenario that the simulator reads, with the device sheet's power."""
     names = [f.name for f in dataclasses.fields(SystemSpec)]
-    return SystemSpec(**{name: getattr(scenario, name) for name in names})
+    spec = SystemSpec(**{name: getattr(scenario, name) for name in names})
+    groups = spec.fleet.groups or {"default": GroupSpec()}
+    fed = {name: powered(group, scenario.device) for name, group in groups.items()}
+    return dataclasses.replace(spec, fleet=dataclasses.replace(spec.fleet, groups=fed))
+
+
+def powered(group: GroupSpec, sheet: hardware.DeviceSpec) -> GroupSpec:
+    """The group with the power of its data sheet, unless it has a power sheet of its own.
+
+    Approximation: no sheet states what sending adds, so that it counts as nothing beyond idling;
+    `fleet.groups.NAME.power` takes what the user knows.
+    """
+    idle_w, busy_w = sheet.power_idle_w, sheet.power_busy_w
+    if group.power is not None or idle_w is None or busy_w is None:
+        return group
+    power = PowerSpec(idle_w=idle_w, compute_w=busy_w - idle_w, transmit_w=0.0)
+    return dataclasses.replace(group, power=power)

@@ -5,19 +5,23 @@ decodes and runs the rest. Payloads, answers and seconds are measured on this ma
 outputs/cache) and scaled to the device class by the factor that its data sheet states.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenarios import _request, _table
+from scenarios import _members, _request, _table
 from scenarios._measured import Measured, measure
+from scenarios._members import Member
 from scenarios._play import Job, failing, play
 from scenarios._point import job
 from scenarios._rehearse import rehearse
 from scenarios._results import Store
 from scenarios._sweep import Point, axes_of, points
-from scenarios._system import Scenario
+from scenarios._system import Scenario, system_spec
+from sim import run as sim_run
+from sim.timeline import chrome_trace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,14 @@ class Config(Scenario):
     )
     codec: dict[str, Any] = field(
         default_factory=dict, metadata={"help": "chain and its options; see group codec"}
+    )
+    members: dict[str, Member] = field(
+        default_factory=dict,
+        metadata={"help": "unlike groups: device, codec and cut of each; in experiment files"},
+    )
+    timeline: bool = field(
+        default=False,
+        metadata={"help": "write timeline.json of one run of the last point, for Perfetto"},
     )
 
 
@@ -88,3 +100,16 @@ def _job(point: Point, known: Any) -> Job:
 def _method(config: Config) -> str:
     codec = "" if config.cut == "output" else f" {config.codec['name']}"
     return f"{config.cut}{codec}"
+
+
+def _write_timeline(store: Store, config: Config, known: Measured) -> None:
+    """One replication as a Chrome trace: a bar per stage of every request."""
+    if config.members:
+        spec, sources = _members.system(config, known, config.members)
+    else:
+        spec = system_spec(config)
+        source = known.source(config.cut, config.codec["name"], config.device, config.server)
+        sources = dict.fromkeys(spec.fleet.groups, source)
+    trace = chrome_trace(sim_run(spec, sources).records)
+    store.write_text("timeline.json", json.dumps(trace))
+    print(f"written: {store.folder}/timeline.json (open it in ui.perfetto.dev)")

@@ -6,8 +6,9 @@ and its interval. quick=true plays one seed (under a minute), otherwise ten.
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -24,6 +25,11 @@ class Config:
 
     name: str = field(default="validate", metadata={"help": "folder of the results"})
     quick: bool = field(default=False, metadata={"help": "one seed instead of ten"})
+    workers: int = field(default=2, metadata={"help": "processes; the table is the same"})
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ValueError(f"workers must be >= 1, got {self.workers}")
 
 
 def run(config: Config) -> int:
@@ -31,7 +37,8 @@ def run(config: Config) -> int:
     store = Store(Path("outputs") / config.name)
     with store.lock():
         with progress("validating") as report:
-            rows = validate(SEEDS[:1] if config.quick else SEEDS, progress=report)
+            seeds = SEEDS[:1] if config.quick else SEEDS
+            rows = validate(seeds, play=partial(_play, config.workers), progress=report)
         path = store.folder / "validate.csv"
         _write(path, rows)
         store.write_run(command="validate", config=asdict(config))
@@ -39,6 +46,17 @@ def run(config: Config) -> int:
     Console().print(_summary(rows))
     print(f"{found}\nwritten: {path}")
     return 0 if found.holds else 1
+
+
+def _play(workers: int, tasks: Sequence[Callable[[], list[Row]]]) -> Iterator[list[Row]]:
+    """The rungs' rows in order, from as many processes."""
+    if workers == 1:
+        return (task() for task in tasks)
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
+    found: Iterator[list[Row]] = parallel(delayed(task)() for task in tasks)
+    return found
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from math import nan
 
 import numpy as np
@@ -55,6 +56,22 @@ def measure(
         "freshness_s": freshness_s(done),
         "device_busy_s": end.device0_busy_s - begin.device0_busy_s,
     }
+
+
+def group_columns(
+    records: Records, names: Sequence[str], begin: Snapshot, end: Snapshot
+) -> dict[str, float]:
+    """Throughput, mean and p95 latency of every group by name; nothing where there is only one."""
+    columns: dict[str, float] = {}
+    for number, name in enumerate(names if len(names) > 1 else ()):
+        mine = _left(records, begin, number) & (records["outcome"] == DONE)
+        latency_s = (records["done_s"] - records["created_s"])[mine]
+        columns |= {
+            f"throughput_rps_{name}": len(latency_s) / (end.time_s - begin.time_s),
+            f"latency_mean_s_{name}": average(latency_s),
+            f"latency_p95_s_{name}": float(np.quantile(latency_s, 0.95)) if len(latency_s) else nan,
+        }
+    return columns
 
 
 def session_or_request_columns(

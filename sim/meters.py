@@ -33,7 +33,11 @@ class Meter:
         self.open: dict[Request, None] = {}
         self._flat = array("d")
         self._steps = array("d")
-        self._countdown = target if target is not None else -1
+        self._target = target if target is not None else -1
+        self._behind = array("q", bytes(8 * n_devices))
+        self._unready = n_devices
+        self.all_reached: Event = env.event()
+        self.all_s = nan
 
     def arrived(self, request: Request) -> None:
         """A request has come into being."""
@@ -42,18 +46,28 @@ class Meter:
         self.open[request] = None
 
     def left(self, request: Request, outcome: int) -> None:
-        """A request is done or dropped; device 0 may have reached the target with it."""
+        """A request is done or dropped; its device may have reached the target with it."""
         self.n_left += 1
         del self.open[request]
         self.left_sum_s += self._env.now
         request.outcome = outcome
         request.done_s = self._env.now
         self._flat.extend(request.row())
-        if request.device == 0 and self._countdown >= 0:
-            self._countdown -= 1
-            if self._countdown == 0:
-                self.target_s = request.done_s
-                self.target_reached.succeed()
+        if self._target >= 0:
+            self._count(request)
+
+    def _count(self, request: Request) -> None:
+        """One more behind a device; the first time at the target, tell who waits for it."""
+        self._behind[request.device] += 1
+        if self._behind[request.device] != self._target:
+            return
+        if request.device == 0:
+            self.target_s = request.done_s
+            self.target_reached.succeed()
+        self._unready -= 1
+        if self._unready == 0:
+            self.all_s = request.done_s
+            self.all_reached.succeed()
 
     def stepped(self, step: Request) -> None:
         """A step of a session is done; its `tokens` is its number, 0 the prefill."""
@@ -73,7 +87,7 @@ class Meter:
 def _columns(rows: array[float]) -> Records:
     """The rows of an array, as named columns."""
     flat = np.frombuffer(rows, dtype=np.float64) if rows else np.empty(0)
-    table = flat.reshape(-1, len(COLUMNS))
+    table = flat.reshape(-1, len(COLUMNS)).copy()  # the run may go on
     return {name: table[:, i] for i, name in enumerate(COLUMNS)}
 
 

@@ -148,7 +148,8 @@ class TraceSource:
     `head` belongs to the device class, `tail` to the server; None stands for a part that does not
     exist (head at cut "input", tail at cut "output"). Encode and decode seconds are multiplied by
     `encode_factor` and `decode_factor`, how much slower these machines are than the one that
-    measured the codec; by default the surfaces' own factors.
+    measured the codec; by default the surfaces' own factors. Where answers were traced over
+    channels that damage payloads, `channel` names the one whose answers are drawn.
 
     Raises:
         ValueError: an unknown cut or setting, or one that was not traced.
@@ -164,6 +165,7 @@ class TraceSource:
         *,
         encode_factor: float | None = None,
         decode_factor: float | None = None,
+        channel: str | None = None,
     ) -> None:
         self.key = f"{table.model}/{cut}"
         self._cut = cut
@@ -175,7 +177,9 @@ class TraceSource:
             encode_factor = head.factor if head is not None else 1.0
         if decode_factor is None:
             decode_factor = tail.factor if tail is not None else 1.0
-        self.rows = _rows(table, cut, setting, head_s, tail_s, encode_factor, decode_factor)
+        self.rows = _rows(
+            table, cut, setting, head_s, tail_s, encode_factor, decode_factor, channel
+        )
 
     def draw(self, stream: Randomness) -> Draw:
         """One whole row, uniformly."""
@@ -212,6 +216,7 @@ def _rows(
     tail_s: float,
     encode_factor: float,
     decode_factor: float,
+    channel: str | None,
 ) -> list[Draw]:
     """All rows of the table at (cut, setting), as draws."""
     if not table.exists(cut, setting):
@@ -219,7 +224,7 @@ def _rows(
     payload = table.cell("payload_bytes", cut, setting)
     encode = np.nan_to_num(table.cell("encode_s", cut, setting)) * encode_factor
     decode = np.nan_to_num(table.cell("decode_s", cut, setting)) * decode_factor
-    correct = table.cell("correct", cut, setting)
+    correct = _over(table, table.cell("correct", cut, setting), channel)
     answer = np.nan_to_num(table.cell("answer_bytes", cut, setting))
     columns = (table.sample_ids, payload, encode, decode, answer, correct)
     return [
@@ -228,3 +233,17 @@ def _rows(
             *(column.tolist() for column in columns), strict=True
         )
     ]
+
+
+def _over(table: TraceTable, correct: np.ndarray, channel: str | None) -> np.ndarray:
+    """Answers [sample] over one channel of [sample] or [sample, channel]."""
+    labels = table.axes.get("channel", ())
+    if correct.ndim == 1:
+        if channel is not None:
+            raise ValueError(f"trace of {table.model} knows no channels, got {channel!r}")
+        return correct
+    if channel not in labels:
+        raise ValueError(
+            f"channel must be one of {', '.join(labels)} for this trace, got {channel!r}"
+        )
+    return np.asarray(correct[:, labels.index(channel)])

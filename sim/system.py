@@ -10,7 +10,7 @@ from math import nan
 
 from simpy import Environment, Event
 
-from sim.columns import energy_j_per_request, measure
+from sim.columns import energy_j_per_request, group_columns, measure
 from sim.conversation import Conversation
 from sim.device import Device
 from sim.laws import checks, warnings
@@ -183,7 +183,7 @@ def play(system: System) -> Result:
     terminating = spec.workload.requests is not None
     begin = system.snapshot()
     if terminating:
-        _run_to_target(env, meter, spec)
+        _run_until(env, meter.target_reached, "device 0", spec)
     else:
         if spec.warmup_s > 0.0:
             env.run(until=spec.warmup_s)
@@ -192,10 +192,14 @@ def play(system: System) -> Result:
     end = system.snapshot()
     records, steps = meter.records(), meter.steps()
     values = measure(records, steps, begin, end, system.link.half_rtt_s)
+    values |= group_columns(records, tuple(groups_of(spec)), begin, end)
     values["device_time_s"] = meter.target_s if terminating else nan
     values["energy_j_per_request"] = energy_j_per_request(spec, records, steps, begin, end)
     born_s = [request.created_s for request in meter.open]
     laws = checks(records, born_s, begin, end, spec.server.n_gpus)
+    if spec.workload.until_all:
+        _run_until(env, meter.all_reached, "every device", spec)
+    values["device_time_all_s"] = meter.all_s if spec.workload.until_all else nan
     return Result(
         spec=spec,
         estimates={name: Estimate(mean=value) for name, value in values.items()},
@@ -206,12 +210,13 @@ def play(system: System) -> Result:
     )
 
 
-def _run_to_target(env: Environment, meter: Meter, spec: SystemSpec) -> None:
-    """Play until device 0 has reached its target; refuse a workload that ends before."""
+def _run_until(env: Environment, reached: Event, who: str, spec: SystemSpec) -> None:
+    """Play until the target is reached; refuse a workload that ends before."""
     try:
-        env.run(until=meter.target_reached)
+        if not reached.processed:
+            env.run(until=reached)
     except RuntimeError:
         raise ValueError(
-            f"workload.requests must be reached by device 0, got {spec.workload.requests}, and"
+            f"workload.requests must be reached by {who}, got {spec.workload.requests}, and"
             f" nothing more happens after {env.now:g} s"
         ) from None

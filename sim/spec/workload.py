@@ -60,6 +60,10 @@ class WorkloadSpec:
         default=None,
         metadata=about("terminating run: ends when device 0 has this many requests behind it"),
     )
+    until_all: bool = field(
+        default=False,
+        metadata=about("a terminating run goes on until every device has, for device_time_all_s"),
+    )
     token_deadline_s: float | None = field(
         default=None, metadata=about("sessions end when one token takes longer than this", "s")
     )
@@ -86,6 +90,8 @@ class WorkloadSpec:
         self._check_combination()
 
     def _check_combination(self) -> None:
+        if self.until_all and self.requests is None:
+            raise ValueError("workload.until_all needs workload.requests, got None")
         if self.kind == "replay" and not self.replay_csv:
             raise ValueError(
                 "workload.replay_csv must name a file for workload.kind=replay, got ''"

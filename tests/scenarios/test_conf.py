@@ -1,5 +1,6 @@
 """Every file in conf composes into a valid configuration of the commands that use its group."""
 
+import re
 from pathlib import Path
 
 import hydra
@@ -27,10 +28,22 @@ def test_a_command_validates_as_it_stands(name):
     assert spec.name == name
 
 
+COMMAND_OF = {"methods": "fig2_throughput"}
+
+
+def command_of(path):
+    """The command that a file is for: an experiment names its own in its head."""
+    if path.parent.name != "experiment":
+        return COMMAND_OF.get(path.parent.name, "simulate")
+    return re.search(r"splitfleet (\w+) \+experiment=", path.read_text(encoding="utf-8"))[1]
+
+
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
-def test_a_choice_validates_in_simulate_and_says_what_it_is(group, choice):
-    register("simulate", _commands.load("simulate").schema)
+def test_a_choice_validates_and_says_what_it_is(group, choice):
+    command = command_of(FOLDER / group / f"{choice}.yaml")
+    register(command, _commands.load(command).schema)
+    sign = "+" if group == "experiment" else ""
     with hydra.initialize_config_module("conf", version_base="1.3"):
-        composed = hydra.compose("simulate", [f"{group}={choice}"])
+        composed = hydra.compose(command, [f"{sign}{group}={choice}"])
     to_spec(composed)
     assert (FOLDER / group / f"{choice}.yaml").read_text(encoding="utf-8").startswith("#")

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,3 +107,35 @@ def test_the_total_interval_holds_the_tables_own_error():
     half = (estimate.hi_total - estimate.lo_total) / 2
     assert 0.5 * 2.2 * table_error < half < 2.0 * 2.2 * table_error
     assert estimate.hi - estimate.lo < half
+
+
+def over_channels():
+    """The table above with answers over a clean channel and one that spoils every other sample."""
+    plain = table()
+    clean = plain.columns["correct"]
+    spoilt = clean * (np.arange(len(clean)) % 2)[:, None, None]
+    return replace(
+        plain,
+        columns={**plain.columns, "correct": np.stack([clean, spoilt], axis=3)},
+        schema={
+            **plain.schema,
+            "correct": Column(unit="1", dims=("sample", "cut", "setting", "channel")),
+        },
+        axes={"channel": ("clean", "ber=1e-3")},
+    )
+
+
+def test_answers_are_those_over_the_named_channel():
+    known = over_channels()
+    how = {"encode_factor": 1.0, "decode_factor": 1.0}
+    rows = {
+        name: sim.TraceSource(known, "stage1", "slicer", HEAD, TAIL, channel=name, **how).rows
+        for name in ("clean", "ber=1e-3")
+    }
+    for place, (clean, spoilt) in enumerate(zip(*rows.values(), strict=True)):
+        assert spoilt.correct == clean.correct * (place % 2)
+        assert spoilt._replace(correct=0) == clean._replace(correct=0)
+    with pytest.raises(ValueError, match="channel must be one of clean, ber=1e-3"):
+        sim.TraceSource(known, "stage1", "slicer", HEAD, TAIL, **how)
+    with pytest.raises(ValueError, match="knows no channels"):
+        sim.TraceSource(table(), "stage1", "slicer", HEAD, TAIL, channel="clean", **how)

@@ -104,6 +104,42 @@ def test_terminating_run_ends_with_device_0():
     assert result.value("device_busy_s") == pytest.approx(1.0, rel=1e-9)
 
 
+def test_a_terminating_run_may_go_on_until_every_device_is_through():
+    """Three devices in a cycle of 0.6 s: the last one is two service times behind device 0."""
+    spec = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=3),
+        workload=sim.WorkloadSpec(requests=10, until_all=True),
+        link=FREE,
+    )
+    result = sim.run(spec, {"default": sim.ConstantSource(device_s=0.1, server_s=0.2)})
+    first = 0.1 + 0.2 + 9 * 0.6
+    assert result.value("device_time_s") == pytest.approx(first, rel=1e-9)
+    assert result.value("device_time_all_s") == pytest.approx(first + 0.4, rel=1e-9)
+    assert result.records["done_s"].max() == pytest.approx(first, rel=1e-9)  # the window's end
+    assert not result.failed_checks
+    with pytest.raises(ValueError, match=r"workload\.until_all needs workload\.requests"):
+        sim.WorkloadSpec(until_all=True)
+
+
+def test_every_group_has_columns_of_its_own():
+    """The slow group's cycle is twice as long; both are exact."""
+    groups = {"fast": sim.GroupSpec(), "slow": sim.GroupSpec(slowdown=2.0)}
+    spec = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=8, groups=groups), link=FREE, warmup_s=0.0, horizon_s=100.0
+    )
+    source = sim.ConstantSource(device_s=1.0)
+    result = sim.run(spec, {"fast": source, "slow": source})
+    assert result.value("latency_mean_s_fast") == pytest.approx(1.0)
+    assert result.value("latency_p95_s_slow") == pytest.approx(2.0)
+    rates = [result.value(f"throughput_rps_{name}") for name in groups]
+    assert rates[0] + rates[1] == pytest.approx(result.value("throughput_rps"), rel=0.02)
+    members = [len(set(result.records["device"][result.records["group"] == g])) for g in (0, 1)]
+    assert rates == [
+        pytest.approx(members[0] / 1.0, rel=0.02),
+        pytest.approx(members[1] / 2, rel=0.03),
+    ]
+
+
 def test_groups_follow_their_shares_whatever_n():
     spec = sim.SystemSpec(
         fleet=sim.FleetSpec(

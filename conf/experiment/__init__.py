@@ -1,0 +1,1 @@
+"""Whole experiments: `+experiment=NAME` on the command line."""
