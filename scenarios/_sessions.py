@@ -100,9 +100,10 @@ def generations(
     if kept is not None:
         return kept
     with progress(f"timing {model}") as report:
+        longest = prompt_tokens + n_tokens
         found = decoding.measure(
-            network, prompts=(1, 16, 64, 256), kv_lengths=(0, 64, 256, 512), batches=(1, 4, 16),
-            rounds=7, progress=report,
+            network, prompts=tuple(sorted({1, prompt_tokens})), kv_lengths=(0, longest),
+            batches=(1,), progress=report,
         )  # fmt: skip
     with progress(f"generating with {model}") as report:
         table = generation.trace(
