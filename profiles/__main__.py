@@ -10,7 +10,7 @@ Times are only worth keeping from a machine that does nothing else meanwhile.
 import sys
 from collections.abc import Callable, Mapping
 
-from profiles import models, portfolio, shipped
+from profiles import language_report, models, portfolio, shipped
 
 
 def make_profiles(options: Mapping[str, str]) -> str:
@@ -40,6 +40,11 @@ PRODUCTS: dict[str, tuple[str, Callable[[Mapping[str, str]], str]]] = {
     "accuracy": (
         "drops on 3,000 to 36,000 scenes and all 1,797 digits",
         _without(shipped.make_accuracy),
+    ),
+    "tolerance": ("the error at which each task loses 1 pp", _without(shipped.make_tolerance)),
+    "language": (
+        "bits per byte of the byte Llama, and its generations, at every cut and setting",
+        _without(language_report.make),
     ),
     "law": ("codec seconds against size and depth", _without(shipped.make_law)),
 }

@@ -13,7 +13,7 @@ from profiles.crossing import relative_l2, send
 from profiles.quality import drops
 from profiles.trace import TraceTable
 
-__all__ = ["matched", "mean_error", "tolerated_l2"]
+__all__ = ["matched", "mean_error", "tolerated", "tolerated_l2"]
 
 Make = Callable[[float], codec.Codec]
 
@@ -29,8 +29,13 @@ def tolerated_l2(table: TraceTable, cut: str, loss: float = 0.01) -> float:
     """
     found = [drop for drop in drops(table) if drop.cut == cut]
     errors = np.array([float(table.cell("relative_l2", cut, d.setting).mean()) for d in found])
+    return tolerated(errors, np.array([drop.drop.mean for drop in found]), loss, cut)
+
+
+def tolerated(errors: np.ndarray, lost: np.ndarray, loss: float, cut: str) -> float:
+    """The error at which `loss` is lost, from errors [setting] and what each loses [setting]."""
     order = np.argsort(errors)
-    lost = np.maximum.accumulate([max(0.0, found[i].drop.mean) for i in order])
+    lost = np.maximum.accumulate(np.maximum(0.0, lost[order]))
     if lost[-1] < loss:
         raise ValueError(
             f"at cut {cut!r} no traced setting loses {100 * loss:g} pp, the worst"

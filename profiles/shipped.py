@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import codec
-from profiles import models, quality, store
+from profiles import models, quality, store, tolerance
 from profiles.crossing import codec_points
 from profiles.law import fit
 from profiles.layers import ModelProfile
@@ -28,8 +28,10 @@ __all__ = [
     "digits_cross_fitted",
     "make_accuracy",
     "make_law",
+    "make_tolerance",
     "make_trace",
     "profile_of",
+    "report",
     "scene_drops",
     "settings",
     "trace_of",
@@ -37,20 +39,28 @@ __all__ = [
 
 
 def settings(model: str = "scenes") -> Settings:
-    """The settings of every vision trace, by name: what goes over the link at which kind of cut.
+    """The settings of every trace, by name: what goes over the link at which kind of cut.
 
-    slicer-mild keeps half of the elements, slicer-hard a fifth, both at the codec's defaults.
-    JPEG wants three channels: there is none for the digits.
+    slicer-mild keeps half of the elements, slicer-hard a fifth, both at the codec's defaults; of
+    hidden states, whose small elements weigh more, 70 % and 40 %. JPEG wants three channels: there
+    is none for the digits. With random weights one slicer stands for both: slicer-1pp, at the error
+    at which the trained network of the same kind of task loses 1 pp (profiles.tolerance).
     """
-    found = {
+    network = models.create(model)
+    kept = (0.3, 0.6) if network.task == "language" else (0.5, 0.8)
+    found: dict[str, dict[str, codec.Codec]] = {
         "raw16": {"input": codec.create("raw8"), "feature": codec.create("raw16")},
         "raw32": {"feature": codec.create("raw32")},
         "jpeg": {"input": codec.create("jpeg")},
-        "slicer-mild": {"feature": codec.create("slicer", sparsity=0.5)},
-        "slicer-hard": {"feature": codec.create("slicer", sparsity=0.8)},
     }
-    if models.create(model).example_input.shape[-1] != 3:
+    if network.task == "language":
+        found = {name: {"feature": codec.create(name)} for name in ("raw16", "int8", "int4")}
+    elif network.example_input.shape[-1] != 3:
         del found["jpeg"]
+    if network.weights == "random":
+        return {**found, "slicer-1pp": {"feature": tolerance.set_for(network)}}
+    for name, sparsity in zip(("slicer-mild", "slicer-hard"), kept, strict=True):
+        found[name] = {"feature": codec.create("slicer", sparsity=sparsity)}
     return found
 
 
@@ -111,7 +121,7 @@ def digits_cross_fitted(*, repeats: int = 1, progress: Progress | None = None) -
 def make_trace() -> str:
     """Trace 600 scenes at every cut and setting into `DATA`."""
     network, data = models.create("scenes"), models.samples("scenes", "test", 600)
-    table = trace(network, settings(), data.inputs, data.labels, progress=_report)
+    table = trace(network, settings(), data.inputs, data.labels, progress=report)
     path = DATA / "traces" / "scenes.npz"
     table.save(path)
     return f"{path.name}: {len(table.sample_ids)} rows, {path.stat().st_size / 1e6:.1f} MB"
@@ -142,7 +152,7 @@ def scene_drops(
                     data.labels,
                     cuts=(*cuts, "output"),
                     repeats=1,
-                    progress=_report,
+                    progress=report,
                 )
             )
         ]
@@ -163,7 +173,7 @@ def make_accuracy() -> str:
     """The table of paired accuracy drops of scenes and digits into `DATA`."""
     judged = {
         "scenes": scene_drops(),
-        "digits, cross-fitted": quality.drops(digits_cross_fitted(progress=_report)),
+        "digits, cross-fitted": quality.drops(digits_cross_fitted(progress=report)),
     }
     text = accuracy_text(judged)
     (DATA / "accuracy.md").write_text(text)
@@ -178,6 +188,12 @@ def accuracy_text(judged: Mapping[str, Sequence[quality.Drop]]) -> str:
     head = f"{title}\n\nMade by `python -m profiles accuracy`.\n"
     codecs = f"## Codecs (stream format {codec.FORMAT_VERSION})\n\n" + "\n".join(chosen)
     return "\n".join([head, *parts, codecs]) + "\n"
+
+
+def make_tolerance() -> str:
+    """The errors that tasks bear, into `DATA`."""
+    found = tolerance.measure(progress=report)
+    return "\n".join(f"{cut}: relative L2 {error:.4f}" for cut, error in found.items())
 
 
 def make_law(sizes: Sequence[int] = (1024, 4096, 16384, 65536, 262144, 1048576)) -> str:
@@ -203,7 +219,7 @@ def make_law(sizes: Sequence[int] = (1024, 4096, 16384, 65536, 262144, 1048576))
     return "\n".join(lines)
 
 
-def _report(done: int, total: int) -> None:
+def report(done: int, total: int) -> None:
     """Progress on one line of the terminal."""
     if sys.stderr.isatty():
         print(f"\r{done}/{total}", end="\n" if done == total else "", file=sys.stderr)
