@@ -52,6 +52,20 @@ def unpack(data: bytes | memoryview, count: int, width: int) -> npt.NDArray[np.u
     return unpack_blocks(data, [count], [width])
 
 
+def unpack_bytes(data: bytes | memoryview, count: int, width: int) -> npt.NDArray[np.uint8]:
+    """As `unpack` for widths of at most 8 bits, into (count,) uint8."""
+    if not 0 <= width <= 8:
+        raise ValueError(f"width must lie in 0..8, got {width}")
+    size = packed_size(count, width)
+    _check_length(data, count * width)
+    groups = -(-count // 8)
+    padded = np.zeros(groups * width, dtype=np.uint8)
+    padded[:size] = np.frombuffer(data, dtype=np.uint8)
+    out = np.empty(8 * groups, dtype=np.uint8)
+    _unpack_bytes(padded, width, out)
+    return out[:count]
+
+
 def pack_blocks(
     values: npt.NDArray[np.unsignedinteger], counts: npt.ArrayLike, widths: npt.ArrayLike
 ) -> bytes:
@@ -150,14 +164,33 @@ def _to_bytes(words: npt.NDArray[np.uint32], size: int) -> bytes:
 
 def _to_words(data: bytes | memoryview, n_bits: int) -> npt.NDArray[np.uint32]:
     """Check length and padding, then hand out words with two spare ones for the reader."""
+    size = _check_length(data, n_bits)
+    words = np.zeros(size // 4 + 2, dtype="<u4")
+    words.view(np.uint8)[:size] = np.frombuffer(data, dtype=np.uint8)
+    return words.astype(np.uint32, copy=False)
+
+
+def _check_length(data: bytes | memoryview, n_bits: int) -> int:
+    """Bytes of so many bits; CorruptBitstreamError for others, or for padding that is not zero."""
     size = (n_bits + 7) // 8
     if len(data) != size:
         raise CorruptBitstreamError(f"packed bits must take {size} bytes, got {len(data)}")
     if n_bits % 8 and data[-1] >> (n_bits % 8):
         raise CorruptBitstreamError("padding bits must be zero")
-    words = np.zeros(size // 4 + 2, dtype="<u4")
-    words.view(np.uint8)[:size] = np.frombuffer(data, dtype=np.uint8)
-    return words.astype(np.uint32, copy=False)
+    return size
+
+
+@kernel((array(_U8), _I64, array(_U8, writable=True)))
+def _unpack_bytes(data, width, out):  # type: ignore[no-untyped-def]
+    """Eight values at a time, since they take whole bytes: as many as their width."""
+    mask, at = np.uint64((1 << width) - 1), np.uint64(0)
+    for group in range(np.uint64(out.size // 8)):
+        word = np.uint64(0)
+        for j in range(np.uint64(width)):
+            word |= np.uint64(data[at + j]) << (j << np.uint64(3))
+        at += np.uint64(width)
+        for j in range(np.uint64(8)):
+            out[(group << np.uint64(3)) + j] = (word >> (j * np.uint64(width))) & mask
 
 
 @kernel((array(_U32), array(_I64), array(_I64), array(_U32, writable=True)))

@@ -35,7 +35,7 @@ _ALL_FLAGS = 0x3F
 _WIDTH_BITS = 4
 
 
-_U8, _U32, _I64, _F32 = types.uint8, types.uint32, types.int64, types.float32
+_U8, _U32, _U64, _I64, _F32 = types.uint8, types.uint32, types.uint64, types.int64, types.float32
 
 
 class Row(NamedTuple):
@@ -56,8 +56,8 @@ def read(sections: tuple[Section, ...], patch: Patch) -> Floats:
     keep = _read_positions(where, head, patch)
     table = _unpack_scales(first if head.rans else second, head.rows * head.n_blocks)
     parse = _read_ranged if head.rans else _read_packed
-    labels, levels = parse(second if head.rans else first, values, head, keep, table)
-    return _restore(keep, labels, table, levels, head)
+    labels, owned = parse(second if head.rans else first, values, head, keep, table)
+    return _restore(keep, labels, table, owned, head)
 
 
 def pack_scales(fitted: list[quantize.Blocks]) -> bytes:
@@ -99,6 +99,14 @@ def owned_values(rows: list[Row], n_blocks: int, signed: bool) -> list[Levels]:
     if signed:
         levels = levels << np.uint32(1) | np.concatenate([row.signs for row in rows])
     return [levels[labels == block] for block in range(n_blocks)]
+
+
+class Owned(NamedTuple):
+    """Levels (K,) grouped by owner, a block of a row: where each begins, how many it has."""
+
+    levels: Levels
+    starts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
 
 
 class Head(NamedTuple):
@@ -154,39 +162,39 @@ def _read_positions(data: memoryview, head: Head, patch: Patch) -> Bytes:
 
 def _read_packed(
     marks: memoryview, values: memoryview, head: Head, keep: Bytes, table: quantize.Blocks
-) -> tuple[Bytes, Levels]:
+) -> tuple[Bytes, Owned]:
     """Labels (K,), and levels (K,) block after block, row after row."""
     width = packing.width_for(head.n_blocks - 1)
-    labels = _checked_labels(packing.unpack(marks, head.kept, width), head)
+    labels = _checked_labels(packing.unpack_bytes(marks, head.kept, width), head)
     counts = _owners(keep, labels, head)
-    return labels, packing.unpack_blocks(values, counts, table.bits + int(head.signed))
+    levels = packing.unpack_blocks(values, counts, table.bits + int(head.signed))
+    return labels, Owned(levels, np.cumsum(counts) - counts, counts)
 
 
 def _read_ranged(
     tables: memoryview, values: memoryview, head: Head, keep: Bytes, table: quantize.Blocks
-) -> tuple[Bytes, Levels]:
-    """The same from streams of which the labels come first and tell the others' lengths."""
+) -> tuple[Bytes, Owned]:
+    """The same, row after row of one block after the other, from streams.
+
+    The labels come first, for they tell the others' lengths.
+    """
     opened = streams.Open(tables, values)
     labels = _checked_labels(opened.next(head.kept), head)
-    counts = _owners(keep, labels, head).reshape(head.rows, head.n_blocks)
-    owned = opened.rest(counts.sum(axis=0).tolist())
-    starts = np.cumsum(counts, axis=0) - counts
-    parts = [
-        owned[block][starts[row, block] : starts[row, block] + counts[row, block]]
-        for row in range(head.rows)
-        for block in range(head.n_blocks)
-    ]
-    levels = np.concatenate(parts) if parts else np.empty(0, np.int32)
-    tops = np.repeat((np.int64(1) << (table.bits + int(head.signed))) - 1, counts.reshape(-1))
-    if (levels < 0).any() or (levels > tops).any():
+    counts = _owners(keep, labels, head)
+    by_block = counts.reshape(head.rows, head.n_blocks).T
+    levels = np.concatenate(opened.rest(by_block.sum(axis=1).tolist()))
+    tops = ((np.int64(1) << (table.bits + int(head.signed))) - 1).reshape(by_block.T.shape).T
+    if (levels < 0).any() or (levels > np.repeat(tops, by_block.reshape(-1))).any():
         raise CorruptBitstreamError("a level lies beyond its block's width")
-    return labels, levels.astype(np.uint32)
+    ends = np.cumsum(by_block).reshape(by_block.shape)
+    starts = np.ascontiguousarray((ends - by_block).T).reshape(-1)
+    return labels, Owned(levels.astype(np.uint32), starts, counts)
 
 
 def _checked_labels(marks: npt.NDArray[np.integer], head: Head) -> Bytes:
     if head.kept and (int(marks.max()) >= head.n_blocks or int(marks.min()) < 0):
         raise CorruptBitstreamError(f"labels must be below {head.n_blocks}, got {marks.max()}")
-    return marks.astype(np.uint8)
+    return marks.astype(np.uint8, copy=False)
 
 
 def _owners(keep: Bytes, labels: Bytes, head: Head) -> npt.NDArray[np.int64]:
@@ -197,16 +205,20 @@ def _owners(keep: Bytes, labels: Bytes, head: Head) -> npt.NDArray[np.int64]:
 
 
 def _restore(
-    keep: Bytes, labels: Bytes, table: quantize.Blocks, levels: Levels, head: Head
+    keep: Bytes, labels: Bytes, table: quantize.Blocks, owned: Owned, head: Head
 ) -> Floats:
-    """Walk over the elements; every block is read from its own place in the levels."""
-    counts = _owners(keep, labels, head)
-    cursors = np.cumsum(counts) - counts
-    out = np.empty(keep.size, dtype=np.float32)
+    """Values owner by owner, then in the order of the kept elements, then into their places."""
+    values = np.empty(labels.size, dtype=np.float32)
     steps = quantize.steps(table)
-    row_length = keep.size // head.rows
-    _place(keep, labels, row_length, cursors, levels, table.low, steps, head.signed, out)
-    return out
+    _dequantize(owned.levels, owned.starts, owned.counts, table.low, steps, head.signed, values)
+    kept = owned.counts.reshape(head.rows, head.n_blocks).sum(axis=1)
+    ordered = np.empty(labels.size + 1, dtype=np.uint32)  # the last is read where none is left
+    ordered[-1] = 0
+    cursors = owned.starts.astype(np.uint64)
+    _order(labels, kept, cursors, values.view(np.uint32), ordered)
+    out = np.empty(keep.size, dtype=np.uint32)
+    _spread(keep, ordered, out)
+    return out.view(np.float32)
 
 
 @kernel(
@@ -240,46 +252,58 @@ def _count_owners(keep, labels, row_length, n_blocks, counts):  # type: ignore[n
 
 @kernel(
     (
-        array(_U8),
-        array(_U8),
-        _I64,
-        array(_I64, writable=True),
         array(_U32),
+        array(_I64),
+        array(_I64),
         array(_F32),
         array(_F32),
         types.boolean,
         array(_F32, writable=True),
     )
 )
-def _place(keep, labels, row_length, cursors, levels, low, step, signed, out):  # type: ignore[no-untyped-def]
-    """Values block by block, then in the order of a row's kept elements, then into their places.
+def _dequantize(levels, starts, counts, low, step, signed, out):  # type: ignore[no-untyped-def]
+    """Every owner's levels at its low and step; a sign below them turns the value, never to -0."""
+    for owner in range(starts.size):
+        base, width = low[owner], step[owner]
+        begin, end = starts[owner], starts[owner] + counts[owner]
+        if signed:
+            for at in range(begin, end):
+                turn = np.float32(1) - np.float32(np.int32((levels[at] & np.uint32(1)) << 1))
+                size = np.float32(np.int32(levels[at] >> np.uint32(1)))
+                out[at] = (base + size * width) * turn + np.float32(0)
+        else:
+            for at in range(begin, end):
+                out[at] = base + np.float32(np.int32(levels[at])) * width
 
-    Three loops without a branch on what is kept: at half density a processor guesses that wrong
-    every other time.
+
+@kernel(
+    (array(_U8), array(_I64), array(_U64, writable=True), array(_U32), array(_U32, writable=True))
+)
+def _order(labels, kept, cursors, values, out):  # type: ignore[no-untyped-def]
+    """Kept elements in their order: the next of the block that their label names.
+
+    Unsigned places throughout: numba wraps signed ones, at the cost of a comparison each.
     """
-    values = np.empty(levels.size, dtype=np.float32)
-    for block in range(low.size):
-        stop = cursors[block + 1] if block + 1 < low.size else levels.size
-        for at in range(cursors[block], stop):
-            level = levels[at]
-            size = level >> np.uint32(1) if signed else level
-            value = low[block] + np.float32(size) * step[block]
-            values[at] = -value if signed and level & np.uint32(1) else value
-    n_rows = keep.size // row_length
-    n_blocks = low.size // n_rows
-    ordered = np.zeros(row_length + 1, dtype=np.float32)
-    first = np.int64(0)
-    for row in range(n_rows):
-        begin = row * row_length
-        count = np.int64(0)
-        for i in range(begin, begin + row_length):
-            count += keep[i]
-        for j in range(count):
-            owner = row * n_blocks + labels[first + j]
-            ordered[j] = values[cursors[owner]]
-            cursors[owner] += 1
-        first += count
-        place = np.int64(0)
-        for i in range(begin, begin + row_length):
-            out[i] = ordered[place] * np.float32(keep[i]) + np.float32(0)  # no -0
-            place += keep[i]
+    k, first = np.uint64(0), np.uint64(0)
+    n_blocks = np.uint64(cursors.size // kept.size)
+    for row in range(kept.size):
+        stop = k + np.uint64(kept[row])
+        while k < stop:
+            owner = first + np.uint64(labels[k])
+            at = cursors[owner]
+            out[k] = values[at]
+            cursors[owner] = at + np.uint64(1)
+            k += np.uint64(1)
+        first += n_blocks
+
+
+@kernel((array(_U8), array(_U32), array(_U32, writable=True)))
+def _spread(keep, ordered, out):  # type: ignore[no-untyped-def]
+    """Bits of the next kept value or zero bits, without a branch on what is kept.
+
+    At half density a processor guesses that wrong every other time.
+    """
+    place = np.uint64(0)
+    for i in range(np.uint64(keep.size)):
+        out[i] = ordered[place] & np.uint32(-np.int64(keep[i]))
+        place += np.uint64(keep[i])
