@@ -110,17 +110,21 @@ def within_loss(parts: Sequence[Activations], settings: Sequence[Any]) -> tuple[
     """The fewest bits whose paired loss over all parts is at most a point, and that loss."""
     found = []
     for make in settings:
-        rates, losses = [], []
-        for part in parts:
-            made = make(part)
-            decoded = np.stack([made.decode(made.encode(x)) for x in part.features])
-            losses.append(part.judge(decoded)["accuracy_drop"])
-            rates.append(rate(made, part.features))
-        loss = float(np.mean(losses))
-        bits = float(np.mean([r.bits for r in rates]))
+        found_here = [_judged(make(part), part) for part in parts]
+        bits, error, loss = (float(np.mean(column)) for column in zip(*found_here, strict=True))
         if loss <= LOSS:
-            found.append((Rate(bits, float(np.mean([r.error for r in rates])), made), loss))
+            found.append((Rate(bits, error, None), loss))
     return min(found, key=lambda each: each[0].bits, default=None)
+
+
+def _judged(made: Any, part: Activations) -> tuple[float, float, float]:
+    """Bits per element, relative L2 error and lost share of answers of one part."""
+    x = part.features
+    streams = [made.encode(each) for each in x]
+    decoded = np.stack([made.decode(stream) for stream in streams])
+    error = float(np.linalg.norm(decoded - x) / np.linalg.norm(x))
+    bits = 8 * sum(map(len, streams)) / x.size
+    return bits, error, part.judge(decoded)["accuracy_drop"]
 
 
 def task_chains(fits: dict[int, np.ndarray]) -> dict[str, list[Callable[[Activations], Any]]]:
@@ -132,7 +136,8 @@ def task_chains(fits: dict[int, np.ndarray]) -> dict[str, list[Callable[[Activat
         )
 
     packed = [
-        {**setting, "sparsity": s} for setting in slicer_settings() for s in (0.7, 0.8, 0.9, 0.94)
+        {"n_blocks": m, "bits_max": b, "bits_min": min(2, b), "sparsity": s}
+        for m, b, s in itertools.product((1, 2), (1, 2, 3), (0.6, 0.7, 0.8, 0.9, 0.94))
     ]
     return {
         "slicer": [lambda _, o=o: codec.create("slicer", **o) for o in packed],
@@ -183,9 +188,9 @@ def main() -> None:
 
 def _tasks() -> Iterator[tuple[str, list[Activations], dict[int, np.ndarray]]]:
     """Features and calibration features of the two trained vision tasks."""
-    part = activations("scenes", "stage2", 800)
+    part = activations("scenes", "stage2", 400)
     fit = activations("scenes", "stage2", 200, split_name="calibration").features
-    yield "scenes stage2, 800", [part], {id(part): fit}
+    yield "scenes stage2, 400", [part], {id(part): fit}
     parts, fits = [], {}
     for fold in range(5):
         part = activations("digits", "stage2", None, fold=fold)  # type: ignore[arg-type]

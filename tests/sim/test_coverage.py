@@ -140,3 +140,20 @@ def test_mser5_removes_a_planted_start():
     print(f"MSER-5: bias {biased:+.0%} -> {kept:+.1%} (standard error {error:.1%})")
     assert biased > 1.0
     assert abs(kept) < 0.05
+
+
+@pytest.mark.slow
+def test_replicate_until_precise_covers_a_closed_loop():
+    """Sequential stopping to a relative half-width costs coverage (Law 2015), here a few points."""
+    truth = theory.repairman(20, 1.0, 0.04)
+    source = {"default": ExponentialSource(server_s=0.04)}
+    spec = repairman_spec(replications=5, precision=0.04, max_replications=60)
+    results = [replicate(replace(spec, seed=seed), source) for seed in range(N_EXPERIMENTS)]
+    found = coverage((r["latency_mean_s"] for r in results), truth.response_s)
+    widths = [(r["latency_mean_s"].hi - r["latency_mean_s"].lo) / 2 for r in results]
+    runs = [r.n_runs for r in results]
+    print(f"until precise: {found:.1%}, {np.mean(runs):.1f} runs on average")
+    assert found >= 0.90
+    met = [w <= 0.04 * r["latency_mean_s"].mean for w, r in zip(widths, results, strict=True)]
+    assert np.mean(met) > 0.99
+    assert len(set(runs)) > 3
