@@ -10,7 +10,7 @@ Times are only worth keeping from a machine that does nothing else meanwhile.
 import sys
 from collections.abc import Callable, Mapping
 
-from profiles import language_report, models, portfolio, shipped
+from profiles import errors, language_report, models, portfolio, shipped
 
 
 def make_profiles(options: Mapping[str, str]) -> str:
@@ -46,9 +46,13 @@ PRODUCTS: dict[str, tuple[str, Callable[[Mapping[str, str]], str]]] = {
         "bits per byte of the byte Llama, and its generations, at every cut and setting",
         _without(language_report.make),
     ),
+    "published": (
+        "errors against published latencies, from shipped profiles; sheets=FOLDER (conf)",
+        lambda options: errors.make(options.get("sheets", "conf")),
+    ),
     "law": ("codec seconds against size and depth", _without(shipped.make_law)),
 }
-OPTIONS = ("device", "models", "threads", "budget_s")
+OPTIONS = ("device", "models", "threads", "budget_s", "sheets")
 
 
 def main(words: list[str]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from profiles.analytic import LlamaShape, modelled
 from profiles.hardware import DeviceSpec, ServerSpec
-from profiles.layers import ModelProfile
+from profiles.layers import Layer, ModelProfile
 from profiles.roofline import Efficiency, peaks_of
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Latency",
     "by_anchor",
     "by_other_machines",
+    "by_other_networks",
     "by_roofline",
     "latencies",
     "table_of",
@@ -109,6 +110,41 @@ def by_roofline(
     return found
 
 
+def by_other_networks(
+    published: Sequence[Latency],
+    sheets: Mapping[str, DeviceSpec | ServerSpec],
+    layers: Mapping[str, Sequence[Layer]],
+) -> list[Comparison]:
+    """The roofline of vision networks with one efficiency, fitted on the machine's other networks.
+
+    Both roofs get the same efficiency, the geometric mean of roof over published seconds; a CPU's
+    fixed seconds per kernel are not carried over. Machines with published latencies of fewer than
+    two networks, or without peaks, are left out.
+    """
+    full = Efficiency(compute=1.0, memory=1.0, kernel_s=0.0)
+    roofs: dict[str, list[Comparison]] = {}
+    for one in published:
+        sheet, parts = sheets.get(one.machine), layers.get(one.model)
+        if sheet is None or parts is None or sheet.memory_bandwidth_bytes_per_s is None:
+            continue
+        peaks = peaks_of(sheet, one.precision)
+        seconds = sum(full.seconds(layer, peaks, one.batch) for layer in parts)
+        found = Comparison(published=one, method="roofline x other networks", predicted_s=seconds)
+        roofs.setdefault(one.machine, []).append(found)
+    return [
+        replace(one, predicted_s=one.predicted_s / _share([o for o in same if o is not one]))
+        for same in roofs.values()
+        if len(same) > 1
+        for one in same
+    ]
+
+
+def _share(roofs: Sequence[Comparison]) -> float:
+    """Geometric mean of roof over published seconds."""
+    logs = [math.log(one.predicted_s / one.published.seconds) for one in roofs]
+    return math.exp(sum(logs) / len(logs))
+
+
 def by_other_machines(
     published: Sequence[Latency],
     sheets: Mapping[str, DeviceSpec | ServerSpec],
@@ -125,8 +161,7 @@ def by_other_machines(
         others = [one for one in roofs if one.published.machine != machine]
         if not others:
             continue
-        logs = [math.log(one.predicted_s / one.published.seconds) for one in others]
-        share = math.exp(sum(logs) / len(logs))
+        share = _share(others)
         found += [
             replace(one, method="roofline x other machines", predicted_s=one.predicted_s / share)
             for one in roofs
