@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from scenarios._system import Model
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Which network."""
 
     name: str = "train"
-    model: str = field(default="scenes", metadata={"help": "digits (15 s) or scenes (minutes)"})
+    model: Model = field(
+        default_factory=Model, metadata={"help": "digits (15 s), scenes or bytellama (minutes)"}
+    )
 
 
 def run(config: Config) -> int:
@@ -22,12 +26,13 @@ def run(config: Config) -> int:
     from profiles.models.training import train
     from profiles.models.weights import SHIPPED, read_provenance
 
-    _, fresh = train(config.model)
-    stem = "digits-0" if config.model == "digits" else config.model
+    model = config.model.name
+    _, fresh = train(model)
+    stem = "digits-0" if model == "digits" else model
     shipped = read_provenance(SHIPPED / f"{stem}.npz")
     for what, found in (("trained here", fresh), ("shipped", shipped)):
         Console().print(
-            f"{config.model}, {what}: {100 * found['accuracy']:.2f} % of {found['n_test']} test "
+            f"{model}, {what}: {100 * found['accuracy']:.2f} % of {found['n_test']} test "
             f"samples right (torch {found['torch']}, weights {found['digest']})",
             highlight=False,
         )

@@ -8,13 +8,18 @@ import pytest
 
 import conf
 from scenarios import _commands
+from scenarios.__main__ import run
 from scenarios._config import defaults, register, to_spec
 
 FOLDER = Path(conf.__file__).parent
 COMMANDS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-CHOICES = sorted(
-    (path.parent.name, path.stem) for path in FOLDER.glob("*/*.yaml") if path.parent != FOLDER
-)
+IN_SIMULATE = ("codec", "device", "link", "model", "server", "workload")
+CHOICES = sorted((path.parent.name, path.stem) for path in FOLDER.glob("*/*.yaml"))
+METHODS = sorted(path.stem for path in FOLDER.glob("methods/*.yaml"))
+SECOND = (
+    "model=digits", "model.samples=10", "model.repeats=1", "horizon_s=1", "warmup_s=0.2",
+    "replications=2", "name=second",
+)  # fmt: skip
 
 
 def test_every_command_has_its_file_and_every_file_its_command():
@@ -38,12 +43,55 @@ def command_of(path):
     return re.search(r"splitfleet (\w+) \+experiment=", path.read_text(encoding="utf-8"))[1]
 
 
-@pytest.mark.parametrize(("group", "choice"), CHOICES)
-def test_a_choice_validates_and_says_what_it_is(group, choice):
-    command = command_of(FOLDER / group / f"{choice}.yaml")
-    register(command, _commands.load(command).schema)
-    sign = "+" if group == "experiment" else ""
+@pytest.mark.parametrize(("group", "choice"), [c for c in CHOICES if c[0] in IN_SIMULATE])
+def test_a_choice_validates_in_simulate_and_says_what_it_is(group, choice):
+    register("simulate", _commands.load("simulate").schema)
     with hydra.initialize_config_module("conf", version_base="1.3"):
-        composed = hydra.compose(command, [f"{sign}{group}={choice}"])
+        composed = hydra.compose("simulate", [f"{group}={choice}"])
     to_spec(composed)
     assert (FOLDER / group / f"{choice}.yaml").read_text(encoding="utf-8").startswith("#")
+
+
+@pytest.mark.parametrize("choice", METHODS)
+def test_a_list_of_methods_composes_in_every_figure_that_takes_one(choice):
+    taking = [name for name in COMMANDS if "methods:" in (FOLDER / f"{name}.yaml").read_text()]
+    assert len(taking) >= 9
+    for name in taking:
+        register(name, _commands.load(name).schema)
+        with hydra.initialize_config_module("conf", version_base="1.3"):
+            spec = to_spec(hydra.compose(name, [f"methods={choice}"]))
+        assert "raw16" in [codec["name"] for codec in spec.codecs.values()]
+
+
+@pytest.mark.parametrize(
+    ("group", "choice"), [c for c in CHOICES if c[0] in IN_SIMULATE and c[0] != "model"]
+)
+def test_a_choice_runs_one_simulated_second(group, choice, workplace, monkeypatch, capfd):
+    """Or says in one line what is missing: a sheet that nothing scales to, a colour image."""
+    monkeypatch.chdir(workplace)
+    extra = ["cut=input"] if (group, choice) in INPUTS else []
+    status = run(["simulate", *SECOND, f"{group}={choice}", *extra])
+    error = capfd.readouterr().err.strip()
+    if status:
+        assert status == 2
+        assert error.count("\n") == 0, error
+        assert any(reason in error for reason in EXCUSES), error
+    else:
+        assert Path("outputs/second/results.csv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["jpeg", "slicer"])
+def test_colour_images_run_one_simulated_second(codec, workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    cut = "input" if codec == "jpeg" else "stage3"
+    words = [*SECOND[1:], "model=scenes", "model.batches=[1]", f"codec={codec}", f"cut={cut}"]
+    assert run(["simulate", *words]) == 0
+
+
+INPUTS = {("codec", name) for name in ("raw8", "jpeg", "webp")}
+EXCUSES = (
+    "states neither slowdown nor anchor_s",  # reached by the roofline only
+    "takes images (H, W, 3)",  # digits are grey
+    "calibration",  # a basis must be fitted first
+)  # fmt: skip

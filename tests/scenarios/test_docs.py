@@ -1,0 +1,65 @@
+"""Every command of the README, the docs and conf's headers is one that runs.
+
+Each is composed as it stands; quick ones and the figures' are also run, small, in other tests.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import hydra
+import pytest
+
+import conf
+from scenarios import _commands
+from scenarios.__main__ import run
+from scenarios._config import register, to_spec
+
+ROOT = Path(conf.__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CALL = re.compile(r"^(?:\$ |# )?(?:\.venv/bin/)?splitfleet (\S.*)$", re.M)
+INLINE = re.compile(r"`(?:\.venv/bin/)?splitfleet ([^`]+)`")
+PLACEHOLDER = re.compile(r"\b(COMMAND|NAME|DIR|FOLDER|GROUP|CHOICE|KEY|VALUE|OTHER)\b")
+
+
+def commands(text):
+    """Command lines in a text, without comments behind them and without placeholders."""
+    for line in [*CALL.findall(text), *INLINE.findall(text)]:
+        words = shlex.split(line.split(";")[0], comments=True)
+        if words and not PLACEHOLDER.search(line) and not words[0].startswith("-"):
+            yield words
+
+
+PAGE_LINES = [(page.name, words) for page in PAGES for words in commands(page.read_text())]
+CONF_LINES = [
+    (str(path.relative_to(ROOT)), words)
+    for path in sorted((ROOT / "conf").rglob("*.yaml"))
+    for words in commands(path.read_text())
+]
+
+
+@pytest.mark.parametrize(("where", "words"), [*PAGE_LINES, *CONF_LINES])
+def test_a_documented_command_composes(where, words):
+    name, *arguments = words
+    command = _commands.load(name)
+    register(name, command.schema)
+    given = [word for word in arguments if "=" in word and not word.startswith("hydra")]
+    if "-m" in arguments or "--multirun" in arguments:
+        given = [re.sub(r"=([^,]*),.*$", r"=\1", word) for word in given]
+    with hydra.initialize_config_module("conf", version_base="1.3"):
+        to_spec(hydra.compose(name, given))
+
+
+def test_every_figure_and_command_heads_its_file():
+    for name in _commands.names():
+        first = (ROOT / "conf" / f"{name}.yaml").read_text().split("\n", 1)[0]
+        assert first.startswith(f"# splitfleet {name}"), first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("where", "words"), PAGE_LINES)
+def test_a_documented_command_runs(where, words, workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    if words[0] in ("figures", "plan", "profile", "trace", "codec"):
+        pytest.skip("minutes long: its own tests run it small")
+    assert run(words) == 0
