@@ -4,7 +4,9 @@ The recipe (epochs, rate, seed, data) is fixed in profiles/models; the result is
 outputs/cache under the recipe's hash, the shipped weights stay as they are.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 
@@ -31,9 +33,13 @@ def run(config: Config) -> int:
     stem = "digits-0" if model == "digits" else model
     shipped = read_provenance(SHIPPED / f"{stem}.npz")
     for what, found in (("trained here", fresh), ("shipped", shipped)):
-        Console().print(
-            f"{model}, {what}: {100 * found['accuracy']:.2f} % of {found['n_test']} test "
-            f"samples right (torch {found['torch']}, weights {found['digest']})",
-            highlight=False,
-        )
+        made = f"(torch {found['torch']}, weights {found['digest']})"
+        text = f"{model}, {what}: {_quality(found)} on {found['n_test']} test samples {made}"
+        Console().print(text, highlight=False)
     return 0
+
+
+def _quality(found: Mapping[str, Any]) -> str:
+    if "bits_per_byte" in found:
+        return f"{found['bits_per_byte']:.4f} bits per byte"
+    return f"{100 * found['accuracy']:.2f} % right"
