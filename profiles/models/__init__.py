@@ -18,6 +18,7 @@ from profiles.models import (
     efficientnet_b0,
     imagenet,
     llama2,
+    llama_folder,
     mobilenet_v2,
     resnet34,
     scenes,
@@ -43,6 +44,7 @@ _NETWORKS: dict[str, Callable[..., Network]] = {
     "densenet121": densenet121.network,
     **{name: partial(llama2.network, name) for name in llama2.LAYERS},
 }
+_FROM_FOLDER: dict[str, Callable[..., Network]] = {"llama": llama_folder.network}
 _PHOTOGRAPHIC = ("resnet34", "mobilenet_v2", "efficientnet_b0", "swin_t", "vgg16", "densenet121")
 _SAMPLES: dict[str, Callable[..., Samples]] = {
     "digits": digits.samples,
@@ -53,7 +55,10 @@ _SAMPLES: dict[str, Callable[..., Samples]] = {
 
 
 def names() -> tuple[str, ...]:
-    """All networks that `create` makes."""
+    """All networks that `create` makes of what is shipped or drawn.
+
+    Besides these "llama" is any Llama in a local folder: create("llama", weights=FOLDER).
+    """
     return tuple(_NETWORKS)
 
 
@@ -62,7 +67,7 @@ def create(name: str, **options: Any) -> Network:
 
     Raises ValueError for an unknown name or option, WeightsError for damaged weights.
     """
-    maker = _lookup(_NETWORKS, "model", name)
+    maker = _lookup({**_NETWORKS, **_FROM_FOLDER}, "model", name)
     allowed = inspect.signature(maker).parameters
     for option in options:
         if option not in allowed:

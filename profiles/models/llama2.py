@@ -7,13 +7,13 @@ rest 0.5 GB.
 """
 
 import hashlib
-import json
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from profiles.models.llama import Llama, Shape
+from profiles.models.llama_folder import dtype_named, fill
 from profiles.models.network import Network, content_digest
 
 LAYERS = {"llama2_7b": 32, "llama2_13b": 40}
@@ -30,14 +30,12 @@ def network(name: str, *, weights: str = "", dtype: str = "bfloat16") -> Network
 
     Raises ValueError for an unknown type, or where `weights` holds no such checkpoint.
     """
-    kinds = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
-    if dtype not in kinds:
-        raise ValueError(f"model.dtype must be one of {', '.join(kinds)}, got {dtype!r}")
+    kind = dtype_named(dtype)
     with torch.device("meta"):
-        module = Llama(SHAPES[name]).to(kinds[dtype])
+        module = Llama(SHAPES[name]).to(kind)
     module = module.to_empty(device="cpu").eval().requires_grad_(False)
     if weights:
-        _load(module, Path(weights))
+        fill(module, Path(weights))
     else:
         _draw(module)
     return Network(
@@ -75,43 +73,3 @@ def _draw(module: nn.Module) -> None:
 def _recipe_digest(name: str, dtype: str) -> str:
     text = f"{name}|random|{dtype}|{VERSION}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _load(module: nn.Module, folder: Path) -> None:
-    """Fill `module` from a checkpoint in transformers' layout (config.json, *.safetensors)."""
-    wanted = {_their_name(name): tensor for name, tensor in module.state_dict().items()}
-    for name, tensor in wanted.items():
-        tensor.copy_(_tensor(folder, name))
-
-
-def _their_name(name: str) -> str:
-    if name.startswith("lm_head"):
-        return name
-    for part in ("gate_proj", "up_proj", "down_proj"):
-        name = name.replace(f".{part}", f".mlp.{part}")
-    return f"model.{name}"
-
-
-def _tensor(folder: Path, name: str) -> Tensor:
-    """One tensor of a checkpoint, without reading the others.
-
-    Raises ValueError in one line where the folder, the tensor or the extra is missing.
-    """
-    try:
-        from safetensors import safe_open
-    except ImportError:
-        raise ValueError("checkpoints need safetensors: pip install 'splitfleet[models]'") from None
-    index = folder / "model.safetensors.index.json"
-    shard = "model.safetensors"
-    if index.is_file():
-        shard = json.loads(index.read_text(encoding="utf-8"))["weight_map"].get(name, shard)
-    if not (folder / shard).is_file():
-        raise ValueError(
-            f"model.weights={folder} holds no {shard}: put a Llama-2 checkpoint there in "
-            "transformers' layout (config.json and *.safetensors)"
-        )
-    with safe_open(folder / shard, framework="pt") as file:
-        if name not in file.keys():  # noqa: SIM118 (a handle, not a dictionary)
-            raise ValueError(f"{folder / shard} holds no tensor {name}")
-        tensor: Tensor = file.get_tensor(name)
-    return tensor

@@ -60,7 +60,7 @@ def test_layer_0_of_a_checkpoint_is_read(tiny, tmp_path):
 
 
 def test_a_folder_without_checkpoint_says_what_to_put_there(tiny, tmp_path):
-    with pytest.raises(ValueError, match=r"holds no model.safetensors: put a Llama-2 checkpoint"):
+    with pytest.raises(ValueError, match=r"holds no model.safetensors: put a Llama checkpoint"):
         models.create("llama2_7b", weights=str(tmp_path))
 
 
