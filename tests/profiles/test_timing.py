@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from profiles import ModelProfile, models, timing
+from profiles import ModelProfile, archive, models, timing
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +69,24 @@ def test_round_trip(profile, tmp_path):
 def test_too_few_rounds_are_refused():
     with pytest.raises(ValueError, match="rounds must be >= 5, got 4"):
         timing.measure(models.create("digits"), rounds=4)
+
+
+def test_a_profile_of_another_schema_truncated_or_with_a_nan_time_is_refused(profile, tmp_path):
+    path = tmp_path / "p.npz"
+    archive.write(path, "model profile", 99, {}, {})
+    with pytest.raises(
+        ValueError, match=r"must be a model profile of schema 1, got .* 99"
+    ) as first:
+        ModelProfile.load(path)
+    profile.save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ValueError, match="not a readable model profile") as second:
+        ModelProfile.load(path)
+    arrays = profile._arrays()
+    arrays["head_seconds"] = np.full_like(arrays["head_seconds"], np.nan)
+    archive.write(path, "model profile", 1, profile._header(), arrays)
+    with pytest.raises(
+        ValueError, match=r"cost\.seconds must be finite and >= 0, got nan"
+    ) as third:
+        ModelProfile.load(path)
+    assert not any("\n" in str(error.value) for error in (first, second, third))
