@@ -23,7 +23,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from codec import entropy, scalar, static
+from codec import activity, entropy, folding, scalar, static
 from codec.base import CodecOptionError, CorruptBitstreamError, MissingCalibrationError
 from codec.calibration import ID_BYTES, Calibration
 from codec.container import Section
@@ -37,7 +37,8 @@ DEFAULT_RDOQ = 0.1155
 _ORDER0, _CONTEXT, _STATIC = 0, 1, 2
 _FAR = 0x10
 _PROBE = 1 << 14
-_WORTHWHILE = 0.98
+_WORTHWHILE = 0.02
+_LARGEST_CODE = 2047
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +211,7 @@ def _sign_bits(x: Floats) -> float:
 
 
 def _clusters(levels: npt.NDArray[np.int32]) -> bool:
-    """Whether contexts gain 2 % on some planes, or rows, of about 16 thousand elements."""
+    """Whether contexts would gain 2 % on some planes, or rows, of about 16 thousand elements."""
     planes, rows, cols = levels.shape
     if rows < 2 or cols < 2 or levels.size < _PROBE // 4:
         return False
@@ -219,6 +220,8 @@ def _clusters(levels: npt.NDArray[np.int32]) -> bool:
     else:
         few = max(_PROBE // (rows * cols), 1)
         probe = levels[:: max(planes // few, 1)][:few]
-    probe = np.ascontiguousarray(probe)
-    plain = len(entropy.encode(probe, "order0"))
-    return len(entropy.encode_map(probe)) < _WORTHWHILE * plain
+    signed = bool(probe.min() < 0)
+    codes = folding.fold(folding.flat(probe), signed)
+    if int(codes.max()) >= _LARGEST_CODE:
+        return False
+    return activity.gain(codes.astype(np.uint16).reshape(probe.shape), signed) > _WORTHWHILE

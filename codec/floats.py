@@ -80,12 +80,13 @@ def clamped(x: npt.NDArray[np.float32], dtype: int) -> npt.NDArray[np.float32]:
 
 @kernel((array(_U32),))
 def _look(bits):  # type: ignore[no-untyped-def]
+    """Each result is cut back to 32 bits at once: numba widens to 64, three times as slow."""
     top, union, differing = np.uint32(0), np.uint32(0), np.uint32(0)
     first = bits[0]
     for i in range(bits.size):
-        top = max(top, bits[i] & np.uint32(0x7FFFFFFF))
-        union |= bits[i]
-        differing |= bits[i] ^ first
+        top = max(top, np.uint32(bits[i] & np.uint32(0x7FFFFFFF)))
+        union = np.uint32(union | bits[i])
+        differing = np.uint32(differing | np.uint32(bits[i] ^ first))
     return top, union, differing
 
 

@@ -163,9 +163,9 @@ def _to_bytes(words: npt.NDArray[np.uint32], size: int) -> bytes:
 
 
 def _to_words(data: bytes | memoryview, n_bits: int) -> npt.NDArray[np.uint32]:
-    """Check length and padding, then hand out words with two spare ones for the reader."""
+    """Check length and padding, then hand out words with three spare ones for the reader."""
     size = _check_length(data, n_bits)
-    words = np.zeros(size // 4 + 2, dtype="<u4")
+    words = np.zeros(size // 4 + 4, dtype="<u4")
     words.view(np.uint8)[:size] = np.frombuffer(data, dtype=np.uint8)
     return words.astype(np.uint32, copy=False)
 
@@ -221,16 +221,28 @@ def _pack_blocks(values, counts, widths, words):  # type: ignore[no-untyped-def]
 
 @kernel((array(_U32), array(_I64), array(_I64), array(_U32, writable=True)))
 def _unpack_blocks(words, counts, widths, out):  # type: ignore[no-untyped-def]
-    bit, start = np.uint64(0), 0
+    """Up to 7 bits wide, eight values lie in 64 bits from any place on; the others go singly."""
+    bit, at = np.uint64(0), np.uint64(0)
     for m in range(counts.size):
         width = np.uint64(widths[m])
         mask = (np.uint64(1) << width) - np.uint64(1)
-        for i in range(start, start + counts[m]):
+        end = at + np.uint64(counts[m])
+        eights = end - (end - at) % np.uint64(8) if width < np.uint64(8) else at
+        while at < eights:
+            word, shift = bit >> np.uint64(5), bit & np.uint64(31)
+            pair = np.uint64(words[word]) | np.uint64(words[word + np.uint64(1)]) << np.uint64(32)
+            above = np.uint64(words[word + np.uint64(2)]) << np.uint64(1)
+            group = pair >> shift | above << (np.uint64(63) - shift)
+            for j in range(np.uint64(8)):
+                out[at + j] = np.uint32(group >> (j * width) & mask)
+            at += np.uint64(8)
+            bit += width << np.uint64(3)
+        while at < end:
             word = bit >> np.uint64(5)
-            pair = np.uint64(words[word]) | (np.uint64(words[word + np.uint64(1)]) << np.uint64(32))
-            out[i] = np.uint32((pair >> (bit & np.uint64(31))) & mask)
+            pair = np.uint64(words[word]) | np.uint64(words[word + np.uint64(1)]) << np.uint64(32)
+            out[at] = np.uint32(pair >> (bit & np.uint64(31)) & mask)
+            at += np.uint64(1)
             bit += width
-        start += counts[m]
 
 
 @kernel((array(_U32), array(_U8), array(_I64), array(_U32, writable=True)))

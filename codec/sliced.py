@@ -265,15 +265,16 @@ def _dequantize(levels, starts, counts, low, step, signed, out):  # type: ignore
     """Every owner's levels at its low and step; a sign below them turns the value, never to -0."""
     for owner in range(starts.size):
         base, width = low[owner], step[owner]
-        begin, end = starts[owner], starts[owner] + counts[owner]
+        mine = levels[starts[owner] : starts[owner] + counts[owner]]
+        target = out[starts[owner] : starts[owner] + counts[owner]]
         if signed:
-            for at in range(begin, end):
-                turn = np.float32(1) - np.float32(np.int32((levels[at] & np.uint32(1)) << 1))
-                size = np.float32(np.int32(levels[at] >> np.uint32(1)))
-                out[at] = (base + size * width) * turn + np.float32(0)
+            for i in range(mine.size):
+                turn = np.float32(1) - np.float32(np.int32((mine[i] & np.uint32(1)) << 1))
+                size = np.float32(np.int32(mine[i] >> np.uint32(1)))
+                target[i] = (base + size * width) * turn + np.float32(0)
         else:
-            for at in range(begin, end):
-                out[at] = base + np.float32(np.int32(levels[at])) * width
+            for i in range(mine.size):
+                target[i] = base + np.float32(np.int32(mine[i])) * width
 
 
 @kernel(
@@ -305,5 +306,6 @@ def _spread(keep, ordered, out):  # type: ignore[no-untyped-def]
     """
     place = np.uint64(0)
     for i in range(np.uint64(keep.size)):
-        out[i] = ordered[place] & np.uint32(-np.int64(keep[i]))
-        place += np.uint64(keep[i])
+        hit = np.uint64(keep[i])
+        out[i] = ordered[place] & np.uint32(-np.int64(hit))
+        place += hit
