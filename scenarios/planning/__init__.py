@@ -1,0 +1,20 @@
+"""Capacity planning: how many devices a system serves within a limit, and how surely."""
+
+from scenarios.planning.capacity import Budget, Capacity, capacity
+from scenarios.planning.crossing import Crossing, crossing, isotonic
+from scenarios.planning.goal import COLUMNS, Goal
+from scenarios.planning.probe import Probe
+from scenarios.planning.refusal import Refusal
+
+__all__ = [
+    "COLUMNS",
+    "Budget",
+    "Capacity",
+    "Crossing",
+    "Goal",
+    "Probe",
+    "Refusal",
+    "capacity",
+    "crossing",
+    "isotonic",
+]

@@ -1,0 +1,100 @@
+"""Where the mean of several noisy curves crosses zero, with an interval.
+
+Shapes: `n` [points] numbers of devices, ascending; `excess` [runs, points], row r from
+replication r.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.statistics import two_sided_t
+
+_STEPS = 4001
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crossing:
+    """The root of the mean curve with its limits, the curve's slope there, and the guard's word.
+
+    `lo` or `hi` is infinite where the points do not bound it. `monotone`: the isotonic fit
+    crosses within the interval too.
+    """
+
+    root: float
+    lo: float
+    hi: float
+    slope: float
+    monotone: bool
+
+    @property
+    def half_width(self) -> float:
+        """Half the distance between the limits."""
+        return 0.5 * (self.hi - self.lo)
+
+
+def crossing(
+    n: NDArray[np.float64], excess: NDArray[np.float64], confidence: float = 0.95
+) -> Crossing:
+    """Root of the mean of the curves, by a local polynomial per replication.
+
+    Each replication's points are fitted by one polynomial (a line, from four points on a
+    parabola), so a replication gives one curve f_r and is the unit of the statistics. The
+    interval holds every N at which a t test over replications does not reject mean f_r(N) = 0
+    (test inversion: Fieller 1954, for curves). Approximation: the f_r are normal at each N.
+    """
+    centre, scale = float(np.mean(n)), max(1.0, float(np.ptp(n)) / 2.0)
+    degree = 2 if n.size >= 4 else 1
+    powers = np.vander((n - centre) / scale, degree + 1)
+    weights = np.linalg.pinv(powers)  # [degree + 1, points]
+    grid = np.linspace(n[0], n[-1], _STEPS)
+    curves = excess @ weights.T @ np.vander((grid - centre) / scale, degree + 1).T
+    mean = curves.mean(axis=0)
+    runs = len(excess)
+    error = curves.std(axis=0, ddof=1) / math.sqrt(runs)
+    half = two_sided_t(confidence, runs - 1) * error
+    root = _first(grid, mean > 0.0, math.inf)
+    lo = _first(grid, mean + half > 0.0, math.inf)
+    hi = _last(grid, mean - half <= 0.0, -math.inf)
+    lo = -math.inf if lo <= n[0] and n[0] > 1.0 else lo  # one device is the least there is
+    hi = math.inf if hi >= n[-1] else hi
+    return Crossing(
+        root=root,
+        lo=lo,
+        hi=hi,
+        slope=float((mean[-1] - mean[0]) / (grid[-1] - grid[0])),
+        monotone=_agrees(n, isotonic(excess.mean(axis=0)), lo, hi),
+    )
+
+
+def isotonic(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nearest non-decreasing sequence in least squares: max over starts of min over ends of the
+    means between (Barlow and others 1972, equation 1.9).
+    """
+    size = len(values)
+    return np.array(
+        [
+            max(min(values[j : k + 1].mean() for k in range(i, size)) for j in range(i + 1))
+            for i in range(size)
+        ]
+    )
+
+
+def _agrees(n: NDArray[np.float64], guard: NDArray[np.float64], lo: float, hi: float) -> bool:
+    """Whether the stretch in which the isotonic fit crosses zero touches the interval."""
+    below, above = n[guard <= 0.0], n[guard > 0.0]
+    last = below[-1] if below.size else -math.inf
+    first = above[0] if above.size else math.inf
+    return bool(last <= hi and first >= lo)
+
+
+def _first(grid: NDArray[np.float64], where: NDArray[np.bool_], otherwise: float) -> float:
+    return float(grid[np.argmax(where)]) if where.any() else otherwise
+
+
+def _last(grid: NDArray[np.float64], where: NDArray[np.bool_], otherwise: float) -> float:
+    return float(grid[len(grid) - 1 - np.argmax(where[::-1])]) if where.any() else otherwise
