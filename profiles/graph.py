@@ -5,15 +5,14 @@ what is computed from them alone stand on both sides and never cross; a view cou
 resident inputs (a layer's KV cache) stay on the side of the layer that uses them.
 """
 
-import re
-import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from torch import fx, nn
+
+from profiles.refusal import quiet, refusal
 
 __all__ = ["DataFlow", "UnexportableError", "export"]
 
@@ -129,11 +128,12 @@ def export(module: nn.Module, example: Sequence[torch.Tensor], *, name: str) -> 
     Raises:
         UnexportableError: torch.export cannot; the operator and the way out are named.
     """
-    try:
-        with torch.no_grad():
+    with torch.no_grad(), quiet() as printed:
+        try:
             program = torch.export.export(module, tuple(example), strict=False).module()
-    except Exception as error:
-        raise UnexportableError(_reason(name, error)) from error
+        except Exception as error:
+            words = refusal(name, error, own=__file__, printed=printed.getvalue())
+            raise UnexportableError(words) from error
     assert isinstance(program, fx.GraphModule)
     nodes = list(program.graph.nodes)
     inputs = tuple(node for node in nodes if node.op == "placeholder")
@@ -178,22 +178,3 @@ def _base(node: fx.Node) -> fx.Node:
     while _is_view(node):
         node = node.all_input_nodes[0]
     return node
-
-
-def _reason(name: str, error: Exception) -> str:
-    """One line: which operator stopped the export, where, and what to do."""
-    func = getattr(error, "func", None)
-    words = str(error).replace("\n", " ")
-    found = re.search(r"(?:aten|prims|torch\.ops|torchvision)[.:]+[\w.:]+", words)
-    operator = str(func) if func is not None else found.group(0) if found else type(error).__name__
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if f"{Path(torch.__file__).parent}" not in frame.filename and frame.filename != __file__
-    ]
-    where = f' at {Path(own[-1].filename).name}:{own[-1].lineno} "{own[-1].line}"' if own else ""
-    return (
-        f"{name} cannot be exported: {operator.rstrip('.:')} stopped it{where};"
-        " its result depends on the data or has no fake kernel: replace it by torch.where or"
-        " fixed shapes, register a fake kernel, or wrap the part after it in its own module"
-    )

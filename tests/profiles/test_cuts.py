@@ -118,11 +118,42 @@ class Selects(nn.Module):
         return x[torch.nonzero(x > 0).tolist()[0][0]]
 
 
-@pytest.mark.parametrize("module", [Judges(), Selects()])
-def test_a_module_that_cannot_be_exported_names_what_stopped_it(module):
-    with pytest.raises(
-        UnexportableError, match=r"net cannot be exported: .* stopped it at"
-    ) as error:
+class Reshapes(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(int(x.max()), -1)
+
+
+class Disagrees(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ torch.ones(7)
+
+
+class Foreign(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return doubled(x)
+
+
+@torch.library.custom_op("splitfleet_test::doubled", mutates_args=())
+def doubled(x: torch.Tensor) -> torch.Tensor:
+    return x * 2
+
+
+@pytest.mark.parametrize(
+    ("module", "operator", "advice"),
+    [
+        (Judges(), "aten.item", "depends on the data: replace it by torch.where or fixed shapes"),
+        (Selects(), "", "depends on the data"),
+        (Reshapes(), "aten.item", "depends on the data"),
+        (Disagrees(), "aten.dot", "torch says: inconsistent tensor size"),
+        (Foreign(), "splitfleet_test.doubled", "no fake kernel: register one with"),
+    ],
+)
+def test_a_module_that_cannot_be_exported_names_what_stopped_it(module, operator, advice, capfd):
+    with pytest.raises(UnexportableError) as error:
         split(network(module, torch.ones(3), ()))
-    assert "\n" not in str(error.value)
-    assert "test_cuts.py" in str(error.value)
+    words = str(error.value)
+    assert words.startswith(f"net cannot be exported: {operator}")
+    assert " stopped it at test_cuts.py:" in words
+    assert advice in words
+    assert "\n" not in words
+    assert capfd.readouterr() == ("", "")  # none of torch's own pages
