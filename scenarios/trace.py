@@ -1,8 +1,9 @@
 """Trace a network: what its samples cost and answer at every cut and codec setting.
 
 Whole rows: every sample stands at every cut and setting. Codec seconds are the median of
-interleaved repeats. Language networks generate with the codec inside. Writes the table (npz), one
-row per cut and setting (CSV) and run.json.
+interleaved repeats. Language networks generate with the codec inside. Random weights get one more
+setting, slicer-1pp: the error at which the trained network of the same kind of task loses 1 pp.
+Writes the table (npz), one row per cut and setting (CSV) and run.json.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,12 +50,14 @@ class Config:
 
 def run(config: Config) -> int:
     """Trace, store and print."""
-    from profiles import models
+    from profiles import models, tolerance
 
     network = models.create(config.model.name)
     wanted = _cuts(config, network)
     chosen = config.codecs.values() if config.codecs else [config.codec]
     settings = {str(one["name"]): coders(one) for one in chosen}
+    if network.weights == "random":
+        settings["slicer-1pp"] = {"feature": tolerance.set_for(network)}
     store = Store(Path("outputs") / config.name)
     with store.lock():
         make = _generations if network.task == "language" else _inferences
@@ -149,7 +152,7 @@ def _shown(rows: Sequence[Row]) -> Table:
     present = [column for column in columns if any(column[0] in row for row in rows)]
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for heading in ("cut", "setting"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for _, heading, _, _ in present:
         table.add_column(heading, justify="right")
     for row in rows:
