@@ -7,7 +7,7 @@ scores = network.module(torch.from_numpy(inputs))
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -68,11 +68,7 @@ def create(name: str, **options: Any) -> Network:
     Raises ValueError for an unknown name or option, WeightsError for damaged weights.
     """
     maker = _lookup({**_NETWORKS, **_FROM_FOLDER}, "model", name)
-    allowed = inspect.signature(maker).parameters
-    for option in options:
-        if option not in allowed:
-            known = ", ".join(allowed) or "none"
-            raise ValueError(f"model {name!r} has no option {option!r}; it takes: {known}")
+    _check(f"model {name!r}", maker, options, skipped=0)
     return maker(**options)
 
 
@@ -80,9 +76,20 @@ def samples(name: str, split: str, n: int, seed: int = 0, **options: Any) -> Sam
     """`n` inputs and labels of the data that the network of that name works on.
 
     The splits `train`, `calibration` and `test` are disjoint; sample i of a split is the same
-    for every `n > i`. Raises ValueError for an unknown network or split.
+    for every `n > i`. Raises ValueError for an unknown network, split or option.
     """
-    return _lookup(_SAMPLES, "data of model", name)(split, n, seed, **options)
+    maker = _lookup(_SAMPLES, "data of model", name)
+    _check(f"data of model {name!r}", maker, options, skipped=3)
+    return maker(split, n, seed, **options)
+
+
+def _check(what: str, maker: Callable[..., Any], options: Iterable[str], *, skipped: int) -> None:
+    """Raise ValueError for an option that is none of the parameters behind the first `skipped`."""
+    allowed = list(inspect.signature(maker).parameters)[skipped:]
+    for option in options:
+        if option not in allowed:
+            known = ", ".join(allowed) or "none"
+            raise ValueError(f"{what} has no option {option!r}; it takes: {known}")
 
 
 def _lookup(registry: dict[str, Callable[..., T]], kind: str, name: str) -> Callable[..., T]:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from profiles import models
 from profiles.models.arithmetic import number_in, problems
 from profiles.models.questions import question_of, questions
 
@@ -177,3 +178,10 @@ def test_gsm8k_problems_carry_their_number_and_worked_examples(tmp_path):
 )
 def test_the_number_of_an_answer(text, number):
     assert number_in(text) == number
+
+
+def test_an_option_that_data_does_not_have_is_refused():
+    with pytest.raises(ValueError, match=r"data of model 'scenes' has no option 'data'; it takes"):
+        models.samples("scenes", "test", 1, data="folder")
+    with pytest.raises(ValueError, match="model 'digits' has no option 'weights'; it takes: fold"):
+        models.create("digits", weights="folder")
