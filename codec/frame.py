@@ -211,12 +211,25 @@ def chunk_elements(shape: tuple[int, ...]) -> int:
 
 
 def flat_piece(array: Stored, start: int, stop: int) -> Stored:
-    """Elements start..stop of the flattened array; a view where the array is contiguous."""
+    """Elements start..stop of the flattened array; a view where the array is contiguous.
+
+    Other arrays are copied by whole entries of their leading axis: numpy's flat iterator goes
+    element by element. No more than the piece itself is ever copied twice.
+    """
     if array.flags.c_contiguous:
         return array.reshape(-1)[start:stop]
-    if stop - start == array.size:
-        return np.ascontiguousarray(array).reshape(-1)
-    return np.asarray(array.flat[start:stop])
+    inner = math.prod(array.shape[1:])
+    first, last = -(-start // inner), stop // inner
+    if first > last:
+        at = last * inner
+        return flat_piece(array[last], start - at, stop - at)
+    whole = np.ascontiguousarray(array[first:last]).reshape(-1)
+    pieces = [whole]
+    if start < first * inner:
+        pieces.insert(0, flat_piece(array[first - 1], start - (first - 1) * inner, inner))
+    if stop > last * inner:
+        pieces.append(flat_piece(array[last], 0, stop - last * inner))
+    return np.concatenate(pieces) if len(pieces) > 1 else whole
 
 
 def require_choice(owner: str, option: str, value: object, allowed: tuple[str, ...]) -> None:
