@@ -124,3 +124,25 @@ def test_the_guard_is_the_least_squares_fit_that_never_falls() -> None:
     assert isotonic(values) == pytest.approx([1.0, 2.5, 2.5, 4.0, 4.0, 4.0])
     found = crossing(np.arange(1.0, 6.0), np.array([[-1.0, 2.0, -1.0, -1.0, 1.0]] * 3))
     assert math.isfinite(found.root)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_batch_server_is_planned_at_its_known_number(seed: int) -> None:
+    """Long runs put N* at 530 or 531: 3 ms + 0.8 ms b, all that waits up to 32, p95 < 60 ms.
+
+    Runs of 10 s centre on 534 with either seed: inside the interval, but both on the same side.
+    Coverage over many seeds is not established by this test.
+    """
+    spec = SystemSpec(
+        workload=WorkloadSpec(kind="poisson", rate_rps=2.0),
+        server=ServerSpec(discipline="take_all", max_batch=32),
+        horizon_s=12.0,
+        warmup_s=2.0,
+        seed=seed,
+    )
+    source = ConstantSource(server_s=0.0038, batch_slope_s=0.0008)
+    found = capacity(spec, {"default": source}, Goal(column="latency_p95_s", limit=0.06))
+    assert found.n_star_lo <= 531
+    assert found.n_star_hi >= 530
+    assert found.root.half_width <= max(1.0, 0.01 * found.n_star)
