@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec import chains, static, transform
+from codec import chains, floats, static, transform
 from codec.base import CodecOptionError
 from codec.calibration import Calibration
 from codec.ecsq import DEFAULT_RDOQ, Ecsq
-from codec.frame import FloatCodec
+from codec.frame import FloatCodec, to_numpy
 from codec.klt import PREFIX, Klt
 
 Floats = npt.NDArray[np.float32]
@@ -42,7 +42,7 @@ KNOBS = {
 
 def calibrate(
     chain: str,
-    samples: Sequence[npt.ArrayLike],
+    samples: Sequence[Any],
     *,
     relative_l2: float | None = None,
     bits_per_element: float | None = None,
@@ -65,13 +65,20 @@ def calibrate(
         raise CodecOptionError(f"calibrate sets {', '.join(KNOBS)}, alone or behind klt+; "
                                f"got {chain!r}")  # fmt: skip
     target = _target(relative_l2, bits_per_element)
-    arrays = [np.asarray(sample, dtype=np.float32) for sample in samples]
-    if not arrays or not all(np.isfinite(a).all() for a in arrays):
-        raise CodecOptionError("calibrate needs samples, all of them finite")
+    arrays = [_numbers(sample) for sample in samples]
+    if not any(a.any() for a in arrays) or not all(np.isfinite(a).all() for a in arrays):
+        raise CodecOptionError("calibrate needs samples that are finite and not all zero")
     known = _basis(arrays, axis) if chain.startswith(PREFIX) else None
     if known is not None and inner == "ecsq" and static_tables:
         return _bisect(_Static(known, arrays, options), arrays, target)
     return _bisect(_Plain(chain, known, options), arrays, target)
+
+
+def _numbers(sample: Any) -> Floats:
+    """A sample of any kind that a chain takes, as float32."""
+    array, dtype, _ = to_numpy(sample)
+    wide = floats.to_float32(np.ascontiguousarray(array).reshape(-1), dtype)
+    return wide.reshape(array.shape)
 
 
 class _Target(NamedTuple):
@@ -124,6 +131,9 @@ class _Static:
 
 
 def _basis(arrays: Sequence[Floats], axis: int) -> Calibration:
+    if axis not in (-1, -3) or any(a.ndim < -axis for a in arrays):
+        shapes = ", ".join(sorted({str(a.shape) for a in arrays}))
+        raise CodecOptionError(f"axis must be -1, or -3 for maps, got {axis} for shapes {shapes}")
     vectors = [transform.vectors_of(a.reshape(-1), a.shape, axis) for a in arrays]
     if len({v.shape[1] for v in vectors}) != 1:
         raise CodecOptionError(f"samples must agree in their size along axis {axis}")

@@ -115,8 +115,10 @@ class Calibration:
             raise
         except FileNotFoundError:
             raise CodecOptionError(f"{path}: no such calibration") from None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise CodecOptionError(f"{path} is no calibration: {error}") from None
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            raise CodecOptionError(
+                f"{path} is damaged, or no calibration of this library"
+            ) from None
 
     def _arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         found: dict[str, npt.NDArray[np.generic] | None] = {

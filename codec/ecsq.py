@@ -166,6 +166,11 @@ def far_section(x: Floats, levels: Levels, n_far: int) -> bytes:
         return b""
     where = np.flatnonzero(np.abs(levels) >= TOP_LEVEL)
     levels[where] = 0
+    return pack_far(x, where)
+
+
+def pack_far(x: Floats, where: npt.NDArray[np.int64]) -> bytes:
+    """Elements `where` (rising) of x as they are: their number, the gaps between them, float32."""
     out = Writer().varint(where.size)
     for gap in np.diff(where, prepend=-1) - 1:
         out.varint(int(gap))

@@ -4,8 +4,10 @@
                                  |
                                  +--> id of the calibration ----------> header
 
-The inner chain sees the components as a tensor (rows, D). With `klt+ecsq` the calibration also
-holds a table for every class of components, so that no table travels: see `codec.ecsq`.
+A wild value (over 4,096 root mean squares) travels as it is and leaves the mean in its place: a
+rotation would spread it, and what float32 cannot tell beside it, over its whole vector. The inner
+chain sees the components as a tensor (rows, D). With `klt+ecsq` the calibration also holds a table
+for every class of components, so that no table travels: see `codec.ecsq`.
 """
 
 from __future__ import annotations
@@ -16,14 +18,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from codec import transform
+from codec import scalar, transform
 from codec.base import CorruptBitstreamError, MissingCalibrationError, UnsupportedInputError
 from codec.calibration import ID_BYTES, Calibration
 from codec.container import Section
+from codec.ecsq import pack_far, put_far
 from codec.frame import FloatCodec, Patch
 from codec.scalar import Floats
 
 PREFIX = "klt+"
+_WILD = 4096.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +60,17 @@ class Klt(FloatCodec):
         known = self._known()
         assert known.basis is not None
         shape = self._shape(patch, known)
+        limit = min(_WILD * scalar.scale_of(x), float(np.finfo(np.float32).max))
+        where = np.flatnonzero(np.abs(x) > np.float32(limit))
+        head = [Section("header", known.id + bytes([self.inner.chain_id]))]
+        if where.size:
+            head.append(Section("positions", pack_far(x, where)))
+            x = transform.without(x, where, shape, known)
         vectors = transform.vectors_of(x, shape, known.axis)
         y = transform.forward(vectors, known.mean, known.basis)
-        head = Section("header", known.id + bytes([self.inner.chain_id]))
         if not y.any():  # every vector is the mean
-            return [head]
-        return [head, *self.inner.encode_chunk(y.reshape(-1), Patch(y.shape, 0, y.size))]
+            return head
+        return [*head, *self.inner.encode_chunk(y.reshape(-1), Patch(y.shape, 0, y.size))]
 
     def decode_chunk(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
         """What the inner chain decodes, turned back."""
@@ -78,13 +87,17 @@ class Klt(FloatCodec):
             raise CorruptBitstreamError(f"the stream holds no {self.inner.name!r} behind its basis")
         shape = self._shape(patch, known)
         inner = Patch((patch.size // known.size, known.size), 0, patch.size)
+        far = len(sections) > 1 and sections[1].part == "positions"
+        rest = sections[2:] if far else sections[1:]
         y = np.zeros(patch.size, dtype=np.float32)
-        if len(sections) > 1:
-            y = self.inner.decode_chunk(sections[1:], inner)
+        if rest:
+            y = self.inner.decode_chunk(rest, inner)
         assert known.basis is not None
-        return transform.elements_of(
-            transform.inverse(y.reshape(-1, known.size), known.mean, known.basis), shape, known.axis
-        )
+        vectors = transform.inverse(y.reshape(-1, known.size), known.mean, known.basis)
+        out = transform.elements_of(vectors, shape, known.axis)
+        if far:
+            put_far(memoryview(sections[1].data), out)
+        return out
 
     def _known(self) -> Calibration:
         if self.calibration is None or self.calibration.basis is None:

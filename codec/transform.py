@@ -14,6 +14,7 @@ import numpy.typing as npt
 from numba import types
 
 from codec.base import CodecOptionError
+from codec.calibration import Calibration
 from codec.kernel import array, kernel
 
 _F32 = types.float32
@@ -37,10 +38,11 @@ def fit(vectors: Floats) -> tuple[Floats, Floats]:
 
 
 def forward(x: Floats, mean: Floats, basis: Floats) -> Floats:
-    """Components (rows, D) of vectors x (rows, D)."""
+    """Components (rows, D) of vectors x (rows, D); what float32 cannot hold is clipped."""
     out = np.empty_like(x)
-    _project(np.ascontiguousarray(x - mean), basis, out)
-    return out
+    with np.errstate(over="ignore", invalid="ignore"):
+        _project(np.ascontiguousarray(x - mean), basis, out)
+    return _clipped(out)
 
 
 def inverse(y: Floats, mean: Floats, basis: Floats) -> Floats:
@@ -49,9 +51,23 @@ def inverse(y: Floats, mean: Floats, basis: Floats) -> Floats:
     with np.errstate(over="ignore", invalid="ignore"):
         _project(y, np.ascontiguousarray(basis.T), out)
         out += mean
-    limit = float(np.finfo(np.float32).max)
-    np.nan_to_num(out, copy=False, nan=0.0, posinf=limit, neginf=-limit)
+    return _clipped(out)
+
+
+def without(
+    x: Floats, where: npt.NDArray[np.int64], shape: tuple[int, ...], known: Calibration
+) -> Floats:
+    """x (n,) with the mean of their feature in the places `where`."""
+    means = np.broadcast_to(known.mean, (x.size // known.size, known.size))
+    out = x.copy()
+    out[where] = elements_of(means, shape, known.axis)[where]
     return out
+
+
+def _clipped(x: Floats) -> Floats:
+    limit = float(np.finfo(np.float32).max)
+    np.nan_to_num(x, copy=False, nan=0.0, posinf=limit, neginf=-limit)
+    return x
 
 
 def vectors_of(x: Floats, shape: tuple[int, ...], axis: int) -> Floats:

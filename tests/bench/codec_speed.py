@@ -108,6 +108,26 @@ def _load(name: str) -> Any:
     return importlib.import_module(name) if importlib.util.find_spec(package) else None
 
 
+def real_map(console: Console) -> None:
+    """A feature whose large values cluster, so that `auto` pays for contexts."""
+    from profiles.activations import activations
+
+    x = activations("resnet34", "layer1", 1).features[0]
+    made = {
+        "slicer": codec.create("slicer", **SLICER),
+        "ecsq, order0": codec.create("ecsq", coder="order0"),
+        "ecsq, auto": codec.create("ecsq"),
+    }
+    streams = {name: each.encode(x) for name, each in made.items()}
+    there = medians({name: lambda each=each: each.encode(x) for name, each in made.items()})
+    back = medians({name: lambda name=name: made[name].decode(streams[name]) for name in made})
+    table = Table("ResNet-34 layer1", "encode ms", "decode ms", "bits/element", box=None)
+    for name in made:
+        bits = 8 * len(streams[name]) / x.size
+        table.add_row(name, f"{1e3 * there[name]:.2f}", f"{1e3 * back[name]:.2f}", f"{bits:.2f}")
+    console.print(table)
+
+
 def token(console: Console) -> None:
     """One token of 4,096 fp16 values: the whole chain against its rANS stage alone."""
     x = np.random.default_rng(12).normal(size=(1, TOKEN)).astype(np.float16)
@@ -174,6 +194,7 @@ def main() -> None:
     console = Console(width=110)
     console.print(f"machine: {fingerprint()['processor']}, one thread", highlight=False)
     chains(console)
+    real_map(console)
     token(console)
     cuda(console)
 

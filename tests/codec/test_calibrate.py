@@ -135,6 +135,35 @@ def test_a_wild_value_passes_a_static_table(fitted):
     assert back[3, 5] == pytest.approx(4e4, rel=1e-3)
 
 
+@pytest.mark.parametrize("chain", ["klt+ecsq", "klt+slicer"])
+@pytest.mark.parametrize("wild", [1e30, -3.4e38])
+def test_a_wild_value_does_not_spoil_its_vector(fitted, chain, wild):
+    made = codec.create(chain, calibration=fitted.calibration)
+    x = hidden(40, 8)
+    calm = made.decode(made.encode(x))
+    x[3, 5] = wild
+    back = made.decode(made.encode(x))
+    assert back[3, 5] == pytest.approx(wild, rel=1e-6)
+    others = np.arange(D) != 5
+    assert relative_l2(x[3, others], back[3, others]) < 3 * relative_l2(x[3], calm[3]) + 0.3
+
+
+@pytest.mark.parametrize("chain", ["klt+ecsq", "klt+slicer"])
+def test_numbers_at_the_end_of_float32_are_read_back(fitted, chain):
+    made = codec.create(chain, calibration=fitted.calibration)
+    x = np.sign(hidden(30, 9)) * np.finfo(np.float32).max
+    back = made.decode(made.encode(x.astype(np.float32)))
+    assert np.isfinite(back).all()
+
+
+def test_samples_may_be_tensors_of_any_kind():
+    import torch
+
+    x = torch.from_numpy(hidden(60, 3)).to(torch.bfloat16).requires_grad_()
+    made = codec.calibrate("klt+ecsq", [x], relative_l2=0.2)
+    assert made.decode(made.encode(x)).dtype == torch.bfloat16
+
+
 def test_static_lengths_are_those_of_the_table():
     table = fit_static(np.array([900, 50, 50, 4, 4]))
     found = static.lengths(table)
@@ -148,6 +177,7 @@ def test_static_lengths_are_those_of_the_table():
     ("call", "said"),
     [
         ({"chain": "raw16", "relative_l2": 0.1}, "calibrate sets ecsq, slicer, topk"),
+        ({"chain": "klt+ecsq", "relative_l2": 0.1, "axis": -3}, r"got -3 for shapes \(20, 24\)"),
         ({"chain": "ecsq"}, "either relative_l2 or bits_per_element"),
         ({"chain": "ecsq", "relative_l2": -1}, "must be positive"),
         ({"chain": "slicer", "relative_l2": 1e-6}, "no sparsity reaches relative L2 error 1e-06"),
@@ -156,3 +186,8 @@ def test_static_lengths_are_those_of_the_table():
 def test_what_cannot_be_calibrated_is_said(call, said):
     with pytest.raises(codec.CodecOptionError, match=said):
         codec.calibrate(samples=[hidden(20, 1)], **call)
+
+
+def test_samples_of_zeros_are_refused():
+    with pytest.raises(codec.CodecOptionError, match="finite and not all zero"):
+        codec.calibrate("ecsq", [np.zeros((3, 4), np.float32)], relative_l2=0.1)
