@@ -1,5 +1,6 @@
 """From dataclasses to Hydra's schema and back: the one place that knows OmegaConf's ways."""
 
+import copyreg
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
@@ -23,6 +24,10 @@ __all__ = [
     "thawed",
     "to_spec",
 ]
+
+
+# Hydra's launchers pickle the schemas; a required field's mark is compared by identity there.
+copyreg.pickle(type(dataclasses.MISSING), lambda _: "MISSING")
 
 
 class Field(NamedTuple):
