@@ -147,13 +147,13 @@ def test_replicate_until_precise_covers_a_closed_loop():
     """Sequential stopping to a relative half-width costs coverage (Law 2015), here a few points."""
     truth = theory.repairman(20, 1.0, 0.04)
     source = {"default": ExponentialSource(server_s=0.04)}
-    spec = repairman_spec(replications=5, precision=0.04, max_replications=60)
+    spec = repairman_spec(replications=5, precision=0.08, max_replications=60)
     results = [replicate(replace(spec, seed=seed), source) for seed in range(N_EXPERIMENTS)]
     found = coverage((r["latency_mean_s"] for r in results), truth.response_s)
     widths = [(r["latency_mean_s"].hi - r["latency_mean_s"].lo) / 2 for r in results]
     runs = [r.n_runs for r in results]
     print(f"until precise: {found:.1%}, {np.mean(runs):.1f} runs on average")
     assert found >= 0.90
-    met = [w <= 0.04 * r["latency_mean_s"].mean for w, r in zip(widths, results, strict=True)]
+    met = [w <= 0.08 * r["latency_mean_s"].mean for w, r in zip(widths, results, strict=True)]
     assert np.mean(met) > 0.99
     assert len(set(runs)) > 3
