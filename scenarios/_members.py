@@ -17,7 +17,7 @@ from profiles.hardware import DeviceSpec, parse
 from scenarios._measured import Measured, measure
 from scenarios._names import unknown
 from scenarios._play import Job
-from scenarios._point import identity
+from scenarios._point import file_digests, identity
 from scenarios._results import Row
 from scenarios._system import Scenario, powered, system_spec
 from sim import replicate
@@ -97,7 +97,7 @@ def job(scenario: Scenario, known: Measured, members: Mapping[str, Member]) -> J
 
     return Job(
         spec={**identity(scenario), "members": named},
-        digests=known.digests,
+        digests={**known.digests, **file_digests(scenario)},
         labels={
             "method": "+".join(members), "n_devices": scenario.fleet.n_devices,
             "model": scenario.model.name, "cut": joined("cut"), "scheme": "split",

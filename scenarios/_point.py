@@ -17,7 +17,7 @@ from sim import replicate, run
 from sim.spec import SystemSpec
 from sim.theory.closed import throughput_bound_rps
 
-__all__ = ["bound_rps", "identity", "job", "job_at"]
+__all__ = ["bound_rps", "file_digests", "identity", "job", "job_at"]
 
 _NOT_IDENTITY = ("name", "sweep", "workers", "dry_run")
 _IDENTITY = [f.name for f in dataclasses.fields(Scenario) if f.name not in _NOT_IDENTITY]
@@ -51,7 +51,7 @@ def job(
     }
     return Job(
         spec=identity(scenario),
-        digests={**measured.digests, **_file_digests(scenario)},
+        digests={**measured.digests, **file_digests(scenario)},
         labels=named,
         evaluate=partial(_evaluate, scenario, measured, cut, setting),
         seconds=partial(_seconds, scenario, measured, cut, setting),
@@ -80,7 +80,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _file_digests(scenario: Scenario) -> dict[str, str]:
+def file_digests(scenario: Scenario) -> dict[str, str]:
     """Content hashes of the files that a spec names: another content is another point."""
     loads = {"workload": scenario.workload}
     loads |= {k: g.workload for k, g in scenario.fleet.groups.items() if g.workload is not None}

@@ -58,9 +58,11 @@ def run(config: Config) -> int:
         sound = [i for i, known in enumerate(tables) if isinstance(known, Measured)]
         if not sound:  # every point was refused before anything was measured
             raise ValueError(rows[0]["error"])
-        last = chosen[sound[-1]].config
-        provenance = tables[sound[-1]].describe(last.device, last.server)
+        last, known = chosen[sound[-1]].config, tables[sound[-1]]
+        provenance = _provenance(last, known)
         store.write_run(command="simulate", config=asdict(config), provenance=provenance)
+        if config.timeline:
+            _write_timeline(store, last, known)
         if _request.is_multirun():
             print(_table.line(rows[-1]))
             return 0
@@ -76,10 +78,10 @@ def _tables(chosen: Sequence[Point]) -> list[Any]:
     found = []
     for point in chosen:
         each = point.config
-        key = repr((each.model, each.codec, each.cut))
+        key = repr((each.model, each.codec, each.cut, each.members, list(each.fleet.groups)))
         if key not in known:
             try:
-                known[key] = measure(each.model, [each.codec], [each.cut])
+                known[key] = _measured(each)
             except ValueError as error:
                 if len(chosen) == 1:
                     raise
@@ -88,16 +90,37 @@ def _tables(chosen: Sequence[Point]) -> list[Any]:
     return found
 
 
+def _measured(config: Config) -> Measured:
+    if config.members:
+        return _members.measured(config, config.members)
+    return measure(config.model, [config.codec], [config.cut])
+
+
+def _provenance(config: Config, known: Measured) -> dict[str, Any]:
+    """Where every number comes from; of unlike groups, the first one's and all by name."""
+    if not config.members:
+        return known.describe(config.device, config.server)
+    each = {
+        name: known.describe(_members.sheet(member), config.server)
+        for name, member in config.members.items()
+    }
+    return {**next(iter(each.values())), "members": each}
+
+
 def _job(point: Point, known: Any) -> Job:
     method = _method(point.config)
     if isinstance(known, str):
         words = " ".join(f"{key}={value}" for key, value in point.values.items())
         return failing(f"{words}: {known}", {"method": method})
+    if point.config.members:
+        return _members.job(point.config, known, point.config.members)
     how = {"cut": point.config.cut, "setting": point.config.codec["name"], "method": method}
     return job(point.config, known, **how)
 
 
 def _method(config: Config) -> str:
+    if config.members:
+        return "+".join(config.members)
     codec = "" if config.cut == "output" else f" {config.codec['name']}"
     return f"{config.cut}{codec}"
 

@@ -78,6 +78,8 @@ class Conversation(Device):
     def _admit_and_talk(self, request: Request, session: Session, held: _Held) -> Steps:
         """Take memory for the prompt, waiting for it where the server lets sessions wait."""
         need = session.server_bytes[0]
+        if session.device_bytes[0] > self._memory_bytes:
+            return REJECTED  # the prompt itself does not fit: nothing was answered
         if need > self._memory.limit_bytes:
             return REJECTED
         if not held.take(need):

@@ -103,3 +103,19 @@ def test_mistakes_that_only_measuring_can_find(quick, wrong, expected, capfd):
     assert run(["simulate", *quick, wrong, "name=wrong"]) == 2
     error = capfd.readouterr().err.strip().splitlines()[-1]
     assert expected in error
+
+
+def test_unlike_groups_play_on_their_own_boards_cuts_and_codecs(quick):
+    line = ["simulate", "+experiment=mixed_fleet", *quick, "name=mixed", "timeline=true"]
+    assert run(line) == 0
+    (row,) = table("mixed")
+    assert row["cut"] == "stage2+stage3+stage1"
+    assert row["codec"] == "slicer+ecsq+slicer_strong"
+    assert row["device"] == "raspberry_pi_4+raspberry_pi_zero_2w"
+    assert {"latency_p95_s_camera", "latency_p95_s_robot", "latency_p95_s_sensor"} <= set(row)
+    trace = json.loads(Path("outputs/mixed/timeline.json").read_text())
+    bars = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    assert {"device", "uplink", "server"} <= {bar["name"] for bar in bars}
+    assert all(bar["dur"] > 0.0 for bar in bars)
+    wrong = "members.robot.device=raspbery_pi_4"
+    assert run([*line, wrong]) == 2

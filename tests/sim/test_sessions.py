@@ -181,3 +181,9 @@ def test_sessions_come_from_tables_with_a_token_dimension():
     result = run({"default": source}, n_devices=2)
     assert 0.3 < result.value("accuracy") < 0.7
     assert len(source.resampled(np.random.default_rng(0)).rows) == 2
+
+
+def test_a_prompt_beyond_the_device_memory_is_rejected_not_answered():
+    result = run(sessions(), memory_bytes=1.0, horizon_s=1.0)
+    assert result.value("n_requests") == 0.0
+    assert result.value("dropped_share") == 1.0
