@@ -1,0 +1,32 @@
+"""SLICER-Search: which cut, codec setting and sequence length keep the limits at least server load.
+
+One protocol, `search(problem) -> Decision`, one file per search, one line per search here.
+"""
+
+from sim.search import exhaustive, fleet
+from sim.search.decision import Decision, Forecast, Search
+from sim.search.predict import Predicted, Predictor
+from sim.search.problem import First, Group, Limits, Observed, Option, Options, Problem
+from sim.search.relax import Relaxation
+
+__all__ = [
+    "SEARCHES",
+    "Decision",
+    "First",
+    "Forecast",
+    "Group",
+    "Limits",
+    "Observed",
+    "Option",
+    "Options",
+    "Predicted",
+    "Predictor",
+    "Problem",
+    "Relaxation",
+    "Search",
+]
+
+SEARCHES: dict[str, Search] = {
+    "exhaustive": exhaustive.search,
+    "fleet": fleet.search,
+}

@@ -1,0 +1,129 @@
+"""The one protocol of all searches: `search(problem) -> Decision`, and what a refusal says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from sim.search.predict import Predicted, Predictor
+from sim.search.problem import Option, Problem
+from sim.search.relax import Relaxation, relaxations
+
+__all__ = ["Decision", "Forecast", "Search", "decide"]
+
+
+class Forecast(NamedTuple):
+    """What is predicted for one group: the parts add up to `latency_s`."""
+
+    latency_s: float
+    device_s: float
+    link_wait_s: float
+    uplink_s: float
+    server_wait_s: float
+    service_s: float
+    down_s: float
+    memory_bytes: float
+    drop_pp: float
+    throughput_rps: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """One option per group with its forecast; `evaluations` counts predictions of joint choices.
+
+    Where nothing was found that keeps all limits, `options` is None and `relaxations` says what
+    would have to give way, the least first.
+    """
+
+    search: str
+    options: tuple[Option, ...] | None
+    rows: tuple[int, ...] | None
+    forecasts: tuple[Forecast, ...]
+    server_s: float
+    link_load: float
+    server_load: float
+    evaluations: int
+    binding: str = ""
+    relaxations: tuple[Relaxation, ...] = ()
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it keeps every limit by prediction."""
+        return self.options is not None
+
+    @property
+    def refusal(self) -> str:
+        """One line: the constraint and the least relaxation; empty where there is a decision."""
+        if self.feasible:
+            return ""
+        if not self.relaxations:
+            return f"{self.search} found no option within the limits, and none of them alone helps"
+        least, *rest = map(str, self.relaxations)
+        also = f"; also {', '.join(rest)}" if rest else ""
+        return f"{self.search} found no option within the limits: {least}{also}"
+
+
+class Search(Protocol):
+    """Chooses an option for every group of a problem."""
+
+    def __call__(self, problem: Problem) -> Decision:
+        """The decision, or one without options."""
+
+
+def decide(name: str, predictor: Predictor, rows: tuple[int, ...] | None) -> Decision:
+    """The decision for `rows` (one option per group), checked once more by the predictor.
+
+    The check is not counted: the search has evaluated these rows before.
+    """
+    problem, evaluations = predictor.problem, predictor.evaluations
+    found = predictor.predict(np.array([rows])) if rows is not None else None
+    if found is None or rows is None or not found.feasible[0]:
+        return Decision(
+            search=name, options=None, rows=None, forecasts=(), server_s=np.nan,
+            link_load=np.nan, server_load=np.nan, evaluations=evaluations,
+            relaxations=relaxations(problem),
+        )  # fmt: skip
+    labels = tuple(g.options.labels[row] for g, row in zip(problem.groups, rows, strict=True))
+    return Decision(
+        search=name,
+        options=labels,
+        rows=tuple(int(row) for row in rows),
+        forecasts=tuple(_forecast(problem, found, g, row) for g, row in enumerate(rows)),
+        server_s=float(found.server_s[0]),
+        link_load=float(found.link_load[0]),
+        server_load=float(found.server_load[0]),
+        evaluations=evaluations,
+        binding=_binding(problem, found, rows),
+    )
+
+
+def _forecast(problem: Problem, found: Predicted, group: int, row: int) -> Forecast:
+    options = problem.groups[group].options
+    seconds = {
+        name: float(getattr(found, name)[0, group])
+        for name in ("latency_s", "device_s", "link_wait_s", "uplink_s", "server_wait_s",
+                     "service_s", "down_s", "throughput_rps")
+    }  # fmt: skip
+    return Forecast(
+        **seconds,
+        memory_bytes=float(options.memory_bytes[row]),
+        drop_pp=float(options.drop_pp[row]),
+    )
+
+
+def _binding(problem: Problem, found: Predicted, rows: tuple[int, ...]) -> str:
+    """The limit that is used up most, with its share; empty where there is none."""
+    used: dict[str, float] = {}
+    allowed = 1.0 + problem.allowance * max(found.link_load[0], found.server_load[0])
+    for g, (group, row) in enumerate(zip(problem.groups, rows, strict=True)):
+        where = f"{group.name}." if len(problem.groups) > 1 else ""
+        limits, options = group.limits, group.options
+        used[f"{where}latency_s"] = found.latency_s[0, g] * allowed / limits.latency_s
+        used[f"{where}memory_bytes"] = options.memory_bytes[row] / limits.memory_bytes
+        used[f"{where}drop_pp"] = (
+            options.drop_pp[row] / limits.drop_pp if limits.drop_pp > 0.0 else 1.0
+        )
+    name = max(used, key=lambda key: used[key])
+    return f"{name} ({100 * used[name]:.0f} % used)" if used[name] > 0.0 else ""

@@ -1,0 +1,94 @@
+"""Ours: least server load of all devices at once, with the contention that they cause.
+
+Bound, prune, then best first. Stored columns alone discard what cannot be part of an optimum:
+options past a static limit, too slow even without any wait, or dominated (no less work for the
+GPU, the link and the device than another). What is left is walked in the order of the objective,
+so that the first feasible joint choice is the optimum.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+import numpy as np
+
+from sim.search.decision import Decision, decide
+from sim.search.predict import Predictor
+from sim.search.problem import Floats, Problem
+
+__all__ = ["front", "search"]
+
+
+def search(problem: Problem, *, patience: float = 0.05) -> Decision:
+    """The feasible joint choice of least server seconds.
+
+    Gives up the proof after `patience` of the exhaustive evaluations, and takes the first feasible
+    one of a descent in load instead.
+    """
+    predictor = Predictor(problem)
+    fronts = [front(predictor, number) for number in range(len(problem.groups))]
+    budget = max(8, int(patience * problem.n_choices))
+    chosen = None
+    if all(len(rows) for rows in fronts):
+        chosen = _best_first(predictor, fronts, budget)
+    return decide("fleet", predictor, chosen)
+
+
+def front(predictor: Predictor, number: int) -> list[int]:
+    """Options of a group that may be optimal, cheapest for the server first.
+
+    Option a dominates b where a asks no more of the GPU (mean and second moment), of the link, of
+    the device and of the latency without waits: exchanging b for a then lengthens nobody's wait.
+    """
+    group = predictor.problem.groups[number]
+    options, limits, d = group.options, group.limits, predictor.demands[number]
+    alone = predictor.alone(number)
+    fits = (options.drop_pp <= limits.drop_pp) & (options.memory_bytes <= limits.memory_bytes)
+    fits &= alone <= limits.latency_s
+    rows = np.flatnonzero(fits)
+    asks = np.stack(
+        [d.step_gpu_s, d.step_gpu_square_s2, d.step_air_s, d.air_s, alone, d.processor_s], axis=1
+    )
+    order = rows[np.lexsort(asks[rows].T[::-1])]
+    return _undominated(asks, order)
+
+
+def _undominated(asks: Floats, order: np.ndarray) -> list[int]:
+    kept: list[int] = []
+    for row in order.tolist():
+        if not (kept and np.any(np.all(asks[kept] <= asks[row], axis=1))):
+            kept.append(row)
+    return kept
+
+
+def _best_first(
+    predictor: Predictor, fronts: list[list[int]], budget: int
+) -> tuple[int, ...] | None:
+    """The first feasible joint choice in ascending order of server seconds."""
+    for choice in _ascending(predictor, fronts):
+        if predictor.evaluations >= budget:
+            return None
+        if predictor.predict(np.array([choice])).feasible[0]:
+            return choice
+    return None
+
+
+def _ascending(predictor: Predictor, fronts: list[list[int]]) -> Iterator[tuple[int, ...]]:
+    """Joint choices by objective, from a heap of positions along the fronts."""
+    costs = [
+        [float(column[row]) for row in rows]
+        for column, rows in zip(predictor.objective, fronts, strict=True)
+    ]
+    start = (0,) * len(fronts)
+    heap = [(sum(cost[0] for cost in costs), start)]
+    seen = {start}
+    while heap:
+        _, at = heapq.heappop(heap)
+        yield tuple(rows[i] for rows, i in zip(fronts, at, strict=True))
+        for g in range(len(fronts)):
+            further = (*at[:g], at[g] + 1, *at[g + 1 :])
+            if further[g] < len(fronts[g]) and further not in seen:
+                seen.add(further)
+                cost = sum(one[i] for one, i in zip(costs, further, strict=True))
+                heapq.heappush(heap, (cost, further))

@@ -1,0 +1,332 @@
+"""What a joint choice would do: latency with contention, server seconds, loads. Nothing simulated.
+
+Every array has shape [choice, group]. The link is a processor-sharing station (FIFO where its rule
+is), the GPU a FIFO station. Open groups: Poisson arrivals, M/G/1 with Pollaczek-Khinchine at the
+GPU and M/G/1-PS with a state-dependent rate on the link (insensitive). Closed groups: approximate
+mean value analysis after Schweitzer (1979), a FIFO station with Reiser's residual (1979),
+
+  W_g = sum_h seen_gh ((Q_h - U_h) S_h + U_h E[S_h^2] / (2 S_h)),  X_g = N_g / (Z_g + R_g),
+
+with seen_gg = 1 - 1/N_g: a device meets all the others, but not itself. Sessions mix their prompt
+and token steps in the demands; the latency is that of a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.search.problem import Floats, Group, Problem
+from sim.spec import LinkSpec
+
+__all__ = ["Predicted", "Predictor", "airtime_s"]
+
+Choices = NDArray[np.int64]
+
+_ROUNDS = 400
+_CLOSE = 1e-7
+_STATES = 512
+
+
+class Predicted(NamedTuple):
+    """Of every choice, [choice, group] unless said otherwise.
+
+    `server_s` [choice]: server seconds per request (per token), weighted over the groups; loads
+    [choice] are utilisations, 1 and above where an open system has no steady state.
+    """
+
+    latency_s: Floats
+    device_s: Floats
+    uplink_s: Floats
+    link_wait_s: Floats
+    server_wait_s: Floats
+    service_s: Floats
+    down_s: Floats
+    server_s: Floats
+    link_load: Floats
+    server_load: Floats
+    throughput_rps: Floats
+    kept: NDArray[np.bool_]
+
+    @property
+    def feasible(self) -> NDArray[np.bool_]:
+        """Whether every group keeps every limit, shape [choice]."""
+        return np.asarray(self.kept.all(axis=(1, 2)))
+
+
+def airtime_s(link: LinkSpec, payload_bytes: Floats, rate_bps: float) -> Floats:
+    """Mean seconds on the air of payloads, as the simulator's link counts them.
+
+    ceil(F / aggregation) accesses and the bytes, F = ceil(P / mtu) frames, and 1 / (1 - loss)
+    sendings of each. Approximation: the mean payload stands for all.
+    """
+    frames = np.ceil(payload_bytes / link.mtu_bytes)
+    air_bytes = payload_bytes + frames * link.header_bytes
+    frame_bits = 8.0 * (np.minimum(payload_bytes, link.mtu_bytes) + link.header_bytes)
+    passed = (1.0 - link.frame_error_rate) * (1.0 - link.bit_error_rate) ** frame_bits
+    seconds = np.ceil(frames / link.aggregation) * link.frame_airtime_s + 8.0 * air_bytes / rate_bps
+    if link.sharing == "cellular":
+        seconds = np.ceil(seconds / link.slot_s - 1e-9) * link.slot_s
+    return np.asarray(seconds / (passed if link.transport == "exact" else 1.0), dtype=float)
+
+
+class _Demands(NamedTuple):
+    """Per option of a group, [option]: what a latency holds, and what a mean step loads."""
+
+    processor_s: Floats  # the device's own: head and encode
+    alone_s: Floats  # until the payload is on the air, without a wait
+    air_s: Floats
+    gpu_s: Floats
+    cpu_s: Floats
+    down_s: Floats
+    latency_alone_s: Floats
+    step_alone_s: Floats  # everything that is no shared station, plus think per step
+    step_air_s: Floats
+    step_gpu_s: Floats
+    step_gpu_square_s2: Floats
+    sends: NDArray[np.bool_]
+
+
+class Predictor:
+    """Predicts choices of one problem and counts how many it was asked for."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.evaluations = 0
+        self.demands = tuple(self._demands(group) for group in problem.groups)
+        self._capacity = _capacity(problem.link, sum(g.n_devices for g in problem.groups))
+
+    def predict(self, choices: Choices) -> Predicted:
+        """Predict `choices` [choice, group]; each counts as one evaluation."""
+        choices = np.atleast_2d(choices)
+        self.evaluations += len(choices)
+        d = _Demands(
+            *(
+                np.stack(
+                    [getattr(one, name)[choices[:, g]] for g, one in enumerate(self.demands)], 1
+                )
+                for name in _Demands._fields
+            )
+        )
+        link_wait_s, server_wait_s, rate, loads = self._waits(d)
+        latency_s = d.latency_alone_s + d.air_s + link_wait_s + server_wait_s + d.gpu_s
+        allowed_s = latency_s * (1.0 + self.problem.allowance * np.maximum(*loads)[:, None])
+        kept = np.stack([allowed_s <= self._limit("latency_s"), *self._static(choices)], axis=2)
+        kept[..., 0] &= np.maximum(*loads)[:, None] < 1.0
+        return Predicted(
+            latency_s=latency_s,
+            device_s=d.alone_s,
+            uplink_s=d.air_s,
+            link_wait_s=link_wait_s,
+            server_wait_s=server_wait_s,
+            service_s=d.gpu_s + d.cpu_s,
+            down_s=d.down_s,
+            server_s=d.step_gpu_s @ self.problem.weights,
+            link_load=loads[0],
+            server_load=loads[1],
+            throughput_rps=rate,
+            kept=kept,
+        )
+
+    def alone(self, group: int) -> Floats:
+        """Latency without any wait, [option]: no contention can make it less."""
+        d = self.demands[group]
+        return np.asarray(d.latency_alone_s + d.air_s + d.gpu_s)
+
+    @cached_property
+    def objective(self) -> tuple[Floats, ...]:
+        """What each option of each group adds to `Predicted.server_s`; a stored column."""
+        return tuple(
+            d.step_gpu_s * weight
+            for d, weight in zip(self.demands, self.problem.weights.tolist(), strict=True)
+        )
+
+    def _limit(self, name: str) -> Floats:
+        return np.array([getattr(group.limits, name) for group in self.problem.groups])
+
+    def _static(self, choices: Choices) -> list[NDArray[np.bool_]]:
+        """Accuracy and memory kept, [choice, group] each."""
+        return [
+            np.stack(
+                [getattr(g.options, name)[choices[:, i]] <= getattr(g.limits, name)
+                 for i, g in enumerate(self.problem.groups)], 1,
+            )
+            for name in ("drop_pp", "memory_bytes")
+        ]  # fmt: skip
+
+    def _demands(self, group: Group) -> _Demands:
+        options, link, server = group.options, self.problem.link, self.problem.server
+        seen = self.problem.observed
+        rate = group.rate_bps if seen is None else seen.rate_bps
+        sends = options.payload_bytes > 0.0
+        half_s = 0.5 * link.rtt_s + (link.grant_s if link.sharing == "cellular" else 0.0)
+        down = airtime_s(link, options.answer_bytes, link.downlink_rate_bps or rate)
+        shared_down = link.downlink == "shared"
+        served = sends | (options.server_s > 0.0)
+        on_gpu = server.decode_on == "gpu"
+
+        def gpu(decode_s: Floats, tail_s: Floats) -> Floats:
+            return np.asarray((tail_s + (decode_s if on_gpu else 0.0)) / server.speed)
+
+        device_s = options.device_s + options.encode_s
+        air_s = airtime_s(link, options.payload_bytes, rate)
+        cpu_s = np.zeros(len(options)) if on_gpu else options.decode_s
+        gpu_s = gpu(options.decode_s, options.server_s)
+        down_s = np.where(served, 0.5 * link.rtt_s + down, 0.0)
+        alone_s = device_s + np.where(sends, half_s, 0.0)
+        first, n = options.first, options.tokens
+        steps = [device_s, air_s, gpu_s]
+        square = gpu_s**2
+        if first is not None:
+            prompt = (
+                first.device_s,
+                airtime_s(link, first.payload_bytes, rate),
+                gpu(first.decode_s, first.server_s),
+            )
+            square = (prompt[2] ** 2 + (n - 1) * gpu_s**2) / n
+            steps = [(p + (n - 1) * t) / n for p, t in zip(prompt, steps, strict=True)]
+        think_s = (group.think_s or 0.0) / n
+        waits_s = np.where(sends, half_s, 0.0) + cpu_s + down_s
+        return _Demands(
+            processor_s=device_s,
+            alone_s=alone_s,
+            air_s=air_s,
+            gpu_s=gpu_s,
+            cpu_s=cpu_s,
+            down_s=down_s,
+            latency_alone_s=alone_s + cpu_s + down_s,
+            step_alone_s=think_s + steps[0] + waits_s,
+            step_air_s=steps[1] + (down if shared_down else 0.0),
+            step_gpu_s=steps[2],
+            step_gpu_square_s2=square,
+            sends=sends,
+        )
+
+    def _waits(self, d: _Demands) -> tuple[Floats, Floats, Floats, tuple[Floats, Floats]]:
+        """Mean waits on the link and at the GPU, steps per second, the two loads."""
+        seen = self.problem.observed
+        if seen is not None:
+            none = np.zeros_like(d.air_s)
+            nothing = np.zeros(len(none))
+            return none, np.where(d.gpu_s > 0.0, seen.server_wait_s, 0.0), none, (nothing, nothing)
+        return self._closed(d) if self.problem.closed else self._open(d)
+
+    def _open(self, d: _Demands) -> tuple[Floats, Floats, Floats, tuple[Floats, Floats]]:
+        groups, n_gpus = self.problem.groups, self.problem.server.n_gpus
+        per_device = np.array([g.rate_rps for g in groups], dtype=float)
+        rate = np.broadcast_to(per_device * [g.n_devices for g in groups], d.air_s.shape)
+        link_load = (rate * d.step_air_s).sum(1) / self.problem.link.n_cells
+        load = (rate * d.step_gpu_s).sum(1) / n_gpus
+        with np.errstate(divide="ignore", invalid="ignore"):
+            residual = 0.5 * (rate * d.step_gpu_square_s2).sum(1) / n_gpus
+            server_wait = np.where(load < 1.0, residual / (1.0 - load), np.inf)
+        server_wait *= _pooled(load, n_gpus)
+        stretch, link_util = self._open_stretch(link_load)
+        processor = per_device * d.processor_s
+        with np.errstate(divide="ignore", invalid="ignore"):
+            own = np.where(
+                processor < 1.0,
+                0.5 * processor * (processor / per_device) / (1.0 - processor), np.inf,
+            )  # fmt: skip
+        link_wait = np.where(d.sends, d.air_s * (stretch - 1.0)[:, None], 0.0) + own
+        waits = np.where(d.gpu_s > 0.0, server_wait[:, None], 0.0)
+        return link_wait, waits, np.asarray(rate), (link_util, load)
+
+    def _open_stretch(self, offered: Floats) -> tuple[Floats, Floats]:
+        """Residence over airtime and utilisation of the link at `offered` load, [choice]."""
+        grid, stretch, busy = self._stretches
+        beyond = offered >= grid[-1]
+        return (
+            np.where(beyond, np.inf, np.interp(offered, grid, stretch)),
+            np.where(beyond, np.maximum(1.0, offered), np.interp(offered, grid, busy)),
+        )
+
+    @cached_property
+    def _stretches(self) -> tuple[Floats, Floats, Floats]:
+        """M/G/1-PS with rate capacity(n): P(k) ~ prod a / capacity(j), insensitive to the law.
+
+        Approximation: the capacity stays what it is at the last of 512 states.
+        """
+        capacity = self._capacity(np.arange(1.0, _STATES))
+        if self.problem.link.sharing == "fifo":
+            grid = np.linspace(0.0, 0.999, 400)
+            return grid, 1.0 + 0.5 * grid / (1.0 - grid), grid
+        limit = 0.999 * float(capacity[-1])
+        grid = np.linspace(0.0, limit, 400)
+        logs = np.log(np.maximum(grid, 1e-12))[:, None] - np.log(capacity)[None, :]
+        weights = np.cumsum(np.concatenate([np.zeros((400, 1)), logs], 1), axis=1)
+        states = np.exp(weights - weights.max(1, keepdims=True))
+        states /= states.sum(1, keepdims=True)
+        present = states @ np.arange(float(_STATES))
+        stretch = np.where(grid > 1e-9, present / np.maximum(grid, 1e-12), 1.0)
+        return grid, stretch, 1.0 - states[:, 0]
+
+    def _closed(self, d: _Demands) -> tuple[Floats, Floats, Floats, tuple[Floats, Floats]]:
+        """Fixed point over the queues, damped, until no throughput moves by 1e-7."""
+        link, n_gpus = self.problem.link, self.problem.server.n_gpus
+        n = np.array([float(g.n_devices) for g in self.problem.groups])
+        seen = np.ones((len(n), len(n))) - np.diag(1.0 / n)
+        fifo = link.sharing == "fifo"
+        gpu_s, alone_s = d.step_gpu_s / n_gpus, d.step_alone_s + d.step_gpu_s * (1 - 1 / n_gpus)
+        residual = np.divide(
+            d.step_gpu_square_s2 / n_gpus**2, 2.0 * gpu_s, out=np.zeros_like(gpu_s),
+            where=gpu_s > 0.0,
+        )  # fmt: skip
+        in_gpu = in_link = np.zeros_like(gpu_s)
+        rate = n / (alone_s + d.step_air_s + gpu_s)
+        for _ in range(_ROUNDS):
+            busy = _fitting(rate * gpu_s)
+            queued = np.maximum(0.0, in_gpu - busy) * gpu_s + busy * residual
+            wait = np.where(gpu_s > 0.0, queued @ seen, 0.0)
+            met = (in_link / link.n_cells) @ seen
+            if fifo:
+                used = _fitting(rate * d.step_air_s / link.n_cells)
+                line = (np.maximum(0.0, in_link / link.n_cells - 0.5 * used)) * d.step_air_s
+                on_link = d.step_air_s + np.where(d.sends, line @ seen, 0.0)
+            else:
+                on_link = d.step_air_s * (1.0 + met) / self._capacity(1.0 + met)
+            fresh = n / (alone_s + on_link + wait + gpu_s)
+            moved = np.max(np.abs(fresh / rate - 1.0))
+            rate = 0.5 * (rate + fresh)
+            in_gpu, in_link = rate * (wait + gpu_s), rate * on_link
+            if moved < _CLOSE:
+                break
+        stretch = np.divide(on_link, d.step_air_s, out=np.ones_like(on_link),
+                            where=d.step_air_s > 0.0)  # fmt: skip
+        link_wait = on_link - d.step_air_s if fifo else d.air_s * (stretch - 1.0)
+        mean = self._capacity(1.0 + in_link.sum(1) / link.n_cells)
+        link_load = (rate * d.step_air_s).sum(1) / link.n_cells / mean
+        loads = (np.minimum(link_load, 0.999), np.minimum((rate * gpu_s).sum(1), 0.999))
+        return link_wait, wait, rate, loads
+
+
+def _fitting(busy: Floats) -> Floats:
+    """Utilisations [choice, group] that sum to at most 1."""
+    return np.asarray(busy / np.maximum(1.0, busy.sum(1, keepdims=True)))
+
+
+def _pooled(load: Floats, n_servers: int) -> Floats:
+    """Wait of c servers over that of one c times as fast: about rho^(sqrt(2 (c + 1)) - 2).
+
+    Sakasegawa, "An approximation formula for the queueing system M/G/c", 1977.
+    """
+    power = np.sqrt(2.0 * (n_servers + 1)) - 2.0
+    return np.asarray(np.minimum(load, 1.0) ** power)
+
+
+def _capacity(link: LinkSpec, n_devices: int) -> Callable[[Floats], Floats]:
+    """Rate of the medium with x transfers under way, in units of one alone; straight between."""
+    if link.sharing == "dedicated":
+        return lambda x: np.asarray(x, dtype=float)
+    if link.sharing != "wifi":
+        return lambda x: np.ones_like(np.asarray(x, dtype=float))
+    from sim.sharing.wifi import contention  # special functions that no other rule needs
+
+    rule = contention(link)
+    points = np.unique(np.geomspace(1, max(_STATES, n_devices), 64).astype(int))
+    values = np.array([rule(int(n)) for n in points])
+    return lambda x: np.interp(x, points, values)
