@@ -27,8 +27,16 @@ __all__ = ["choose", "log_likelihood", "solve", "through"]
 Forward = Callable[[Tensor], Tensor]
 
 
-def through(network: Network, cut: str, chosen: codec.Codec | None = None) -> Forward:
+def through(
+    network: Network,
+    cut: str,
+    chosen: codec.Codec | None = None,
+    *,
+    sent_bytes: list[float] | None = None,
+) -> Forward:
     """Tokens [1, token] to scores [1, token, class], the hidden states at `cut` sent by `chosen`.
+
+    The size of every stream is appended to `sent_bytes`.
 
     Raises:
         ValueError: no autoregressive network, one that holds one layer of many, or an unknown cut.
@@ -41,6 +49,8 @@ def through(network: Network, cut: str, chosen: codec.Codec | None = None) -> Fo
         if chosen is not None:
             wide = hidden.dtype == torch.bfloat16
             stream = chosen.encode(hidden[0] if wide else hidden[0].numpy())
+            if sent_bytes is not None:
+                sent_bytes.append(float(len(stream)))
             hidden = torch.as_tensor(chosen.decode(stream))[None].to(hidden.dtype)
         return decoder.answer(run_layers(decoder, hidden, cache, n_head, decoder.n_layers))
 
@@ -93,14 +103,20 @@ def solve(
     cut: str,
     chosen: codec.Codec | None = None,
     n_tokens: int = 256,
+    sent_bytes: list[float] | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Whether each problem's number is found in `n_tokens` generated tokens, bool [problem]."""
+    """Whether each problem's number is found in `n_tokens` generated tokens, bool [problem].
+
+    The bytes of every prefill and step are appended to `sent_bytes`.
+    """
     decoder, n_head = decoder_of(network), _n_head(network, cut)
     right = np.empty(len(problems), bool)
     for at, one in enumerate(problems):
         prompt = np.array([tokenizer.encode(one.prompt)])
         run = generate(decoder, prompt, n_tokens, n_head=n_head, chosen=chosen)
+        if sent_bytes is not None:
+            sent_bytes.extend(run.payload_bytes[0].tolist())
         right[at] = number_in(tokenizer.decode(run.tokens[0].tolist())) == one.number
         if progress is not None:
             progress(at + 1, len(problems))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, sem
 
 from profiles.hardware import DeviceSpec, ServerSpec
 from profiles.layers import ModelProfile
@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 CACHE = Path("outputs/cache")
+
+_Z = 1.959964
 
 Codec = Mapping[str, Any]
 """A codec as configured: `name` in the results, `chain`, and the chain's options."""
@@ -73,15 +75,24 @@ class Measured:
             self._sources[key] = TraceSource(self.table, cut, setting, head, tail, **factors)
         return self._sources[key]
 
-    def accuracy(self, cut: str, setting: str) -> dict[str, float]:
-        """Share of right answers in the table with Wilson's 95 % interval; empty if unknown."""
+    def quality(self, cut: str, setting: str) -> dict[str, float]:
+        """What the codec does to the answers: all that is known, means over the table's samples.
+
+        Share of right answers with Wilson's 95 % interval, unless weights are random; relative L2
+        of the feature and KL of the answer with their normal intervals.
+        """
+        found: dict[str, float] = {}
         right = self.table.cell("correct", cut, setting)
-        if np.isnan(right).any():
-            return {}
-        found = binomtest(int(right.sum()), len(right))
-        low, high = found.proportion_ci(method="wilson")
-        names = ("table_accuracy", "table_accuracy_lo", "table_accuracy_hi")
-        return dict(zip(names, (found.statistic, float(low), float(high)), strict=True))
+        if not np.isnan(right).any():
+            share = binomtest(int(right.sum()), len(right))
+            ends = share.proportion_ci(method="wilson")
+            found |= _interval("table_accuracy", share.statistic, float(ends[0]), float(ends[1]))
+        for name in ("relative_l2", "logit_kl"):
+            values = self.table.cell(name, cut, setting)
+            if not np.isnan(values).any():
+                mean, reach = float(values.mean()), _Z * float(sem(values))
+                found |= _interval(name, mean, max(0.0, mean - reach), mean + reach)
+        return found
 
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
         """Return where every number comes from: the machine, the factor, the source."""
@@ -92,6 +103,10 @@ class Measured:
             "samples": len(self.table.sample_ids),
             **self.digests,
         }
+
+
+def _interval(name: str, mean: float, low: float, high: float) -> dict[str, float]:
+    return {name: mean, f"{name}_lo": low, f"{name}_hi": high}
 
 
 def measure(
@@ -114,11 +129,11 @@ def measure(
     Raises:
         ValueError: an unknown cut or chain, or a codec that cannot encode what crosses a cut.
     """
-    from profiles import models, store  # torch: not needed to print a help text
+    from profiles import store  # torch: not needed to print a help text
 
     settings = {str(chosen["name"]): coders(chosen) for chosen in codecs}
-    network = models.create(model.name)
-    inputs, labels = models.samples(model.name, "test", model.samples, 0)
+    network = model.network()
+    inputs, labels = model.inputs()
     if not live:
         found = _shipped.find(network, settings, inputs, labels, repeats=model.repeats)
         if found is not None and set(cuts or ()) <= set(found[1].cuts):
@@ -153,10 +168,10 @@ def ladder(
     model: Model, settings: Mapping[str, Codec], cuts: Sequence[str], *, repeats: int = 1
 ) -> TraceTable:
     """The trace of many settings at a few cuts, and the answers without a codec at "output"."""
-    from profiles import models, store
+    from profiles import store
 
-    network = models.create(model.name)
-    inputs, labels = models.samples(model.name, "test", model.samples, 0)
+    network = model.network()
+    inputs, labels = model.inputs()
     kinds = {name: coders({"name": name, **chosen}) for name, chosen in settings.items()}
     for cut in cuts:
         if cut not in ("input", *network.stages):
@@ -172,10 +187,10 @@ def features(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Features [sample, ...] of every stage on test samples, and where they come from."""
     import torch
 
-    from profiles import cuts, machine, models
+    from profiles import cuts, machine
 
-    network = models.create(model.name)
-    inputs = models.samples(model.name, "test", model.samples, 0)[0]
+    network = model.network()
+    inputs = model.inputs()[0]
     parts = cuts.split(network, batch=len(inputs))
     with machine.threads(1):
         x = torch.from_numpy(np.ascontiguousarray(inputs))
@@ -197,11 +212,11 @@ def codec_points(
 
     Kept in outputs/cache, like tables, by everything that they depend on.
     """
-    from profiles import crossing, machine, models
+    from profiles import crossing, machine
     from profiles.law import Point
 
-    network = models.create(model.name)
-    inputs = models.samples(model.name, "test", model.samples, 0)[0]
+    network = model.network()
+    inputs = model.inputs()[0]
     with machine.threads(1):
         where = machine.fingerprint()
     made = {str(chosen["name"]): next(iter(coders(chosen).values())) for chosen in codecs}

@@ -22,7 +22,9 @@ def _field(default: Any, help: str, unit: str = "") -> Any:
 class Model:
     """The network and how many of its test samples are measured."""
 
-    name: str = _field("scenes", "network: digits or scenes")
+    name: str = _field("scenes", "network: scenes, digits, resnet34, ...; see group model")
+    weights: str = _field("", "folder of a checkpoint; empty: shipped or random weights")
+    data: str = _field("", "folder of images by class, or a jsonl file; empty: shipped data")
     samples: int = _field(600, "test samples behind the trace table; intervals tell their number")
     repeats: int = _field(5, "interleaved repeats of every codec time; the median counts")
     batches: list[int] = field(
@@ -35,6 +37,19 @@ class Model:
             value = getattr(self, name)
             if value < least:
                 raise ValueError(f"model.{name} must be >= {least}, got {value}")
+
+    def network(self) -> Any:
+        """The network, a `profiles.models.Network`; ValueError where it or its weights are not."""
+        from profiles import models
+
+        return models.create(self.name, **({"weights": self.weights} if self.weights else {}))
+
+    def inputs(self) -> Any:
+        """Test samples and their labels; ValueError where the data are not there."""
+        from profiles import models
+
+        chosen = {"data": self.data} if self.data else {}
+        return models.samples(self.name, "test", self.samples, 0, **chosen)
 
 
 @dataclass(frozen=True, kw_only=True)

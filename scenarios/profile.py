@@ -26,9 +26,6 @@ class Config:
 
     name: str = field(default="profile", metadata={"help": "folder of the results"})
     model: Model = field(default_factory=Model)
-    weights: str = field(
-        default="", metadata={"help": "folder of a checkpoint; empty: shipped or random ones"}
-    )
     hardware: str = field(
         default="this", metadata={"help": "this (the GPU if there is one), cpu or cuda"}
     )
@@ -55,13 +52,11 @@ def run(config: Config) -> int:
     """Measure, store and print."""
     import torch
 
-    from profiles import models, portfolio
+    from profiles import portfolio
 
     gpu = torch.cuda.is_available()
     device = {"this": "cuda" if gpu else "cpu"}.get(config.hardware, config.hardware)
-    network = models.create(
-        config.model.name, **({"weights": config.weights} if config.weights else {})
-    )
+    network = config.model.network()
     where: dict[str, Any] = {"n_threads": config.threads, "device": device}
     how = portfolio.effort(network, batches=config.batches, budget_s=config.budget_s, **where)
     random = "" if network.weights == "trained" else ", random weights"

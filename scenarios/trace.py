@@ -1,8 +1,9 @@
 """Trace a network: what its samples cost and answer at every cut and codec setting.
 
 Whole rows: every sample stands at every cut and setting. Codec seconds are the median of
-interleaved repeats. Language networks generate with the codec inside. Random weights get one more
-setting, slicer-1pp: the error at which the trained network of the same kind of task loses 1 pp.
+interleaved repeats. Language networks generate with the codec inside. Random weights and language
+get CHAIN-1pp of every chain with a knob, slicer always: at the error at which the trained network
+of the same kind of task loses 1 pp.
 Writes the table (npz), one row per cut and setting (CSV) and run.json.
 """
 
@@ -15,6 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from scenarios import _equal
 from scenarios._measured import CACHE, coders
 from scenarios._names import unknown
 from scenarios._progress import progress
@@ -50,14 +52,14 @@ class Config:
 
 def run(config: Config) -> int:
     """Trace, store and print."""
-    from profiles import models, tolerance
-
-    network = models.create(config.model.name)
+    network = config.model.network()
     wanted = _cuts(config, network)
     chosen = config.codecs.values() if config.codecs else [config.codec]
     settings = {str(one["name"]): coders(one) for one in chosen}
-    if network.weights == "random":
-        settings["slicer-1pp"] = {"feature": tolerance.set_for(network)}
+    if network.weights == "random" or network.task == "language":
+        chains = [str(one["chain"]) for one in chosen]
+        equal = _equal.settings_for(network, ["slicer", *chains])
+        settings |= {name: {"feature": made} for name, made in equal.items()}
     store = Store(Path("outputs") / config.name)
     with store.lock():
         make = _generations if network.task == "language" else _inferences
@@ -101,9 +103,9 @@ def _cuts(config: Config, network: Any) -> tuple[str, ...]:
 
 
 def _inferences(config: Config, network: Any, settings: Any, cuts: Sequence[str]) -> Any:
-    from profiles import models, store
+    from profiles import store
 
-    inputs, labels = models.samples(config.model.name, "test", config.model.samples, 0)
+    inputs, labels = config.model.inputs()
     with progress(f"tracing {config.model.name}") as report:
         return store.trace(
             CACHE, network, settings, inputs, labels,

@@ -51,7 +51,7 @@ def test_language_has_prefill_and_decode_apart():
         ("threads=0", "threads must be > 0, got 0"),
         ("batches=[4,1]", "batches must ascend from 1 or above, got [4, 1]"),
         ("hardware=tpu", "unknown hardware 'tpu'"),
-        ("weights=nowhere", "model 'digits' has no option 'weights'"),
+        ("model.weights=nowhere", "model 'digits' has no option 'weights'"),
     ],
 )
 def test_mistakes_are_one_line(word, said, capsys):
