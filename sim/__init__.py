@@ -5,6 +5,7 @@ from sim.result import Estimate, Result
 from sim.sessions import ConstantSessions, TraceSessions
 from sim.source import ConstantSource, Draw, ExponentialSource, RandomSource, Source, TraceSource
 from sim.spec import (
+    AdaptSpec,
     ChurnSpec,
     FleetSpec,
     GroupSpec,
@@ -17,6 +18,7 @@ from sim.spec import (
 from sim.system import build, play, run
 
 __all__ = [
+    "AdaptSpec",
     "ChurnSpec",
     "ConstantSessions",
     "ConstantSource",

@@ -8,6 +8,7 @@ from typing import Any
 
 from simpy import Environment, Event, Interrupt, Process
 
+from sim.adaptive import weight
 from sim.channel import Channel, RadioChannel
 from sim.link import Link
 from sim.meters import Meter
@@ -26,7 +27,9 @@ class Device:
     """One member of the fleet. Its index alone decides its group, phase and streams."""
 
     __slots__ = (
+        "_observed_s",
         "_processes",
+        "adapt",
         "channel",
         "deadline_s",
         "env",
@@ -83,16 +86,20 @@ class Device:
         self.deadline_s = workload.deadline_s
         self.max_in_flight = workload.max_in_flight
         self.in_flight = 0
+        self.adapt = spec.adapt
         self.rate_bps = nan
+        self._observed_s = 0.0
         self.server_wait_s = 0.0
         self._processes: dict[Process, None] | None = {} if spec.churn is not None else None
 
-    def choose(self) -> int:
-        """Which source the next request comes from."""
+    def choose(self, usable: tuple[int, ...] | None = None) -> int:
+        """Which source the next request comes from, out of those that it may come from."""
         if self.policy is None:
             return 0
-        seen = Seen(self.env.now, self.rate_bps, self.server_wait_s, self.in_flight)
-        return self.policy.choose(seen)
+        rtt_s = 2.0 * self.link.half_rtt_s
+        return self.policy.choose(
+            Seen(self.env.now, self.rate_bps, self.server_wait_s, self.in_flight, rtt_s, usable)
+        )
 
     def born(self, draw: Draw, choice: int) -> Request:
         """A new request, known to the meter."""
@@ -170,8 +177,10 @@ class Device:
         """Learn the rate of this transfer and the server's hint, which came with the answer."""
         if request.link_end_s > request.link_start_s:
             duration_s = request.link_end_s - request.link_start_s
-            bit_s = smoothed(1.0 / self.rate_bps, duration_s / (8.0 * request.payload_bytes))
-            self.rate_bps = 1.0 / bit_s
+            share = weight(self.adapt, self.env.now - self._observed_s)
+            bit_s = duration_s / (8.0 * request.payload_bytes)
+            self.rate_bps = 1.0 / smoothed(1.0 / self.rate_bps, bit_s, share)
+            self._observed_s = self.env.now
         self.server_wait_s = self.server.wait_hint_s()
 
     def withdraw(self, request: Request) -> None:

@@ -105,3 +105,5 @@ class Snapshot:
     link_busy_s: float
     device_busy_s: float
     device0_busy_s: float
+    n_changes: int = 0
+    n_probes: int = 0

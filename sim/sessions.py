@@ -7,7 +7,7 @@ never outlasts its record.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -39,6 +39,12 @@ def iteration_s(draws: Sequence[Draw], decode_s: float) -> float:
     """
     prompts_s = math.fsum(draw.server_s for draw in draws if draw.new_tokens > 1)
     return prompts_s + decode_s
+
+
+def mean_step(source: Source) -> Draw:
+    """A request of average costs; of a source of sessions, a step after the prompt."""
+    mean: Callable[[], Draw] = getattr(source, "token_mean", source.mean)
+    return mean()
 
 
 class ConstantSessions:
@@ -84,6 +90,10 @@ class ConstantSessions:
     def mean(self) -> Draw:
         """The prompt."""
         return self._session.steps[0]
+
+    def token_mean(self) -> Draw:
+        """A token; the prompt of a session that has no other."""
+        return self._session.steps[-1]
 
     def resampled(self, generator: np.random.Generator) -> ConstantSessions:
         """Itself: a constant has no sampling error."""
@@ -182,8 +192,12 @@ class TraceSessions:
 
     def mean(self) -> Draw:
         """Column means of the prefill steps."""
-        columns = np.array([session.steps[0][1:7] for session in self.rows])
-        return Draw(0, *np.mean(columns, axis=0).tolist())
+        return _mean([session.steps[0] for session in self.rows])
+
+    def token_mean(self) -> Draw:
+        """Column means of the steps after the prefill; of the prefills where there are none."""
+        later = [step for session in self.rows for step in session.steps[1:]]
+        return _mean(later) if later else self.mean()
 
     def resampled(self, generator: np.random.Generator) -> TraceSessions:
         """A copy whose records are drawn with replacement from these."""
@@ -192,3 +206,7 @@ class TraceSessions:
         picks = generator.integers(len(self.rows), size=len(self.rows)).tolist()
         other.rows = [self.rows[pick] for pick in picks]
         return other
+
+
+def _mean(steps: Sequence[Draw]) -> Draw:
+    return Draw(0, *np.mean([step[1:7] for step in steps], axis=0).tolist())

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import nan
 
 from simpy import Environment, Event
 
+from sim.adaptive import Adaptive, policy
 from sim.columns import energy_j_per_request, group_columns, measure
 from sim.conversation import Conversation
+from sim.decisions import decision_columns
 from sim.device import Device
 from sim.laws import checks, warnings
 from sim.link import Link
 from sim.memory import Memory
 from sim.meters import Meter, Snapshot
 from sim.places import even, group_of, groups_of
-from sim.policy import POLICIES
+from sim.policy import cost
 from sim.result import Estimate, Result
 from sim.server import PlainServer, QueueServer, Server
-from sim.source import Source
-from sim.spec import GroupSpec, ServerSpec, SystemSpec
+from sim.sessions import mean_step
+from sim.source import Draw, Source
+from sim.spec import GroupSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.streams import Stream, Streams
 from sim.workload import WORKLOADS, presence
 
@@ -41,6 +44,7 @@ class System:
     def snapshot(self) -> Snapshot:
         """All counters at this instant."""
         busy_s = [device.processor.busy_s() for device in self.devices]
+        deciding = [d.policy for d in self.devices if isinstance(d.policy, Adaptive)]
         return Snapshot(
             time_s=self.env.now,
             n_arrived=self.meter.n_arrived,
@@ -52,6 +56,8 @@ class System:
             link_busy_s=self.link.busy_s(),
             device_busy_s=math.fsum(busy_s) / len(busy_s),
             device0_busy_s=busy_s[0],
+            n_changes=sum(each.n_changes for each in deciding),
+            n_probes=sum(each.n_probes for each in deciding),
         )
 
 
@@ -100,6 +106,7 @@ class _Factory:
         self._groups = tuple(groups.values())
         self._shares = tuple(group.share for group in self._groups)
         self._memory = Memory(env, spec.server.session_memory_bytes)
+        self._means: dict[tuple[int, ...], list[Draw]] = {}
         self._sources = [
             [_source(name, wanted, sources) for wanted in (g.source or name, *g.alternatives)]
             for name, g in groups.items()
@@ -112,6 +119,7 @@ class _Factory:
         workload = group.workload or self._spec.workload
         sources = self._sources[number]
         straggles = even(index, math.sqrt(3.0)) < group.straggler_share
+        slowdown = group.slowdown * (group.straggler_slowdown if straggles else 1.0)
         make: Callable[..., Device] = (
             Device if not hasattr(sources[0], "session") else self._conversation(group)
         )
@@ -121,9 +129,9 @@ class _Factory:
             group=number,
             spec=group,
             workload=workload,
-            slowdown=group.slowdown * (group.straggler_slowdown if straggles else 1.0),
+            slowdown=slowdown,
             sources=sources,
-            policy=POLICIES[group.policy](sources) if group.policy != "fixed" else None,
+            policy=self._policy(index, group, workload, sources, slowdown),
             rows=streams.stream("rows", index),
             link=self._link,
             channel=self._link.channel(index, group, streams),
@@ -137,6 +145,24 @@ class _Factory:
         else:
             device.spawn(WORKLOADS[workload.kind](self._env, device, workload, arrivals))
         return device
+
+    def _policy(
+        self,
+        index: int,
+        group: GroupSpec,
+        workload: WorkloadSpec,
+        sources: Sequence[Source],
+        slowdown: float,
+    ) -> Adaptive | None:
+        """The policy of a device that chooses; None where its group always uses one source."""
+        if group.policy == "fixed":
+            return None
+        speed = self._spec.server.speed
+        key = tuple(map(id, sources))
+        if key not in self._means:
+            self._means[key] = [mean_step(source) for source in sources]
+        costs = [cost(mean, slowdown=slowdown, speed=speed) for mean in self._means[key]]
+        return policy(group, workload, costs, index)
 
     def _conversation(self, group: GroupSpec) -> Callable[..., Device]:
         """Makes a device that holds sessions."""
@@ -193,6 +219,7 @@ def play(system: System) -> Result:
     records, steps = meter.records(), meter.steps()
     values = measure(records, steps, begin, end, system.link.half_rtt_s)
     values |= group_columns(records, tuple(groups_of(spec)), begin, end)
+    values |= decision_columns(spec, records, steps, begin, end)
     values["device_time_s"] = meter.target_s if terminating else nan
     values["energy_j_per_request"] = energy_j_per_request(spec, records, steps, begin, end)
     born_s = [request.created_s for request in meter.open]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sim.spec.adapt import AdaptSpec
 from sim.spec.check import about, above, at_least, one_of, within
 from sim.spec.workload import WorkloadSpec
 
-POLICIES = ("fixed", "fastest")
+POLICIES = ("fixed", "fastest", "search")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,10 @@ class GroupSpec:
         default_factory=list, metadata=about("further sources that the policy may choose")
     )
     policy: str = field(
-        default="fixed", metadata=about("choice among sources, per request: fixed, fastest")
+        default="fixed", metadata=about("choice among sources: fixed, fastest, search")
+    )
+    adapt: AdaptSpec = field(
+        default_factory=AdaptSpec, metadata=about("how a policy that chooses adapts")
     )
     slowdown: float = field(default=1.0, metadata=about("factor on the device's own seconds"))
     straggler_share: float = field(default=0.0, metadata=about("share of members that straggle"))

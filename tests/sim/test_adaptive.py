@@ -1,0 +1,159 @@
+"""Hysteresis, time to trigger and probing: properties, and what they do to a run."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sim
+from sim.adaptive import Adaptive, weight
+from sim.policy import Cost, Fastest, Seen
+
+NEAR, FAR = Cost(0.02, 0.0, 0.0), Cost(0.001, 1000.0, 0.001)
+BOTH = [FAR, NEAR]
+RATES = st.lists(st.floats(1e4, 1e8), min_size=1, max_size=60)
+
+
+def at(now_s, rate_bps):
+    return Seen(now_s, rate_bps, 0.0, 0)
+
+
+def decided(rates, adapt, costs=BOTH, every_s=0.1):
+    """The held source after each observation, and the policy that decided."""
+    policy = Adaptive(Fastest(costs), adapt)
+    held = []
+    for step, rate in enumerate(rates):
+        policy.choose(at(every_s * step, rate))
+        held.append(policy.held)
+    return held, policy
+
+
+@given(RATES)
+def test_without_hysteresis_it_follows_every_prediction(rates):
+    held, _ = decided(rates, sim.AdaptSpec())
+    assert held == [Fastest(BOTH).best(at(0.0, rate)) for rate in rates]
+
+
+@given(RATES, st.floats(0.0, 0.9), st.floats(0.0, 2.0))
+def test_changes_are_apart_by_the_dwell_time_and_counted(rates, margin, dwell_s):
+    held, policy = decided(rates, sim.AdaptSpec(margin=margin, dwell_s=dwell_s))
+    changed = np.flatnonzero(np.diff([0, *held])) * 0.1
+    assert policy.n_changes == len(changed)
+    assert (np.diff(changed) >= dwell_s - 1e-9).all()
+    assert not changed.size or changed[0] >= dwell_s - 1e-9
+
+
+@given(RATES, st.floats(0.0, 0.9), st.floats(0.0, 1.0))
+def test_a_change_needs_a_gain_above_the_margin_throughout_the_dwell(rates, margin, dwell_s):
+    held, _ = decided(rates, sim.AdaptSpec(margin=margin, dwell_s=dwell_s))
+    ranking, before = Fastest(BOTH), 0
+    for step, now in enumerate(held):
+        if now != before:
+            back = range(step, -1, -1)
+            window = [i for i in back if 0.1 * (step - i) <= dwell_s - 1e-9] or [step]
+            for i in window:
+                assert ranking.gain(at(0.0, rates[i]), before, now) > margin
+        before = now
+
+
+@given(st.floats(1e4, 1e8), st.floats(0.0, 0.9), st.floats(0.0, 2.0))
+def test_under_a_steady_rate_it_changes_at_most_once(rate, margin, dwell_s):
+    _, policy = decided([rate] * 60, sim.AdaptSpec(margin=margin, dwell_s=dwell_s))
+    assert policy.n_changes <= 1
+
+
+@given(RATES, st.floats(0.05, 2.0))
+def test_hysteresis_never_changes_more_often_between_two_sources(rates, dwell_s):
+    _, free = decided(rates, sim.AdaptSpec())
+    _, held = decided(rates, sim.AdaptSpec(margin=0.1, dwell_s=dwell_s))
+    assert held.n_changes <= free.n_changes
+
+
+def test_a_device_that_went_local_probes_and_comes_back():
+    policy = Adaptive(Fastest(BOTH), sim.AdaptSpec(probe_s=1.0))
+    assert policy.choose(at(0.0, 1e5)) == 1  # 80 ms on the air: stay at home
+    assert policy.choose(at(0.5, 1e5)) == 1
+    assert policy.choose(at(1.0, 1e5)) == 0  # the probe
+    assert policy.held == 1
+    assert policy.n_probes == 1
+    assert policy.choose(at(1.1, 1e5)) == 1  # it found nothing new
+    assert policy.choose(at(1.2, 1e7)) == 0  # it found a better rate
+    assert policy.held == 0
+
+
+def test_without_probes_it_stays_local_for_ever():
+    policy = Adaptive(Fastest(BOTH), sim.AdaptSpec())
+    assert [policy.choose(at(now, 1e5)) for now in range(100)] == [1] * 100
+
+
+def test_a_device_that_starts_local_probes_before_it_knows_a_rate():
+    policy = Adaptive(Fastest([NEAR, FAR]), sim.AdaptSpec(probe_s=2.0))
+    assert [policy.choose(at(now, math.nan)) for now in range(4)] == [0, 0, 1, 0]
+
+
+def test_what_is_old_counts_less():
+    adapt = sim.AdaptSpec(smoothing=0.3, memory_s=1.0)
+    assert weight(adapt, 0.0) == pytest.approx(0.3)
+    assert weight(adapt, 50.0) == pytest.approx(1.0)
+    assert weight(sim.AdaptSpec(), 50.0) == 0.3
+
+
+def system(adapt, n_devices=6, **link):
+    group = sim.GroupSpec(alternatives=["local"], policy="fastest", adapt=adapt)
+    return sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=n_devices, groups={"remote": group}),
+        workload=sim.WorkloadSpec(think_s=0.05, deadline_s=0.1),
+        link=sim.LinkSpec(rate_bps=2e6, **link),
+        horizon_s=40.0,
+        warmup_s=0.0,
+    )
+
+
+SOURCES = {
+    "remote": sim.ConstantSource(device_s=0.005, payload_bytes=2000.0, server_s=0.002),
+    "local": sim.ConstantSource(device_s=0.05),
+}
+STEADY = sim.AdaptSpec(margin=0.2, dwell_s=2.0, dwell_spread=0.5, probe_s=1.0, memory_s=1.0)
+
+
+@pytest.mark.parametrize("adapt", [sim.AdaptSpec(probe_s=1.0), STEADY])
+def test_requests_are_conserved_and_runs_repeat_themselves(adapt, tmp_path):
+    """A cell that falls to a twentieth of its speed from 10 s to 20 s."""
+    trace = tmp_path / "rate.csv"
+    trace.write_text("time_s,factor\n0,1\n10,0.05\n20,1\n")
+    spec = system(adapt, rate_csv=str(trace))
+    first, second = sim.run(spec, SOURCES), sim.run(spec, SOURCES)
+    assert not first.failed_checks
+    for name, column in first.records.items():
+        np.testing.assert_array_equal(column, second.records[name])
+    assert first.value("n_requests") > 500
+    choice, born = first.records["choice"], first.records["created_s"]
+    assert np.mean(choice[(born > 15.0) & (born < 20.0)]) > 0.5
+    assert np.mean(choice[born > 30.0]) < 0.5  # back on the link
+
+
+def test_hysteresis_calms_a_fleet_that_crowds_the_link():
+    free = sim.run(system(sim.AdaptSpec(probe_s=1.0, memory_s=1.0), 12), SOURCES)
+    calm = sim.run(system(STEADY, 12), SOURCES)
+    columns = ("decision_changes_per_minute", "probes_per_minute", "server_load_cv")
+    assert all(math.isfinite(run.value(name)) for run in (free, calm) for name in columns)
+    changes = [run.value("decision_changes_per_minute") for run in (free, calm)]
+    assert 5.0 * changes[1] <= changes[0]
+
+
+def test_the_load_by_the_second_adds_up_to_the_utilization():
+    from sim.decisions import server_load
+
+    result = sim.run(system(STEADY), SOURCES)
+    load = server_load(result.records, 0.0, 40.0)
+    assert len(load) == 40
+    assert float(np.mean(load)) == pytest.approx(result.value("server_utilization"), rel=1e-3)
+    assert result.value("server_load_peak") == pytest.approx(float(np.max(load)))
+
+
+def test_a_fleet_that_does_not_choose_has_no_such_columns():
+    spec = sim.SystemSpec(workload=sim.WorkloadSpec(think_s=0.1))
+    result = sim.run(spec, {"default": SOURCES["remote"]})
+    assert "decision_changes_per_minute" not in result.estimates
