@@ -20,6 +20,7 @@ from codec.base import (
 from codec.calibrate import calibrate
 from codec.calibration import Calibration
 from codec.chains import create, decode, ledger, names
+from codec.revision import revision
 
 __all__ = [
     "FORMAT_VERSION",
@@ -37,4 +38,5 @@ __all__ = [
     "decode",
     "ledger",
     "names",
+    "revision",
 ]

@@ -1,9 +1,10 @@
 """Compare codecs on the same activations: bits, error, ledger, seconds, and the bounds.
 
 Features of a network at a cut (or the array in a .npy file) are encoded and decoded by every
-setting of every ladder. Beside them stand the memoryless rate-distortion bound (Blahut-Arimoto) and
-the order-0 entropy of each quantizer's symbols; answers where the network is trained. A ladder
-with relative_l2 or bits_per_element is calibrated to it, on other samples.
+setting of every ladder, or of the chains asked for: chains=[ecsq,"slicer(sparsity=[0.5,0.8])"].
+Beside them stand the memoryless rate-distortion bound (Blahut-Arimoto) and the order-0 entropy of
+each quantizer's symbols; answers where the network is trained. A chain with relative_l2 or
+bits_per_element is calibrated to it, on other samples.
 """
 
 import time
@@ -16,16 +17,21 @@ from typing import Any
 
 import numpy as np
 
+import codec
+from codec.bounds import symbol_entropy
+from codec.klt import PREFIX
 from scenarios import _request
+from scenarios._codec_tables import BOUND, PARTS, ledger_table, rate_table
+from scenarios._expressions import expression
 from scenarios._features import features
 from scenarios._ladder import Rung, rungs
 from scenarios._play import Job, play
 from scenarios._results import Row, Store
-from scenarios._summary import Summary, number
 
 _TARGETS = ("relative_l2", "bits_per_element")
-_ERRORS = (0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
-_PARTS = ("values", "positions", "labels", "scales", "tables", "header")
+_ERRORS = (0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
+_DEFAULT_ERROR = 0.1
+_OF_BASIS = ("axis", "static_tables")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +49,8 @@ class Config:
         default_factory=dict, metadata={"help": "chains with one option that holds a list"}
     )
     chains: list[str] = field(
-        default_factory=list, metadata={"help": "names of the ladders to play; empty: all"}
+        default_factory=list,
+        metadata={"help": 'ladders by name, or chains as "NAME(option=value)"; empty: all ladders'},
     )
     repeats: int = field(default=3, metadata={"help": "repeats of every time; the median counts"})
     plot: bool = field(default=False, metadata={"help": "draw rate against error"})
@@ -54,28 +61,34 @@ class Config:
         for name in ("samples", "repeats", "workers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
-        unknown = [name for name in self.chains if name not in self.ladders]
-        if unknown:
-            raise ValueError(
-                f"chains must be of {', '.join(self.ladders)}; got {', '.join(unknown)}"
-            )
+        for text in self.chains:
+            if text not in self.ladders:
+                expression(text)
 
 
 def run(config: Config) -> int:
     """Encode everything, store the rows, print them and, on demand, draw them."""
+    chosen = _chosen(config)
     known = features(config, _ERRORS)
-    chosen = rungs({k: v for k, v in config.ladders.items() if k in (config.chains or [k])})
     store = Store(Path("outputs") / config.name)
     with _request.locked(store):
         rows = play(list(_jobs(config, known, chosen)), store, workers=config.workers)
         store.write_table(rows)
         sound = [row for row in rows if not row.get("error")]
-        summary = _summary(config, known.source, sound)
-        store.write_text("table.md", summary.markdown())
-        store.write_run(command="codec", config=asdict(config), summary=summary.plain())
+        summary = rate_table(known.source, sound)
+        ledger = ledger_table(sound)
+        store.write_text("table.md", f"{summary.markdown()}\n{ledger.markdown()}")
+        store.write_run(
+            command="codec",
+            config=asdict(config),
+            revision=codec.revision(),
+            summary=summary.plain(),
+            ledger=ledger.plain(),
+        )
         if config.plot and sound:
             _draw(config, sound, store.folder)
     summary.show()
+    ledger.show()
     for row in rows:
         if row.get("error"):
             print(f"{row['codec']}: {row['error']}")
@@ -83,19 +96,44 @@ def run(config: Config) -> int:
     return int(len(sound) < len(rows))
 
 
+def _chosen(config: Config) -> list[Rung]:
+    """Every setting that is asked for.
+
+    Raises:
+        ValueError: a chain or an option that does not exist, or a value out of range.
+    """
+    ladders = {text: config.ladders.get(text) or expression(text) for text in config.chains}
+    chosen = rungs(ladders or config.ladders)
+    for rung in chosen:
+        chain, own, _ = _parts(rung.codec)
+        if chain not in codec.names():
+            codec.create(chain)  # names the nearest
+        codec.create(chain.removeprefix(PREFIX), **own)
+    return chosen
+
+
+def _parts(options: Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """The chain, its own options, and what it is calibrated to."""
+    rest, chain = dict(options), str(options["chain"])
+    del rest["chain"]
+    names = (*_TARGETS, *(_OF_BASIS if chain.startswith(PREFIX) else ()))
+    return chain, rest, {key: rest.pop(key) for key in names if key in rest}
+
+
 def _jobs(config: Config, known: Any, chosen: Sequence[Rung]) -> Iterator[Job]:
+    digests = {"features": known.digest, "codec": codec.revision()}
     common = {"model": known.model, "cut": known.cut, "samples": len(known.test)}
     for error in _ERRORS:
         yield Job(
             spec={"bound": error},
-            digests={"features": known.digest},
-            labels={"method": "memoryless R(D)", "codec": f"R(D) at {error:g}", **common},
+            digests=digests,
+            labels={"method": BOUND, "codec": f"R(D) at {error:g}", **common},
             evaluate=partial(_bound, known, error),
         )
     for rung in chosen:
         yield Job(
             spec={"codec": rung.codec, "repeats": config.repeats},
-            digests={"features": known.digest},
+            digests=digests,
             labels={"method": rung.ladder, "codec": _short(rung), **common},
             evaluate=partial(_evaluate, known, rung.codec, config.repeats),
         )
@@ -112,9 +150,6 @@ def _bound(known: Any, error: float) -> Row:
 
 def _evaluate(known: Any, options: Mapping[str, Any], repeats: int) -> Row:
     """One setting on all samples: a stream each, as a device would send them."""
-    import codec
-    from codec.bounds import symbol_entropy
-
     made = _made(options, known.calibration)
     streams = [made.encode(x) for x in known.test]
     decoded = np.stack([made.decode(stream) for stream in streams])
@@ -125,24 +160,35 @@ def _evaluate(known: Any, options: Mapping[str, Any], repeats: int) -> Row:
         "bits_per_element": 8 * sum(map(len, streams)) / n,
         "relative_l2": float(wrong / np.linalg.norm(known.test.astype(np.float64))),
         # behind a basis the values that come back are mixtures, not symbols
-        "symbol_entropy_bits": None if "+" in made.name else symbol_entropy(decoded),
-        **{f"{part}_bits": 8 * sum(each[part] for each in ledgers) / n for part in _PARTS},
+        "symbol_entropy_bits": None if PREFIX in made.name else stream_entropy(decoded),
+        **{f"{part}_bits": 8 * sum(each[part] for each in ledgers) / n for part in PARTS},
         "encode_s": _seconds(made.encode, known.test, repeats),
         "decode_s": _seconds(made.decode, streams, repeats),
         **known.judge(decoded),
     }
 
 
-def _made(options: Mapping[str, Any], samples: np.ndarray) -> Any:
-    """The codec of a rung; one with a target is calibrated to it."""
-    import codec
+def stream_entropy(decoded: np.ndarray) -> float:
+    """Mean over the streams [sample, ...] of the order-0 entropy of each, bits per element.
 
-    rest = {k: v for k, v in options.items() if k not in ("chain", *_TARGETS)}
-    target = {k: options[k] for k in _TARGETS if k in options}
-    chain = str(options["chain"])
-    if not target:
-        return codec.create(chain, **rest)
-    return codec.calibrate(chain, list(samples), **target, **rest)
+    What an order-0 coder with a table of each stream's own cannot beat, the table not counted.
+    """
+    return float(np.mean([symbol_entropy(each) for each in decoded]))
+
+
+def _made(options: Mapping[str, Any], samples: np.ndarray) -> Any:
+    """The codec of a rung; one with a target, or with a basis, is calibrated on `samples`.
+
+    A basis lies along the channels of maps and along the last axis of anything else.
+    """
+    chain, own, fitted = _parts(options)
+    if chain.startswith(PREFIX) and own.get("calibration") is None:
+        fitted.setdefault("axis", -3 if samples.ndim == 4 else -1)
+        if not fitted.keys() & set(_TARGETS):
+            fitted["relative_l2"] = _DEFAULT_ERROR
+    if not fitted:
+        return codec.create(chain, **own)
+    return codec.calibrate(chain, list(samples), **fitted, **own)
 
 
 def _seconds(work: Any, inputs: Sequence[Any], repeats: int) -> float:
@@ -155,76 +201,6 @@ def _seconds(work: Any, inputs: Sequence[Any], repeats: int) -> float:
             work(each)
             times.append(time.perf_counter() - start)
     return median(times)
-
-
-def _summary(config: Config, source: str, rows: Sequence[Row]) -> Summary:
-    coded = [row for row in rows if "encode_s" in row]
-    task = _task_column(coded)
-    heads = ("setting", "bits", "rel. L2", "R(D)", "entropy",
-             "enc ms", "dec ms", *([task[0]] if task else []))  # fmt: skip
-    cells = []
-    for row in coded:
-        cells.append((
-            str(row["codec"]), number(row["bits_per_element"]), number(row["relative_l2"]),
-            _or_dash(_rate_at(rows, row["relative_l2"])),
-            _or_dash(row.get("symbol_entropy_bits")),
-            number(1e3 * row["encode_s"]), number(1e3 * row["decode_s"]),
-            *([number(task[2] * row[task[1]])] if task else []),
-        ))  # fmt: skip
-    return Summary(
-        title=f"Rate against error, {source}",
-        finding=_finding(rows),
-        columns=heads,
-        rows=tuple(cells),
-        origin=(
-            "Bits per element are those of whole streams, headers and tables included; errors, "
-            "answers and seconds are measured here. R(D): independent elements of the same "
-            "distribution at that error; entropy: order 0, of the values that came back."
-        ),
-    )
-
-
-def _or_dash(value: float | None) -> str:
-    return "-" if value is None else number(value)
-
-
-def _task_column(rows: Sequence[Row]) -> tuple[str, str, float] | None:
-    """Heading, column and factor of the task's figure, where the network is trained."""
-    for column, heading, factor in (
-        ("accuracy_drop", "drop pp", 100.0),
-        ("bits_per_byte_rise", "bits/byte +", 1.0),
-    ):
-        if rows and rows[0].get(column) is not None:
-            return heading, column, factor
-    return None
-
-
-def _rate_at(rows: Sequence[Row], error: float) -> float | None:
-    """R(D) between the computed points; nothing outside of them."""
-    points = sorted(
-        (row["relative_l2"], row["bits_per_element"])
-        for row in rows
-        if row["method"] == "memoryless R(D)"
-    )
-    errors, rates = np.array(points).T
-    if not errors[0] <= error <= errors[-1]:
-        return None
-    return float(np.interp(np.log(error), np.log(errors), rates))
-
-
-def _finding(rows: Sequence[Row]) -> str:
-    """Bits of every ladder at a relative L2 error of 0.1, where it spans that."""
-    found = []
-    for name in dict.fromkeys(row["method"] for row in rows):
-        points = sorted(
-            (row["relative_l2"], row["bits_per_element"]) for row in rows if row["method"] == name
-        )
-        errors, rates = np.array(points).T
-        if len(points) > 1 and errors[0] <= 0.1 <= errors[-1] and errors[0] > 0:
-            at = np.interp(np.log(0.1), np.log(errors), rates)
-            found.append((float(at), f"{name} {number(float(at))}"))
-    words = ", ".join(text for _, text in sorted(found))
-    return f"Bits per element at a relative L2 error of 0.1 (interpolated): {words}."
 
 
 def _draw(config: Config, rows: Sequence[Row], folder: Path) -> None:
