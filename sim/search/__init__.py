@@ -3,7 +3,7 @@
 One protocol, `search(problem) -> Decision`, one file per search, one line per search here.
 """
 
-from sim.search import exhaustive, fleet
+from sim.search import exhaustive, fleet, greedy, hierarchical, neurosurgeon, splitllm
 from sim.search.decision import Decision, Forecast, Search
 from sim.search.predict import Predicted, Predictor
 from sim.search.problem import First, Group, Limits, Observed, Option, Options, Problem
@@ -29,4 +29,8 @@ __all__ = [
 SEARCHES: dict[str, Search] = {
     "exhaustive": exhaustive.search,
     "fleet": fleet.search,
+    "greedy": greedy.search,
+    "hierarchical": hierarchical.search,
+    "neurosurgeon": neurosurgeon.search,
+    "splitllm": splitllm.search,
 }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from sim.search.predict import Predicted, Predictor
 from sim.search.problem import Option, Problem
-from sim.search.relax import Relaxation, relaxations
+
+if TYPE_CHECKING:
+    from sim.search.relax import Relaxation
 
 __all__ = ["Decision", "Forecast", "Search", "decide"]
 
@@ -33,11 +36,11 @@ class Forecast(NamedTuple):
 class Decision:
     """One option per group with its forecast; `evaluations` counts predictions of joint choices.
 
-    Where nothing was found that keeps all limits, `options` is None and `relaxations` says what
-    would have to give way, the least first.
+    Where the search found nothing that keeps all limits, `options` is None and `refusal` says why.
     """
 
     search: str
+    problem: Problem = field(repr=False, compare=False)
     options: tuple[Option, ...] | None
     rows: tuple[int, ...] | None
     forecasts: tuple[Forecast, ...]
@@ -46,12 +49,18 @@ class Decision:
     server_load: float
     evaluations: int
     binding: str = ""
-    relaxations: tuple[Relaxation, ...] = ()
 
     @property
     def feasible(self) -> bool:
         """Whether it keeps every limit by prediction."""
         return self.options is not None
+
+    @cached_property
+    def relaxations(self) -> tuple[Relaxation, ...]:
+        """What would have to give way, the least first; empty where the problem has an option."""
+        from sim.search.relax import relaxations  # it searches by itself
+
+        return relaxations(self.problem)
 
     @property
     def refusal(self) -> str:
@@ -59,10 +68,10 @@ class Decision:
         if self.feasible:
             return ""
         if not self.relaxations:
-            return f"{self.search} found no option within the limits, and none of them alone helps"
+            return f"{self.search} found no option within the limits, though there is one"
         least, *rest = map(str, self.relaxations)
-        also = f"; also {', '.join(rest)}" if rest else ""
-        return f"{self.search} found no option within the limits: {least}{also}"
+        also = f" (instead: {'; '.join(rest)})" if rest else ""
+        return f"no option keeps all limits; least relaxation: {least}{also}"
 
 
 class Search(Protocol):
@@ -81,13 +90,13 @@ def decide(name: str, predictor: Predictor, rows: tuple[int, ...] | None) -> Dec
     found = predictor.predict(np.array([rows])) if rows is not None else None
     if found is None or rows is None or not found.feasible[0]:
         return Decision(
-            search=name, options=None, rows=None, forecasts=(), server_s=np.nan,
+            search=name, problem=problem, options=None, rows=None, forecasts=(), server_s=np.nan,
             link_load=np.nan, server_load=np.nan, evaluations=evaluations,
-            relaxations=relaxations(problem),
         )  # fmt: skip
     labels = tuple(g.options.labels[row] for g, row in zip(problem.groups, rows, strict=True))
     return Decision(
         search=name,
+        problem=problem,
         options=labels,
         rows=tuple(int(row) for row in rows),
         forecasts=tuple(_forecast(problem, found, g, row) for g, row in enumerate(rows)),

@@ -9,6 +9,7 @@ so that the first feasible joint choice is the optimum.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,19 +20,24 @@ from sim.search.problem import Floats, Problem
 
 __all__ = ["front", "search"]
 
+_LEAST = 4
+_PRICES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 1e3)
+
 
 def search(problem: Problem, *, patience: float = 0.05) -> Decision:
     """The feasible joint choice of least server seconds.
 
-    Gives up the proof after `patience` of the exhaustive evaluations, and takes the first feasible
-    one of a descent in load instead.
+    Where `patience` times the exhaustive evaluations do not reach one, the best of a sweep is
+    taken: each group's least server seconds + price * seconds without waits, the price rising.
     """
     predictor = Predictor(problem)
     fronts = [front(predictor, number) for number in range(len(problem.groups))]
-    budget = max(8, int(patience * problem.n_choices))
     chosen = None
     if all(len(rows) for rows in fronts):
-        chosen = _best_first(predictor, fronts, budget)
+        budget = max(_LEAST, int(patience * problem.n_choices) - len(_PRICES))
+        chosen, proven = _best_first(predictor, fronts, budget)
+        if chosen is None and not proven:
+            chosen = _sweep(predictor, fronts)
     return decide("fleet", predictor, chosen)
 
 
@@ -64,14 +70,38 @@ def _undominated(asks: Floats, order: np.ndarray) -> list[int]:
 
 def _best_first(
     predictor: Predictor, fronts: list[list[int]], budget: int
-) -> tuple[int, ...] | None:
-    """The first feasible joint choice in ascending order of server seconds."""
-    for choice in _ascending(predictor, fronts):
-        if predictor.evaluations >= budget:
-            return None
-        if predictor.predict(np.array([choice])).feasible[0]:
-            return choice
-    return None
+) -> tuple[tuple[int, ...] | None, bool]:
+    """The first feasible joint choice in ascending order of server seconds; whether all were seen.
+
+    Predicts in blocks that double; those behind the one found do not count.
+    """
+    order = _ascending(predictor, fronts)
+    size = 1
+    while predictor.evaluations < budget:
+        block = list(itertools.islice(order, min(size, budget - predictor.evaluations)))
+        if not block:
+            return None, True
+        at = predictor.first(np.array(block))
+        if at is not None:
+            return block[at], True
+        size = min(2 * size, 64)
+    return None, False
+
+
+def _sweep(predictor: Predictor, fronts: list[list[int]]) -> tuple[int, ...] | None:
+    """The cheapest feasible one of one joint choice per price."""
+    asks = [
+        (column[rows], (predictor.alone(g) + predictor.demands[g].step_air_s)[rows])
+        for g, (column, rows) in enumerate(zip(predictor.objective, fronts, strict=True))
+    ]
+    choices = np.array(
+        [[rows[int(np.argmin(cost + price * seconds))]
+          for rows, (cost, seconds) in zip(fronts, asks, strict=True)] for price in _PRICES]
+    )  # fmt: skip
+    found = predictor.predict(choices)
+    cost = np.where(found.feasible, found.server_s, np.inf)
+    best = int(np.argmin(cost))
+    return tuple(choices[best].tolist()) if np.isfinite(cost[best]) else None
 
 
 def _ascending(predictor: Predictor, fronts: list[list[int]]) -> Iterator[tuple[int, ...]]:

@@ -30,6 +30,7 @@ Choices = NDArray[np.int64]
 _ROUNDS = 400
 _CLOSE = 1e-7
 _STATES = 512
+_BLOCK = 64
 
 
 class Predicted(NamedTuple):
@@ -131,6 +132,20 @@ class Predictor:
             throughput_rps=rate,
             kept=kept,
         )
+
+    def first(self, choices: Choices) -> int | None:
+        """Position of the first feasible one of `choices` [choice, group], or None.
+
+        Predicts them in blocks; counts those up to the one found, as if one after another.
+        """
+        for start in range(0, len(choices), _BLOCK):
+            before = self.evaluations
+            fits = self.predict(choices[start : start + _BLOCK]).feasible
+            if fits.any():
+                at = int(np.argmax(fits))
+                self.evaluations = before + at + 1
+                return start + at
+        return None
 
     def alone(self, group: int) -> Floats:
         """Latency without any wait, [option]: no contention can make it less."""

@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.search import fleet
 from sim.search.predict import Predictor
 from sim.search.problem import Group, Limits, Problem
 
 __all__ = ["Relaxation", "relaxations"]
 
 _NAMES = ("latency_s", "drop_pp", "memory_bytes")
+_MOST = 2.0**12
+_CLOSE = 1.001
 
 
 class Relaxation(NamedTuple):
@@ -56,7 +59,7 @@ def relaxations(problem: Problem) -> tuple[Relaxation, ...]:
             continue
         found += _single(group, needs, given) or _pair(group, needs, given)
     if not found:
-        found = _joint(problem, resting)
+        found = _joint(problem)
     return tuple(sorted(found, key=lambda one: one.factor))
 
 
@@ -103,24 +106,23 @@ def _pair(group: Group, needs: np.ndarray, given: np.ndarray) -> list[Relaxation
     return [Relaxation(group.name, _NAMES[first], float(given[first]), needed, also)]
 
 
-def _joint(problem: Problem, resting: list[int]) -> list[Relaxation]:
+def _joint(problem: Problem) -> list[Relaxation]:
     """Groups that fit one by one but not together: the least common factor on all latencies."""
-    low, high = 1.0, 1.0
-    lightest = np.array([resting])
-    while high < 2.0**20:
-        high *= 2.0
-        if Predictor(_slower(problem, high)).predict(lightest).feasible[0]:
-            break
-    else:
+    if fleet.search(problem).feasible:
         return []
-    while high / low > 1.001:
+    low, high = 1.0, 2.0
+    while not fleet.search(_slower(problem, high)).feasible:
+        low, high = high, 2.0 * high
+        if high > _MOST:
+            return []
+    while high / low > _CLOSE:
         middle = 0.5 * (low + high)
-        fits = Predictor(_slower(problem, middle)).predict(lightest).feasible[0]
+        fits = fleet.search(_slower(problem, middle)).feasible
         low, high = (low, middle) if fits else (middle, high)
-    return [
-        Relaxation(g.name, "latency_s", g.limits.latency_s, high * g.limits.latency_s)
-        for g in problem.groups
-    ]
+    first, *rest = problem.groups
+    also = tuple((f"{g.name}.latency_s", high * g.limits.latency_s) for g in rest)
+    given = first.limits.latency_s
+    return [Relaxation(first.name, "latency_s", given, high * given, also)]
 
 
 def _slower(problem: Problem, factor: float) -> Problem:
