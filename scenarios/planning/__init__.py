@@ -2,12 +2,13 @@
 
 from scenarios.planning.capacity import Budget, Capacity, capacity
 from scenarios.planning.crossing import Crossing, crossing, isotonic
-from scenarios.planning.goal import COLUMNS, Goal
+from scenarios.planning.goal import MEANS, Goal
+from scenarios.planning.guess import demands, guess
 from scenarios.planning.probe import Probe
 from scenarios.planning.refusal import Refusal
 
 __all__ = [
-    "COLUMNS",
+    "MEANS",
     "Budget",
     "Capacity",
     "Crossing",
@@ -16,5 +17,7 @@ __all__ = [
     "Refusal",
     "capacity",
     "crossing",
+    "demands",
+    "guess",
     "isotonic",
 ]

@@ -1,34 +1,48 @@
-"""The largest number of devices within a goal, with an interval: bracket, then refine."""
+"""The largest number of devices within the goals, with an interval: bracket, then refine."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from scenarios.planning.crossing import Crossing, crossing
 from scenarios.planning.goal import Goal
-from scenarios.planning.probe import Probe
+from scenarios.planning.guess import guess
+from scenarios.planning.pace import lasting, warmed
+from scenarios.planning.probe import Player, Probe
 from scenarios.planning.refusal import Refusal
 from sim import Source, SystemSpec
-from sim.replicate import Play
 
 _PILOTS = 3
 _POINTS = 5
 _DROP = 0.15
+_APART = 0.04
+
+Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """When the search is content, and when it gives up; nothing here looks at a clock."""
 
-    half_width: float = 0.01
-    n_runs: int = 10
-    max_runs: int = 200
-    max_devices: int = 100_000
-    max_requests: float = 2e7
+    half_width: float = field(
+        default=0.01, metadata={"help": "half-width asked for, as a share of N*; >= 1 device"}
+    )
+    n_runs: int = field(default=10, metadata={"help": "least number of replications"})
+    max_runs: int = field(default=200, metadata={"help": "replications that end the search"})
+    requests_per_run: float = field(
+        default=20_000.0, metadata={"help": "requests that one run holds near N*"}
+    )
+    pilot_requests: float = field(
+        default=4_000.0, metadata={"help": "requests of a run that only brackets N*"}
+    )
+    max_devices: int = field(default=100_000, metadata={"help": "largest N that is looked at"})
+    max_requests: float = field(
+        default=5e7, metadata={"help": "simulated requests that end the search"}
+    )
 
     def __post_init__(self) -> None:
         if not 0.0 < self.half_width < 1.0:
@@ -37,6 +51,9 @@ class Budget:
             raise ValueError(
                 f"n_runs must be within [3, max_runs={self.max_runs}], got {self.n_runs}"
             )
+        for name in ("requests_per_run", "pilot_requests", "max_requests", "max_devices"):
+            if not getattr(self, name) >= 1:
+                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
 
     def target(self, n_devices: float) -> float:
         """The half-width asked for, in devices: a share of N*, at least one device."""
@@ -47,8 +64,9 @@ class Budget:
 class Capacity:
     """N* with its interval at the spec's confidence, conditional on the sources' rows.
 
-    `root`: where the fitted mean curve meets the limit, before rounding down; `monotone`: the
-    isotonic fit agrees; `requests`: simulated requests that the answer cost.
+    `goal`: the one that limits; `root`: where the fitted mean curve meets the limit, before
+    rounding down; `spec`: the system with the lengths of run that were played; `requests`:
+    simulated requests that the answer cost.
     """
 
     goal: Goal
@@ -59,6 +77,7 @@ class Capacity:
     points: tuple[int, ...]
     n_runs: int
     requests: int
+    spec: SystemSpec = field(repr=False)
 
     @property
     def monotone(self) -> bool:
@@ -66,93 +85,183 @@ class Capacity:
         return self.root.monotone
 
 
+def alone(tasks: object) -> list[object]:
+    """Play tasks here, one after the other."""
+    return [task() for task in tasks]  # type: ignore[attr-defined]
+
+
 def capacity(
     spec: SystemSpec,
     sources: Mapping[str, Source],
-    goal: Goal,
+    goals: Goal | Sequence[Goal],
     *,
     budget: Budget | None = None,
-    play: Play | None = None,
+    play: Player | None = None,
+    start: int | None = None,
+    report: Report | None = None,
 ) -> Capacity:
-    """Largest `fleet.n_devices` whose mean excess over replications is not above the goal.
+    """Largest `fleet.n_devices` at which the pooled figure of no goal is above its limit.
 
-    Doubling from one device and bisection by a few pilot runs give a bracket; five points around
-    it, all replications on common random numbers, give the crossing; runs are added until the
-    half-width is `budget.half_width` of N* (at least one device). The same spec and seed give the
-    same answer on any machine. Approximation: a quantile of a run is biased by O(1 / requests),
-    so `spec.horizon_s` should hold some thousand requests near N*.
+    From a closed-form guess (or `start`) geometric steps and bisection by a few short pilot runs
+    give a bracket. Five points around it, all replications on common random numbers and each of
+    `budget.requests_per_run` behind a warm-up found by MSER-5, give the crossing; runs are added
+    until the half-width is `budget.half_width` of N* (at least one device). The same spec and
+    seed give the same answer on any machine. Only a system with a timetable (failures, churn,
+    outages, replay, terminating runs) keeps its own `horizon_s` and `warmup_s`.
 
     Raises:
-        Refusal: one device misses the goal, no number of devices does, or the budget ended.
+        Refusal: one device misses a goal, no number of devices does, or the budget ended.
     """
-    budget = budget or Budget()
-    probe = Probe(spec, sources, goal, play=play, max_requests=budget.max_requests)
-    low, high = _bracket(probe, budget)
-    return _refined(probe, low, high, budget, spec.confidence)
+    wanted = (goals,) if isinstance(goals, Goal) else tuple(goals)
+    search = _Search(spec, sources, wanted, budget or Budget(), play or alone, report)
+    return search.refined(*search.bracket(start))
 
 
-def _bracket(probe: Probe, budget: Budget) -> tuple[int, int]:
-    """Neighbouring numbers of devices, about 4 % apart, within and beyond the goal."""
-    first = probe.mean(1, _PILOTS)
-    if first > 0.0:
-        grows = "; its queue grows without end" if probe.saturated(1) else ""
-        raise Refusal(f"even one device misses {probe.goal}: excess {first:+.3g} at N = 1{grows}")
-    low, high = 1, 2
-    while probe.mean(high, _PILOTS) <= 0.0:
-        if high >= budget.max_devices:
-            raise Refusal(f"{probe.goal} still holds at max_devices = {budget.max_devices}")
-        low, high = high, min(2 * high, budget.max_devices)
-    while high - low > max(1, 0.04 * low):
-        middle = (low + high) // 2
-        if probe.mean(middle, _PILOTS) <= 0.0:
-            low = middle
-        else:
-            high = middle
-    return low, high
+class _Search:
+    """One search: what was spent, and how far it has come."""
 
+    def __init__(
+        self,
+        spec: SystemSpec,
+        sources: Mapping[str, Source],
+        goals: tuple[Goal, ...],
+        budget: Budget,
+        play: Player,
+        report: Report | None,
+    ) -> None:
+        self._spec, self._sources, self._goals = spec, sources, goals
+        self._budget, self._play = budget, play
+        self._report = report or (lambda done, total: None)
+        self._requests = 0
+        self._per_device_rps = 0.0
+        self._grows = False
 
-def _refined(probe: Probe, low: int, high: int, budget: Budget, confidence: float) -> Capacity:
-    """Runs are added until the crossing is known to the half-width asked for."""
-    n_runs = budget.n_runs
-    points, found = _bounded(probe, 0.5 * (low + high), max(2.0, high - low), n_runs, confidence)
-    reach = max(2.0, _DROP / found.slope) if found.slope > 0.0 else math.inf
-    if points[-1] - points[0] > 4.0 * reach:  # a parabola is too stiff for so wide a stretch
-        points, found = _bounded(probe, found.root, reach, n_runs, confidence)
-    while found.half_width > budget.target(found.root):
-        if n_runs >= budget.max_runs:
-            raise Refusal(
-                f"max_runs = {budget.max_runs} ended the search: N* in [{found.lo:.1f},"
-                f" {found.hi:.1f}], asked for +-{budget.target(found.root):.1f}"
+    def bracket(self, start: int | None) -> tuple[int, int, Goal]:
+        """Numbers of devices about 4 % apart, within and beyond the goals, and what is missed."""
+        first, goal = self._pilot(1)
+        if first > 0.0:
+            raise Refusal(f"even one device misses {goal}: {self._why(first, goal)}")
+        most = self._budget.max_devices
+        low, high = 1, min(most, max(2, start or guess(self._spec, self._sources) or 2))
+        value, goal = self._pilot(high)
+        while value <= 0.0:
+            if high >= most:
+                raise Refusal(f"{_all(self._goals)} still holds at max_devices = {most}")
+            low, high = (
+                high,
+                min(most, max(high + 1, math.ceil(1.25 * high)) if start else 2 * high),
             )
-        more = n_runs * (found.half_width / budget.target(found.root)) ** 2
-        n_runs = min(budget.max_runs, max(n_runs + 1, math.ceil(more)))
-        centre, reach = 0.5 * (points[0] + points[-1]), 0.5 * (points[-1] - points[0])
-        points, found = _bounded(probe, centre, reach, n_runs, confidence)
-    return _capacity(probe, found, points, n_runs)
+            value, goal = self._pilot(high)
+        step = 1.1
+        while high - low > max(1.0, _APART * low):
+            middle = (low + high) // 2 if low > 1 else max(low + 1, round(high / step))
+            step = min(2.0, step**2)
+            value, found = self._pilot(min(middle, high - 1))
+            if value <= 0.0:
+                low = middle
+            else:
+                high, goal = middle, found
+        return low, high, goal
 
+    def refined(self, low: int, high: int, goal: Goal) -> Capacity:
+        """Runs are added until the crossing is known to the half-width asked for."""
+        budget = self._budget
+        spec = lasting(self._spec, budget.requests_per_run, self._per_device_rps * low)
+        fleet = replace(spec.fleet, n_devices=low)
+        spec, cost = warmed(replace(spec, fleet=fleet), self._sources, play=self._play)
+        self._requests += cost
+        probe = Probe(spec, self._sources, self._goals, play=self._play)
+        n_runs = budget.n_runs
+        points, found = self._bounded(probe, 0.5 * (low + high), max(2.0, high - low), n_runs, goal)
+        reach = max(2.0, _DROP / found.slope) if found.slope > 0.0 else math.inf
+        if points[-1] - points[0] > 4.0 * reach:  # a parabola is too stiff for so wide a stretch
+            points, found = self._bounded(probe, found.root, reach, n_runs, goal)
+        while found.half_width > budget.target(found.root):
+            if n_runs >= budget.max_runs:
+                raise Refusal(
+                    f"max_runs = {budget.max_runs} ended the search: N* in [{found.lo:.1f},"
+                    f" {found.hi:.1f}], asked for +-{budget.target(found.root):.1f}"
+                )
+            more = n_runs * (found.half_width / budget.target(found.root)) ** 2
+            n_runs = min(budget.max_runs, max(n_runs + 1, math.ceil(more)))
+            self._report(0, n_runs)
+            centre, reach = 0.5 * (points[0] + points[-1]), 0.5 * (points[-1] - points[0])
+            points, found = self._bounded(probe, centre, reach, n_runs, goal)
+        return self._capacity(probe, found, points, n_runs, goal)
 
-def _bounded(
-    probe: Probe, centre: float, reach: float, n_runs: int, confidence: float
-) -> tuple[tuple[int, ...], Crossing]:
-    """Points around the centre, moved and spread until they bound the interval on both sides."""
-    while True:
-        points = _points(centre, reach)
-        excess = probe.excess(points, n_runs)
-        if not np.isfinite(excess).all():
+    def _pilot(self, n_devices: int) -> tuple[float, Goal]:
+        """The worst excess of a few short runs."""
+        spec = self._spec
+        if n_devices > 1:
+            rate_rps = self._per_device_rps * n_devices
+            spec = lasting(spec, self._budget.pilot_requests, rate_rps)
+        probe = Probe(spec, self._sources, self._goals, play=self._play)
+        found = probe.worst(n_devices, _PILOTS)
+        self._spend(probe.requests, n_devices)
+        self._per_device_rps = probe.throughput_rps(n_devices) / n_devices
+        self._grows = probe.saturated(n_devices)
+        return found
+
+    def _spend(self, requests: int, n_devices: float) -> None:
+        self._requests += requests
+        if self._requests > self._budget.max_requests:
             raise Refusal(
-                f"{probe.goal} has no value between {points[0]} and {points[-1]} devices:"
-                " some runs answered no request; a longer horizon_s may help"
+                f"the budget of {self._budget.max_requests:g} requests ended the search after"
+                f" {self._requests}, at N = {n_devices:.0f}"
             )
-        found = crossing(np.array(points, float), excess, confidence)
-        if math.isfinite(found.half_width):
-            return points, found
-        if reach > 2.0 * centre + 8.0:
+
+    def _why(self, excess: float, goal: Goal) -> str:
+        if self._grows:
+            return "its queue grows without end at N = 1"
+        value = goal.limit * (math.exp(excess) if goal.column.endswith("_s") else 1.0 + excess)
+        return f"{value:.3g} at N = 1"
+
+    def _bounded(
+        self, probe: Probe, centre: float, reach: float, n_runs: int, goal: Goal
+    ) -> tuple[tuple[int, ...], Crossing]:
+        """Points around the centre, moved and spread until they bound the interval."""
+        while True:
+            points = _points(centre, reach)
+            before = probe.requests
+            excess = probe.excess(points, n_runs, goal)
+            self._spend(probe.requests - before, centre)
+            if not np.isfinite(excess).all():
+                raise Refusal(
+                    f"{goal} has no value between {points[0]} and {points[-1]} devices:"
+                    " some runs answered no request; a longer horizon_s may help"
+                )
+            found = crossing(np.array(points, float), excess, probe.spec.confidence)
+            if math.isfinite(found.half_width):
+                return points, found
+            if reach > 2.0 * centre + 8.0:
+                raise Refusal(
+                    f"{goal} is crossed nowhere between {points[0]} and {points[-1]} devices,"
+                    f" by {n_runs} runs"
+                )
+            centre = min(max(1.0, found.root), float(points[-1]))
+            reach *= 1.5
+
+    def _capacity(
+        self, probe: Probe, found: Crossing, points: tuple[int, ...], n_runs: int, goal: Goal
+    ) -> Capacity:
+        n_star = math.floor(found.root)
+        within = [n for n in points if n <= n_star]
+        if any(probe.saturated(n) for n in within):
             raise Refusal(
-                f"{probe.goal} is crossed nowhere between {points[0]} and {points[-1]} devices,"
-                f" by {n_runs} runs"
+                f"{goal} holds at {within[-1]} devices only because the run ends: the queue"
+                " grows without end; raise requests_per_run or horizon_s"
             )
-        centre = min(max(1.0, found.root), float(points[-1]))
-        reach *= 1.5
+        return Capacity(
+            goal=goal,
+            n_star=n_star,
+            n_star_lo=math.floor(found.lo),
+            n_star_hi=math.floor(found.hi),
+            root=found,
+            points=points,
+            n_runs=n_runs,
+            requests=self._requests,
+            spec=probe.spec,
+        )
 
 
 def _points(centre: float, reach: float) -> tuple[int, ...]:
@@ -161,21 +270,5 @@ def _points(centre: float, reach: float) -> tuple[int, ...]:
     return tuple(sorted({max(1, round(value)) for value in spread.tolist()}))
 
 
-def _capacity(probe: Probe, found: Crossing, points: tuple[int, ...], n_runs: int) -> Capacity:
-    n_star = math.floor(found.root)
-    within = [n for n in points if n <= n_star]
-    if any(probe.saturated(n) for n in within):
-        raise Refusal(
-            f"{probe.goal} holds at {within[-1]} devices only because the run ends: the queue"
-            " grows without end; raise horizon_s"
-        )
-    return Capacity(
-        goal=probe.goal,
-        n_star=n_star,
-        n_star_lo=math.floor(found.lo),
-        n_star_hi=math.floor(found.hi),
-        root=found,
-        points=points,
-        n_runs=n_runs,
-        requests=probe.requests,
-    )
+def _all(goals: Sequence[Goal]) -> str:
+    return " and ".join(map(str, goals))

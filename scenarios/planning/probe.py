@@ -2,75 +2,108 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.planning.goal import Goal
+from scenarios.planning.goal import Goal, Sample
 from scenarios.planning.refusal import Refusal
-from sim import Result, Source, SystemSpec, run
-from sim.replicate import Play
+from sim import Source, SystemSpec, run
+
+Player = Callable[[Iterable[Callable[[], Any]]], list[Any]]
+"""Plays tasks in order, here or in workers."""
+
+
+class Heard(NamedTuple):
+    """What is kept of one run."""
+
+    samples: tuple[Sample, ...]
+    requests: int
+    throughput_rps: float
+    saturated: bool
 
 
 class Probe:
-    """The excess over the goal by number of devices and replication.
+    """The excess over the goals by number of devices and replication, at one length of run.
 
     Replication r has the same streams at every N (common random numbers), so that a row of
-    `excess` is one smooth curve and its noise is shared by all of its points. Requests are
-    counted; more than `max_requests` end the search, whatever the clock says.
+    `excess` is one smooth curve and its noise is shared by all of its points.
     """
 
     def __init__(
         self,
         spec: SystemSpec,
         sources: Mapping[str, Source],
-        goal: Goal,
+        goals: Sequence[Goal],
         *,
-        play: Play | None = None,
-        max_requests: float,
+        play: Player,
     ) -> None:
-        self.goal = goal
+        self.spec, self.goals = spec, tuple(goals)
         self.requests = 0
-        self._spec, self._sources = spec, sources
-        self._play = play or (lambda tasks: [task() for task in tasks])
-        self._max_requests = max_requests
-        self._known: dict[tuple[int, int], float] = {}
-        self._saturated: Counter[int] = Counter()
+        self._sources, self._play = sources, play
+        self._known: dict[tuple[int, int], Heard] = {}
 
-    def excess(self, n_devices: tuple[int, ...], n_runs: int) -> NDArray[np.float64]:
-        """Excess over the goal [n_runs, len(n_devices)].
-
-        Raises:
-            Refusal: the budget of simulated requests is spent.
-        """
+    def listen(self, n_devices: Sequence[int], n_runs: int) -> None:
+        """Play whatever of these runs has not been played yet."""
         wanted = [(n, r) for n in n_devices for r in range(n_runs) if (n, r) not in self._known]
-        if wanted and self.requests >= self._max_requests:
-            raise Refusal(
-                f"the budget of {self._max_requests:g} requests ended the search after"
-                f" {self.requests}, at {n_runs} runs of {n_devices[0]} to {n_devices[-1]} devices"
-            )
-        tasks = [partial(self._run, n, r) for n, r in wanted]
-        for (n, r), result in zip(wanted, self._play(tasks), strict=True):
-            self._known[n, r] = self.goal.excess(result)
-            self.requests += int(result.value("n_requests"))
-            if result.warnings:
-                self._saturated[n] += 1
-        return np.array([[self._known[n, r] for n in n_devices] for r in range(n_runs)])
+        tasks = (partial(hear, self.spec, self._sources, self.goals, n, r) for n, r in wanted)
+        for key, heard in zip(wanted, self._play(tasks), strict=True):
+            self._known[key] = heard
+            self.requests += heard.requests
 
-    def mean(self, n_devices: int, n_runs: int) -> float:
-        """Mean excess at one number of devices."""
-        return float(np.mean(self.excess((n_devices,), n_runs)))
+    def excess(self, n_devices: Sequence[int], n_runs: int, goal: Goal) -> NDArray[np.float64]:
+        """Excess over one goal [n_runs, len(n_devices)]; the mean of a column is the pooled one."""
+        self.listen(n_devices, n_runs)
+        number = self.goals.index(goal)
+        columns = [
+            goal.excess([self._known[n, r].samples[number] for r in range(n_runs)])
+            for n in n_devices
+        ]
+        return np.stack(columns, axis=1)
+
+    def worst(self, n_devices: int, n_runs: int) -> tuple[float, Goal]:
+        """The largest pooled excess over any goal, and that goal."""
+        means = [
+            (float(np.mean(self.excess((n_devices,), n_runs, goal))), number)
+            for number, goal in enumerate(self.goals)
+        ]
+        value, number = max(means)
+        return value, self.goals[number]
 
     def saturated(self, n_devices: int) -> bool:
         """Whether the queue grew without end in most runs at this number of devices."""
-        n_runs = sum(n == n_devices for n, _ in self._known)
-        return self._saturated[n_devices] > 0.5 * n_runs
+        heard = [h.saturated for (n, _), h in self._known.items() if n == n_devices]
+        return sum(heard) > 0.5 * len(heard)
 
-    def _run(self, n_devices: int, replication: int) -> Result:
-        fleet = replace(self._spec.fleet, n_devices=n_devices)
-        result = run(replace(self._spec, fleet=fleet), self._sources, replication=replication)
-        return replace(result, records={}, steps={})
+    def throughput_rps(self, n_devices: int) -> float:
+        """Mean throughput at a number of devices that was played."""
+        heard = [h.throughput_rps for (n, _), h in self._known.items() if n == n_devices]
+        return float(np.mean(heard))
+
+
+def hear(
+    spec: SystemSpec,
+    sources: Mapping[str, Source],
+    goals: Sequence[Goal],
+    n_devices: int,
+    replication: int,
+) -> Heard:
+    """Play one run and keep what the goals need of it.
+
+    Raises:
+        Refusal: a law that every run obeys does not hold, so that nothing can be believed.
+    """
+    fleet = replace(spec.fleet, n_devices=n_devices)
+    result = run(replace(spec, fleet=fleet), sources, replication=replication)
+    if result.failed_checks:
+        raise Refusal(f"laws that do not hold at N = {n_devices}: {result.failed_checks}")
+    return Heard(
+        samples=tuple(goal.sample(result) for goal in goals),
+        requests=int(result.value("n_requests")),
+        throughput_rps=result.value("throughput_rps"),
+        saturated=bool(result.warnings),
+    )
