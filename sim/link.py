@@ -7,17 +7,16 @@ A payload of P bytes is cut into F = ceil(P / mtu_bytes) frames; its airtime is
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Generator
 from dataclasses import replace
-from pathlib import Path
 from statistics import NormalDist
 
 from simpy import Environment, Event
 
 from sim.channel import Channel, RadioChannel, rate_bps
 from sim.places import even
+from sim.rates import read
 from sim.sharing import RULES
 from sim.spec import GroupSpec, LinkSpec
 from sim.streams import Streams
@@ -85,7 +84,7 @@ class Link:
 
 def speed_plan(spec: LinkSpec) -> list[tuple[float, float]]:
     """(time, speed) of every change: the recorded factors, silenced within the outages."""
-    factors = _recorded(spec.rate_csv) if spec.rate_csv else []
+    factors = read(spec.rate_csv) if spec.rate_csv else []
     windows = [(start, start + spec.outage_length_s) for start in spec.outage_at_s]
     times = {time for time, _ in factors} | {time for window in windows for time in window}
 
@@ -95,16 +94,3 @@ def speed_plan(spec: LinkSpec) -> list[tuple[float, float]]:
         return next((factor for at, factor in reversed(factors) if at <= time), 1.0)
 
     return [(time, speed(time)) for time in sorted(times)]
-
-
-def _recorded(path: str) -> list[tuple[float, float]]:
-    """Rows of a rate trace: columns time_s (ascending) and factor (>= 0)."""
-    with Path(path).open(newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames is None or not {"time_s", "factor"} <= set(reader.fieldnames):
-            raise ValueError(f"link.rate_csv needs columns time_s, factor, got {path}")
-        rows = [(float(row["time_s"]), float(row["factor"])) for row in reader]
-    times = [time for time, _ in rows]
-    if times != sorted(times) or any(factor < 0.0 for _, factor in rows):
-        raise ValueError(f"link.rate_csv needs ascending times and factors >= 0, got {path}")
-    return rows

@@ -87,7 +87,11 @@ class LinkSpec:
     )
     outage_length_s: float = field(default=1.0, metadata=about("length of a silence", "s"))
     rate_csv: str = field(
-        default="", metadata=about("file with columns time_s, factor: the medium's speed over time")
+        default="",
+        metadata=about(
+            "file (or a shipped one: burst.csv, fading.csv, mobility.csv) with columns"
+            " time_s, factor: the medium's speed over time"
+        ),
     )
 
     def __post_init__(self) -> None:

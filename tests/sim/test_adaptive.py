@@ -157,3 +157,22 @@ def test_a_fleet_that_does_not_choose_has_no_such_columns():
     spec = sim.SystemSpec(workload=sim.WorkloadSpec(think_s=0.1))
     result = sim.run(spec, {"default": SOURCES["remote"]})
     assert "decision_changes_per_minute" not in result.estimates
+
+
+@pytest.mark.parametrize("name", ["burst", "fading", "mobility"])
+def test_the_shipped_traces_are_what_their_recipe_makes(name, tmp_path):
+    from sim.radio.fluctuation import write
+    from sim.rates import located, read
+
+    (made,) = [path for path in write(tmp_path) if path.stem == name]
+    assert made.read_bytes() == located(f"{name}.csv").read_bytes()
+    rows = read(f"{name}.csv")
+    assert rows[-1][0] > 60.0
+    assert all(0.01 <= factor <= 1.0 for _, factor in rows)
+
+
+def test_a_trace_that_nobody_ships_lists_those_that_are():
+    from sim.rates import read
+
+    with pytest.raises(ValueError, match=r"one of burst\.csv, .* got 'bursts\.csv' \(did you"):
+        read("bursts.csv")
