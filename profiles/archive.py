@@ -7,7 +7,9 @@ really holds before anything is allocated: an untrusted file can only be refused
 
 import hashlib
 import json
+import lzma
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -27,7 +29,11 @@ Header = dict[str, Any]
 _HEADER = "header.npy"
 _MAX_BYTES = 1 << 30
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, OSError)
+_UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+    EOFError, KeyError, NotImplementedError, OSError, RuntimeError,
+)  # fmt: skip
+"""What zipfile raises for damage; RuntimeError where a flipped bit says "encrypted"."""
 
 
 def digest(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

@@ -21,7 +21,7 @@ class Loss:
     """A setting at a cut: the codec takes each window's hidden states [token, width] as a whole.
 
     `rise` is the paired rise of bits per byte over no codec with the ends of its 95 % interval
-    (Student's t over windows), `accuracy_drop` that of the share of next bytes guessed right.
+    (Student's t over windows), `drop` the paired drop of the share of next bytes guessed right.
     """
 
     cut: str
@@ -31,7 +31,7 @@ class Loss:
     relative_l2: float
     bits_per_byte: float
     rise: tuple[float, float, float]
-    accuracy_drop: float
+    drop: tuple[float, float, float]
 
 
 def losses(
@@ -66,7 +66,7 @@ def losses(
                     relative_l2=float(relative_l2(known.features, crossing.received).mean()),
                     bits_per_byte=float(bits.mean()),
                     rise=_interval(bits - plain_bits),
-                    accuracy_drop=float((plain_right - right).mean()),
+                    drop=_interval(plain_right - right),
                 )
             )
             if progress is not None:
@@ -78,15 +78,15 @@ def table_of(found: Sequence[Loss]) -> str:
     """A Markdown table."""
     lines = [
         "| cut | setting | bits per element | relative L2 | bits per byte | rise"
-        " | 95 % interval | next byte, drop pp |",
-        "|" + "---|" * 8,
+        " | 95 % interval | next byte, drop pp | 95 % interval |",
+        "|" + "---|" * 9,
     ]
     for one in found:
         mean, lo, hi = one.rise
+        drop = " | {:.2f} | {:.2f} .. {:.2f} |".format(*(100 * value for value in one.drop))
         lines.append(
             f"| {one.cut} | {one.setting} | {one.bits_per_element:.2f} | {one.relative_l2:.4f}"
-            f" | {one.bits_per_byte:.4f} | {mean:+.4f} | {lo:+.4f} .. {hi:+.4f}"
-            f" | {100 * one.accuracy_drop:.2f} |"
+            f" | {one.bits_per_byte:.4f} | {mean:+.4f} | {lo:+.4f} .. {hi:+.4f}{drop}"
         )
     return "\n".join(lines) + "\n"
 

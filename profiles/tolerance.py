@@ -111,7 +111,7 @@ def _language(
         here: Sequence[language.Loss] = [one for one in lost if one.cut == cut]
         return matching.tolerated(
             np.array([one.relative_l2 for one in here]),
-            np.array([one.accuracy_drop for one in here]),
+            np.array([one.drop[0] for one in here]),
             LOSS,
             cut,
         )

@@ -24,7 +24,7 @@ def test_without_loss_bits_per_byte_are_those_of_the_whole_network(lost):
         one = lost[cut, "raw32"]
         assert one.bits_per_byte == pytest.approx(whole, abs=1e-5)
         assert one.rise == pytest.approx((0, 0, 0), abs=1e-6)
-        assert one.accuracy_drop == 0
+        assert one.drop == (0, 0, 0)
         assert 32 < one.bits_per_element < 32.1
 
 

@@ -1,4 +1,5 @@
 import io
+import itertools
 import json
 import pickle
 import zipfile
@@ -117,6 +118,19 @@ def test_flipped_bit_is_refused_or_harmless(tmp_path_factory, at, bit):
     path.write_bytes(bytes(data))
     with suppress(ValueError):
         assert TraceTable.load(path).digest == table().digest
+
+
+def test_every_flipped_bit_of_the_directory_is_refused_or_harmless(tmp_path):
+    path = tmp_path / "a.npz"
+    table().save(path)
+    whole = path.read_bytes()
+    start = whole.index(b"PK\x01\x02")
+    for at, bit in itertools.product(range(start, len(whole)), range(8)):
+        data = bytearray(whole)
+        data[at] ^= 1 << bit
+        path.write_bytes(bytes(data))
+        with suppress(ValueError):
+            assert TraceTable.load(path).digest == table().digest
 
 
 def test_pickled_content_is_refused_without_running_it(tmp_path):

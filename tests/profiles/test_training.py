@@ -20,6 +20,7 @@ def tolerance(found):
     return SAMPLING_SIGMAS * np.sqrt(2 * p * (1 - p) / n)
 
 
+@pytest.mark.slow
 def test_the_digits_recipe_reproduces_its_accuracy(tmp_path):
     shipped = read_provenance(SHIPPED / "digits-0.npz")
     module, fresh = train("digits", folder=tmp_path)
