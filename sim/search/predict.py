@@ -92,6 +92,16 @@ class _Demands(NamedTuple):
     sends: NDArray[np.bool_]
 
 
+class _Waits(NamedTuple):
+    """Mean waits, [choice, group]: own processor, link, GPU; steps per second; link, GPU load."""
+
+    device_s: Floats
+    link_s: Floats
+    server_s: Floats
+    rate_rps: Floats
+    loads: tuple[Floats, Floats]
+
+
 class Predictor:
     """Predicts choices of one problem and counts how many it was asked for."""
 
@@ -113,14 +123,15 @@ class Predictor:
                 for name in _Demands._fields
             )
         )
-        link_wait_s, server_wait_s, rate, loads = self._waits(d)
-        latency_s = d.latency_alone_s + d.air_s + link_wait_s + server_wait_s + d.gpu_s
+        device_wait_s, link_wait_s, server_wait_s, rate, loads = self._waits(d)
+        waits_s = device_wait_s + link_wait_s + server_wait_s
+        latency_s = d.latency_alone_s + d.air_s + d.gpu_s + waits_s
         allowed_s = latency_s * (1.0 + self.problem.allowance * np.maximum(*loads)[:, None])
         kept = np.stack([allowed_s <= self._limit("latency_s"), *self._static(choices)], axis=2)
         kept[..., 0] &= np.maximum(*loads)[:, None] < 1.0
         return Predicted(
             latency_s=latency_s,
-            device_s=d.alone_s,
+            device_s=d.alone_s + device_wait_s,
             uplink_s=d.air_s,
             link_wait_s=link_wait_s,
             server_wait_s=server_wait_s,
@@ -221,16 +232,17 @@ class Predictor:
             sends=sends,
         )
 
-    def _waits(self, d: _Demands) -> tuple[Floats, Floats, Floats, tuple[Floats, Floats]]:
-        """Mean waits on the link and at the GPU, steps per second, the two loads."""
+    def _waits(self, d: _Demands) -> _Waits:
+        """What contention adds; with an observation, what was seen of it."""
         seen = self.problem.observed
         if seen is not None:
             none = np.zeros_like(d.air_s)
             nothing = np.zeros(len(none))
-            return none, np.where(d.gpu_s > 0.0, seen.server_wait_s, 0.0), none, (nothing, nothing)
+            wait = np.where(d.gpu_s > 0.0, seen.server_wait_s, 0.0)
+            return _Waits(none, none, wait, none, (nothing, nothing))
         return self._closed(d) if self.problem.closed else self._open(d)
 
-    def _open(self, d: _Demands) -> tuple[Floats, Floats, Floats, tuple[Floats, Floats]]:
+    def _open(self, d: _Demands) -> _Waits:
         groups, n_gpus = self.problem.groups, self.problem.server.n_gpus
         per_device = np.array([g.rate_rps for g in groups], dtype=float)
         rate = np.broadcast_to(per_device * [g.n_devices for g in groups], d.air_s.shape)
@@ -247,9 +259,9 @@ class Predictor:
                 processor < 1.0,
                 0.5 * processor * (processor / per_device) / (1.0 - processor), np.inf,
             )  # fmt: skip
-        link_wait = np.where(d.sends, d.air_s * (stretch - 1.0)[:, None], 0.0) + own
+        link_wait = np.where(d.sends, d.air_s * (stretch - 1.0)[:, None], 0.0)
         waits = np.where(d.gpu_s > 0.0, server_wait[:, None], 0.0)
-        return link_wait, waits, np.asarray(rate), (link_util, load)
+        return _Waits(own, link_wait, waits, np.asarray(rate), (link_util, load))
 
     def _open_stretch(self, offered: Floats) -> tuple[Floats, Floats]:
         """Residence over airtime and utilisation of the link at `offered` load, [choice]."""
@@ -280,7 +292,7 @@ class Predictor:
         stretch = np.where(grid > 1e-9, present / np.maximum(grid, 1e-12), 1.0)
         return grid, stretch, 1.0 - states[:, 0]
 
-    def _closed(self, d: _Demands) -> tuple[Floats, Floats, Floats, tuple[Floats, Floats]]:
+    def _closed(self, d: _Demands) -> _Waits:
         """Fixed point over the queues, damped, until no throughput moves by 1e-7."""
         link, n_gpus = self.problem.link, self.problem.server.n_gpus
         n = np.array([float(g.n_devices) for g in self.problem.groups])
@@ -316,7 +328,7 @@ class Predictor:
         mean = self._capacity(1.0 + in_link.sum(1) / link.n_cells)
         link_load = (rate * d.step_air_s).sum(1) / link.n_cells / mean
         loads = (np.minimum(link_load, 0.999), np.minimum((rate * gpu_s).sum(1), 0.999))
-        return link_wait, wait, rate, loads
+        return _Waits(np.zeros_like(wait), link_wait, wait, rate, loads)
 
 
 def _fitting(busy: Floats) -> Floats:
