@@ -73,6 +73,18 @@ def test_every_chain_with_a_knob_meets_an_error(chain):
     assert 0.17 < relative_l2(x, made.decode(made.encode(x))) <= 0.2
 
 
+@pytest.mark.parametrize("knob", [None, "distortion"])
+def test_a_size_is_used_up_whichever_knob_is_turned(knob):
+    x = hidden(600, 4)
+    made = codec.calibrate("slicer", [x], bits_per_element=4.0, knob=knob, n_blocks=16, bits_min=1)
+    assert 3.9 < 8 * len(made.encode(x)) / x.size <= 4.0
+
+
+def test_a_knob_that_a_chain_lacks_is_refused():
+    with pytest.raises(codec.CodecOptionError, match="sparsity, distortion, got step"):
+        codec.calibrate("slicer", [hidden(30, 0)], relative_l2=0.2, knob="step")
+
+
 @pytest.mark.parametrize("chain", ["ecsq", "klt+ecsq"])
 def test_a_rate_is_met_from_below(chain):
     x = hidden(1000, 4)
