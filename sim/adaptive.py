@@ -1,13 +1,16 @@
 """When a device acts on its predictions: hysteresis, a time to trigger, and probing.
 
-    best predicted source != the one in use, and its gain > margin?
-        no  -> forget the candidate
-        yes -> has some gain > margin been predicted at every decision for dwell_s? -> change
+    the source in use cannot be kept, and another is better  -> change at once
+    another has been better by more than `margin` at every
+    decision of the last `dwell_s`                           -> change
+    else                                                     -> stay, forget the candidate
 
-This is the condition of a handover between cells, a hysteresis and a time to trigger (event A3,
-3GPP TS 36.331, 5.5.4.4), on predicted costs in place of signal strengths. A device that sends
-nothing learns nothing: after `probe_s` without a transfer one request goes out over the cheapest
-sending source, as rate adaptation samples rates that it does not use (Bicket 2005, "SampleRate").
+These are the conditions of a handover between cells: the serving cell falls below a threshold
+(event A2, 3GPP TS 36.331, 5.5.4.3), or a neighbour is better by a hysteresis for a time to trigger
+(event A3, 5.5.4.4), with predicted costs in place of signal strengths. Quick to fall back and slow
+to return is also how 802.11 stations adapt their rate (Kamerman and Monteban 1997, "WaveLAN-II").
+A device that sends nothing learns nothing: after `probe_s` without a transfer one request goes out
+over the cheapest sending source, as SampleRate tries rates that it does not use (Bicket 2005).
 """
 
 from __future__ import annotations
@@ -56,12 +59,14 @@ class Adaptive:
         if seen.rate_bps != seen.rate_bps:
             return
         margin = self._adapt.margin
+        urgent = self.ranking.urgent(seen, self.held)
         best = self.ranking.best(seen, self.held, margin)
-        if best == self.held or self.ranking.gain(seen, self.held, best) <= margin:
+        gain = self.ranking.gain(seen, self.held, best)
+        if best == self.held or gain <= (0.0 if urgent else margin):
             self._since_s = math.inf
             return
         self._since_s = min(self._since_s, seen.now_s)
-        if seen.now_s - self._since_s >= self._dwell_s:
+        if urgent or seen.now_s - self._since_s >= self._dwell_s:
             self.held = best
             self.n_changes += 1
             self._since_s = math.inf

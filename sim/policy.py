@@ -80,6 +80,9 @@ class Ranking(Protocol):
     def gain(self, seen: Seen, held: int, other: int) -> float:
         """By which share `other` is better than `held`; not above 0 where it is not."""
 
+    def urgent(self, seen: Seen, held: int) -> bool:
+        """Whether `held` cannot be kept, so that any gain is worth a change at once."""
+
 
 class Fastest:
     """The least predicted latency of this one device (Kang et al. 2017, "Neurosurgeon").
@@ -97,6 +100,10 @@ class Fastest:
     def gain(self, seen: Seen, held: int, other: int) -> float:
         """1 - T(other) / T(held)."""
         return _saved(self.costs[held].latency_s(seen), self.costs[other].latency_s(seen))
+
+    def urgent(self, seen: Seen, held: int) -> bool:
+        """Never: a slower answer is an answer."""
+        return False
 
 
 class Search:
@@ -133,6 +140,10 @@ class Search:
         if other_s > self.limit_s:
             return 0.0
         return _saved(self.costs[held].server_s, self.costs[other].server_s)
+
+    def urgent(self, seen: Seen, held: int) -> bool:
+        """Beyond the limit."""
+        return self.costs[held].latency_s(seen) > self.limit_s
 
 
 def smoothed(old: float, new: float, weight: float = 0.3) -> float:

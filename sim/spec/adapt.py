@@ -24,7 +24,10 @@ class AdaptSpec:
         default=0.0, metadata=about("least predicted gain for which a device changes, a share")
     )
     dwell_s: float = field(
-        default=0.0, metadata=about("time for which that gain must have been predicted", "s")
+        default=0.0,
+        metadata=about(
+            "time for which that gain must have been predicted; none where a limit breaks", "s"
+        ),
     )
     dwell_spread: float = field(
         default=0.0, metadata=about("devices' dwell times are spread by this share, evenly")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import sim
 from sim.adaptive import Adaptive, weight
-from sim.policy import Cost, Fastest, Seen
+from sim.policy import Cost, Fastest, Search, Seen
 
 NEAR, FAR = Cost(0.02, 0.0, 0.0), Cost(0.001, 1000.0, 0.001)
 BOTH = [FAR, NEAR]
@@ -69,6 +69,24 @@ def test_hysteresis_never_changes_more_often_between_two_sources(rates, dwell_s)
     _, free = decided(rates, sim.AdaptSpec())
     _, held = decided(rates, sim.AdaptSpec(margin=0.1, dwell_s=dwell_s))
     assert held.n_changes <= free.n_changes
+
+
+@given(RATES, st.floats(0.0, 0.5), st.floats(0.5, 5.0))
+def test_a_search_never_stays_beyond_its_limit_where_it_need_not(rates, margin, dwell_s):
+    near, far = Cost(0.008, 200.0, 0.010), Cost(0.004, 2000.0, 0.001)
+    policy = Adaptive(Search([far, near], 0.03), sim.AdaptSpec(margin=margin, dwell_s=dwell_s))
+    for step, rate in enumerate(rates):
+        seen = at(0.1 * step, rate)
+        held = policy.ranking.costs[policy.choose(seen)]
+        other = min(each.latency_s(seen) for each in (near, far))
+        assert held.latency_s(seen) <= 0.03 or held.latency_s(seen) <= other + 1e-12
+
+
+def test_a_search_falls_back_at_once_and_returns_late():
+    costs = [Cost(0.004, 20000.0, 0.001), Cost(0.008, 200.0, 0.010)]
+    policy = Adaptive(Search(costs, 0.03), sim.AdaptSpec(margin=0.1, dwell_s=3.0))
+    chosen = [policy.choose(at(now, 2e6 if now == 1 else 5e7)) for now in range(7)]
+    assert chosen == [0, 1, 1, 1, 1, 0, 0]  # better again from 2 s on, for 3 s
 
 
 def test_a_device_that_went_local_probes_and_comes_back():
