@@ -14,7 +14,7 @@ from profiles.clock import clock_of, placed
 from profiles.cost import CostSurface
 from profiles.decoder import Cache, Decoder, Keys, decoder_of, run_layers
 from profiles.layers import Cut, ModelProfile
-from profiles.machine import anchor_seconds, fingerprint, no_denormals, threads
+from profiles.machine import anchor, anchor_seconds, fingerprint, no_denormals, threads
 from profiles.models.network import Network
 from profiles.timing import Progress
 
@@ -68,26 +68,29 @@ def measure(
     if copies > 1 and decoder.n_layers != 1:
         raise ValueError(f"copies must be 1 for {decoder.n_layers} layers, got {copies}")
     grid = Grid(prompts=tuple(prompts), kv_lengths=tuple(kv_lengths), batches=tuple(batches))
-    tick, found = _counted(progress, grid.n_calls), {}
+    tick = _counted(progress, grid.n_calls)
+    cells: dict[str, dict[tuple[int, int, int], np.ndarray]] = {"prefill": {}, "decode": {}}
     with threads(n_threads), no_denormals(), torch.inference_mode():
-        provenance: dict[str, Any] = {
+        before_s = anchor_seconds(device=device)
+        for phase, (tokens, lengths) in grid.phases().items():
+            axes = (range(len(batches)), range(len(tokens)), range(len(lengths)))
+            for at in itertools.product(*axes):
+                call = _Call(batches[at[0]], tokens[at[1]], lengths[at[2]], device)
+                cells[phase][at] = _rounds(decoder, call, rounds, warmup)
+                tick()
+        provenance = {
             "kind": "measured",
-            "anchor_s": anchor_seconds(device=device),
+            **anchor(before_s, anchor_seconds(device=device)),
             "machine": fingerprint(device),
             "model_digest": network.digest,
             "weights": network.weights,
             "layers": f"one layer x {copies}" if copies > 1 else "every layer",
         }
-        for phase, (tokens, lengths) in grid.phases().items():
-            axes = (range(len(batches)), range(len(tokens)), range(len(lengths)))
-            cells: dict[tuple[int, int, int], np.ndarray] = {}
-            for at in itertools.product(*axes):
-                call = _Call(batches[at[0]], tokens[at[1]], lengths[at[2]], device)
-                cells[at] = _rounds(decoder, call, rounds, warmup)
-                tick()
-            fields = {"model": network.name, "hardware": hardware, "provenance": provenance}
-            found[phase] = _profile(decoder, phase, cells, grid, copies, device, fields)
-    return found
+        fields = {"model": network.name, "hardware": hardware, "provenance": provenance}
+        return {
+            phase: _profile(decoder, phase, found, grid, copies, device, fields)
+            for phase, found in cells.items()
+        }
 
 
 def _profile(

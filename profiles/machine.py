@@ -1,5 +1,6 @@
 """The measuring machine: what it is, and how long the anchor network takes on it."""
 
+import math
 import os
 import platform
 import time
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["anchor_seconds", "fingerprint", "no_denormals", "peaks", "threads"]
+__all__ = ["anchor", "anchor_seconds", "fingerprint", "no_denormals", "peaks", "threads"]
 
 _ANCHOR_STAGES = ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2))
 
@@ -73,6 +74,15 @@ def anchor_seconds(rounds: int = 20, device: str = "cpu") -> float:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
     return median(seconds[3:])
+
+
+def anchor(before_s: float, after_s: float) -> dict[str, float]:
+    """The anchor's seconds around a measurement, for its provenance.
+
+    `anchor_s` is their geometric mean; `anchor_drift` says how far apart they lie, as a fraction: a
+    shared machine may become slower while it measures, and then the ratio of times is off by that.
+    """
+    return {"anchor_s": math.sqrt(before_s * after_s), "anchor_drift": after_s / before_s - 1.0}
 
 
 @torch.inference_mode()

@@ -144,7 +144,9 @@ def make(
                 path = Path(folder) / f"{name}-{phase}-{label}.npz"
                 profile.save(path)
                 written.append(path)
-                say(f"  {path.name}: whole {1e3 * whole_s(profile):.2f} ms")
+                drift = 100 * abs(profile.provenance["anchor_drift"])
+                moved = "" if drift <= 10 else f"; the machine drifted by {drift:.0f} %: again"
+                say(f"  {path.name}: whole {1e3 * whole_s(profile):.2f} ms{moved}")
     return written
 
 

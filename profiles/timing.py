@@ -22,7 +22,7 @@ from profiles.clock import clock_of, placed
 from profiles.cost import CostSurface
 from profiles.cuts import Split, split
 from profiles.layers import Layer, ModelProfile
-from profiles.machine import anchor_seconds, fingerprint, no_denormals, peaks, threads
+from profiles.machine import anchor, anchor_seconds, fingerprint, no_denormals, peaks, threads
 from profiles.models.network import Network
 
 __all__ = ["Progress", "call_seconds", "estimate_seconds", "measure", "rounds_at"]
@@ -62,17 +62,18 @@ def measure(
     played = [rounds_at(batch, rounds, warmup) for batch in batches]
     total = sum(sum(counts) for counts in played)
     with threads(n_threads), no_denormals(), torch.inference_mode():
-        anchor, rates = anchor_seconds(device=device), peaks(device)
+        before_s, rates = anchor_seconds(device=device), peaks(device)
         runs, done = [], 0
         for batch, counts in zip(batches, played, strict=True):
             tick = _ticker(progress, done, total)
             runs.append(_Session(split(here, batch=batch), device).play(*counts, tick))
             done += sum(counts)
         machine = fingerprint(device)
+        around = anchor(before_s, anchor_seconds(device=device))
     first = runs[0]
     provenance: dict[str, Any] = {
         "kind": "measured",
-        "anchor_s": anchor,
+        **around,
         "peaks": rates,
         "machine": machine,
     }

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from profiles import CostSurface, DeviceSpec, ServerSpec
+from profiles import CostSurface, DeviceSpec, ServerSpec, machine
 from profiles.hardware import parse
 
 BOARD = {
@@ -68,3 +68,7 @@ def test_scaling_from_another_machine_is_refused():
         DeviceSpec(**BOARD).scale(surface("h100"))
     with pytest.raises(ValueError, match="chip states neither slowdown nor anchor_s"):
         DeviceSpec(name="chip", title="A chip").scale(surface())
+
+
+def test_the_anchor_around_a_measurement_tells_its_drift():
+    assert machine.anchor(0.04, 0.09) == pytest.approx({"anchor_s": 0.06, "anchor_drift": 1.25})
