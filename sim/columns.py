@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.meters import Records, Snapshot
 from sim.places import group_of, groups_of
+from sim.quantiles import observed
 from sim.request import DONE
 from sim.spec import SystemSpec
 
@@ -43,7 +44,7 @@ def measure(
         "decoder_utilization": (end.decoder_busy_s - begin.decoder_busy_s) / length_s,
         "link_utilization": (end.link_busy_s - begin.link_busy_s) / length_s,
         "device_utilization": (end.device_busy_s - begin.device_busy_s) / length_s,
-        **latency_columns(latency_s),
+        "latency_mean_s": average(latency_s),
         **session_or_request_columns(done, steps, begin, end, half_rtt_s),
         "uplink_bytes_per_request": average(done["payload_bytes"]),
         "air_bytes_per_request": average(done["air_bytes"]),
@@ -58,10 +59,18 @@ def measure(
     }
 
 
+def quantile_columns(
+    records: Records, steps: Records, start_s: float, groups: Sequence[str]
+) -> dict[str, float]:
+    """The quantiles of one run: of latencies, of every group's, of times per output token."""
+    found = observed(records, steps, start_s, groups)
+    return {name: seen.quantile for name, seen in found.items()}
+
+
 def group_columns(
     records: Records, names: Sequence[str], begin: Snapshot, end: Snapshot
 ) -> dict[str, float]:
-    """Throughput, mean and p95 latency of every group by name; nothing where there is only one."""
+    """Throughput and mean latency of every group by name; nothing where there is only one."""
     columns: dict[str, float] = {}
     for number, name in enumerate(names if len(names) > 1 else ()):
         mine = _left(records, begin, number) & (records["outcome"] == DONE)
@@ -69,7 +78,6 @@ def group_columns(
         columns |= {
             f"throughput_rps_{name}": len(latency_s) / (end.time_s - begin.time_s),
             f"latency_mean_s_{name}": average(latency_s),
-            f"latency_p95_s_{name}": float(np.quantile(latency_s, 0.95)) if len(latency_s) else nan,
         }
     return columns
 
@@ -77,13 +85,27 @@ def group_columns(
 def session_or_request_columns(
     done: Records, steps: Records, begin: Snapshot, end: Snapshot, half_rtt_s: float
 ) -> dict[str, float]:
-    """Stages of the requests; where there are sessions, of their steps, and the token columns."""
+    """Stages of every passage; where there are sessions, the token columns too."""
     length_s = end.time_s - begin.time_s
     if not len(steps["done_s"]):
         return stage_columns(done, half_rtt_s, length_s)
     inside = steps["done_s"] > begin.time_s
     stepped = {name: column[inside] for name, column in steps.items()}
-    return stage_columns(stepped, half_rtt_s, length_s) | token_columns(stepped, length_s)
+    every = passages(done, stepped)
+    return stage_columns(every, half_rtt_s, length_s) | token_columns(stepped, length_s)
+
+
+def passages(records: Records, steps: Records) -> Records:
+    """All ways through the system: plain requests, and every step of every session.
+
+    A session's own record holds sums over its steps and no times at the stages.
+    """
+    if not len(steps["done_s"]):
+        return records
+    plain = records["tokens"] == 0
+    every = {name: np.concatenate((column[plain], steps[name])) for name, column in records.items()}
+    order = np.argsort(every["done_s"], kind="stable")
+    return {name: column[order] for name, column in every.items()}
 
 
 def token_columns(done: Records, length_s: float) -> dict[str, float]:
@@ -97,7 +119,6 @@ def token_columns(done: Records, length_s: float) -> dict[str, float]:
         "tokens_per_s": len(latency_s) / length_s,
         "ttft_s": average(latency_s[prefill]),
         "tpot_s": average(tpot_s),
-        "tpot_p95_s": float(np.quantile(tpot_s, 0.95)) if len(tpot_s) else nan,
         "uplink_bits_per_token": mean_bits,
         "bits_per_token_cv": float(np.std(bits)) / mean_bits if mean_bits > 0.0 else nan,
         "server_s_per_token": average(done["server_share_s"]),
@@ -179,15 +200,6 @@ def freshness_s(done: Records) -> float:
 def average(values: np.ndarray) -> float:
     """Mean, or NaN of nothing."""
     return float(np.mean(values)) if len(values) else nan
-
-
-def latency_columns(latency_s: np.ndarray) -> dict[str, float]:
-    """Mean and quantiles of the latency; NaN of nothing."""
-    names = ("latency_p50_s", "latency_p95_s", "latency_p99_s", "latency_p999_s")
-    if not len(latency_s):
-        return dict.fromkeys(("latency_mean_s", *names), nan)
-    quantiles = np.quantile(latency_s, (0.5, 0.95, 0.99, 0.999)).tolist()
-    return {"latency_mean_s": float(np.mean(latency_s)), **dict(zip(names, quantiles, strict=True))}
 
 
 def _left(table: Records, begin: Snapshot, group: int) -> np.ndarray:

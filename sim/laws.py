@@ -1,9 +1,7 @@
-"""What every run must obey, and what a reader must know before believing a mean."""
+"""What every run must obey."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,18 +68,4 @@ def checks(
             right=float(np.sum(share_s[inside])) / (length_s * n_gpus),
             tolerance=(digits + 2.0 * crossing * largest_s) / length_s,
         ),
-    )
-
-
-def warnings(values: Mapping[str, float], begin: Snapshot, end: Snapshot) -> tuple[str, ...]:
-    """What a reader must know before believing a mean: a queue that grows without end."""
-    grown = (end.n_arrived - end.n_left) - (begin.n_arrived - begin.n_left)
-    arrived = max(1, end.n_arrived - begin.n_arrived)
-    if grown <= max(10.0, 0.05 * arrived, 4.0 * math.sqrt(arrived)):
-        return ()
-    names = ("server_utilization", "link_utilization", "device_utilization")
-    worst = max(names, key=lambda name: values[name])
-    return (
-        f"saturated: {grown} of {arrived} requests that arrived were left over, and"
-        f" {worst} is {values[worst]:.3f}; means and quantiles depend on horizon_s",
     )

@@ -21,7 +21,14 @@ Records = Mapping[str, np.ndarray]
 class Meter:
     """Knows the requests in flight (`open`) and keeps one record per request that left."""
 
-    def __init__(self, env: Environment, *, n_devices: int = 1, target: int | None = None) -> None:
+    def __init__(
+        self,
+        env: Environment,
+        *,
+        n_devices: int = 1,
+        target: int | None = None,
+        everyone: bool = False,
+    ) -> None:
         self._env = env
         self.n_devices = n_devices
         self.target_reached: Event = env.event()
@@ -34,6 +41,7 @@ class Meter:
         self._flat = array("d")
         self._steps = array("d")
         self._target = target if target is not None else -1
+        self._everyone = everyone
         self._behind = array("q", bytes(8 * n_devices))
         self._unready = n_devices
         self.all_reached: Event = env.event()
@@ -68,6 +76,10 @@ class Meter:
         if self._unready == 0:
             self.all_s = request.done_s
             self.all_reached.succeed()
+
+    def waits_for(self, device: int) -> int:
+        """How many requests of a device must be behind it before the run may end."""
+        return self._target if device == 0 or self._everyone else 0
 
     def stepped(self, step: Request) -> None:
         """A step of a session is done; its `tokens` is its number, 0 the prefill."""

@@ -33,6 +33,8 @@ def read(name: str) -> Rows:
     times = [time for time, _ in rows]
     if times != sorted(times) or any(factor < 0.0 for _, factor in rows):
         raise ValueError(f"link.rate_csv needs ascending times and factors >= 0, got {name}")
+    if rows and rows[-1][1] == 0.0:
+        raise ValueError(f"link.rate_csv must not end in silence, which lasts for ever, got {name}")
     return rows
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim.places import groups_of
+from sim.quantiles import Observed, observed
 from sim.request import DONE
 from sim.result import Estimate, Result
+from sim.saturation import Judgement, grows, judge
 from sim.source import Source
 from sim.spec import SystemSpec
 from sim.streams import Streams
 from sim.system import run
+
+if TYPE_CHECKING:
+    from sim.statistics import Interval  # its special functions cost time that single runs save
 
 Task = Callable[[], Result]
 Play = Callable[[Iterable[Task]], list[Result]]
@@ -31,10 +38,12 @@ def replicate(
 ) -> Result:
     """`spec.replications` independent runs (more, if `spec.precision` asks), as many on bootstraps.
 
-    The first set gives the mean and the conditional interval, mean -+ t s / sqrt(R). The second
-    set, one bootstrap of the rows per run and the same streams, has variance s_b^2 = s^2 + the
-    table's; the total half-width is sqrt((t s / sqrt(R))^2 + t^2 max(0, s_b^2 - s^2)).
-    `play` may run the tasks elsewhere (workers); it returns their results in order.
+    The first set gives the mean and the conditional interval, mean -+ t s / sqrt(R); of a quantile,
+    that of the pooled observations, with the runs as sections. The second set, one bootstrap of the
+    rows per run and the same streams, has variance s_b^2 = s^2 + the table's; the total half-width
+    is sqrt((t s / sqrt(R))^2 + t^2 max(0, s_b^2 - s^2)). A saturated system has no mean latency:
+    columns that grow with the run are NaN, and a warning says so.
+    `play` may run the tasks elsewhere (workers) and returns their results in order.
     """
     play = play or (lambda tasks: [task() for task in tasks])
     if spec.warmup == "mser5":
@@ -47,21 +56,24 @@ def replicate(
             for r in range(len(plain))
         )
     failed = next((result for result in plain if result.failed_checks), plain[-1])
+    found = _judged(spec, plain)
+    alone = _judged(spec, plain[:1]).warning
+    others = [warning for warning in plain[0].warnings if warning != alone]
+    seen = [_observed(result) for result in plain]
     return Result(
         spec=spec,
         estimates={
-            name: _estimate(
-                [result.value(name) for result in plain],
-                [result.value(name) for result in boot],
-                spec.confidence,
-            )
+            name: Estimate(mean=math.nan)
+            if found.saturated and grows(name)
+            else _estimate(name, plain, boot, seen)
             for name in plain[0].estimates
         },
         checks=failed.checks,
         records=plain[-1].records,
         steps=plain[-1].steps,
         n_runs=len(plain),
-        warnings=next((result.warnings for result in plain if result.warnings), ()),
+        warnings=tuple(word for word in (found.warning, *others) if word),
+        saturated=found.saturated,
     )
 
 
@@ -71,7 +83,7 @@ def settled(spec: SystemSpec, sources: Mapping[str, Source], *, play: Play) -> S
     The k-th latencies of the pilots are averaged (Welch 1983) before MSER-5 looks at them; the
     cut is the mean time at which the first kept request was done. A terminating run has none.
     """
-    from sim.statistics import mser5  # its special functions cost time that single runs save
+    from sim.statistics import mser5
 
     fixed = replace(spec, warmup="fixed", warmup_s=0.0)
     if spec.workload.requests is not None:
@@ -109,9 +121,10 @@ def _until_precise(spec: SystemSpec, sources: Mapping[str, Source], play: Play) 
         )
     target = spec.precision / (1.0 + spec.precision)
     while len(results) < spec.max_replications:
-        values = [result.value(spec.precision_of) for result in results]
-        more = runs_still_needed(values, target, spec.confidence)
-        if more == 0 or any(math.isnan(value) for value in values):
+        seen = [_observed(result) for result in results]
+        reached = _interval(spec.precision_of, results, seen)
+        more = runs_still_needed(reached, len(results), target)
+        if more == 0 or math.isnan(reached.mean) or _judged(spec, results).saturated:
             break
         results += runs(len(results), min(more, spec.max_replications - len(results)))
     return results
@@ -133,10 +146,45 @@ def _bootstrapped(
     }
 
 
-def _estimate(plain: list[float], boot: list[float], confidence: float) -> Estimate:
-    """Mean and both intervals of one column."""
-    from sim.statistics import replication_interval, table_interval
+def _judged(spec: SystemSpec, results: Sequence[Result]) -> Judgement:
+    """Whether the runs keep up with what comes."""
+    return judge(spec, [result.load for result in results if result.load is not None])
 
-    inner = replication_interval(plain, confidence)
-    total = table_interval(plain, boot, confidence)
+
+def _observed(result: Result) -> Mapping[str, Observed]:
+    """What stands behind the quantile columns of a run."""
+    spec = result.spec
+    start_s = 0.0 if spec.workload.requests is not None else spec.warmup_s
+    return observed(result.records, result.steps, start_s, tuple(groups_of(spec)))
+
+
+def _interval(
+    name: str, results: Sequence[Result], seen: Sequence[Mapping[str, Observed]]
+) -> Interval:
+    """The conditional interval of one column: of a pooled quantile, or of the runs' mean."""
+    from sim.statistics import replication_interval, section_quantile
+
+    confidence = results[0].spec.confidence
+    if all(name in each for each in seen):
+        sections = [each[name].values for each in seen]
+        return section_quantile(sections, seen[0][name].level, confidence)
+    return replication_interval([result.value(name) for result in results], confidence)
+
+
+def _estimate(
+    name: str,
+    plain: Sequence[Result],
+    boot: Sequence[Result],
+    seen: Sequence[Mapping[str, Observed]],
+) -> Estimate:
+    """Mean and both intervals of one column."""
+    from sim.statistics import table_interval
+
+    inner = _interval(name, plain, seen)
+    total = table_interval(
+        [result.value(name) for result in plain],
+        [result.value(name) for result in boot],
+        plain[0].spec.confidence,
+        inner,
+    )
     return Estimate(mean=inner.mean, lo=inner.lo, hi=inner.hi, lo_total=total.lo, hi_total=total.hi)

@@ -7,6 +7,7 @@ from math import nan
 
 from sim.laws import Check
 from sim.meters import Records
+from sim.saturation import Load
 from sim.spec import SystemSpec
 
 
@@ -27,7 +28,10 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Estimates by column name, the laws checked, and the records of the (last) run."""
+    """Estimates by column name, the laws checked, and the records of the (last) run.
+
+    Of `saturated` replications, columns that depend on the length of the run are NaN.
+    """
 
     spec: SystemSpec
     estimates: dict[str, Estimate]
@@ -36,6 +40,8 @@ class Result:
     n_runs: int = 1
     steps: Records = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
+    saturated: bool = False
+    load: Load | None = field(default=None, repr=False)
 
     def __getitem__(self, name: str) -> Estimate:
         """The estimate of one column."""

@@ -168,6 +168,7 @@ class TraceSource:
         channel: str | None = None,
     ) -> None:
         self.key = f"{table.model}/{cut}"
+        self.channel = channel
         self._cut = cut
         self._tail = tail
         self._batch_s: dict[int, float] = {}
@@ -201,7 +202,8 @@ class TraceSource:
     def resampled(self, generator: np.random.Generator) -> TraceSource:
         """A copy whose rows are drawn with replacement from these."""
         other = object.__new__(TraceSource)
-        other.key, other._cut, other._tail = self.key, self._cut, self._tail
+        other.key, other.channel = self.key, self.channel
+        other._cut, other._tail = self._cut, self._tail
         other._batch_s = self._batch_s
         picks = generator.integers(len(self.rows), size=len(self.rows)).tolist()
         other.rows = [self.rows[pick] for pick in picks]

@@ -11,17 +11,18 @@ from math import nan
 from simpy import Environment, Event
 
 from sim.adaptive import Adaptive, policy
-from sim.columns import energy_j_per_request, group_columns, measure
+from sim.columns import energy_j_per_request, group_columns, measure, quantile_columns
 from sim.conversation import Conversation
 from sim.decisions import decision_columns
 from sim.device import Device
-from sim.laws import checks, warnings
+from sim.laws import checks
 from sim.link import Link
 from sim.memory import Memory
 from sim.meters import Meter, Snapshot
 from sim.places import even, group_of, groups_of
 from sim.policy import cost
 from sim.result import Estimate, Result
+from sim.saturation import judge, load
 from sim.server import PlainServer, QueueServer, Server
 from sim.sessions import mean_step
 from sim.source import Draw, Source
@@ -81,7 +82,12 @@ def build(
         if spec.server.fails:
             env.process(breakdowns(env, server, spec.server, streams.stream("failures")))
     link = Link(env, spec.link, explicit=explicit or spec.interruptible)
-    meter = Meter(env, n_devices=spec.fleet.n_devices, target=spec.workload.requests)
+    meter = Meter(
+        env,
+        n_devices=spec.fleet.n_devices,
+        target=spec.workload.requests,
+        everyone=spec.workload.until_all,
+    )
     factory = _Factory(spec, sources, env, streams, link, server, meter)
     devices = tuple(factory.device(index) for index in range(spec.fleet.n_devices))
     return System(spec=spec, env=env, link=link, server=server, devices=devices, meter=meter)
@@ -218,7 +224,9 @@ def play(system: System) -> Result:
     end = system.snapshot()
     records, steps = meter.records(), meter.steps()
     values = measure(records, steps, begin, end, system.link.half_rtt_s)
-    values |= group_columns(records, tuple(groups_of(spec)), begin, end)
+    groups = tuple(groups_of(spec))
+    values |= group_columns(records, groups, begin, end)
+    values |= quantile_columns(records, steps, begin.time_s, groups)
     values |= decision_columns(spec, records, steps, begin, end)
     values["device_time_s"] = meter.target_s if terminating else nan
     values["energy_j_per_request"] = energy_j_per_request(spec, records, steps, begin, end)
@@ -227,13 +235,33 @@ def play(system: System) -> Result:
     if spec.workload.until_all:
         _run_until(env, meter.all_reached, "every device", spec)
     values["device_time_all_s"] = meter.all_s if spec.workload.until_all else nan
+    carried = load(spec, begin, end, values["dropped_share"] > 0.0)
+    found = judge(spec, [carried])
+    said = [found.warning, _unknown_answers(system, values)]
     return Result(
         spec=spec,
         estimates={name: Estimate(mean=value) for name, value in values.items()},
         checks=laws,
-        warnings=warnings(values, begin, end),
+        warnings=tuple(word for word in said if word),
+        saturated=found.saturated,
+        load=carried,
         steps=steps,
         records=records,
+    )
+
+
+def _unknown_answers(system: System, values: dict[str, float]) -> str:
+    """Blank the accuracy where payloads arrive damaged and no source knows what that does."""
+    link = system.spec.link
+    if not link.damages or math.isnan(values["accuracy"]):
+        return ""
+    sources = {id(source): source for device in system.devices for source in device.sources}
+    if all(getattr(source, "channel", None) is not None for source in sources.values()):
+        return ""
+    values["accuracy"] = nan
+    return (
+        f"accuracy is not known: link.transport={link.transport} damages payloads, and the trace"
+        " has no answers over such a channel"
     )
 
 

@@ -105,8 +105,14 @@ def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Strea
 def replay(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
     """The recorded times of this device; rows without a device go to device 0, 1, ... by turns."""
     stamp = Path(spec.replay_csv).stat().st_mtime_ns
-    times = recorded(spec.replay_csv, device.meter.n_devices, stamp)
-    for time_s in times.get(device.index, ()):
+    times = recorded(spec.replay_csv, device.meter.n_devices, stamp).get(device.index, ())
+    wanted = device.meter.waits_for(device.index)
+    if len(times) < wanted:
+        raise ValueError(
+            f"workload.requests must be <= the {len(times)} times of device {device.index} in"
+            f" workload.replay_csv, got {wanted}"
+        )
+    for time_s in times:
         if time_s >= env.now:
             yield env.timeout(time_s - env.now)
             device.spawn(device.handle())

@@ -119,6 +119,11 @@ class LinkSpec:
     def _check_combination(self) -> None:
         if self.rate == "outage" and self.fading == "none":
             raise ValueError("link.rate=outage needs link.fading=rayleigh, got none")
+        if self.sharing == "wifi" and self.frame_airtime_s == 0.0:
+            raise ValueError(
+                "link.frame_airtime_s must be > 0 for link.sharing=wifi, got 0: preamble, spaces"
+                " and acknowledgement of a lone station are no part of its contention"
+            )
         if self.rate == "fixed" and self.fading != "none":
             raise ValueError(f"link.fading={self.fading} needs link.rate=shannon, mcs or outage")
         starts = [0.0, *self.outage_at_s]
@@ -136,7 +141,15 @@ class LinkSpec:
         return bool(self.outage_at_s or self.rate_csv)
 
     @property
+    def damages(self) -> bool:
+        """Whether payloads may arrive damaged, so that their answers suffer."""
+        return self.transport != "exact" and (self.rate == "outage" or not self._lossless)
+
+    @property
+    def _lossless(self) -> bool:
+        return self.frame_error_rate == 0.0 and self.bit_error_rate == 0.0
+
+    @property
     def plain(self) -> bool:
         """Whether a payload's airtime is known when it is handed over, and none is lost."""
-        lossless = self.frame_error_rate == 0.0 and self.bit_error_rate == 0.0
-        return self.fading == "none" and lossless
+        return self.fading == "none" and self._lossless

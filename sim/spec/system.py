@@ -40,7 +40,7 @@ class SystemSpec:
     precision_of: str = field(
         default="latency_mean_s", metadata=about("the column that precision speaks of")
     )
-    max_replications: int = field(default=200, metadata=about("end of the replicating"))
+    max_replications: int = field(default=200, metadata=about("precision: end of the replicating"))
     confidence: float = field(default=0.95, metadata=about("level of the intervals"))
     seed: int = field(default=0, metadata=about("seed of all random streams"))
 
@@ -53,15 +53,34 @@ class SystemSpec:
             )
         at_least("replications", self.replications, 1)
         one_of("warmup", self.warmup, ("fixed", "mser5"))
-        first = next(iter(self.fleet.groups.values()), None)
-        churn = first.churn if first is not None else None
-        gone = churn is not None and churn.leave_s is not None and churn.back_s is None
-        if self.workload.requests is not None and gone:
-            raise ValueError("workload.requests needs device 0 to stay, but its group leaves")
+        self._check_end()
         above("precision", self.precision, 0.0)
-        at_least("max_replications", self.max_replications, self.replications)
+        if self.precision is not None:
+            at_least("max_replications", self.max_replications, self.replications)
         within("confidence", self.confidence, 0.5, 0.9999)
         at_least("seed", self.seed, 0)
+
+    def _check_end(self) -> None:
+        """A terminating run must be able to end, and only the system's workload says when."""
+        for name, group in self.fleet.groups.items():
+            own = group.workload
+            if own is not None and (own.requests is not None or own.until_all):
+                raise ValueError(
+                    f"fleet.groups.{name}.workload.requests must not be set, got {own.requests};"
+                    " workload.requests ends the run for the whole fleet"
+                )
+        if self.workload.requests is None:
+            return
+        everyone = self.workload.until_all
+        for name, group in list(self.fleet.groups.items())[: None if everyone else 1]:
+            who = f"group {name!r}" if everyone else f"device 0, of group {name!r},"
+            churn, kind = group.churn, (group.workload or self.workload).kind
+            if churn is not None and churn.leave_s is not None and churn.back_s is None:
+                raise ValueError(f"workload.requests needs {who} to stay, but it leaves for good")
+            if churn is not None and kind == "replay":
+                raise ValueError(
+                    f"workload.requests needs {who} to play every recorded time, but it has churn"
+                )
 
     @property
     def interruptible(self) -> bool:

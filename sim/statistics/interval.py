@@ -77,15 +77,18 @@ def paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Pai
     return Paired(interval, apart / together if together > 0.0 else math.inf)
 
 
-def table_interval(plain: ArrayLike, boot: ArrayLike, confidence: float = 0.95) -> Interval:
+def table_interval(
+    plain: ArrayLike, boot: ArrayLike, confidence: float = 0.95, inner: Interval | None = None
+) -> Interval:
     """The interval of `plain` widened by the sampling error of the trace table.
 
     `plain` are runs on the table, `boot` runs that each play on a bootstrap of its rows: their
     variance is s^2 + tau^2, tau^2 being the table's. Half-width:
     sqrt(t^2 s^2 / R + t^2 max(0, s_b^2 - s^2)): the table's part does not shrink with R (random
-    effects; Cheng and Holland 1997, Barton and Schruben 2001).
+    effects; Cheng and Holland 1997, Barton and Schruben 2001). `inner` is the interval to widen
+    where it is not that of the mean of `plain`.
     """
-    inner = replication_interval(plain, confidence)
+    inner = inner or replication_interval(plain, confidence)
     resampled = np.asarray(boot, dtype=float)
     if resampled.size < 2 or math.isnan(inner.lo):
         return inner

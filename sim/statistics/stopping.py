@@ -5,25 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from sim.statistics.interval import Interval, replication_interval
 
 
-def runs_still_needed(values: ArrayLike, relative: float, confidence: float = 0.95) -> int:
+def runs_still_needed(interval: Interval, n_runs: int, relative: float) -> int:
     """How many more runs should bring the half-width to `relative` of the mean; 0: it is there.
 
     The half-width shrinks as 1 / sqrt(R) (Law 2015, equation 9.2); at least one more is asked for
     while the target is missed.
     """
-    sample = np.asarray(values, dtype=float)
-    if sample.size < 2:
-        return 2 - sample.size
-    reached = replication_interval(sample, confidence).relative
+    if n_runs < 2:
+        return 2 - n_runs
+    reached = interval.relative
     if reached <= relative:
         return 0
-    return max(1, math.ceil(sample.size * ((reached / relative) ** 2 - 1.0)))
+    return max(1, math.ceil(n_runs * ((reached / relative) ** 2 - 1.0)))
 
 
 def sequential(

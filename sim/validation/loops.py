@@ -134,7 +134,8 @@ def contention() -> list[Case]:
         link = LinkSpec(
             sharing="wifi",
             contention=name,
-            rate_bps=8.0 * _BYTES / airtime_s,
+            rate_bps=8.0 * _BYTES / (0.8 * airtime_s),
+            frame_airtime_s=0.2 * airtime_s,
             mtu_bytes=10**9,
             header_bytes=0,
         )

@@ -84,7 +84,7 @@ def test_fading_lowers_the_rate_below_shannon_at_the_mean():
 @pytest.mark.parametrize("contention", ["ns3", "bianchi"])
 def test_wifi_loses_capacity_with_stations(contention):
     pytest.importorskip("sim.radio.contention")
-    link = sim.LinkSpec(sharing="wifi", contention=contention, rate_bps=20e6)
+    link = sim.LinkSpec(sharing="wifi", contention=contention, rate_bps=20e6, frame_airtime_s=1e-5)
     alone = run(link, 14_000.0, 1).value("throughput_rps")
     crowd = run(link, 14_000.0, 20, horizon_s=10.0)
     assert 0.4 < crowd.value("throughput_rps") / alone < 1.0
@@ -111,7 +111,7 @@ def test_slow_wifi_station_drags_all_to_equal_frame_rates():
     spec = sim.SystemSpec(
         fleet=sim.FleetSpec(n_devices=2, groups=groups),
         workload=ONE,
-        link=sim.LinkSpec(sharing="wifi", rate_bps=20e6),
+        link=sim.LinkSpec(sharing="wifi", rate_bps=20e6, frame_airtime_s=1e-5),
         warmup_s=0.0,
     )
     source = sim.ConstantSource(device_s=1e-9, payload_bytes=15_000, server_s=1e-9)
@@ -190,3 +190,49 @@ def test_contradictions_are_refused(fields, message):
 def test_hopeless_channel_is_refused():
     with pytest.raises(ValueError, match=r"link.snr_db must let a frame"):
         run(sim.LinkSpec(rate="shannon", fading="rayleigh", snr_db=-45.0), 1000.0)
+
+
+def test_wifi_without_an_airtime_of_its_own_is_refused():
+    with pytest.raises(ValueError, match=r"link\.frame_airtime_s must be > 0 .* got 0"):
+        sim.LinkSpec(sharing="wifi")
+
+
+@pytest.mark.parametrize("field", ["frame_error_rate", "bit_error_rate"])
+@pytest.mark.parametrize("transport", ["exact", "erasure", "bit_error"])
+def test_damaged_payloads_report_no_clean_accuracy(transport, field):
+    source = {"default": sim.ConstantSource(payload_bytes=3000, server_s=0.001, correct=1.0)}
+    link = sim.LinkSpec(transport=transport, **{field: 1e-4})
+    spec = sim.SystemSpec(link=link, horizon_s=1.0, warmup_s=0.0, replications=2)
+    for result in (sim.run(spec, source), sim.replicate(spec, source)):
+        if transport == "exact":
+            assert result.value("accuracy") == 1.0
+            assert result.warnings == ()
+        else:
+            assert math.isnan(result.value("accuracy"))
+            assert any(f"link.transport={transport} damages" in w for w in result.warnings)
+    assert link.damages == (transport != "exact")
+    assert not sim.LinkSpec(transport=transport).damages
+
+
+@pytest.mark.parametrize(("fixed_s", "saved"), [(32.1e-6, 8.66), (168.5e-6, 7.22)])
+def test_a_token_ten_times_smaller_does_not_save_ten_times_the_airtime(fixed_s, saved):
+    """8,192 B (width 4,096 in fp16) or 1,000 B a token, and a tenth of it, over shipped Wi-Fi.
+
+    32.1 us per frame is what aggregation leaves; 168.5 us an access for every frame.
+    """
+
+    def token(size):
+        prompt = sim.Draw(0, 0.0, 1e4, 0.0, 0.001, 4.0, math.nan, 20, 0)
+        step = sim.Draw(0, 0.0, size, 0.0, 0.001, 4.0, math.nan, 1, 20)
+        source = sim.ConstantSessions(prompt=prompt, token=step, n_tokens=3)
+        link = sim.LinkSpec(
+            sharing="wifi", rate_bps=86e6, mtu_bytes=1400, header_bytes=66, frame_airtime_s=fixed_s
+        )
+        spec = sim.SystemSpec(link=link, horizon_s=0.1, warmup_s=0.0)
+        airtime_s = sim.run(spec, {"default": source}).steps["airtime_s"][1]
+        frames = math.ceil(size / 1400)
+        assert airtime_s == pytest.approx(frames * fixed_s + 8 * (size + 66 * frames) / 86e6)
+        return airtime_s
+
+    assert token(8192.0) / token(819.2) == pytest.approx(saved, abs=0.01)
+    assert token(1000.0) / token(100.0) < 2.85

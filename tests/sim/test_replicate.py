@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 import sim
@@ -53,3 +54,14 @@ def test_workers_give_the_same_result():
     here = sim.replicate(spec(replications=3), SOURCE)
     there = sim.replicate(spec(replications=3), SOURCE, play=elsewhere)
     assert repr(here.estimates) == repr(there.estimates)
+
+
+def test_quantiles_are_those_of_all_runs_together():
+    result = sim.replicate(spec(replications=4), SOURCE)
+    runs = [sim.run(spec(), SOURCE, replication=r).records for r in range(4)]
+    latency_s = np.concatenate([table["done_s"] - table["created_s"] for table in runs])
+    for level in (50, 95, 99):
+        estimate = result[f"latency_p{level}_s"]
+        assert estimate.mean == pytest.approx(np.quantile(latency_s, level / 100), rel=1e-12)
+        assert estimate.lo < estimate.mean < estimate.hi
+        assert estimate.mean - estimate.lo == pytest.approx(estimate.hi - estimate.mean)

@@ -168,10 +168,10 @@ def test_sequential_stops_at_the_target_and_covers():
 
 def test_runs_still_needed_predicts_the_end():
     values = np.random.default_rng(10).normal(10.0, 2.0, 1000)
-    more = runs_still_needed(values[:20], 0.02)
+    more = runs_still_needed(replication_interval(values[:20]), 20, 0.02)
     assert replication_interval(values[: 20 + more]).relative == pytest.approx(0.02, rel=0.35)
-    assert runs_still_needed(values, 0.5) == 0
-    assert runs_still_needed([], 0.5) == 2
+    assert runs_still_needed(replication_interval(values), 1000, 0.5) == 0
+    assert runs_still_needed(replication_interval([]), 0, 0.5) == 2
 
 
 def test_drift_tells_a_growing_queue_from_a_stable_one():

@@ -180,3 +180,78 @@ def test_import_loads_no_framework():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("groups", "workload", "message"),
+    [
+        (
+            {"a": sim.GroupSpec(workload=sim.WorkloadSpec(requests=3))},
+            {},
+            r"fleet\.groups\.a\.workload\.requests must not be set, got 3",
+        ),
+        (
+            {"a": sim.GroupSpec(churn=sim.ChurnSpec(leave_s=2.0)), "b": sim.GroupSpec()},
+            {"requests": 3},
+            "needs device 0, of group 'a', to stay",
+        ),
+        (
+            {"a": sim.GroupSpec(), "b": sim.GroupSpec(churn=sim.ChurnSpec(leave_s=2.0))},
+            {"requests": 3, "until_all": True},
+            "needs group 'b' to stay, but it leaves for good",
+        ),
+    ],
+)
+def test_runs_that_could_not_end_are_refused(groups, workload, message):
+    with pytest.raises(ValueError, match=message):
+        sim.SystemSpec(
+            fleet=sim.FleetSpec(n_devices=4, groups=groups),
+            workload=sim.WorkloadSpec(think_s=0.1, **workload),
+        )
+
+
+def test_a_replay_too_short_for_its_target_is_refused(tmp_path):
+    path = tmp_path / "times.csv"
+    path.write_text("time_s,device\n0.1,0\n0.2,0\n0.3,0\n0.3,1\n")
+    replayed = sim.WorkloadSpec(kind="replay", replay_csv=str(path))
+
+    def play(**workload):
+        spec = sim.SystemSpec(
+            fleet=sim.FleetSpec(n_devices=2, groups={"one": sim.GroupSpec(workload=replayed)}),
+            workload=sim.WorkloadSpec(**workload),
+        )
+        return sim.run(spec, {"one": sim.ConstantSource(device_s=0.01)})
+
+    assert play(requests=3).value("device_time_s") == pytest.approx(0.31)
+    with pytest.raises(ValueError, match=r"must be <= the 3 times of device 0 .* got 4"):
+        play(requests=4)
+    with pytest.raises(ValueError, match=r"must be <= the 1 times of device 1 .* got 3"):
+        play(requests=3, until_all=True)
+
+
+def test_more_replications_need_no_other_setting():
+    assert sim.SystemSpec(replications=1000).replications == 1000
+    with pytest.raises(ValueError, match=r"max_replications must be >= 300, got 200"):
+        sim.SystemSpec(replications=300, precision=0.1)
+
+
+def test_stages_of_sessions_and_requests_stand_side_by_side():
+    prompt = sim.Draw(0, 0.05, 4000.0, 0.0, 0.02, 4.0, math.nan, 20, 0)
+    token = sim.Draw(0, 0.004, 200.0, 0.0, 0.002, 4.0, math.nan, 1, 20)
+    sources = {
+        "talk": sim.ConstantSessions(prompt=prompt, token=token, n_tokens=5),
+        "look": sim.ConstantSource(device_s=0.3, payload_bytes=1000.0, server_s=0.001),
+    }
+    spec = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=2, groups={"talk": sim.GroupSpec(), "look": sim.GroupSpec()}),
+        workload=sim.WorkloadSpec(think_s=0.1, think="constant"),
+        link=sim.LinkSpec(sharing="dedicated"),
+        warmup_s=0.0,
+        horizon_s=20.0,
+    )
+    result = sim.run(spec, sources)
+    looks = np.sum((result.records["outcome"] == 1.0) & (result.records["tokens"] == 0))
+    steps = len(result.steps["done_s"])
+    first = np.sum(result.steps["tokens"] == 0)
+    device_s = 0.3 * looks + 0.05 * first + 0.004 * (steps - first)
+    assert result.value("device_service_s") == pytest.approx(device_s / (looks + steps))
