@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from plots.lines import devices_axis, legend_below, line, log_axis, names
-from plots.methods import looks
+from plots.lines import devices_axis, line, log_axis, names
+from plots.methods import looks, short
 from plots.style import COLUMN_IN, applied
 
 __all__ = ["draw"]
@@ -20,19 +21,23 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
         title: one line above the panels.
     """
     panels = names(rows, "panel")
-    known = {name: "full server, raw" if name == "full server" else name for name in names(rows)}
-    how = looks(list(known.values()))
+    how = looks(names(rows))
     with applied():
         figure = Figure(figsize=(COLUMN_IN, 1.0 + 1.65 * len(panels)))
         drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, panel in zip(drawn, panels, strict=True):
-            for method, name in known.items():
+            for method, look in how.items():
                 chosen = [r for r in rows if (r["panel"], r["method"]) == (panel, method)]
-                line(axes, chosen, "device_time_s", how[name], label=method)
+                line(axes, chosen, "device_time_s", look)
             axes.set(yscale="log", ylabel="device 0 time (s)")
             axes.set_title(panel, loc="left", fontsize=7)
             log_axis(axes.yaxis, (1, 2, 5))
             devices_axis(axes, rows, label=panel == panels[-1])
         figure.suptitle(title, x=0.02, ha="left", fontsize=8)
-        legend_below(figure, drawn[0], bottom=0.0, share=0.12, ncols=3)
+        figure.legend(
+            handles=[Line2D([], [], label=short(name), **look) for name, look in how.items()],
+            loc="outside lower left", ncols=4, columnspacing=1.0, alignment="left",
+            title="line: method (split unless it says full), band: 95 % interval",
+            title_fontsize=6.5,
+        )  # fmt: skip
         return figure

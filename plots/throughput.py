@@ -7,20 +7,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from plots.lines import devices_axis, line, names
-from plots.methods import looks
+from plots.lines import devices_axis, line, log_axis, names
+from plots.methods import looks, short
 from plots.style import COLUMN_IN, GREY, applied, shades
 
 __all__ = ["draw"]
 
 Row = Mapping[str, Any]
 
+_SPLITS = "splits"
+
 
 def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
-    """Return the two-panel figure: every method at one split, and the split moved.
+    """Return a panel per network, every method at one split, and one where the split moves.
 
     Args:
-        rows: columns `panel` ("codecs" or "splits"), `n_devices`, `method`, `cut`,
+        rows: columns `panel` (a network's name, or "splits"), `n_devices`, `method`, `cut`,
             `throughput_rps` (with `_lo_total`, `_hi_total`) and `throughput_bound_rps`.
         title: one line above the axes.
 
@@ -29,18 +31,33 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     """
     if not rows:
         raise ValueError("nothing to draw: no row without an error")
+    panels = names(rows, "panel")
+    networks = [row for row in rows if row["panel"] != _SPLITS]
+    how = looks(names(networks))
     with applied():
-        figure = Figure(figsize=(COLUMN_IN, 5.6))
-        above, below = figure.subplots(2, 1, sharex=True)
-        codecs = [row for row in rows if row["panel"] == "codecs"]
-        splits = [row for row in rows if row["panel"] == "splits"]
-        _panel(above, codecs, looks(names(codecs)))
-        _panel(below, splits, _split_looks(splits))
-        cut = next((r["cut"] for r in codecs if r["cut"] not in ("input", "output")), "")
-        above.set_title(f"{title}\n(a) every method, split after {cut}", loc="left")
-        below.set_title("(b) the split moves", loc="left")
-        devices_axis(above, rows, label=False)
-        devices_axis(below, rows)
+        figure = Figure(figsize=(COLUMN_IN, 1.2 + 1.65 * len(panels)))
+        drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, panel, letter in zip(drawn, panels, "abcdefgh", strict=False):
+            here = [row for row in rows if row["panel"] == panel]
+            if panel == _SPLITS:
+                _panel(axes, here, _split_looks(here))
+                axes.set_title(f"({letter}) {here[0]['model']}, the split moves", loc="left")
+                _legend_within(axes)
+            else:
+                _panel(axes, here, how)
+                cut = next((r["cut"] for r in here if r["cut"] not in ("input", "output")), "")
+                axes.set_title(f"({letter}) {panel}, split after {cut}", loc="left")
+            devices_axis(axes, rows, label=axes is drawn[-1])
+        drawn[0].set_title(f"{title}\n{drawn[0].get_title(loc='left')}", loc="left")
+        handles = [
+            Line2D([], [], label=short(name), markersize=3.2, **look) for name, look in how.items()
+        ]
+        handles.append(Line2D([], [], color=GREY, linewidth=0.6, linestyle="--", label="bound"))
+        figure.legend(
+            handles=handles, loc="outside lower left", ncols=4, columnspacing=1.0, alignment="left",
+            title="line: method (split unless it says full), band: 95 % interval",
+            title_fontsize=6.5,
+        )  # fmt: skip
         return figure
 
 
@@ -54,12 +71,14 @@ def _panel(axes: Axes, rows: Sequence[Row], how: Mapping[str, Mapping[str, Any]]
             [row.get("throughput_bound_rps") for row in bound],
             color=look["color"], linestyle="--", linewidth=0.5, alpha=0.7, zorder=1,
         )  # fmt: skip
-    axes.set(yscale="log", ylabel="throughput (requests/s)")
-    handles, labels = axes.get_legend_handles_labels()
-    handles.append(Line2D([], [], color=GREY, linewidth=0.6, linestyle="--"))
+    axes.set(yscale="log", ylabel="requests/s")
+    log_axis(axes.yaxis, (1,))
+
+
+def _legend_within(axes: Axes) -> None:
     axes.legend(
-        handles, [*labels, "bound"], loc="upper left", ncols=2, fontsize=5.5,
-        columnspacing=0.8, handlelength=1.8, labelspacing=0.25, borderaxespad=0.1,
+        loc="upper left", ncols=2, fontsize=5.5, columnspacing=0.8, handlelength=1.8,
+        labelspacing=0.25, borderaxespad=0.1,
     )  # fmt: skip
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * (high / low) ** 0.35)  # room for the legend

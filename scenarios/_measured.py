@@ -33,6 +33,7 @@ __all__ = [
     "kind_of",
     "ladder",
     "measure",
+    "share",
 ]
 
 CACHE = Path("outputs/cache")
@@ -84,9 +85,7 @@ class Measured:
         found: dict[str, float] = {}
         right = self.table.cell("correct", cut, setting)
         if not np.isnan(right).any():
-            share = binomtest(int(right.sum()), len(right))
-            ends = share.proportion_ci(method="wilson")
-            found |= _interval("table_accuracy", share.statistic, float(ends[0]), float(ends[1]))
+            found |= share("table_accuracy", right)
         for name in ("relative_l2", "logit_kl"):
             values = self.table.cell(name, cut, setting)
             if not np.isnan(values).any():
@@ -103,6 +102,13 @@ class Measured:
             "samples": len(self.table.sample_ids),
             **self.digests,
         }
+
+
+def share(name: str, right: np.ndarray) -> dict[str, float]:
+    """Share of ones in column `name` with Wilson's 95 % interval."""
+    found = binomtest(int(right.sum()), len(right))
+    low, high = found.proportion_ci(method="wilson")
+    return _interval(name, found.statistic, float(low), float(high))
 
 
 def _interval(name: str, mean: float, low: float, high: float) -> dict[str, float]:

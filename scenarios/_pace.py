@@ -14,7 +14,7 @@ from sim.radio.contention import EFFICIENCY
 from sim.source import Draw
 from sim.spec import LinkSpec
 
-__all__ = ["airtime_s", "cycle_s", "paced"]
+__all__ = ["airtime_s", "cycle_s", "paced", "spanned"]
 
 _WARMUP_CYCLES = 3.0
 
@@ -27,20 +27,26 @@ def paced(config: Any, known: Measured, *, cut: str, setting: str) -> Any:
         mean = known.source(cut, setting, config.device, config.server).mean()
     except ValueError:  # what cannot be played says so when it is
         return config
-    cycle = cycle_s(config, mean)
+    return spanned(config, mean)
+
+
+def spanned(config: Any, mean: Draw, *, steps: int = 1) -> Any:
+    """The same for requests of `mean` costs in all, which cross the link `steps` times."""
+    cycle = cycle_s(config, mean, steps=steps)
     warmup_s = max(config.warmup_s, _WARMUP_CYCLES * cycle)
     played_s = max(config.span_s / config.fleet.n_devices, config.cycles * cycle)
     return replace(config, warmup_s=warmup_s, horizon_s=warmup_s + played_s)
 
 
-def cycle_s(config: Any, mean: Draw) -> float:
+def cycle_s(config: Any, mean: Draw, *, steps: int = 1) -> float:
     """Seconds in which a device goes once around, by the operational bound."""
     n = config.fleet.n_devices
-    air_s = airtime_s(config.link, mean.payload_bytes, n)
+    air_s = steps * airtime_s(config.link, mean.payload_bytes / steps, n)
     server_s = mean.decode_s + mean.server_s
     if config.workload.kind != "closed":
         return 1.0 / config.workload.rate_rps
-    alone_s = config.workload.think_s + mean.device_s + air_s + server_s + config.link.rtt_s
+    network_s = steps * config.link.rtt_s
+    alone_s = config.workload.think_s + mean.device_s + air_s + server_s + network_s
     shared_s = server_s if config.link.sharing == "dedicated" else max(server_s, air_s)
     return float(max(alone_s, n * shared_s))
 

@@ -14,10 +14,11 @@ from scenarios._results import Row
 from scenarios._sweep import Point
 from scenarios._system import Scenario, system_spec
 from sim import replicate, run
+from sim.source import Source
 from sim.spec import SystemSpec
 from sim.theory.closed import throughput_bound_rps
 
-__all__ = ["bound_rps", "file_digests", "identity", "job", "job_at"]
+__all__ = ["bound_rps", "file_digests", "identity", "job", "job_at", "job_of"]
 
 _NOT_IDENTITY = ("name", "sweep", "workers", "dry_run")
 _IDENTITY = [f.name for f in dataclasses.fields(Scenario) if f.name not in _NOT_IDENTITY]
@@ -93,15 +94,36 @@ def file_digests(scenario: Scenario) -> dict[str, str]:
     }
 
 
+def job_of(
+    scenario: Scenario, source: Source, digests: Mapping[str, str], spec: Any, **labels: Any
+) -> Job:
+    """The point of `scenario` with every device drawing from `source`, named by `spec`, too."""
+    named = {
+        "n_devices": scenario.fleet.n_devices, "scheme": "split", "device": scenario.device.name,
+        "link": scenario.link.name, "server": scenario.server.name, "seed": scenario.seed,
+    }  # fmt: skip
+    return Job(
+        spec={"scenario": identity(scenario), "source": spec},
+        digests={**digests, **file_digests(scenario)},
+        labels={**named, **labels},
+        evaluate=partial(_played, scenario, source),
+    )
+
+
 def _evaluate(scenario: Scenario, measured: Measured, cut: str, setting: str) -> Row:
-    spec = system_spec(scenario)
     source = measured.source(cut, setting, scenario.device, scenario.server)
+    return {**_played(scenario, source), **measured.quality(cut, setting)}
+
+
+def _played(scenario: Scenario, source: Source) -> Row:
+    spec = system_spec(scenario)
     groups = spec.fleet.groups or {"default": None}
     result = replicate(spec, dict.fromkeys(groups, source))
     if result.failed_checks:
         raise AssertionError(f"laws that do not hold: {', '.join(result.failed_checks)}")
-    row: dict[str, Any] = {**result.row(), **measured.accuracy(cut, setting)}
-    row["throughput_bound_rps"] = bound_rps(spec, row)
+    row: dict[str, Any] = dict(result.row())
+    if spec.workload.requests is None:
+        row["throughput_bound_rps"] = bound_rps(spec, row)
     if result.warnings:
         row["warning"] = "; ".join(result.warnings)
     return row

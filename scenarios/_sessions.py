@@ -1,7 +1,7 @@
 """The measured half of autoregressive scenarios: a generation trace and surfaces of both sides."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,48 @@ from profiles.cost import CostSurface
 from profiles.hardware import DeviceSpec, ServerSpec
 from profiles.layers import ModelProfile
 from profiles.trace import Column, TraceTable
-from scenarios._measured import CACHE, Codec, coders
+from scenarios import _equal, _shipped
+from scenarios._measured import CACHE, Codec, coders, kind_of, share
 from scenarios._progress import progress
 from scenarios._results import point_id
 from sim.sessions import TraceSessions
+from sim.source import ConstantSource, Draw, Source
 
-__all__ = ["Sessions", "generations", "joined"]
+__all__ = ["Sessions", "Text", "generations", "joined", "whole"]
+
+
+def _field(default: Any, help: str) -> Any:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """The generations of a language network that are measured, and how much of them is played."""
+
+    model: str = _field("bytellama", "language network")
+    cut: str = _field("layers.1", "last layer on the device")
+    prompt_tokens: int = _field(117, "length of every prompt")
+    n_tokens: int = _field(64, "tokens of a session")
+    n_prompts: int = _field(8, "measured generations")
+    traced_tokens: int = _field(96, "their length; one trace serves all figures")
+    repeats: int = _field(3, "interleaved repeats of every codec time; the median counts")
+
+    def __post_init__(self) -> None:
+        for name in ("prompt_tokens", "n_tokens", "n_prompts", "repeats"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+        if self.traced_tokens < self.n_tokens:
+            raise ValueError(
+                f"traced_tokens must be >= n_tokens={self.n_tokens}, got {self.traced_tokens}"
+            )
+
+    def generations(self, codecs: Iterable[Codec], *, live: bool = False) -> "Sessions":
+        """The measured half: profiles of both phases and one trace; features' codecs only."""
+        return generations(
+            self.model, [one for one in codecs if kind_of(one) == "feature"], [self.cut],
+            n_prompts=self.n_prompts, prompt_tokens=self.prompt_tokens,
+            n_tokens=self.traced_tokens, repeats=self.repeats, live=live,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +92,53 @@ class Sessions:
             device_token_bytes=at.kv_head_bytes, server_token_bytes=at.kv_tail_bytes,
         )  # fmt: skip
 
+    def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
+        """Return where every number comes from: the machine, the factor, the source."""
+        return {
+            "head_seconds": dict(device.scale(self.decode.head).provenance),
+            "tail_seconds": dict(server.scale(self.decode.tail).provenance),
+            "payloads": dict(self.table.provenance),
+            "samples": len(self.table.sample_ids),
+            **self.digests,
+        }
+
+    def quality(self, cut: str, setting: str, n_tokens: int) -> dict[str, float]:
+        """What the codec does to generations of `n_tokens`: the share that stays equal to those
+        without a codec (Wilson's 95 % interval), mean relative L2 and KL of the next token.
+        """
+        equal = self.table.cell("agree_free", cut, setting)[:, :n_tokens].min(axis=1)
+        names = ("relative_l2", "logit_kl")
+        means = {n: float(self.table.cell(n, cut, setting)[:, :n_tokens].mean()) for n in names}
+        return {**share("table_accuracy", equal), **means}
+
+    def way(
+        self, way: str, cut: str, device: DeviceSpec, server: ServerSpec, n_tokens: int
+    ) -> Source:
+        """Sessions split at `cut` under setting `way`; "input" or "output": all on one side.
+
+        Approximation: on one side a session is one request of all its seconds, served whole.
+        """
+        if way not in ("input", "output"):
+            return self.source(cut, way, device, server, n_tokens)
+        sheet = server if way == "input" else device
+        prefill, decode = sheet.scale(self.prefill.head), sheet.scale(self.decode.head)
+        prompt = int(self.table.provenance["prompt_tokens"])
+        total_s = prefill.seconds_at("output", new_tokens=prompt) + sum(
+            decode.seconds_at("output", kv_length=prompt + k) for k in range(n_tokens - 1)
+        )
+        if way == "output":
+            return ConstantSource(device_s=total_s)
+        sent, back = float(prompt), float(n_tokens)  # a token is one byte
+        return ConstantSource(payload_bytes=sent, server_s=total_s, answer_bytes=back)
+
+
+def whole(source: Source) -> Draw:
+    """The mean costs of a whole session; of a request where the source has no sessions."""
+    if not isinstance(source, TraceSessions):
+        return source.mean()
+    sums = [np.sum([step[1:7] for step in session.steps], axis=0) for session in source.rows]
+    return Draw(0, *np.mean(sums, axis=0).tolist())
+
 
 def joined(prefill: CostSurface, decode: CostSurface) -> CostSurface:
     """One surface over new tokens and KV length of the two that were measured.
@@ -79,15 +162,26 @@ def generations(
     prompt_tokens: int,
     n_tokens: int,
     repeats: int,
+    live: bool = False,
 ) -> Sessions:
-    """Measure a language network here, or read what an earlier run left in outputs/cache."""
+    """Measure a language network here, or read what an earlier run left in outputs/cache.
+
+    Unless `live`, a shipped generation of at least these tokens and codecs is taken instead. Every
+    chain with a knob is also there at the error that the task bears (see _equal).
+    """
     import codec
     from profiles import decoding, generation, machine, models
     from profiles.models import sources
 
     network = models.create(model)
-    prompts = sources.windows("test", n_prompts, length=prompt_tokens).inputs
     made = {str(chosen["name"]): next(iter(coders(chosen).values())) for chosen in codecs}
+    made |= _equal.settings_for(network, [str(chosen["chain"]) for chosen in codecs])
+    if not live:
+        sizes = {"prompt_tokens": prompt_tokens, "token": n_tokens, "samples": n_prompts}
+        found = _shipped.generation(network, made, cuts, sizes, repeats=repeats)
+        if found is not None:
+            return Sessions(prefill=found[0], decode=found[1], table=found[2])
+    prompts = sources.windows("test", n_prompts, length=prompt_tokens).inputs
     with machine.threads(1):
         where = machine.fingerprint()
     depends = {
@@ -101,7 +195,7 @@ def generations(
         return kept
     with progress(f"timing {model}") as report:
         longest = prompt_tokens + n_tokens
-        found = decoding.measure(
+        surfaces = decoding.measure(
             network, prompts=tuple(sorted({1, prompt_tokens})), kv_lengths=(0, longest),
             batches=(1,), progress=report,
         )  # fmt: skip
@@ -109,10 +203,10 @@ def generations(
         table = generation.trace(
             network, made, prompts, cuts=cuts, n_tokens=n_tokens, repeats=repeats, progress=report
         )
-    found["prefill"].save(Path(f"{stem}-prefill.npz"))
-    found["decode"].save(Path(f"{stem}-decode.npz"))
+    surfaces["prefill"].save(Path(f"{stem}-prefill.npz"))
+    surfaces["decode"].save(Path(f"{stem}-decode.npz"))
     table.save(Path(f"{stem}-trace.npz"))
-    return Sessions(prefill=found["prefill"], decode=found["decode"], table=table)
+    return Sessions(prefill=surfaces["prefill"], decode=surfaces["decode"], table=table)
 
 
 def _read(stem: Path) -> Sessions | None:

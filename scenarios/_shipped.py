@@ -16,7 +16,7 @@ import profiles
 from profiles.layers import ModelProfile
 from profiles.trace import TraceTable
 
-__all__ = ["DATA", "find"]
+__all__ = ["DATA", "find", "generation"]
 
 DATA = Path(profiles.__file__).parent / "data"
 
@@ -38,9 +38,37 @@ def find(
         known = table.provenance.get("codecs", {})
         coded = specs(settings).items() <= known.items()
         if coded and all(table.provenance.get(key) == value for key, value in wanted.items()):
-            profile = _profile(network, table)
+            profile = _profile(network, table, "single")
             if profile is not None:
                 return profile, table
+    return None
+
+
+def generation(
+    network: Any, settings: Any, cuts: Any, sizes: dict[str, int], *, repeats: int
+) -> tuple[ModelProfile, ModelProfile, TraceTable] | None:
+    """Shipped prefill, decode and generation trace of these `settings`; None if there is none.
+
+    `sizes`: exactly so many `samples` and `prompt_tokens`, at least so many of axis `token`.
+    """
+    import codec
+
+    for table in _tables(network.name):
+        about = table.provenance
+        fits = (
+            about.get("model_digest") == network.digest
+            and about.get("codec_version") == codec.FORMAT_VERSION
+            and about.get("prompt_tokens") == sizes["prompt_tokens"]
+            and about.get("repeats", 0) >= repeats
+            and len(table.sample_ids) == sizes["samples"]
+            and table.size("token") >= sizes["token"]
+            and set(cuts) <= set(table.cuts)
+            and {n: c.spec for n, c in settings.items()}.items() <= about["codecs"].items()
+        )
+        if fits:
+            prefill, decode = (_profile(network, table, name) for name in ("prefill", "decode"))
+            if prefill is not None and decode is not None:
+                return prefill, decode, table
     return None
 
 
@@ -52,7 +80,7 @@ def _tables(model: str) -> Iterator[TraceTable]:
             continue
 
 
-def _profile(network: Any, table: TraceTable) -> ModelProfile | None:
+def _profile(network: Any, table: TraceTable, phase: str) -> ModelProfile | None:
     for path in sorted((DATA / "profiles").glob(f"*{network.name}*.npz")):
         try:
             found = ModelProfile.load(path)
@@ -60,6 +88,6 @@ def _profile(network: Any, table: TraceTable) -> ModelProfile | None:
             continue
         same = found.provenance.get("model_digest") == network.digest
         machine = table.provenance["machine"]
-        if same and found.phase == "single" and dict(found.fingerprint) == machine:
+        if same and found.phase == phase and dict(found.fingerprint) == machine:
             return found
     return None

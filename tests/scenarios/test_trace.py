@@ -68,7 +68,7 @@ def test_a_shipped_table_may_hold_more_settings_than_are_asked_for(monkeypatch, 
     from profiles import models
     from scenarios._measured import coders
 
-    monkeypatch.setattr(_shipped, "_profile", lambda network, table: "its profile")
+    monkeypatch.setattr(_shipped, "_profile", lambda network, table, phase: "its profile")
     monkeypatch.setattr(_shipped, "DATA", tmp_path)
     assert run(["trace", "model=digits", *SMALL, "+methods=few", "cut=[stem,output]"]) == 0
     (tmp_path / "traces").mkdir()
