@@ -17,6 +17,7 @@ __all__ = [
     "Field",
     "check_key",
     "defaults",
+    "field_names",
     "fields",
     "register",
     "replace_all",
@@ -198,10 +199,7 @@ def check_key(spec: Any, key: str) -> None:
 
 def _member(spec: Any, name: str, key: str = "") -> Any:
     """The value of a field or dict entry; a dict may get new entries only of plain values."""
-    if dataclasses.is_dataclass(spec) and not isinstance(spec, type):
-        known = [f.name for f in dataclasses.fields(spec)]
-    else:
-        known = list(spec) if isinstance(spec, dict) else []
+    known = spec if isinstance(spec, dict) else field_names(type(spec))
     if name not in known:
         raise ValueError(unknown("field", key or name, [_beside(key, name, k) for k in known]))
     return spec[name] if isinstance(spec, dict) else getattr(spec, name)
@@ -211,6 +209,12 @@ def _beside(key: str, name: str, other: str) -> str:
     """`other` with the path that leads to `name` in `key`."""
     before = key.split(name)[0] if key else ""
     return f"{before}{other}"
+
+
+@lru_cache(maxsize=256)
+def field_names(kind: type) -> tuple[str, ...]:
+    """Names of a dataclass's fields; none of another type."""
+    return tuple(f.name for f in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 @lru_cache(maxsize=256)

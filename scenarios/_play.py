@@ -68,9 +68,10 @@ def play(
 
 def _played(jobs: list[Job], store: Store, workers: int, *, alone: bool) -> Iterator[Row]:
     if workers == 1 or len(jobs) < 2:
-        with store.appending() as append:
+        multirun = _request.is_multirun()  # then other jobs may append meanwhile
+        with store.appending(alone=not multirun) as append:
             for job in jobs:
-                yield append(_row(job, alone=alone and not _request.is_multirun()))
+                yield append(_row(job, alone=alone and not multirun))
         return
     from joblib import Parallel, delayed
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scenarios._config import field_names
 from scenarios._measured import Measured
 from scenarios._play import Job, failing
 from scenarios._results import Row
@@ -74,11 +75,15 @@ def identity(scenario: Scenario) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """JSON of nested specs, without the copies that dataclasses.asdict makes."""
-    if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind is dict:
         return {key: _plain(inner) for key, inner in value.items()}
-    return value
+    return {name: _plain(getattr(value, name)) for name in field_names(kind)} or value
+
+
+_SCALARS = frozenset((float, int, str, bool, type(None)))
 
 
 def file_digests(scenario: Scenario) -> dict[str, str]:

@@ -14,7 +14,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -108,20 +108,24 @@ class Store:
             return append(row)
 
     @contextmanager
-    def appending(self) -> Iterator[Callable[[Row], Row]]:
+    def appending(self, *, alone: bool = False) -> Iterator[Callable[[Row], Row]]:
         """Yield `append(row)` on an open file; several processes may append at once.
 
         A row is with the operating system when `append` returns (SIGKILL loses nothing) and on the
-        disk within a second and at the end.
+        disk within a second and at the end. With `alone` the file is held all the while, which
+        saves locking it for every row.
         """
         synced = time.monotonic()
         guard = FileLock(self.folder / ".append")
-        with (self.folder / "rows.jsonl").open("a+b", buffering=0) as file:
+        each: AbstractContextManager[Any]
+        held: AbstractContextManager[Any]
+        each, held = (nullcontext(), guard) if alone else (guard, nullcontext())
+        with held, (self.folder / "rows.jsonl").open("a+b", buffering=0) as file:
 
             def append(row: Row) -> Row:
                 nonlocal synced
                 line = json.dumps({key: _plain(value) for key, value in row.items()})
-                with guard:
+                with each:
                     torn = file.seek(0, os.SEEK_END) > 0 and _last_byte(file) != b"\n"
                     file.write((b"\n" if torn else b"") + line.encode() + b"\n")
                 if time.monotonic() - synced > _SYNC_EVERY_S:
@@ -157,9 +161,9 @@ def write_table(path: Path, rows: Sequence[Row]) -> Path:
     """Write rows as CSV at `path` and, where pyarrow is installed, as Parquet beside it."""
     order = columns_of(rows)
     text = io.StringIO()
-    writer = csv.DictWriter(text, order, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(order)
+    writer.writerows([row.get(name) for name in order] for row in rows)
     _write_parquet(path.with_suffix(".parquet"), rows, order)
     return _replace(path, text.getvalue().encode())
 
@@ -186,9 +190,9 @@ def _write_parquet(path: Path, rows: Sequence[Row], order: Sequence[str]) -> Non
         return
     columns = {}
     for name in order:
-        values = [_plain(row.get(name)) for row in rows]
+        values = [row.get(name) for row in rows]
         try:
-            columns[name] = pyarrow.array(values)
+            columns[name] = pyarrow.array(values, from_pandas=True)  # NaN is null
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError):  # numbers beside words
             columns[name] = pyarrow.array([None if v is None else str(v) for v in values])
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
@@ -224,10 +228,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _cell(value: Any) -> Any:
-    return "" if value is None else repr(value) if isinstance(value, float) else value
 
 
 def _versions() -> dict[str, str]:

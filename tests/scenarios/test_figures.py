@@ -23,7 +23,8 @@ TEXT = (
 SMALL = {
     "fig1_sparsity": ["model.samples=30"],
     "fig1_server_load": [*SYSTEMS, 'sweep=["fleet.n_devices=1,8"]'],
-    "fig2_throughput": [*SYSTEMS, *TEXT, 'sweep=["fleet.n_devices=1,8"]'],
+    "fig2_throughput": [*SYSTEMS, *TEXT, "panels=[own,text,splits]",
+                        'sweep=["fleet.n_devices=1,8"]'],
     "splits": [*SYSTEMS, "sent=raw8", "requests=3", 'sweep=["fleet.n_devices=1,4"]'],
     "attribution": [*SYSTEMS, 'sweep=["fleet.n_devices=1,8"]'],
     "fig3_breakdown": list(SYSTEMS),
@@ -159,9 +160,21 @@ def test_the_map_of_the_fastest_shows_the_second_over_the_first(quick, drawn):
     assert sorted(text.get_text() for text in drawn[0].axes[0].texts) == sorted(wanted)
 
 
+@pytest.mark.slow  # imports torchvision and makes 21 million weights
+def test_resnet34_stands_on_the_shipped_trace_at_equal_error(quick):
+    line = ["fig2_throughput", *SYSTEMS, "panels=[big]", "name=big"]
+    assert run([*line, 'sweep=["fleet.n_devices=8"]']) == 0
+    rows = table("big")
+    assert {row["model"] for row in rows} == {"resnet34"}
+    assert "slicer-1pp" in {row["codec"] for row in rows}
+    assert not any(row.get("table_accuracy") for row in rows)  # random weights
+    made = json.loads(Path("outputs/big/run.json").read_text())
+    assert "random weights" in made["summary"]["origin"]
+
+
 def test_a_finished_figure_is_drawn_again_to_the_same_bytes(quick):
-    line = ["fig2_throughput", "model=digits", "model.repeats=1", *SMALL["fig2_throughput"]]
-    folder = Path("outputs/fig2_throughput")
+    line = ["fig1_server_load", "model=digits", "model.repeats=1", *SMALL["fig1_server_load"]]
+    folder = Path("outputs/fig1_server_load")
     files_of = ("figure.pdf", "figure.png", "results.csv", "table.md")
     assert run(line) == 0
     first = [(folder / name).read_bytes() for name in files_of]
