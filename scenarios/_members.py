@@ -24,7 +24,7 @@ from sim import replicate
 from sim.source import Source
 from sim.spec import SystemSpec
 
-__all__ = ["Member", "job", "measured", "system"]
+__all__ = ["Member", "choice", "job", "measured", "played", "sheet", "system"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,12 @@ def job(scenario: Scenario, known: Measured, members: Mapping[str, Member]) -> J
 
 
 def _evaluate(scenario: Scenario, known: Measured, members: Mapping[str, Member]) -> Row:
-    result = replicate(*system(scenario, known, members))
+    return played(*system(scenario, known, members))
+
+
+def played(spec: SystemSpec, sources: Mapping[str, Source]) -> Row:
+    """The metrics of one system, with what must be said of them."""
+    result = replicate(spec, sources)
     if result.failed_checks:
         raise AssertionError(f"laws that do not hold: {', '.join(result.failed_checks)}")
     row: Row = result.row()

@@ -6,22 +6,30 @@ outputs/cache) and scaled to the device class by the factor that its data sheet 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenarios import _members, _request, _table
+import numpy as np
+
+from scenarios import _choices, _members, _request, _table
 from scenarios._measured import Measured, measure
 from scenarios._members import Member
 from scenarios._play import Job, failing, play
 from scenarios._point import job
 from scenarios._rehearse import rehearse
-from scenarios._results import Store
+from scenarios._results import Store, write_table
 from scenarios._sweep import Point, axes_of, points
 from scenarios._system import Scenario, system_spec
 from sim import run as sim_run
+from sim.columns import passages
+from sim.overtime import load_over_time, present_over_time
+from sim.source import Source
+from sim.spec import SystemSpec
 from sim.timeline import chrome_trace
+
+_BINS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +47,23 @@ class Config(Scenario):
         default_factory=dict,
         metadata={"help": "unlike groups: device, codec and cut of each; in experiment files"},
     )
+    alternatives: list[str] = field(
+        default_factory=list,
+        metadata={"help": "what devices may do instead, per request: CUT/CODEC or output"},
+    )
+    policy: str = field(
+        default="fastest",
+        metadata={"help": "choice among alternatives: fastest, search; a group may have its own"},
+    )
     timeline: bool = field(
         default=False,
-        metadata={"help": "write timeline.json of one run of the last point, for Perfetto"},
+        metadata={"help": "write timeline.json (for Perfetto) and load.csv of the last point"},
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.members and self.alternatives:
+            raise ValueError("simulate takes members or alternatives, got both")
 
 
 def run(config: Config) -> int:
@@ -78,7 +99,8 @@ def _tables(chosen: Sequence[Point]) -> list[Any]:
     found = []
     for point in chosen:
         each = point.config
-        key = repr((each.model, each.codec, each.cut, each.members, list(each.fleet.groups)))
+        parts = (each.codec, each.cut, each.members, each.alternatives)
+        key = repr((each.model, *parts, list(each.fleet.groups)))
         if key not in known:
             try:
                 known[key] = _measured(each)
@@ -93,7 +115,13 @@ def _tables(chosen: Sequence[Point]) -> list[Any]:
 def _measured(config: Config) -> Measured:
     if config.members:
         return _members.measured(config, config.members)
+    if config.alternatives:
+        return _choices.measured(config, _ways(config))
     return measure(config.model, [config.codec], [config.cut])
+
+
+def _ways(config: Config) -> list[_choices.Way]:
+    return _choices.ways(config.cut, config.codec, config.alternatives)
 
 
 def _provenance(config: Config, known: Measured) -> dict[str, Any]:
@@ -114,6 +142,8 @@ def _job(point: Point, known: Any) -> Job:
         return failing(f"{words}: {known}", {"method": method})
     if point.config.members:
         return _members.job(point.config, known, point.config.members)
+    if point.config.alternatives:
+        return _choices.job(point.config, known, _ways(point.config), point.config.policy)
     how = {"cut": point.config.cut, "setting": point.config.codec["name"], "method": method}
     return job(point.config, known, **how)
 
@@ -125,14 +155,30 @@ def _method(config: Config) -> str:
     return f"{config.cut}{codec}"
 
 
-def _write_timeline(store: Store, config: Config, known: Measured) -> None:
-    """One replication as a Chrome trace: a bar per stage of every request."""
+def _system(config: Config, known: Measured) -> tuple[SystemSpec, Mapping[str, Source]]:
+    """What `sim` plays at one point."""
     if config.members:
-        spec, sources = _members.system(config, known, config.members)
-    else:
-        spec = system_spec(config)
-        source = known.source(config.cut, config.codec["name"], config.device, config.server)
-        sources = dict.fromkeys(spec.fleet.groups, source)
-    trace = chrome_trace(sim_run(spec, sources).records)
-    store.write_text("timeline.json", json.dumps(trace))
-    print(f"written: {store.folder}/timeline.json (open it in ui.perfetto.dev)")
+        return _members.system(config, known, config.members)
+    if config.alternatives:
+        return _choices.system(config, known, _ways(config), config.policy)
+    spec = system_spec(config)
+    source = known.source(config.cut, config.codec["name"], config.device, config.server)
+    return spec, dict.fromkeys(spec.fleet.groups, source)
+
+
+def _write_timeline(store: Store, config: Config, known: Measured) -> None:
+    """One replication as a Chrome trace, a bar per stage of every request, and as loads by time."""
+    spec, sources = _system(config, known)
+    result = sim_run(spec, sources)
+    every = passages(result.records, result.steps)
+    store.write_text("timeline.json", json.dumps(chrome_trace(every)))
+    end_s = spec.horizon_s if spec.workload.requests is None else float(every["done_s"][-1])
+    edges_s = np.linspace(0.0, end_s, _BINS + 1)
+    columns = {
+        "time_s": edges_s[:-1],
+        "server_load": load_over_time(every, edges_s) / spec.server.n_gpus,
+        **present_over_time(every, edges_s),
+    }
+    values = zip(*(column.tolist() for column in columns.values()), strict=True)
+    write_table(store.folder / "load.csv", [dict(zip(columns, row, strict=True)) for row in values])
+    print(f"written: {store.folder}/timeline.json (open it in ui.perfetto.dev) and load.csv")

@@ -125,23 +125,6 @@ def token_columns(done: Records, length_s: float) -> dict[str, float]:
     }
 
 
-def load_over_time(records: Records, edges_s: np.ndarray) -> np.ndarray:
-    """GPU seconds of work per second in every bin between `edges_s`, shape [bins].
-
-    A batch's time is shared equally by its requests; requests in flight at the end are missing.
-    """
-    served = ~np.isnan(records["server_end_s"])
-    start, stop, share = (
-        records[name][served] for name in ("server_start_s", "server_end_s", "server_share_s")
-    )
-    weight = share / np.maximum(stop - start, 1e-300)
-    done_s = [
-        float(np.sum(weight * (np.minimum(stop, edge) - np.minimum(start, edge))))
-        for edge in edges_s
-    ]
-    return np.diff(done_s) / np.diff(edges_s)
-
-
 def stages(done: Records, half_rtt_s: float) -> dict[str, np.ndarray]:
     """Wait and service of every request at every stage, in seconds; they add up to its latency.
 

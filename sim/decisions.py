@@ -6,8 +6,9 @@ from math import nan
 
 import numpy as np
 
-from sim.columns import load_over_time
+from sim.columns import passages
 from sim.meters import Records, Snapshot
+from sim.overtime import load_over_time
 from sim.places import groups_of
 from sim.spec import SystemSpec
 
@@ -25,7 +26,7 @@ def decision_columns(
     if all(group.policy == "fixed" for group in groups_of(spec).values()):
         return {}
     device_min = spec.fleet.n_devices * (end.time_s - begin.time_s) / 60.0
-    load = server_load(steps if len(steps["done_s"]) else records, begin.time_s, end.time_s)
+    load = server_load(passages(records, steps), begin.time_s, end.time_s)
     mean = float(np.mean(load)) if len(load) else nan
     return {
         "decision_changes_per_minute": (end.n_changes - begin.n_changes) / device_min,

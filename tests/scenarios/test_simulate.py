@@ -117,5 +117,31 @@ def test_unlike_groups_play_on_their_own_boards_cuts_and_codecs(quick):
     bars = [event for event in trace["traceEvents"] if event["ph"] == "X"]
     assert {"device", "uplink", "server"} <= {bar["name"] for bar in bars}
     assert all(bar["dur"] > 0.0 for bar in bars)
+    with Path("outputs/mixed/load.csv").open() as file:
+        loads = list(csv.DictReader(file))
+    assert len(loads) == 100
+    load = sum(float(row["server_load"]) for row in loads) / 100
+    assert 0.0 < load < 1.0
+    assert all(float(row["in_system"]) >= 0.0 for row in loads)
     wrong = "members.robot.device=raspbery_pi_4"
     assert run([*line, wrong]) == 2
+
+
+def test_devices_choose_among_alternatives_on_the_command_line(quick, capfd):
+    slow = ["link=wifi_slow", "link.rate_bps=2e4", "fleet.n_devices=2", "horizon_s=8"]
+    line = ["simulate", *quick, *slow, "name=ways"]
+    assert run([*line, "alternatives=[stage2/ecsq,output]", "policy=fastest"]) == 0
+    (row,) = table("ways")
+    assert row["method"] == "fastest: stage3/slicer, stage2/ecsq, output"
+    assert float(row["decision_changes_per_minute"]) >= 0.0
+    assert float(row["uplink_bytes_per_request"]) == 0.0  # at 20 kb/s all is done on the device
+    assert run(line) == 0
+    (fixed,) = table("ways")
+    assert float(row["latency_mean_s"]) < 0.5 * float(fixed["latency_mean_s"])
+    for wrong, expected in (
+        ("stage2", "alternatives must be CUT/CODEC or output, got 'stage2'"),
+        ("stage2/ecq", "unknown codec 'ecq'; nearest: ecsq"),
+        ("stage3/slicer", "got stage3/slicer twice"),
+    ):
+        assert run([*line, f"alternatives=[{wrong}]"]) == 2
+        assert expected in capfd.readouterr().err

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import sim
-from sim.columns import load_over_time
+from sim.overtime import load_over_time, present_over_time
 
 FREE = sim.LinkSpec(sharing="dedicated")
 QUICK = {"default": sim.ConstantSource(device_s=0.001)}
@@ -99,6 +99,10 @@ def test_the_queue_of_mm1_has_its_mean_length_and_the_load_its_share():
     assert result.value("server_queue_mean") == pytest.approx(0.5, abs=0.1)
     load = load_over_time(result.records, np.linspace(0.0, 400.0, 9))
     assert np.mean(load) == pytest.approx(result.value("server_utilization"), rel=1e-3)
+    present = present_over_time(result.records, np.linspace(0.0, 400.0, 9))
+    assert np.mean(present["server_waiting"]) == pytest.approx(0.5, abs=0.1)
+    sums = present["server_waiting"] + present["server_present"]
+    np.testing.assert_allclose(present["in_system"], sums, atol=1e-9)
 
 
 def test_deadlines_are_counted():
