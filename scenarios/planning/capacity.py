@@ -34,7 +34,7 @@ class Budget:
     n_runs: int = field(default=10, metadata={"help": "least number of replications"})
     max_runs: int = field(default=200, metadata={"help": "replications that end the search"})
     requests_per_run: float = field(
-        default=20_000.0, metadata={"help": "requests that one run holds near N*"}
+        default=10_000.0, metadata={"help": "requests that one run holds near N*"}
     )
     pilot_requests: float = field(
         default=4_000.0, metadata={"help": "requests of a run that only brackets N*"}

@@ -66,7 +66,7 @@ def crossing(
         root=root,
         lo=lo,
         hi=hi,
-        slope=float((mean[-1] - mean[0]) / (grid[-1] - grid[0])),
+        slope=_slope(grid, mean, root),
         monotone=_agrees(n, isotonic(excess.mean(axis=0)), lo, hi),
     )
 
@@ -82,6 +82,16 @@ def isotonic(values: NDArray[np.float64]) -> NDArray[np.float64]:
             for i in range(size)
         ]
     )
+
+
+def _slope(grid: NDArray[np.float64], mean: NDArray[np.float64], root: float) -> float:
+    """Of the mean curve at its root; over all points where it has none or turns back there."""
+    chord = float((mean[-1] - mean[0]) / (grid[-1] - grid[0]))
+    if not math.isfinite(root):
+        return chord
+    at = min(max(int(np.searchsorted(grid, root)), 1), len(grid) - 2)
+    local = float((mean[at + 1] - mean[at - 1]) / (grid[at + 1] - grid[at - 1]))
+    return local if local > 0.0 else chord
 
 
 def _agrees(n: NDArray[np.float64], guard: NDArray[np.float64], lo: float, hi: float) -> bool:

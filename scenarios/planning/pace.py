@@ -9,7 +9,7 @@ from scenarios.planning.probe import Player
 from sim import Source, SystemSpec
 from sim.replicate import settled
 
-_WARMUP_SHARE = 0.2
+_WARMUP_SHARE = 0.3
 _SAFETY = 2.0
 
 
@@ -25,7 +25,7 @@ def timed(spec: SystemSpec) -> bool:
 
 
 def lasting(spec: SystemSpec, requests: float, throughput_rps: float) -> SystemSpec:
-    """`spec` with a run of so many requests behind a warm-up of a fifth of that time."""
+    """`spec` with a run of so many requests behind a warm-up of three tenths of that time."""
     if timed(spec) or throughput_rps <= 0.0:
         return spec
     length_s = requests / throughput_rps
@@ -38,7 +38,7 @@ def warmed(
 ) -> tuple[SystemSpec, int]:
     """`spec` behind a warm-up of twice what MSER-5 cuts off the mean of pilot runs, and their cost.
 
-    A run is never warmed up for less than a fifth of its length, since the cut of a few pilots is
+    A run is never warmed up for less than three tenths of its length, since the cut of a few pilots is
     itself an estimate (White, Cobb and Spratt 2000); its length stays.
     """
     if timed(spec):

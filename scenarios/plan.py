@@ -1,0 +1,106 @@
+"""Plan: how many devices a system serves within its limits, how surely, and what binds.
+
+`slo.p95_s=0.1 slo.accuracy_drop_pp=1` asks for the largest number of devices at which the 95th
+percentile of the latency stays below 100 ms and the codec costs at most one point of accuracy (the
+upper end of its interval). The answer comes with a 95 % interval, the resource that binds, what a
+faster one would bring, and a grade that says how far to believe it.
+
+`plan.over=[cut,codec]` chooses among systems, `plan.n_devices=200` turns the question round: the
+least server speed, channel width or number of cells for so many devices.
+"""
+
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scenarios import _request
+from scenarios._members import Member
+from scenarios._results import Store
+from scenarios._system import Scenario
+from scenarios.planning import answer
+from scenarios.planning.capacity import Budget
+from scenarios.planning.slo import Slo
+from scenarios.planning.subject import Constant, subject, tables
+from scenarios.planning.workers import playing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Budget):
+    """What is asked, and how long to look for it."""
+
+    over: list[str] = field(
+        default_factory=list,
+        metadata={"help": "what to choose among: cut, codec, server.max_batch, link, KEY=A,B"},
+    )
+    n_devices: int | None = field(
+        default=None, metadata={"help": "inverse: the least resources for so many devices"}
+    )
+    spare: int = field(
+        default=0, metadata={"help": "inverse: GPUs and cells that may fail at once (1: N+1)"}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_devices is not None and self.n_devices < 1:
+            raise ValueError(f"plan.n_devices must be >= 1, got {self.n_devices}")
+        if self.spare < 0:
+            raise ValueError(f"plan.spare must be >= 0, got {self.spare}")
+        if self.n_devices is not None and self.over:
+            raise ValueError("plan takes n_devices (the inverse) or over (the choice), got both")
+        if self.spare and self.n_devices is None:
+            raise ValueError(f"plan.spare needs plan.n_devices, got {self.spare} alone")
+
+    @property
+    def axes(self) -> list[str]:
+        """The keys of `over` without their values."""
+        return [text.split("=", 1)[0] for text in self.over]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Scenario):
+    """The system, the limits and the question."""
+
+    slo: Slo
+    plan: Plan = field(default_factory=Plan)
+    cut: str = field(default="stage3", metadata={"help": "last stage on the device"})
+    codec: str = field(default="ecsq", metadata={"help": "one of codecs, by name"})
+    codecs: dict[str, dict[str, Any]] = field(
+        default_factory=dict, metadata={"help": "codecs that are known; see group methods"}
+    )
+    request: Constant | None = field(
+        default=None, metadata={"help": "requests by hand instead of a measured network"}
+    )
+    members: dict[str, Member] = field(
+        default_factory=dict, metadata={"help": "unlike groups: device, codec and cut of each"}
+    )
+    live: bool = field(default=False, metadata={"help": "measure here, use no shipped table"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.slo.deadline_miss_share is not None and not _deadlines(self):
+            raise ValueError("slo.deadline_miss_share needs workload.deadline_s, got None")
+        if self.slo.accuracy_drop_pp is not None and self.request is not None:
+            raise ValueError(
+                "slo.accuracy_drop_pp needs a network that answers, got request by hand"
+            )
+
+
+def run(config: Config) -> int:
+    """Search, explain, store, print."""
+    began_s = time.monotonic()
+    store = Store(Path("outputs") / config.name)
+    with _request.locked(store), playing("planning", config.workers) as play:
+        known = tables(config)
+        found = answer.single(config, subject(config, known), play=play)
+        found["elapsed_s"] = time.monotonic() - began_s
+        answer.store(store, found)
+        store.write_run(command="plan", config=asdict(config), provenance=found["provenance"])
+    answer.show(found)
+    print(f"written: {store.folder}/plan.json and plan.csv")
+    return 0
+
+
+def _deadlines(config: Config) -> bool:
+    loads = [config.workload, *(g.workload for g in config.fleet.groups.values() if g.workload)]
+    return any(load.deadline_s is not None for load in loads)

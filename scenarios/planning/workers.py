@@ -1,0 +1,53 @@
+"""Workers: tasks played in order, here or in processes, with the progress shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from scenarios._progress import Report, progress
+from scenarios.planning.probe import Player
+
+
+@contextmanager
+def playing(label: str, workers: int) -> Iterator[Player]:
+    """Yield a player of tasks; without joblib (extra `parallel`) it plays them here."""
+    with progress(label) as report:
+        pool = _pool(workers)
+        counter = _Counter(report)
+
+        def play(tasks: Iterable[Callable[[], Any]]) -> list[Any]:
+            todo = list(tasks)
+            counter.more(len(todo))
+            if pool is None or len(todo) < 2:
+                return [counter.one(task()) for task in todo]
+            return [counter.one(result) for result in pool(todo)]
+
+        yield play
+
+
+class _Counter:
+    """Runs that are done, of those known to be needed so far."""
+
+    def __init__(self, report: Report) -> None:
+        self._report, self._done, self._total = report, 0, 0
+
+    def more(self, count: int) -> None:
+        self._total += count
+
+    def one(self, result: Any) -> Any:
+        self._done += 1
+        self._report(self._done, self._total)
+        return result
+
+
+def _pool(workers: int) -> Callable[[list[Any]], Iterable[Any]] | None:
+    if workers == 1:
+        return None
+    try:
+        from joblib import Parallel, delayed
+    except ImportError:
+        return None
+    parallel = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
+    return lambda tasks: parallel(delayed(task)() for task in tasks)
