@@ -7,21 +7,22 @@ and answers from the stored table of every cut and theta. The accuracy drop is t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import nan
 
 import numpy as np
 
+from profiles.cost import CostSurface
 from profiles.hardware import DeviceSpec, ServerSpec
 from profiles.layers import ModelProfile
 from profiles.quality import drop_interval
-from profiles.trace import TraceTable
-from scenarios._sessions import Sessions, joined
+from profiles.trace import Column, TraceTable
+from scenarios._sessions import joined
 from scenarios._shipped import DATA
 from scenarios._thetas import stored, theta_of
 from sim.search import First, Option, Options
-from sim.sessions import ConstantSessions
+from sim.sessions import ConstantSessions, TraceSessions
 from sim.source import ConstantSource, Draw, Source, TraceSource
 
 __all__ = ["Tables", "tables"]
@@ -169,8 +170,7 @@ class _SessionCosts:
     def __init__(self, known: Tables, device: DeviceSpec, server: ServerSpec) -> None:
         self._table = known.table
         prefill, decode = known.profiles
-        self._sessions = Sessions(prefill=prefill, decode=decode, table=known.table)
-        self._machines = (device, server)
+        self._decode = decode
         self._head = device.scale(joined(prefill.head, decode.head))
         self._tail = server.scale(joined(prefill.tail, decode.tail))
         self._prompt = int(known.table.provenance["prompt_tokens"])
@@ -184,12 +184,16 @@ class _SessionCosts:
     def source(self, label: Option) -> Source:
         """Sessions from the table; all on the device where nothing is sent."""
         if label.cut != "output":
-            return self._sessions.source(label.cut, label.setting, *self._machines, label.tokens)
+            at = self._decode.cut(label.cut)
+            return TraceSessions(
+                _sized(self._table, label.tokens), label.cut, label.setting, self._head, self._tail,
+                device_token_bytes=at.kv_head_bytes, server_token_bytes=at.kv_tail_bytes,
+            )  # fmt: skip
         head, _ = self._steps("output")
         prompt = Draw(0, float(head[0]), 0.0, 0.0, 0.0, 0.0, nan, self._prompt, 0)
         token_s = float(head[1 : label.tokens].mean()) if label.tokens > 1 else 0.0
         token = Draw(0, token_s, 0.0, 0.0, 0.0, 0.0, nan, 1, self._prompt)
-        kv = self._sessions.decode.cut("output").kv_head_bytes
+        kv = self._decode.cut("output").kv_head_bytes
         return ConstantSessions(
             prompt=prompt, token=token, n_tokens=label.tokens, device_token_bytes=kv
         )
@@ -234,8 +238,28 @@ class _SessionCosts:
         return self._step_s[cut]
 
 
-def _sides(profile: ModelProfile, device: DeviceSpec, server: ServerSpec):  # type: ignore[no-untyped-def]
+def _sides(
+    profile: ModelProfile, device: DeviceSpec, server: ServerSpec
+) -> tuple[CostSurface, CostSurface]:
+    """Head and tail seconds on these machines."""
     return device.scale(profile.head), server.scale(profile.tail)
+
+
+def _sized(table: TraceTable, n_tokens: int) -> TraceTable:
+    """The table with the columns that sessions read: prompt, length, whether all tokens agree."""
+    n = len(table.sample_ids)
+    agree = table.columns["agree"][..., :n_tokens].min(axis=-1)
+    prompt = np.full(n, float(table.provenance["prompt_tokens"]))
+    extra = {
+        "prompt_tokens": (prompt, Column(unit="1", dims=("sample",))),
+        "n_tokens": (np.full(n, float(n_tokens)), Column(unit="1", dims=("sample",))),
+        "correct": (agree, Column(unit="1", dims=("sample", "cut", "setting"))),
+    }
+    return replace(
+        table,
+        columns={**table.columns, **{name: values for name, (values, _) in extra.items()}},
+        schema={**table.schema, **{name: column for name, (_, column) in extra.items()}},
+    )
 
 
 def _loss(table: TraceTable, cut: str, setting: str) -> float:

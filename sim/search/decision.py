@@ -125,11 +125,10 @@ def _forecast(problem: Problem, found: Predicted, group: int, row: int) -> Forec
 def _binding(problem: Problem, found: Predicted, rows: tuple[int, ...]) -> str:
     """The limit that is used up most, with its share; empty where there is none."""
     used: dict[str, float] = {}
-    allowed = 1.0 + problem.allowance * max(found.link_load[0], found.server_load[0])
     for g, (group, row) in enumerate(zip(problem.groups, rows, strict=True)):
         where = f"{group.name}." if len(problem.groups) > 1 else ""
         limits, options = group.limits, group.options
-        used[f"{where}latency_s"] = found.latency_s[0, g] * allowed / limits.latency_s
+        used[f"{where}latency_s"] = found.allowed_s[0, g] / limits.latency_s
         used[f"{where}memory_bytes"] = options.memory_bytes[row] / limits.memory_bytes
         used[f"{where}drop_pp"] = (
             options.drop_pp[row] / limits.drop_pp if limits.drop_pp > 0.0 else 1.0

@@ -37,7 +37,8 @@ class Predicted(NamedTuple):
     """Of every choice, [choice, group] unless said otherwise.
 
     `server_s` [choice]: server seconds per request (per token), weighted over the groups; loads
-    [choice] are utilisations, 1 and above where an open system has no steady state.
+    of link and server [choice] are utilisations, 1 and above where an open system has no steady
+    state; `allowed_s` is the latency with the problem's allowance, which the limit is held against.
     """
 
     latency_s: Floats
@@ -48,6 +49,8 @@ class Predicted(NamedTuple):
     service_s: Floats
     down_s: Floats
     server_s: Floats
+    allowed_s: Floats
+    device_load: Floats
     link_load: Floats
     server_load: Floats
     throughput_rps: Floats
@@ -93,12 +96,13 @@ class _Demands(NamedTuple):
 
 
 class _Waits(NamedTuple):
-    """Mean waits, [choice, group]: own processor, link, GPU; steps per second; link, GPU load."""
+    """Mean waits and own processor's load, [choice, group]; load of link and GPU, [choice]."""
 
     device_s: Floats
     link_s: Floats
     server_s: Floats
     rate_rps: Floats
+    device_load: Floats
     loads: tuple[Floats, Floats]
 
 
@@ -123,12 +127,13 @@ class Predictor:
                 for name in _Demands._fields
             )
         )
-        device_wait_s, link_wait_s, server_wait_s, rate, loads = self._waits(d)
+        device_wait_s, link_wait_s, server_wait_s, rate, device_load, loads = self._waits(d)
         waits_s = device_wait_s + link_wait_s + server_wait_s
         latency_s = d.latency_alone_s + d.air_s + d.gpu_s + waits_s
-        allowed_s = latency_s * (1.0 + self.problem.allowance * np.maximum(*loads)[:, None])
+        load = np.maximum(np.maximum(*loads)[:, None], device_load)
+        allowed_s = latency_s * (1.0 + self.problem.allowance * np.minimum(load, 1.0))
         kept = np.stack([allowed_s <= self._limit("latency_s"), *self._static(choices)], axis=2)
-        kept[..., 0] &= np.maximum(*loads)[:, None] < 1.0
+        kept[..., 0] &= load < 1.0
         return Predicted(
             latency_s=latency_s,
             device_s=d.alone_s + device_wait_s,
@@ -138,6 +143,8 @@ class Predictor:
             service_s=d.gpu_s + d.cpu_s,
             down_s=d.down_s,
             server_s=d.step_gpu_s @ self.problem.weights,
+            allowed_s=allowed_s,
+            device_load=device_load,
             link_load=loads[0],
             server_load=loads[1],
             throughput_rps=rate,
@@ -239,7 +246,7 @@ class Predictor:
             none = np.zeros_like(d.air_s)
             nothing = np.zeros(len(none))
             wait = np.where(d.gpu_s > 0.0, seen.server_wait_s, 0.0)
-            return _Waits(none, none, wait, none, (nothing, nothing))
+            return _Waits(none, none, wait, none, none, (nothing, nothing))
         return self._closed(d) if self.problem.closed else self._open(d)
 
     def _open(self, d: _Demands) -> _Waits:
@@ -259,9 +266,10 @@ class Predictor:
                 processor < 1.0,
                 0.5 * processor * (processor / per_device) / (1.0 - processor), np.inf,
             )  # fmt: skip
-        link_wait = np.where(d.sends, d.air_s * (stretch - 1.0)[:, None], 0.0)
+        link_wait = np.zeros_like(d.air_s)
+        np.multiply(d.air_s, (stretch - 1.0)[:, None], out=link_wait, where=d.air_s > 0.0)
         waits = np.where(d.gpu_s > 0.0, server_wait[:, None], 0.0)
-        return _Waits(own, link_wait, waits, np.asarray(rate), (link_util, load))
+        return _Waits(own, link_wait, waits, np.asarray(rate), processor, (link_util, load))
 
     def _open_stretch(self, offered: Floats) -> tuple[Floats, Floats]:
         """Residence over airtime and utilisation of the link at `offered` load, [choice]."""
@@ -328,7 +336,8 @@ class Predictor:
         mean = self._capacity(1.0 + in_link.sum(1) / link.n_cells)
         link_load = (rate * d.step_air_s).sum(1) / link.n_cells / mean
         loads = (np.minimum(link_load, 0.999), np.minimum((rate * gpu_s).sum(1), 0.999))
-        return _Waits(np.zeros_like(wait), link_wait, wait, rate, loads)
+        none = np.zeros_like(wait)  # a device has one request at a time and waits for no other
+        return _Waits(none, link_wait, wait, rate, none, loads)
 
 
 def _fitting(busy: Floats) -> Floats:

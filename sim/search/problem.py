@@ -172,7 +172,7 @@ class Problem:
 
     With `observed` the waits are not modelled but what a device has seen: its rate already holds
     the others' transfers. `allowance` widens predicted latencies before they are held against the
-    limit: `latency * (1 + allowance * load)`, load that of the busier of link and server.
+    limit: `latency * (1 + allowance * load)`, load that of the busiest of link, server and device.
 
     Raises:
         ValueError: no group, groups open and closed at once, a link or server without predictor.

@@ -65,13 +65,12 @@ def relaxations(problem: Problem) -> tuple[Relaxation, ...]:
 
 def _needs(predictor: Predictor, number: int, resting: list[int]) -> np.ndarray:
     """What each option of a group needs of every limit, [option, limit]."""
-    group, problem = predictor.problem.groups[number], predictor.problem
+    group = predictor.problem.groups[number]
     choices = np.tile(np.array(resting, dtype=np.int64), (len(group.options), 1))
     choices[:, number] = np.arange(len(group.options))
     seen = predictor.predict(choices)
-    load = np.maximum(seen.link_load, seen.server_load)
-    latency_s = seen.latency_s[:, number] * (1.0 + problem.allowance * load)
-    latency_s = np.where(load < 1.0, latency_s, inf)
+    load = np.maximum(np.maximum(seen.link_load, seen.server_load), seen.device_load[:, number])
+    latency_s = np.where(load < 1.0, seen.allowed_s[:, number], inf)
     return np.stack([latency_s, group.options.drop_pp, group.options.memory_bytes], axis=1)
 
 

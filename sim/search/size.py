@@ -49,7 +49,7 @@ class SizeModel:
         hat = np.einsum("ij,ji->i", design, np.linalg.solve(gram, design.T))
         residuals = np.log(sizes) - design @ beta
         left_out = residuals / np.maximum(1.0 - hat, 1e-9)
-        return cls(beta=beta, errors=np.expm1(-left_out))
+        return cls(beta=np.asarray(beta, dtype=float), errors=np.expm1(-left_out))
 
     def bytes_of(self, thetas: Floats) -> Floats:
         """Predicted bytes [setting] of `thetas` [setting, 4], also between the fitted ones."""
