@@ -1,12 +1,14 @@
 """Devices that hold autoregressive sessions: prefill once, then the same way for every token.
 
 KV memory grows on both sides; a session ends at its length, at the memory limit of either side, or
-at a latency limit (per token, or for the whole session).
+at a latency limit (per token, or for the whole session). A policy with `adapt.per=token` may change
+the codec from token to token, but not the cut: both caches stay where they are.
 """
 
 from __future__ import annotations
 
-from math import inf
+from collections.abc import Mapping, Sequence
+from math import inf, log1p
 from typing import Any, cast
 
 from simpy import Event, Interrupt
@@ -54,8 +56,8 @@ class Conversation(Device):
     def handle(self) -> Steps:
         """One session from birth to record."""
         choice = self.choose()
-        session = cast(SessionSource, self.sources[choice]).session(self.rows)
-        request = self.born(session.steps[0], choice)
+        sessions = self._alike(choice)
+        request = self.born(sessions[choice].steps[0], choice)
         request.payload_bytes = 0.0
         if self.max_in_flight is not None and self.in_flight >= self.max_in_flight:
             self.meter.left(request, BUSY)
@@ -63,11 +65,21 @@ class Conversation(Device):
         self.in_flight += 1
         held = _Held(self._memory)
         try:
-            outcome = yield from self._admit_and_talk(request, session, held)
+            outcome = yield from self._admit_and_talk(request, sessions, held)
         except Interrupt:
             self._end(request, held, LEFT)
             raise
         self._end(request, held, outcome)
+
+    def _alike(self, choice: int) -> dict[int, Session]:
+        """The session as every source that may serve it has it: the chosen one, and where a policy
+        decides per token all others of its cut. One draw for all, so that their rows agree.
+        """
+        sources = cast(Sequence[SessionSource], self.sources)
+        if self.policy is None or self.adapt.per != "token":
+            return {choice: sources[choice].session(self.rows)}
+        key, once = sources[choice].key, _Once(self.rows.random())
+        return {i: each.session(once) for i, each in enumerate(sources) if each.key == key}
 
     def _end(self, request: Request, held: _Held, outcome: int) -> None:
         """Give the memory back and record the session."""
@@ -75,8 +87,11 @@ class Conversation(Device):
         self.in_flight -= 1
         self.meter.left(request, outcome)
 
-    def _admit_and_talk(self, request: Request, session: Session, held: _Held) -> Steps:
+    def _admit_and_talk(
+        self, request: Request, sessions: Mapping[int, Session], held: _Held
+    ) -> Steps:
         """Take memory for the prompt, waiting for it where the server lets sessions wait."""
+        session = sessions[request.choice]
         need = session.server_bytes[0]
         if session.device_bytes[0] > self._memory_bytes:
             return REJECTED  # the prompt itself does not fit: nothing was answered
@@ -86,19 +101,24 @@ class Conversation(Device):
             if self._rejects:
                 return REJECTED
             yield held.wait(need)
-        return (yield from self._talk(request, session, held))
+        return (yield from self._talk(request, sessions, held))
 
-    def _talk(self, request: Request, session: Session, held: _Held) -> Steps:
+    def _talk(self, request: Request, sessions: Mapping[int, Session], held: _Held) -> Steps:
         """Step after step until something ends the session."""
         max_tokens, token_limit_s, session_limit_s = self._limits
         used_bytes = 0.0
+        session, usable = sessions[request.choice], tuple(sessions)
         for number, draw in enumerate(session.steps):
             used_bytes += session.device_bytes[number]
             grown = number == 0 or held.grow(session.server_bytes[number])
             if used_bytes > self._memory_bytes or not grown:
                 request.ending = MEMORY
                 break
-            step = Request(self.index, self.group, draw, self.env.now, request.choice)
+            choice = request.choice
+            if number > 0 and len(usable) > 1:
+                choice = self.choose(usable)
+                draw = sessions[choice].steps[number]
+            step = Request(self.index, self.group, draw, self.env.now, choice)
             step.tokens = number
             step.deadline_s = request.deadline_s
             if number == 0:
@@ -122,6 +142,25 @@ class Conversation(Device):
                 request.ending = SESSION_DEADLINE
                 break
         return DONE
+
+
+class _Once:
+    """One uniform number that several sources draw the same row with."""
+
+    def __init__(self, uniform: float) -> None:
+        self._uniform = uniform
+
+    def random(self) -> float:
+        """The number."""
+        return self._uniform
+
+    def integers(self, high: int) -> int:
+        """As `Stream.integers` makes it of that number."""
+        return int(self._uniform * high)
+
+    def exponential(self, scale: float = 1.0) -> float:
+        """As `Stream.exponential` makes it of that number."""
+        return -scale * log1p(-self._uniform)
 
 
 class _Held:

@@ -194,3 +194,44 @@ def test_a_trace_that_nobody_ships_lists_those_that_are():
 
     with pytest.raises(ValueError, match=r"one of burst\.csv, .* got 'bursts\.csv' \(did you"):
         read("bursts.csv")
+
+
+def talking(per, payload_bytes, tmp_path, n_tokens=400):
+    """One session of long or short tokens, over a cell that slows down at 1 s."""
+    trace = tmp_path / "rate.csv"
+    trace.write_text("time_s,factor\n0,1\n1,0.02\n")
+    adapt = sim.AdaptSpec(per=per, limit_s=0.02, margin=0.1, dwell_s=0.5)
+    group = sim.GroupSpec(source="long", alternatives=["short"], policy="search", adapt=adapt)
+    spec = sim.SystemSpec(
+        fleet=sim.FleetSpec(groups={"a": group}),
+        workload=sim.WorkloadSpec(requests=1),
+        link=sim.LinkSpec(rate_bps=8e6, header_bytes=0, rate_csv=str(trace)),
+        warmup_s=0.0,
+    )
+    prompt = sim.Draw(0, 0.01, 2000.0, 0.0, 0.001, 4.0, 1.0, 8, 0)
+    costs = {"long": (payload_bytes, 0.001), "short": (100.0, 0.003)}
+    sources = {
+        name: sim.ConstantSessions(
+            prompt=prompt,
+            token=sim.Draw(0, 0.004, size, 0.0, server_s, 4.0, 1.0, 1, 8),
+            n_tokens=n_tokens,
+        )
+        for name, (size, server_s) in costs.items()
+    }
+    return sim.run(spec, sources)
+
+
+def test_a_session_changes_its_codec_from_token_to_token(tmp_path):
+    result = talking("token", 1000.0, tmp_path)
+    choice, born = result.steps["choice"], result.steps["created_s"]
+    assert not choice[born < 1.0].any()
+    assert choice[born > 1.5].all()
+    assert len(choice) == 400
+    assert not result.failed_checks
+    assert result.value("decision_changes_per_minute") > 0.0
+
+
+def test_a_session_that_decides_at_its_start_stays_with_it(tmp_path):
+    late = talking("request", 1000.0, tmp_path)
+    assert not late.steps["choice"].any()
+    assert late.value("tpot_s") > 2.0 * talking("token", 1000.0, tmp_path).value("tpot_s")
