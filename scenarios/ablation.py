@@ -1,84 +1,212 @@
-"""Draw what each of SLICER's knobs does: sparsity, distortion, blocks, asymmetry, block rule.
+"""What each of SLICER's knobs does at equal total rate: one is set, the others pay for it.
 
-One knob moves, the others stay at the defaults; the block rules and the granularity are compared
-at equal rate by moving the distortion under each. Rate, error and lost answers are measured.
+For every value of a knob the remaining ones are set anew: the sparsity so that whole streams take
+just the bits asked for (for the sparsity itself, the distortion), the distortion as the best of a
+few. What is left to compare is the error, on rectified and on signed features; measured here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
+
+import codec
 from plots import ablation
 from scenarios._figure import produce
-from scenarios._gallery import Gallery, elements_of, measured_origin
-from scenarios._ladder import Rung, jobs, rungs
-from scenarios._measured import ladder
+from scenarios._play import Job
+from scenarios._progress import progress
 from scenarios._results import Row
-from scenarios._summary import Summary, between, number
+from scenarios._summary import Summary, number
+
+_BLOCKS = (1, 2, 3, 4)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Gallery):
-    """The figure: its cut and the ladders, grouped by the word before the colon."""
+class Config:
+    """The features with the rate that all settings get, and the knobs."""
 
-    cut: str = field(default="stage2", metadata={"help": "where the feature is taken"})
-    ladders: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "PANEL: LINE: a chain with one list"}
+    name: str = field(default="ablation", metadata={"help": "folder of the results below outputs/"})
+    features: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "NAME: {model, cut, samples, bits_per_element}"}
     )
+    panels: dict[str, Any] = field(
+        default_factory=dict,
+        metadata={"help": "PANEL: {LINE: options, one a list; `features` names those it is for}"},
+    )
+    distortions: list[float] = field(
+        default_factory=lambda: [0.01], metadata={"help": "of which every setting gets the best"}
+    )
+    seed: int = field(default=0, metadata={"help": "which samples"})
+    workers: int = field(default=1, metadata={"help": "processes that make the rows"})
+    dry_run: bool = field(default=False, metadata={"help": "print the points, play none"})
+    live: bool = field(default=False, metadata={"help": "all is measured here in any case"})
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.ladders:
-            raise ValueError("ladders must name at least one, got none")
+        for name in ("features", "panels", "distortions"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must name at least one, got none")
+        if self.workers < 1:
+            raise ValueError(f"workers must be >= 1, got {self.workers}")
+        for panel, lines in self.panels.items():
+            for line, options in lines.items():
+                _varied(f"{panel}: {line}", options)
+                for name in options.get("features", ()):
+                    if name not in self.features:
+                        raise ValueError(f"{panel}: {line} must be for "
+                                         f"{', '.join(self.features)}, got {name}")  # fmt: skip
 
 
 def run(config: Config) -> int:
-    """Trace every setting, write rate, error and loss of each, draw them."""
-    chosen = [
-        rung._replace(ladder=f"{panel}: {rung.ladder}", setting=f"{panel}: {rung.setting}")
-        for panel, lines in config.ladders.items()
-        for rung in rungs(lines)
-    ]
-    table = ladder(config.model, _distinct(chosen), [config.cut])
-    where = measured_origin(table.provenance, len(table.sample_ids))
+    """Set everything to the same rate, write and draw the errors."""
+    arrays = _arrays(config)
     return produce(
         config,
         "ablation",
-        list(jobs(table, chosen, elements_of(config.model.name))),
-        draw=partial(ablation.draw, title=f"slicer on {config.model.name}, cut at {config.cut}"),
-        summarise=partial(_summary, config, where),
-        provenance=table.provenance,
-        finish=_with_panels,
+        list(_jobs(config, arrays)),
+        draw=ablation.draw,
+        summarise=partial(_summary, config),
+        provenance={"kind": "measured", "revision": codec.revision()},
     )
 
 
-def _distinct(chosen: Sequence[Rung]) -> dict[str, dict[str, Any]]:
-    return {rung.setting: rung.codec for rung in chosen}
+def _varied(line: str, options: Mapping[str, Any]) -> str:
+    """The option that holds a list."""
+    found = [k for k, v in options.items() if isinstance(v, list) and k != "features"]
+    if len(found) != 1:
+        raise ValueError(f"{line} must vary one option, got {', '.join(found) or 'none'}")
+    return found[0]
 
 
-def _with_panels(rows: Sequence[Row]) -> list[Row]:
-    return [{**row, "panel": str(row["method"]).split(": ")[0]} for row in rows]
+def _arrays(config: Config) -> dict[str, np.ndarray]:
+    from profiles.activations import activations
+
+    found = {}
+    with progress("features") as report:
+        for done, (name, where) in enumerate(config.features.items(), 1):
+            made = activations(where["model"], where["cut"], where["samples"], seed=config.seed)
+            found[name] = made.features
+            report(done, len(config.features))
+    return found
 
 
-def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
-    words = []
-    for panel in dict.fromkeys(row["panel"] for row in rows):
-        here = [row for row in rows if row["panel"] == panel]
-        bits = [row["bits_per_element"] for row in here]
-        errors = [row["relative_l2"] for row in here]
-        words.append(
-            f"{panel} moves the rate {number(max(bits) / min(bits))}x and the error "
-            f"{number(max(errors) / min(errors))}x"
-        )
+def _jobs(config: Config, arrays: Mapping[str, np.ndarray]) -> Iterator[Job]:
+    for panel, lines in config.panels.items():
+        for line, options in lines.items():
+            option = _varied(line, options)
+            for name in options.get("features", arrays):
+                for value in options[option]:
+                    yield _job(config, arrays[name], (panel, line, name), options, option, value)
+
+
+def _job(
+    config: Config,
+    x: np.ndarray,
+    place: tuple[str, str, str],
+    options: Mapping[str, Any],
+    option: str,
+    value: Any,
+) -> Job:
+    panel, line, name = place
+    told_apart = _told_apart(config.panels[panel], line)
+    rate = float(config.features[name]["bits_per_element"])
+    chosen = {**{k: v for k, v in options.items() if k != "features"}, option: value}
+    tried = [value] if option == "distortion" else config.distortions
+    where = {key: config.features[name][key] for key in ("model", "cut", "samples")}
+    return Job(
+        spec={"codec": chosen, "rate": rate, "distortions": list(tried), "seed": config.seed},
+        digests={"codec": codec.revision()},
+        labels={
+            "panel": panel,
+            "method": f"{name}, {line}" if told_apart else name,
+            "line": line if told_apart else "packed",
+            "features": name,
+            **where,
+            "option": option,
+            "value": value,
+            "codec": f"{option}={value}, {line}" if told_apart else f"{option}={value}",
+        },
+        evaluate=partial(_evaluate, x, chosen, rate, option, tuple(tried)),
+    )
+
+
+def _told_apart(lines: Mapping[str, Any], line: str) -> bool:
+    """Whether a panel shows several settings on the same features."""
+    return sum(other.get("features") == lines[line].get("features") for other in lines.values()) > 1
+
+
+def _evaluate(
+    x: np.ndarray,
+    options: Mapping[str, Any],
+    rate: float,
+    option: str,
+    distortions: Sequence[float],
+) -> Row:
+    """The least error at that rate over the remaining knobs."""
+    how = {"bits_per_element": rate, **options}
+    if option == "sparsity":  # whole bits: another number of blocks may fill the rate better
+        made = [_at_rate(x, {**how, "n_blocks": m, "knob": "distortion"}) for m in _BLOCKS]
+    else:
+        made = [_at_rate(x, {**how, "distortion": each}) for each in distortions]
+    found = [_measured(x, each) for each in made if each is not None]
+    if not found:
+        raise ValueError(f"no setting of the other knobs reaches {rate:g} bits per element")
+    return min(found, key=lambda row: float(row["relative_l2"]))
+
+
+def _at_rate(x: np.ndarray, how: Mapping[str, Any]) -> Any:
+    try:
+        return codec.calibrate("slicer", list(x), **how)
+    except codec.CodecOptionError:
+        return None  # positions alone take more at these widths
+
+
+def _measured(x: np.ndarray, made: Any) -> Row:
+    streams = [made.encode(each) for each in x]
+    decoded = np.stack([made.decode(stream) for stream in streams]).astype(np.float64)
+    return {
+        "bits_per_element": 8 * sum(map(len, streams)) / x.size,
+        "relative_l2": float(np.linalg.norm(decoded - x) / np.linalg.norm(x.astype(np.float64))),
+        "sparsity": made.options["sparsity"],
+        "distortion": made.options["distortion"],
+        "n_blocks": made.options["n_blocks"],
+    }
+
+
+def _summary(config: Config, rows: Sequence[Row]) -> Summary:
+    rates = "; ".join(
+        f"{name}: {where['model']} {where['cut']}, {number(where['bits_per_element'])} bits"
+        for name, where in config.features.items()
+    )
     return Summary(
-        title=f"What SLICER's knobs do, {config.model.name} at {config.cut}",
-        finding="Over the ranges shown " + "; ".join(words) + ".",
-        columns=("setting", "bits per element", "relative L2", "drop pp"),
+        title="What SLICER's knobs do at equal total rate",
+        finding=_finding(rows),
+        columns=("setting", "features", "rel. L2", "bits", "s", "delta", "M"),
         rows=tuple(
-            (row["codec"], between(row, "bits_per_element"), between(row, "relative_l2"),
-             between(row, "accuracy_drop", 100))
+            (
+                str(row["codec"]), str(row["features"]), number(row["relative_l2"]),
+                number(row["bits_per_element"]), number(row["sparsity"]),
+                number(row["distortion"]), str(row["n_blocks"]),
+            )
             for row in rows
         ),
-        origin=where,
+        origin=(
+            f"Measured here, whole streams with headers ({rates}); rates are met from below. "
+            "Every setting has the best of the tried distortions and the sparsity that uses up "
+            "the rate; for a given sparsity, the distortion and 1 to 4 blocks that do, which whole "
+            "bits leave partly unused."
+        ),
     )  # fmt: skip
+
+
+def _finding(rows: Sequence[Row]) -> str:
+    """Best and worst value of every line, and how far apart their errors are."""
+    words = []
+    for panel, method in dict.fromkeys((row["panel"], row["method"]) for row in rows):
+        here = [row for row in rows if (row["panel"], row["method"]) == (panel, method)]
+        best, worst = (pick(here, key=lambda row: row["relative_l2"]) for pick in (min, max))
+        more = 100 * (worst["relative_l2"] / best["relative_l2"] - 1)
+        found = f"{best['value']} (+{number(more)} % at {worst['value']})" if more else "no matter"
+        words.append(f"{panel}, {method}: {found}")
+    return "Best value, and the error of the worst over its: " + "; ".join(words) + "."
