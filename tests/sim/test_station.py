@@ -1,3 +1,6 @@
+import math
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -120,3 +123,65 @@ def test_the_virtual_clock_does_a_logarithmic_number_of_events():
         env.step()
         steps += 1
     assert steps <= 2 * 2000 + 5
+
+
+class Tag(float):
+    """A number that counts how often it is compared."""
+
+    compared = 0
+
+    def __truediv__(self, other):
+        return Tag(float(self) / other)
+
+    def __radd__(self, other):
+        return Tag(other + float(self))
+
+    def __lt__(self, other):
+        Tag.compared += 1
+        return float(self) < float(other)
+
+    def __eq__(self, other):
+        Tag.compared += 1
+        return float(self) == float(other)
+
+    __hash__ = float.__hash__
+
+
+def cost_per_visit(n_active, n_visits):
+    """Comparisons and executed lines of the station per visit while `n_active` jobs are there."""
+    env = Environment()
+    station = SharedStation(env)
+    generator = np.random.default_rng(n_active)
+    sizes = generator.exponential(size=n_active + n_visits).tolist()
+    left = []
+
+    def again(event):
+        left.append(env.now)
+        station.serve(Tag(sizes.pop())).callbacks.append(again)
+
+    for _ in range(n_active):
+        station.serve(Tag(sizes.pop())).callbacks.append(again)
+    lines = 0
+
+    def trace(frame, kind, argument):
+        nonlocal lines
+        if not frame.f_code.co_filename.endswith("shared.py"):
+            return None
+        lines += kind == "line"
+        return trace
+
+    Tag.compared = 0
+    sys.settrace(trace)
+    while len(left) < n_visits:
+        env.step()
+    sys.settrace(None)
+    return Tag.compared / n_visits, lines / n_visits
+
+
+def test_processor_sharing_costs_log_n():
+    """A hundred times as many transfers: a few comparisons more per visit, not one line more."""
+    costs = {n: cost_per_visit(n, 2000) for n in (100, 1000, 10_000)}
+    for n, (compared, lines) in costs.items():
+        assert compared < 3.0 * math.log2(n) + 10.0, (n, compared)
+        assert lines == pytest.approx(costs[100][1], rel=0.1)
+    assert costs[10_000][0] < 2.2 * costs[100][0]
