@@ -14,6 +14,7 @@ from matplotlib.figure import Figure as Drawing
 from plots import files
 from scenarios import _request
 from scenarios._measured import Measured, kind_of, measure
+from scenarios._names import unknown
 from scenarios._pace import paced
 from scenarios._play import Job, play
 from scenarios._point import job_at
@@ -23,7 +24,17 @@ from scenarios._summary import Summary
 from scenarios._sweep import axes_of, points
 from scenarios._system import Scenario
 
-__all__ = ["Figure", "Method", "grid", "measured", "methods", "origin", "produce", "split_methods"]
+__all__ = [
+    "Figure",
+    "Method",
+    "Subset",
+    "grid",
+    "measured",
+    "methods",
+    "origin",
+    "produce",
+    "split_methods",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +89,37 @@ def methods(config: Figure, cut: str | None = None) -> list[Method]:
         *split,
         Method("full device", "output", split[0].setting),
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subset(Figure):
+    """A figure whose panels are many: it shows some of the methods unless told otherwise."""
+
+    shown: list[str] = field(
+        default_factory=list, metadata={"help": "codecs that are compared; empty: all"}
+    )
+
+    def chosen(self) -> list[Method]:
+        """The methods whose codec is to be shown, and full device.
+
+        Raises:
+            ValueError: a codec that is none of the methods'.
+        """
+        known = [str(codec["name"]) for codec in self.codecs.values()]
+        for name in self.shown:
+            if name not in known:
+                raise ValueError(unknown("codec of shown", name, known))
+        wanted = self.shown or known
+        return [m for m in methods(self) if m.cut == "output" or m.setting in wanted]
+
+    def words(self) -> str:
+        """One sentence on what is left out."""
+        left = len(methods(self)) - len(self.chosen())
+        return (
+            f" {left} of the {len(methods(self))} methods left out; shown=[] plays all."
+            if left
+            else ""
+        )
 
 
 def split_methods(config: Figure, cut: str) -> list[Method]:

@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from functools import partial
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from scenarios._results import Row
 from scenarios._sweep import Point
 from scenarios._system import Scenario, system_spec
 from sim import replicate, run
+from sim.rates import located
 from sim.source import Source
 from sim.spec import SystemSpec
 from sim.theory.closed import throughput_bound_rps
@@ -91,11 +93,13 @@ def file_digests(scenario: Scenario) -> dict[str, str]:
     loads = {"workload": scenario.workload}
     loads |= {k: g.workload for k, g in scenario.fleet.groups.items() if g.workload is not None}
     paths = {f"{key}.replay_csv": load.replay_csv for key, load in loads.items()}
-    paths["link.rate_csv"] = scenario.link.rate_csv
+    files: dict[str, Traversable] = {key: Path(path) for key, path in paths.items() if path}
+    if scenario.link.rate_csv:
+        files["link.rate_csv"] = located(scenario.link.rate_csv)
     return {
-        key: hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
-        for key, path in paths.items()
-        if path and Path(path).exists()
+        key: hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        for key, file in files.items()
+        if file.is_file()
     }
 
 
@@ -117,7 +121,9 @@ def job_of(
 
 def _evaluate(scenario: Scenario, measured: Measured, cut: str, setting: str) -> Row:
     source = measured.source(cut, setting, scenario.device, scenario.server)
-    return {**_played(scenario, source), **measured.quality(cut, setting)}
+    row = _played(scenario, source)
+    # what crosses a channel that damages it is not what the table's answers came from
+    return row if scenario.link.damages else {**row, **measured.quality(cut, setting)}
 
 
 def _played(scenario: Scenario, source: Source) -> Row:

@@ -19,7 +19,7 @@ ORDER = (
     "attribution", "fig3_breakdown", "fig3_codec", "rate_accuracy", "ablation", "links",
     "sensitivity", "long_generation",
 )  # fmt: skip
-"""Every figure of the report, in its order."""
+"""Every figure of the report, in its order; a new one is one word here, a command of that name."""
 
 
 @dataclass(frozen=True, kw_only=True)

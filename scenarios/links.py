@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from plots import links
-from scenarios._figure import Figure, Method, grid, measured, methods, origin, produce
+from scenarios._figure import Subset, grid, measured, origin, produce
 from scenarios._measured import Measured
 from scenarios._play import Job
 from scenarios._results import Row
@@ -21,12 +21,9 @@ CLOSED, STRAGGLERS, POISSON = "closed", "stragglers", "asynchronous"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Figure):
+class Config(Subset):
     """The figure; `sweep` holds the links and the numbers of devices."""
 
-    shown: list[str] = field(
-        default_factory=list, metadata={"help": "codecs that are compared; empty: all"}
-    )
     straggler_share: float = field(default=0.1, metadata={"help": "share of stragglers"})
     straggler_slowdown: float = field(
         default=10.0, metadata={"help": "how much slower a straggler's processor is"}
@@ -42,22 +39,13 @@ def run(config: Config) -> int:
         "links",
         list(_jobs(config, known)),
         draw=partial(links.draw, title=f"{config.model.name}, split after {config.cut}"),
-        summarise=partial(_summary, config, origin(config, provenance)),
+        summarise=partial(_summary, config, origin(config, provenance) + config.words()),
         provenance=provenance,
     )
 
 
-def shown(config: Config) -> list[Method]:
-    """The methods whose codec is to be shown, and full device."""
-    return [
-        method
-        for method in methods(config)
-        if method.cut == "output" or not config.shown or method.setting in config.shown
-    ]
-
-
 def _jobs(config: Config, known: Measured) -> Iterator[Job]:
-    chosen = shown(config)
+    chosen = config.chosen()
     yield from grid(config, known, chosen, arrivals=CLOSED)
     yield from grid(config, known, chosen, arrivals=STRAGGLERS, change=_straggling)
     yield from grid(config, known, chosen, arrivals=POISSON, change=_asynchronous)
@@ -98,13 +86,14 @@ def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
                  between(slow, "throughput_rps") if slow else "-",
                  between(row, "latency_p95_s", 1e3),
                  between(open_, "latency_p95_s", 1e3) if open_ else "-",
-                 number(100 * open_["dropped_share"]) if open_ else "-")
+                 number(100 * open_["dropped_share"]) if open_ else "-",
+                 between(row, "table_accuracy", 100))
             )  # fmt: skip
     return Summary(
         title="Four networks, stragglers and asynchronous arrivals",
         finding=f"Best split at N = {last}, closed loop: {'; '.join(words)}.",
         columns=("link", "method", f"requests/s, N = {last}", "with stragglers", "p95 ms",
-                 "p95 ms, asynchronous", "turned away %"),
+                 "p95 ms, asynchronous", "turned away %", "right %"),
         rows=tuple(cells),
         origin=where,
     )  # fmt: skip

@@ -37,7 +37,7 @@ class Config(Gallery):
     prompt_tokens: int = field(default=117, metadata={"help": "length of every prompt"})
     n_tokens: int = field(default=96, metadata={"help": "steps of every generation"})
     window: int = field(default=8, metadata={"help": "steps that one point averages"})
-    repeats: int = field(default=1, metadata={"help": "repeats of every codec time"})
+    repeats: int = field(default=3, metadata={"help": "repeats of every codec time"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,20 +52,21 @@ def run(config: Config) -> int:
     found = generations(
         config.model.name, chosen, [config.cut], n_prompts=config.n_prompts,
         prompt_tokens=config.prompt_tokens, n_tokens=config.n_tokens, repeats=config.repeats,
+        live=config.live,
     )  # fmt: skip
     table = found.table
     return produce(
         config,
         "long_generation",
-        list(_jobs(config, table)),
+        list(_jobs(config, table, [str(codec["name"]) for codec in chosen])),
         draw=partial(generation.draw, title=f"{table.model}, cut at {config.cut}"),
         summarise=partial(_summary, config, table),
         provenance=table.provenance,
     )
 
 
-def _jobs(config: Config, table: TraceTable) -> Iterator[Job]:
-    for setting in table.settings:
+def _jobs(config: Config, table: TraceTable, settings: Sequence[str]) -> Iterator[Job]:
+    for setting in settings:
         for start in range(1, config.n_tokens, config.window):  # step 0 is the prompt
             steps = slice(start, min(start + config.window, config.n_tokens))
             name = "no codec" if setting.startswith("raw") else setting

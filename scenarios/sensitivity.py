@@ -1,8 +1,8 @@
 """Draw which method answers fastest, over the device's speed against the server's and link rate.
 
-A break-even map: every cell plays every method with the same seeds; its colour is the method with
-the least mean latency, the number says how much longer the second takes. The axes move the
-device's own seconds (1 is the device class as scaled) and the link's physical rate.
+A break-even map per number of devices: every cell plays every method with the same seeds; its
+colour is the method with the least mean latency, the number says how much longer the second takes.
+The axes move the device's own seconds and the link's physical rate.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,23 +10,20 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from plots import sensitivity
-from scenarios._figure import Figure, Method, grid, measured, methods, origin, produce
+from scenarios._figure import Subset, grid, measured, origin, produce
 from scenarios._measured import Measured
 from scenarios._play import Job
 from scenarios._results import Row
-from scenarios._summary import Summary, number
+from scenarios._summary import Summary, between, number
 from sim.spec import FleetSpec, GroupSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Figure):
-    """The figure; `sweep` holds the link's rates."""
+class Config(Subset):
+    """The figure; `sweep` holds the numbers of devices and the link's rates."""
 
     slowdowns: list[float] = field(
         default_factory=list, metadata={"help": "factors on the device's seconds"}
-    )
-    shown: list[str] = field(
-        default_factory=list, metadata={"help": "codecs that are compared; empty: all"}
     )
 
     def __post_init__(self) -> None:
@@ -45,17 +42,13 @@ def run(config: Config) -> int:
         "sensitivity",
         list(_jobs(config, known, ratio)),
         draw=partial(sensitivity.draw, title=_title(config)),
-        summarise=partial(_summary, config, origin(config, provenance)),
+        summarise=partial(_summary, config, origin(config, provenance) + config.words()),
         provenance=provenance,
     )
 
 
 def _jobs(config: Config, known: Measured, ratio: float) -> Iterator[Job]:
-    chosen: list[Method] = [
-        method
-        for method in methods(config)
-        if method.cut == "output" or not config.shown or method.setting in config.shown
-    ]
+    chosen = config.chosen()
     for slowdown in config.slowdowns:
         change = partial(_slowed, slowdown=slowdown)
         yield from grid(config, known, chosen, change=change, device_over_server=ratio * slowdown)
@@ -74,28 +67,40 @@ def _speed_ratio(config: Config, known: Measured) -> float:
 
 
 def _title(config: Config) -> str:
-    return f"{config.model.name}, N = {config.fleet.n_devices}, split after {config.cut}"
+    return f"{config.model.name}, split after {config.cut}"
 
 
 def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
-    cells: dict[tuple[float, float], list[Row]] = {}
+    cells: dict[tuple[int, float, float], list[Row]] = {}
     for row in rows:
-        cells.setdefault((row["device_over_server"], row["rate_bps"]), []).append(row)
+        at = (row["n_devices"], row["device_over_server"], row["rate_bps"])
+        cells.setdefault(at, []).append(row)
     first = {at: min(here, key=lambda r: r["latency_mean_s"]) for at, here in cells.items()}
     names = list(dict.fromkeys(row["method"] for row in rows))
-    won = {name: [at for at, row in first.items() if row["method"] == name] for name in names}
+    right = {row["method"]: row for row in rows}
+    sizes = sorted({n for n, _, _ in cells})
+    words, lines = [], []
+    for n in sizes:
+        won = {
+            name: [at[1:] for at, row in first.items() if at[0] == n and row["method"] == name]
+            for name in names
+        }
+        total = sum(len(at) for at in won.values())
+        found = "; ".join(f"{name} {len(at)} of {total}" for name, at in won.items() if at)
+        words.append(f"N = {n}: {found}")
+        lines += [
+            (str(n), name, str(len(at)), _span([a for a, _ in at]), _span([b / 1e6 for _, b in at]),
+             between(right[name], "table_accuracy", 100))
+            for name, at in won.items()
+        ]  # fmt: skip
     return Summary(
         title=f"Which method answers fastest, {_title(config)}",
-        finding="Cells won: "
-        + "; ".join(f"{name} {len(at)} of {len(cells)}" for name, at in won.items() if at)
-        + ".",
-        columns=("method", "cells won", "device/server seconds, from-to", "link Mb/s, from-to"),
-        rows=tuple(
-            (name, str(len(at)), _span([a for a, _ in at]), _span([b / 1e6 for _, b in at]))
-            for name, at in won.items()
-        ),
+        finding=f"Cells won: {'. '.join(words)}.",
+        columns=("N", "method", "cells won", "device/server seconds, from-to",
+                 "link Mb/s, from-to", "right %"),
+        rows=tuple(lines),
         origin=where,
-    )
+    )  # fmt: skip
 
 
 def _span(values: Sequence[float]) -> str:
