@@ -92,7 +92,10 @@ def run(config: Config) -> int:
     store = Store(Path("outputs") / config.name)
     with _request.locked(store), playing("planning", config.workers) as play:
         known = tables(config)
-        found = answer.single(config, subject(config, known), play=play)
+        if config.plan.over:
+            found = answer.chosen(config, known, play=play)
+        else:
+            found = answer.single(config, subject(config, known), play=play)
         found["elapsed_s"] = time.monotonic() - began_s
         answer.store(store, found)
         store.write_run(command="plan", config=asdict(config), provenance=found["provenance"])

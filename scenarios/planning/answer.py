@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from scenarios._measured import Measured
 from scenarios._results import Store, write_table
 from scenarios.planning.capacity import Capacity, capacity
+from scenarios.planning.choice import Candidate, candidate, choose, configurations
 from scenarios.planning.probe import Player
 from scenarios.planning.refusal import Refusal
-from scenarios.planning.subject import Subject
+from scenarios.planning.subject import Subject, subject
+from scenarios.planning.trust import Trust, plan_trust, run_trust
 from scenarios.planning.why import Why, why
 
 Found = dict[str, Any]
@@ -41,7 +45,53 @@ def single(config: Any, asked: Subject, *, play: Player) -> Found:
     check_accuracy(config, asked)
     found = capacity(asked.spec, asked.sources, config.slo.goals, budget=config.plan, play=play)
     reasons = why(asked.spec, asked.sources, found, play=play)
-    return described(asked, found, reasons)
+    return described(asked, found, reasons, judged(config, asked, found, reasons))
+
+
+def chosen(config: Any, known: Measured | None, *, play: Player) -> Found:
+    """The best system that `plan.over` spans, with the table of all of them.
+
+    Raises:
+        Refusal: no candidate can serve even one device.
+    """
+    goals = config.slo.goals
+    options: list[Candidate] = []
+    refused: list[str] = []
+    for each in configurations(config):
+        try:
+            options.append(candidate(subject(each, known), goals))
+        except ValueError as error:  # a combination that was not traced
+            refused.append(str(error))
+    if not options:
+        raise ValueError(refused[0])
+    best, table = choose(
+        options, goals, partial(check_accuracy, config), budget=config.plan, play=play
+    )
+    found = single(config, best.subject, play=play)
+    spent = sum(each.found.requests for each in options if each.found)
+    return {**found, "requests": found["requests"] + spent, "choice": table}
+
+
+def judged(config: Any, asked: Subject, found: Capacity, reasons: Why) -> Trust:
+    """How far to believe it."""
+    fleet = replace(found.spec.fleet, n_devices=max(1, found.n_star))
+    base = run_trust(
+        replace(found.spec, fleet=fleet),
+        asked.sources,
+        reasons.columns,
+        reasons.checks,
+        largest_batch=asked.largest_batch,
+    )
+    return plan_trust(
+        base,
+        n_star=found.n_star,
+        half_width=found.root.half_width,
+        target=config.plan.target(found.root.root),
+        monotone=found.monotone,
+        spread_devices=reasons.spread / max(found.root.slope, 1e-9),
+        gains={gain.name: gain.devices for gain in reasons.gains},
+        kinds=asked.kinds,
+    )
 
 
 def check_accuracy(config: Any, asked: Subject) -> None:
@@ -60,7 +110,7 @@ def check_accuracy(config: Any, asked: Subject) -> None:
         )
 
 
-def described(asked: Subject, found: Capacity, reasons: Why) -> Found:
+def described(asked: Subject, found: Capacity, reasons: Why, trust: Trust) -> Found:
     """JSON of an answer."""
     columns = reasons.columns
     return {
@@ -92,6 +142,9 @@ def described(asked: Subject, found: Capacity, reasons: Why) -> Found:
         "at_n_star": dict(columns),
         "accuracy_drop_pp": asdict(asked.drop) if asked.drop is not None else None,
         "kinds": dict(asked.kinds),
+        "grade": trust.grade,
+        "action": trust.action,
+        "trust": [asdict(finding) for finding in trust.findings],
         "n_runs": found.n_runs,
         "points": list(found.points),
         "warmup_s": found.spec.warmup_s,
@@ -117,7 +170,8 @@ def store(folder: Store, found: Found) -> None:
     """plan.json and plan.csv."""
     text = json.dumps(_plain(found), indent=2, default=str) + "\n"
     folder.write_text("plan.json", text)
-    write_table(folder.folder / "plan.csv", [flat(found)])
+    rows = [flat(found), *found.get("choice", [])]
+    write_table(folder.folder / "plan.csv", rows)
 
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,8 +201,37 @@ def show(found: Mapping[str, Any]) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if found.get("choice"):
+        console.print(_choice(found["choice"]))
     console.print(_gains(found))
     console.print(_stages(found))
+    console.print(
+        escape(f"grade {found['grade']}: {found['action']}"), highlight=False, style="bold"
+    )
+    console.print(_trust(found))
+
+
+def _choice(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The Pareto front and what was searched; the rest is in plan.csv."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    columns = ("system", "N*", "drop pp, at most", "device mJ", "device ms", "Pareto")
+    for heading in columns:
+        table.add_column(heading, justify="left" if heading == "system" else "right")
+    for row in rows:
+        if row["n_star"] is None:
+            continue
+        drop = row["accuracy_drop_pp_hi"]
+        table.add_row(
+            escape(f"{row['cut']} {row['codec']} batch {row['max_batch']} {row['link']}"),
+            escape(f"{row['n_star']} [{row['n_star_lo']}, {row['n_star_hi']}]"),
+            "-" if drop is None else f"{drop:.2f}",
+            f"{1e3 * row['device_energy_j']:.1f}",
+            f"{1e3 * row['device_s']:.2f}",
+            "*" if row["pareto"] else "",
+        )
+    pruned = sum(row["n_star"] is None for row in rows)
+    table.caption = f"{pruned} further systems set aside by bounds or a few runs: plan.csv"
+    return table
 
 
 def _gains(found: Mapping[str, Any]) -> Table:
@@ -176,6 +259,13 @@ def _stages(found: Mapping[str, Any]) -> Table:
     for stage in found["stages"]:
         cells = (f"{1e3 * stage[name]:.2f}" for name in ("mean_s", "slowest_s"))
         table.add_row(stage["words"], *cells)
+    return table
+
+
+def _trust(found: Mapping[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=False)
+    for finding in found["trust"]:
+        table.add_row(finding["verdict"], finding["name"], escape(finding["words"]))
     return table
 
 

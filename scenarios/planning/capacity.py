@@ -65,8 +65,8 @@ class Capacity:
     """N* with its interval at the spec's confidence, conditional on the sources' rows.
 
     `goal`: the one that limits; `root`: where the fitted mean curve meets the limit, before
-    rounding down; `spec`: the system with the lengths of run that were played; `requests`:
-    simulated requests that the answer cost.
+    rounding down; `throughput_rps`: at the least of `points`; `spec`: the system with the lengths
+    of run that were played; `requests`: simulated requests that the answer cost.
     """
 
     goal: Goal
@@ -77,6 +77,7 @@ class Capacity:
     points: tuple[int, ...]
     n_runs: int
     requests: int
+    throughput_rps: float
     spec: SystemSpec = field(repr=False)
 
     @property
@@ -166,7 +167,7 @@ class _Search:
     def refined(self, low: int, high: int, goal: Goal) -> Capacity:
         """Runs are added until the crossing is known to the half-width asked for."""
         budget = self._budget
-        spec = lasting(self._spec, budget.requests_per_run, self._per_device_rps * low)
+        spec = lasting(self._spec, budget.requests_per_run, self._per_device_rps * low, low)
         fleet = replace(spec.fleet, n_devices=low)
         spec, cost = warmed(replace(spec, fleet=fleet), self._sources, play=self._play)
         self._requests += cost
@@ -194,7 +195,7 @@ class _Search:
         spec = self._spec
         if n_devices > 1:
             rate_rps = self._per_device_rps * n_devices
-            spec = lasting(spec, self._budget.pilot_requests, rate_rps)
+            spec = lasting(spec, self._budget.pilot_requests, rate_rps, n_devices)
         probe = Probe(spec, self._sources, self._goals, play=self._play)
         found = probe.worst(n_devices, _PILOTS)
         self._spend(probe.requests, n_devices)
@@ -260,6 +261,7 @@ class _Search:
             points=points,
             n_runs=n_runs,
             requests=self._requests,
+            throughput_rps=probe.throughput_rps(points[0]),
             spec=probe.spec,
         )
 

@@ -11,6 +11,7 @@ from sim.replicate import settled
 
 _WARMUP_SHARE = 0.3
 _SAFETY = 2.0
+_TURNS = 8
 
 
 def timed(spec: SystemSpec) -> bool:
@@ -24,10 +25,16 @@ def timed(spec: SystemSpec) -> bool:
     )
 
 
-def lasting(spec: SystemSpec, requests: float, throughput_rps: float) -> SystemSpec:
-    """`spec` with a run of so many requests behind a warm-up of three tenths of that time."""
+def lasting(spec: SystemSpec, requests: float, throughput_rps: float, n: int) -> SystemSpec:
+    """`spec` with a run of so many requests behind a warm-up of three tenths of that time.
+
+    In a closed loop every one of the `n` devices makes at least eight of them, so that a run is
+    several turns long however large the fleet is.
+    """
     if timed(spec) or throughput_rps <= 0.0:
         return spec
+    if spec.workload.kind == "closed":
+        requests = max(requests, _TURNS * n)
     length_s = requests / throughput_rps
     warmup_s = _WARMUP_SHARE * length_s
     return replace(spec, warmup="fixed", warmup_s=warmup_s, horizon_s=warmup_s + length_s)
@@ -38,8 +45,8 @@ def warmed(
 ) -> tuple[SystemSpec, int]:
     """`spec` behind a warm-up of twice what MSER-5 cuts off the mean of pilot runs, and their cost.
 
-    A run is never warmed up for less than three tenths of its length, since the cut of a few pilots is
-    itself an estimate (White, Cobb and Spratt 2000); its length stays.
+    A run is never warmed up for less than three tenths of its length, since the cut of a few
+    pilots is itself an estimate (White, Cobb and Spratt 2000); its length stays.
     """
     if timed(spec):
         return spec, 0

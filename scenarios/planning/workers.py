@@ -49,5 +49,5 @@ def _pool(workers: int) -> Callable[[list[Any]], Iterable[Any]] | None:
         from joblib import Parallel, delayed
     except ImportError:
         return None
-    parallel = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
+    parallel = Parallel(n_jobs=workers, max_nbytes=None, return_as="generator", batch_size=1)
     return lambda tasks: parallel(delayed(task)() for task in tasks)

@@ -1,0 +1,197 @@
+"""Trust: how far to believe an answer, finding by finding, and a grade that says what to do.
+
+Every finding is good, a caution or bad. A: nothing to object; B: one caution; C: several; D:
+something bad, the answer must not be used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scenarios.planning.neighbour import contending, neighbour
+from sim import Source, SystemSpec
+from sim.laws import Check
+
+GOOD, CAUTION, BAD = "good", "caution", "bad"
+ACTIONS = {
+    "A": "use it",
+    "B": "use it with a margin for what the caution names",
+    "C": "use it to compare systems; measure what the cautions name before buying",
+    "D": "do not use it",
+}
+_NEAR = 0.3
+_NS3_STATIONS = 40
+_FIRM = ("measured", "published", "assumed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at: what, its verdict, and the figures in words."""
+
+    name: str
+    verdict: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """All findings and the grade."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def grade(self) -> str:
+        """A, B, C or D."""
+        verdicts = [finding.verdict for finding in self.findings]
+        if BAD in verdicts:
+            return "D"
+        return "ABC"[min(2, verdicts.count(CAUTION))]
+
+    @property
+    def action(self) -> str:
+        """What a reader may do with the answer."""
+        return ACTIONS[self.grade]
+
+
+def run_trust(
+    spec: SystemSpec,
+    sources: Mapping[str, Source],
+    columns: Mapping[str, float],
+    checks: Sequence[Check],
+    *,
+    warnings: Sequence[str] = (),
+    largest_batch: int | None = None,
+) -> Trust:
+    """What any set of runs at `spec.fleet.n_devices` can be asked: `columns` are means over runs,
+    `checks` the worst of each law.
+    """
+    return Trust(
+        findings=(
+            *_laws(checks),
+            _neighbour(spec, sources, columns),
+            *_range(spec, columns, largest_batch),
+            *(Finding(name="steady state", verdict=BAD, words=text) for text in warnings),
+        )
+    )
+
+
+def plan_trust(
+    base: Trust,
+    *,
+    n_star: int,
+    half_width: float,
+    target: float,
+    monotone: bool,
+    spread_devices: float,
+    gains: Mapping[str, float],
+    kinds: Mapping[str, str],
+) -> Trust:
+    """`base` with what only a search knows: its interval, its guard, its seeds, its sources."""
+    reached = half_width <= target
+    wide = spread_devices > max(2.0, 0.1 * n_star)
+    further = (
+        Finding(
+            name="interval",
+            verdict=GOOD if reached else CAUTION,
+            words=f"+-{half_width:.2g} devices, asked for +-{target:.2g}",
+        ),
+        Finding(
+            name="isotonic guard",
+            verdict=GOOD if monotone else CAUTION,
+            words="the monotone fit crosses within the interval"
+            if monotone
+            else "the monotone fit crosses elsewhere: the curve is not smooth in N",
+        ),
+        Finding(
+            name="seed spread",
+            verdict=CAUTION if wide else GOOD,
+            words=f"one run alone would be off by {spread_devices:.2g} devices (1 sigma)",
+        ),
+        _provenance(gains, kinds),
+    )
+    return Trust(findings=(*base.findings, *further))
+
+
+def _laws(checks: Sequence[Check]) -> list[Finding]:
+    names = {"little": "Little's law", "utilization": "utilization law"}
+    return [
+        Finding(
+            name=names.get(check.name, check.name),
+            verdict=GOOD if check.holds else BAD,
+            words=f"{check.left:.6g} against {check.right:.6g}",
+        )
+        for check in checks
+    ]
+
+
+def _neighbour(
+    spec: SystemSpec, sources: Mapping[str, Source], columns: Mapping[str, float]
+) -> Finding:
+    found = neighbour(spec, sources, spec.fleet.n_devices)
+    simulated_s = columns["latency_mean_s"]
+    if found is None or not math.isfinite(found.latency_s) or found.latency_s <= 0.0:
+        return Finding(
+            name="closed-form neighbour",
+            verdict=CAUTION,
+            words="none is near: nothing but the simulation says it",
+        )
+    distance = simulated_s / found.latency_s - 1.0
+    return Finding(
+        name="closed-form neighbour",
+        verdict=GOOD if abs(distance) <= _NEAR else CAUTION,
+        words=(
+            f"mean latency {1e3 * simulated_s:.3g} ms, {found.name} {1e3 * found.latency_s:.3g} ms"
+            f" ({100 * distance:+.1f} %)"
+        ),
+    )
+
+
+def _range(
+    spec: SystemSpec, columns: Mapping[str, float], largest_batch: int | None
+) -> list[Finding]:
+    """Inside or outside what was measured or calibrated."""
+    found = []
+    if spec.link.sharing == "wifi" and spec.link.contention == "ns3":
+        stations = contending(spec, columns)
+        inside = stations <= _NS3_STATIONS
+        found.append(
+            Finding(
+                name="contention",
+                verdict=GOOD if inside else CAUTION,
+                words=f"{stations:.2g} stations send at once on average; ns-3 runs reach"
+                f" {_NS3_STATIONS}",
+            )
+        )
+    if spec.server.max_batch > 1 and largest_batch is not None:
+        inside = spec.server.max_batch <= largest_batch
+        found.append(
+            Finding(
+                name="batch sizes",
+                verdict=GOOD if inside else BAD,
+                words=f"up to {spec.server.max_batch}, measured up to {largest_batch}",
+            )
+        )
+    return found
+
+
+def _provenance(gains: Mapping[str, float], kinds: Mapping[str, str]) -> Finding:
+    """The share of all dN* that rests on numbers which nobody measured on that machine."""
+    weights = {name: abs(gains[name]) for name in gains}
+    whole = sum(weights.values())
+    soft = {
+        name: weight / whole if whole else 0.0
+        for name, weight in weights.items()
+        if kinds.get(name) not in _FIRM
+    }
+    share = sum(soft.values())
+    named = ", ".join(
+        f"{name} {kinds[name]} {100 * part:.0f} %" for name, part in soft.items() if part >= 0.01
+    )
+    return Finding(
+        name="scaled or modelled numbers",
+        verdict=GOOD if share <= 0.25 else CAUTION,
+        words=f"{100 * share:.0f} % of the sensitivity of N* rests on them"
+        + (f": {named}" if named else ""),
+    )
