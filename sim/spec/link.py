@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from sim.spec.check import about, above, at_least, one_of, within
 
-SHARING = ("cellular", "dedicated", "fifo", "ps", "weighted", "wifi")
 RATES = ("fixed", "mcs", "outage", "shannon")
 FADING = ("none", "rayleigh")
 TRANSPORTS = ("exact", "erasure", "bit_error")
@@ -95,7 +94,9 @@ class LinkSpec:
     )
 
     def __post_init__(self) -> None:
-        one_of("link.sharing", self.sharing, SHARING)
+        from sim.sharing import RULES  # they need this module first
+
+        one_of("link.sharing", self.sharing, RULES)
         one_of("link.rate", self.rate, RATES)
         one_of("link.fading", self.fading, FADING)
         one_of("link.transport", self.transport, TRANSPORTS)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from sim.spec.check import about, above, at_least, one_of
 
-DISCIPLINES = ("continuous", "dynamic", "edf", "fifo", "take_all")
 DECODERS = ("cpu", "gpu")
 ADMISSIONS = ("reject", "wait")
 ON_FAILURE = ("lose", "retry")
@@ -55,7 +54,9 @@ class ServerSpec:
     )
 
     def __post_init__(self) -> None:
-        one_of("server.discipline", self.discipline, DISCIPLINES)
+        from sim.batching import RULES  # they need this module first
+
+        one_of("server.discipline", self.discipline, RULES)
         one_of("server.decode_on", self.decode_on, DECODERS)
         one_of("server.admission", self.admission, ADMISSIONS)
         one_of("server.on_failure", self.on_failure, ON_FAILURE)

@@ -1,6 +1,9 @@
 """The two examples of docs/extend.md do what the page says."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +11,9 @@ import pytest
 
 import sim
 from sim import batching, sharing
-from sim.spec import link, server
 
-PAGE = (Path(__file__).parents[2] / "docs" / "extend.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.S)
 SOURCE = {"default": sim.ConstantSource(device_s=0.001, payload_bytes=4000, server_s=0.001)}
 
@@ -23,7 +26,6 @@ def load(number):
 
 def test_a_sharing_rule_is_one_function_and_one_line(monkeypatch):
     monkeypatch.setitem(sharing.RULES, "limited", load(0)["medium"])
-    monkeypatch.setattr(link, "SHARING", (*link.SHARING, "limited"))
     fleet = sim.FleetSpec(n_devices=16)
     limited, fair = (
         sim.run(
@@ -36,7 +38,6 @@ def test_a_sharing_rule_is_one_function_and_one_line(monkeypatch):
 
 def test_a_batching_rule_is_one_function_and_one_line(monkeypatch):
     monkeypatch.setitem(batching.RULES, "largest", load(1)["rule"])
-    monkeypatch.setattr(server, "DISCIPLINES", (*server.DISCIPLINES, "largest"))
     groups = {"small": sim.GroupSpec(), "large": sim.GroupSpec()}
     spec = sim.SystemSpec(
         fleet=sim.FleetSpec(n_devices=20, groups=groups),
@@ -52,7 +53,43 @@ def test_a_batching_rule_is_one_function_and_one_line(monkeypatch):
     assert served[1] > 20 * served[0]
 
 
-@pytest.mark.parametrize("registry", [sharing.RULES, batching.RULES])
-def test_registries_and_specs_name_the_same_rules(registry):
-    names = link.SHARING if registry is sharing.RULES else server.DISCIPLINES
-    assert tuple(sorted(registry)) == names
+def applied(diff, text):
+    """The file after a diff of whole lines, whose context must be there, in order."""
+    lines, at = text.splitlines(), 0
+    for row in diff.splitlines():
+        if row.startswith(("---", "+++", "@@")):
+            continue
+        kind, line = row[:1], row[1:]
+        if kind == "+":
+            lines.insert(at, line)
+            at += 1
+        elif kind == "-":
+            del lines[lines.index(line)]
+            at = text.splitlines().index(line)
+        else:
+            at = lines.index(line) + 1
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_diffs_apply_and_are_all_that_a_rule_needs(number, tmp_path):
+    """In a copy of the package: the page's file, the page's diff, and the rule is played."""
+    diff = re.findall(r"```diff\n(.*?)```", PAGE, re.S)[number]
+    (changed,) = re.findall(r"^\+\+\+ b/(.*)$", diff, re.M)
+    (added,) = re.findall(r'^\+    "(\w+)"', diff, re.M)
+    for package in ("sim", "profiles"):
+        skip = shutil.ignore_patterns("__pycache__", "data", "models")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=skip)
+    place = tmp_path / changed
+    place.write_text(applied(diff, place.read_text()))
+    (place.parent / f"{added}.py").write_text(BLOCKS[number])
+    field = ("link=sim.LinkSpec(sharing", "server=sim.ServerSpec(discipline")[number]
+    code = (
+        f"import sim; spec = sim.SystemSpec(horizon_s=2.0, warmup_s=0.0, {field}='{added}'));"
+        "print(sim.run(spec, {'default': sim.ConstantSource(payload_bytes=9e3, server_s=0.1)})"
+        ".value('n_requests'))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert float(shown.stdout) > 15.0
