@@ -78,18 +78,23 @@ def devices_axis(axes: Axes, rows: Sequence[Row], *, label: bool = True) -> None
         axes.set_xlabel("number of devices $N$")
 
 
-def claim(axes: Axes, low: float, high: float, text: str, *, vertical: bool = False) -> None:
-    """A claim of the paper as a labelled band: never a datum."""
+def claim(
+    axes: Axes, low: float, high: float, text: str, *, vertical: bool = False, below: bool = False
+) -> None:
+    """A claim of the paper as a labelled band: never a datum.
+
+    The label stands inside the band at its right end; `below` it at the left where asked for.
+    """
     fill: Callable[..., Any] = axes.axvspan if vertical else axes.axhspan
     fill(low, high, color="#d9d2e9", alpha=0.55, linewidth=0, zorder=0)
-    at = {"x": high, "y": 0.98} if vertical else {"x": 0.99, "y": low}
+    at = {"x": high, "y": 0.98} if vertical else {"x": 0.01 if below else 0.99, "y": low}
     transform = axes.get_xaxis_transform() if vertical else axes.get_yaxis_transform()
     axes.text(
         **at,
         s=text,
         transform=transform,
-        ha="right",
-        va="top" if vertical else "bottom",
+        ha="left" if below else "right",
+        va="top" if vertical or below else "bottom",
         fontsize=5.5,
         color="#5b4a8a",
         rotation=90 if vertical else 0,

@@ -7,9 +7,10 @@ what has changed is played. A figure that fails is named on the page, and the st
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from scenarios import _commands
 from scenarios._names import unknown
 from scenarios._report import write_report
 from scenarios._results import Store
@@ -19,7 +20,10 @@ ORDER = (
     "attribution", "fig3_breakdown", "fig3_codec", "rate_accuracy", "ablation", "links",
     "sensitivity", "long_generation",
 )  # fmt: skip
-"""Every figure of the report, in its order; a new one is one word here, a command of that name."""
+"""Figures that the page draws, in its order; a new one is one word here, a command of that name."""
+
+TAKEN_IN = ("search_regret", "search_adaptation", "search_fleet")
+"""Longer ones: the page shows them where their own commands have drawn them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +43,8 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in self.only:
-            if name not in ORDER:
-                raise ValueError(unknown("figure", name, ORDER))
+            if name not in ORDER + TAKEN_IN:
+                raise ValueError(unknown("figure", name, ORDER + TAKEN_IN))
         if self.workers < 1:
             raise ValueError(f"workers must be >= 1, got {self.workers}")
 
@@ -60,7 +64,8 @@ def run(config: Config) -> int:
                 failed[name] = why
         if config.dry_run:
             return int(bool(failed))
-        drawn = [outputs / name for name in chosen if (outputs / name / "figure.png").exists()]
+        shown = dict.fromkeys([*chosen, *(TAKEN_IN if not config.only else ())])
+        drawn = [outputs / name for name in shown if (outputs / name / "figure.png").exists()]
         path = write_report(outputs / "report.html", drawn, failed)
     size = path.stat().st_size / 1e6
     print(f"written: {path} ({len(drawn)} figures, {size:.1f} MB, opens without a network)")
@@ -72,8 +77,10 @@ def _figure(name: str, config: Config) -> tuple[int, str]:
 
     A process each: what one figure holds in memory is gone when the next begins.
     """
+    known = {f.name for f in fields(_commands.load(name).schema)}
     words = [f"workers={config.workers}", f"dry_run={str(config.dry_run).lower()}"]
-    words += [f"live={str(config.live).lower()}", *config.overrides]
+    words += [f"live={str(config.live).lower()}"] if "live" in known else []
+    words += config.overrides
     command = [sys.executable, "-m", "scenarios", name, *words]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     sys.stderr.write(done.stderr)
