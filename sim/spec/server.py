@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 from sim.spec.check import about, above, at_least, one_of
@@ -76,6 +77,10 @@ class ServerSpec:
             raise ValueError("server takes fail_at_s or mean_up_s, got both")
         if any(b <= a for a, b in zip([0.0, *self.fail_at_s], self.fail_at_s, strict=False)):
             raise ValueError(f"server.fail_at_s must ascend from above 0, got {self.fail_at_s}")
+        if any(b < a + self.repair_s for a, b in itertools.pairwise(self.fail_at_s)):
+            raise ValueError(
+                f"server.repair_s must end before the next failure, got {self.repair_s:g}"
+            )
 
     @property
     def fails(self) -> bool:

@@ -160,6 +160,7 @@ def test_failures_at_random_times_cost_their_share():
         ({"discipline": "dynamc"}, "did you mean 'dynamic'"),
         ({"fail_at_s": [1.0], "mean_up_s": 2.0}, "got both"),
         ({"fail_at_s": [2.0, 1.0]}, "must ascend"),
+        ({"fail_at_s": [1.0, 2.0], "repair_s": 1.5}, "must end before the next failure, got 1.5"),
     ],
 )
 def test_contradictions_are_refused(fields, message):

@@ -187,3 +187,10 @@ def test_a_prompt_beyond_the_device_memory_is_rejected_not_answered():
     result = run(sessions(), memory_bytes=1.0, horizon_s=1.0)
     assert result.value("n_requests") == 0.0
     assert result.value("dropped_share") == 1.0
+
+
+def test_a_group_chooses_among_sessions_or_among_requests():
+    group = sim.GroupSpec(alternatives=["plain"], policy="fastest")
+    spec = sim.SystemSpec(fleet=sim.FleetSpec(groups={"default": group}))
+    with pytest.raises(ValueError, match="must choose among requests or among sessions"):
+        sim.run(spec, {**sessions(), "plain": sim.ConstantSource(server_s=0.01)})
