@@ -50,7 +50,7 @@ def _regret(axes: Axes, rows: Sequence[Mapping[str, Any]], colours: Mapping[str,
     axes.set(xscale="log", xlim=(0.1, 1e3), ylim=(0, 102),
              xlabel="regret in server seconds at most (%; dotted: 2 %)",
              ylabel="feasible problems (%)")  # fmt: skip
-    axes.legend(loc="lower right", ncols=2)
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.2)
 
 
 def _cost(axes: Axes, rows: Sequence[Mapping[str, Any]], colours: Mapping[str, str]) -> None:

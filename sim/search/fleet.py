@@ -20,15 +20,16 @@ from sim.search.problem import Floats, Problem
 
 __all__ = ["front", "search"]
 
-_LEAST = 4
+_LEAST = 256
 _PRICES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 1e3)
 
 
 def search(problem: Problem, *, patience: float = 0.05) -> Decision:
     """The feasible joint choice of least server seconds.
 
-    Where `patience` times the exhaustive evaluations do not reach one, the best of a sweep is
-    taken: each group's least server seconds + price * seconds without waits, the price rising.
+    Where `patience` times the exhaustive evaluations (256 at least) do not reach one, the best of
+    a sweep is taken: for each of some prices, every group's least of server seconds + price times
+    seconds without waits.
     """
     predictor = Predictor(problem)
     fronts = [front(predictor, number) for number in range(len(problem.groups))]
@@ -46,6 +47,8 @@ def front(predictor: Predictor, number: int) -> list[int]:
 
     Option a dominates b where a asks no more of the GPU (mean and second moment), of the link, of
     the device and of the latency without waits: exchanging b for a then lengthens nobody's wait.
+    Approximation: in a closed loop the faster a also asks more often, which may lengthen another
+    group's waits; the regret against the exhaustive optimum says how often that matters.
     """
     group = predictor.problem.groups[number]
     options, limits, d = group.options, group.limits, predictor.demands[number]

@@ -2,34 +2,27 @@
 
 Every array has shape [choice, group]. The link is a processor-sharing station (FIFO where its rule
 is), the GPU a FIFO station. Open groups: Poisson arrivals, M/G/1 with Pollaczek-Khinchine at the
-GPU and M/G/1-PS with a state-dependent rate on the link (insensitive). Closed groups: approximate
-mean value analysis after Schweitzer (1979), a FIFO station with Reiser's residual (1979),
-
-  W_g = sum_h seen_gh ((Q_h - U_h) S_h + U_h E[S_h^2] / (2 S_h)),  X_g = N_g / (Z_g + R_g),
-
-with seen_gg = 1 - 1/N_g: a device meets all the others, but not itself. Sessions mix their prompt
-and token steps in the demands; the latency is that of a token.
+GPU and M/G/1-PS with a state-dependent rate on the link (insensitive). Closed groups: mean value
+analysis (sim.search.closed). Sessions mix their prompt and token steps in the demands; the latency
+is that of a token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.search.airtime import STATES, airtime_s, capacity
+from sim.search.closed import Stations, solve
 from sim.search.problem import Floats, Group, Problem
-from sim.spec import LinkSpec
 
-__all__ = ["Predicted", "Predictor", "airtime_s"]
+__all__ = ["Predicted", "Predictor"]
 
 Choices = NDArray[np.int64]
 
-_ROUNDS = 400
-_CLOSE = 1e-7
-_STATES = 512
 _BLOCK = 64
 
 
@@ -60,22 +53,6 @@ class Predicted(NamedTuple):
     def feasible(self) -> NDArray[np.bool_]:
         """Whether every group keeps every limit, shape [choice]."""
         return np.asarray(self.kept.all(axis=(1, 2)))
-
-
-def airtime_s(link: LinkSpec, payload_bytes: Floats, rate_bps: float) -> Floats:
-    """Mean seconds on the air of payloads, as the simulator's link counts them.
-
-    ceil(F / aggregation) accesses and the bytes, F = ceil(P / mtu) frames, and 1 / (1 - loss)
-    sendings of each. Approximation: the mean payload stands for all.
-    """
-    frames = np.ceil(payload_bytes / link.mtu_bytes)
-    air_bytes = payload_bytes + frames * link.header_bytes
-    frame_bits = 8.0 * (np.minimum(payload_bytes, link.mtu_bytes) + link.header_bytes)
-    passed = (1.0 - link.frame_error_rate) * (1.0 - link.bit_error_rate) ** frame_bits
-    seconds = np.ceil(frames / link.aggregation) * link.frame_airtime_s + 8.0 * air_bytes / rate_bps
-    if link.sharing == "cellular":
-        seconds = np.ceil(seconds / link.slot_s - 1e-9) * link.slot_s
-    return np.asarray(seconds / (passed if link.transport == "exact" else 1.0), dtype=float)
 
 
 class _Demands(NamedTuple):
@@ -113,7 +90,7 @@ class Predictor:
         self.problem = problem
         self.evaluations = 0
         self.demands = tuple(self._demands(group) for group in problem.groups)
-        self._capacity = _capacity(problem.link, sum(g.n_devices for g in problem.groups))
+        self._capacity = capacity(problem.link, sum(g.n_devices for g in problem.groups))
 
     def predict(self, choices: Choices) -> Predicted:
         """Predict `choices` [choice, group]; each counts as one evaluation."""
@@ -197,7 +174,7 @@ class Predictor:
         rate = group.rate_bps if seen is None else seen.rate_bps
         sends = options.payload_bytes > 0.0
         half_s = 0.5 * link.rtt_s + (link.grant_s if link.sharing == "cellular" else 0.0)
-        down = airtime_s(link, options.answer_bytes, link.downlink_rate_bps or rate)
+        down = airtime_s(link, options.answer_bytes, link.downlink_rate_bps or rate, slots=False)
         shared_down = link.downlink == "shared"
         served = sends | (options.server_s > 0.0)
         on_gpu = server.decode_on == "gpu"
@@ -284,65 +261,53 @@ class Predictor:
     def _stretches(self) -> tuple[Floats, Floats, Floats]:
         """M/G/1-PS with rate capacity(n): P(k) ~ prod a / capacity(j), insensitive to the law.
 
-        Approximation: the capacity stays what it is at the last of 512 states.
+        Approximation: at most 512 transfers are under way; where contention costs capacity (wifi)
+        at most one per device (8 at least), or every load would collapse in the end.
         """
-        capacity = self._capacity(np.arange(1.0, _STATES))
+        n_devices = sum(group.n_devices for group in self.problem.groups)
+        most = max(8, min(n_devices, STATES)) if self.problem.link.sharing == "wifi" else STATES
+        shared = self._capacity(np.arange(1.0, most + 1.0))
         if self.problem.link.sharing == "fifo":
             grid = np.linspace(0.0, 0.999, 400)
             return grid, 1.0 + 0.5 * grid / (1.0 - grid), grid
-        limit = 0.999 * float(capacity[-1])
+        limit = 0.999 * float(shared[-1])
         grid = np.linspace(0.0, limit, 400)
-        logs = np.log(np.maximum(grid, 1e-12))[:, None] - np.log(capacity)[None, :]
+        logs = np.log(np.maximum(grid, 1e-12))[:, None] - np.log(shared)[None, :]
         weights = np.cumsum(np.concatenate([np.zeros((400, 1)), logs], 1), axis=1)
         states = np.exp(weights - weights.max(1, keepdims=True))
         states /= states.sum(1, keepdims=True)
-        present = states @ np.arange(float(_STATES))
+        present = states @ np.arange(most + 1.0)
         stretch = np.where(grid > 1e-9, present / np.maximum(grid, 1e-12), 1.0)
         return grid, stretch, 1.0 - states[:, 0]
 
     def _closed(self, d: _Demands) -> _Waits:
-        """Fixed point over the queues, damped, until no throughput moves by 1e-7."""
+        """Mean value analysis of everything between two pauses (sim.search.closed)."""
+        stations = self._stations(d)
+        rate, wait, on_link = solve(stations)
+        air_s = stations.air_s
+        stretch = np.divide(on_link, air_s, out=np.ones_like(on_link), where=air_s > 0.0)
+        present = (rate * on_link).sum(1) / stations.n_cells
+        offered = (rate * air_s).sum(1) / stations.n_cells / self._capacity(1.0 + present)
+        loads = (np.minimum(offered, 0.999), np.minimum((rate * stations.gpu_s).sum(1), 0.999))
+        none = np.zeros_like(wait)  # a device has one request at a time and waits for no other
+        return _Waits(none, d.air_s * (stretch - 1.0), wait, rate, none, loads)
+
+    def _stations(self, d: _Demands) -> Stations:
         link, n_gpus = self.problem.link, self.problem.server.n_gpus
-        n = np.array([float(g.n_devices) for g in self.problem.groups])
-        seen = np.ones((len(n), len(n))) - np.diag(1.0 / n)
-        fifo = link.sharing == "fifo"
-        gpu_s, alone_s = d.step_gpu_s / n_gpus, d.step_alone_s + d.step_gpu_s * (1 - 1 / n_gpus)
-        residual = np.divide(
+        gpu_s = d.step_gpu_s / n_gpus
+        residual_s = np.divide(
             d.step_gpu_square_s2 / n_gpus**2, 2.0 * gpu_s, out=np.zeros_like(gpu_s),
             where=gpu_s > 0.0,
         )  # fmt: skip
-        in_gpu = in_link = np.zeros_like(gpu_s)
-        rate = n / (alone_s + d.step_air_s + gpu_s)
-        for _ in range(_ROUNDS):
-            busy = _fitting(rate * gpu_s)
-            queued = np.maximum(0.0, in_gpu - busy) * gpu_s + busy * residual
-            wait = np.where(gpu_s > 0.0, queued @ seen, 0.0)
-            met = (in_link / link.n_cells) @ seen
-            if fifo:
-                used = _fitting(rate * d.step_air_s / link.n_cells)
-                line = (np.maximum(0.0, in_link / link.n_cells - 0.5 * used)) * d.step_air_s
-                on_link = d.step_air_s + np.where(d.sends, line @ seen, 0.0)
-            else:
-                on_link = d.step_air_s * (1.0 + met) / self._capacity(1.0 + met)
-            fresh = n / (alone_s + on_link + wait + gpu_s)
-            moved = np.max(np.abs(fresh / rate - 1.0))
-            rate = 0.5 * (rate + fresh)
-            in_gpu, in_link = rate * (wait + gpu_s), rate * on_link
-            if moved < _CLOSE:
-                break
-        stretch = np.divide(on_link, d.step_air_s, out=np.ones_like(on_link),
-                            where=d.step_air_s > 0.0)  # fmt: skip
-        link_wait = on_link - d.step_air_s if fifo else d.air_s * (stretch - 1.0)
-        mean = self._capacity(1.0 + in_link.sum(1) / link.n_cells)
-        link_load = (rate * d.step_air_s).sum(1) / link.n_cells / mean
-        loads = (np.minimum(link_load, 0.999), np.minimum((rate * gpu_s).sum(1), 0.999))
-        none = np.zeros_like(wait)  # a device has one request at a time and waits for no other
-        return _Waits(none, link_wait, wait, rate, none, loads)
-
-
-def _fitting(busy: Floats) -> Floats:
-    """Utilisations [choice, group] that sum to at most 1."""
-    return np.asarray(busy / np.maximum(1.0, busy.sum(1, keepdims=True)))
+        return Stations(
+            n=np.array([float(g.n_devices) for g in self.problem.groups]),
+            alone_s=d.step_alone_s + d.step_gpu_s * (1.0 - 1.0 / n_gpus),
+            air_s=d.step_air_s,
+            gpu_s=gpu_s,
+            residual_s=residual_s,
+            n_cells=link.n_cells,
+            capacity=None if link.sharing == "fifo" else self._capacity,
+        )
 
 
 def _pooled(load: Floats, n_servers: int) -> Floats:
@@ -352,17 +317,3 @@ def _pooled(load: Floats, n_servers: int) -> Floats:
     """
     power = np.sqrt(2.0 * (n_servers + 1)) - 2.0
     return np.asarray(np.minimum(load, 1.0) ** power)
-
-
-def _capacity(link: LinkSpec, n_devices: int) -> Callable[[Floats], Floats]:
-    """Rate of the medium with x transfers under way, in units of one alone; straight between."""
-    if link.sharing == "dedicated":
-        return lambda x: np.asarray(x, dtype=float)
-    if link.sharing != "wifi":
-        return lambda x: np.ones_like(np.asarray(x, dtype=float))
-    from sim.sharing.wifi import contention  # special functions that no other rule needs
-
-    rule = contention(link)
-    points = np.unique(np.geomspace(1, max(_STATES, n_devices), 64).astype(int))
-    values = np.array([rule(int(n)) for n in points])
-    return lambda x: np.interp(x, points, values)

@@ -1,0 +1,97 @@
+"""Closed groups of devices around a link and a GPU: mean value analysis, several groups at once.
+
+A request of group g meets the queues of a network with one device of g less (arrival theorem).
+Group h then has n_h - [g = h] devices; its queue is scaled from the network one step smaller on the
+way from nobody to everybody along which the groups grow in proportion:
+
+  met_gh(k) = Q_h(k - 1) max(0, n_h k / N - [g = h]) / (n_h (k - 1) / N),  k = 1 .. N.
+
+One group: the exact recursion of Reiser and Lavenberg (1980). Beyond 400 devices Schweitzer's fixed
+point, met_gh = Q_h (1 - [g = h] / n_h). Exact for one group on a shared link of constant capacity;
+the FIFO GPU by its residual (Reiser 1979): W_g = sum_h (Q_h - U_h) S_h + U_h E[S_h^2] / (2 S_h).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.search.problem import Floats
+
+__all__ = ["Stations", "solve"]
+
+_ROUNDS = 400
+_CLOSE = 1e-7
+
+
+class Stations(NamedTuple):
+    """A closed network; seconds [choice, group], `n` devices [group], capacity None: a FIFO link.
+
+    Several GPUs are one that is as many times as fast, behind a delay (Seidmann et al. 1987).
+    """
+
+    n: Floats
+    alone_s: Floats
+    air_s: Floats
+    gpu_s: Floats
+    residual_s: Floats
+    n_cells: int
+    capacity: Callable[[Floats], Floats] | None
+
+    def at_gpu(self, queue: Floats, busy: Floats, seen: Floats) -> Floats:
+        """Wait at the GPU of who meets `seen` times the mean queue [choice, group]."""
+        work_s = np.maximum(0.0, queue - busy) * self.gpu_s + busy * self.residual_s
+        return np.where(self.gpu_s > 0.0, work_s @ seen, 0.0)
+
+    def on_link(self, queue: Floats, busy: Floats, seen: Floats) -> Floats:
+        """Residence on the link, per cell."""
+        if self.capacity is not None:
+            met = 1.0 + (queue / self.n_cells) @ seen
+            return np.asarray(self.air_s * met / self.capacity(met))
+        work_s = np.maximum(0.0, queue - 0.5 * busy) / self.n_cells * self.air_s
+        return np.where(self.air_s > 0.0, self.air_s + work_s @ seen, 0.0)
+
+
+def solve(net: Stations) -> tuple[Floats, Floats, Floats]:
+    """Steps per second, wait at the GPU and residence on the link, [choice, group] each."""
+    return _recursion(net) if net.n.sum() <= _ROUNDS else _fixed_point(net)
+
+
+def _recursion(net: Stations) -> tuple[Floats, Floats, Floats]:
+    """From one device to all of them, the groups growing in proportion."""
+    total, same = net.n.sum(), np.eye(len(net.n))
+    gpu = link = rate = np.zeros_like(net.gpu_s)
+    wait, on_link = gpu, net.air_s
+    for population in range(1, int(total) + 1):
+        present = np.maximum(0.0, (net.n * population / total)[:, None] - same)
+        seen = present / (net.n * max(population - 1, 1) / total)[:, None]
+        wait = net.at_gpu(gpu, _fitting(rate * net.gpu_s), seen)
+        on_link = net.on_link(link, _fitting(rate * net.air_s), seen)
+        rate = (net.n * population / total) / (net.alone_s + on_link + wait + net.gpu_s)
+        gpu, link = rate * (wait + net.gpu_s), rate * on_link
+    return rate, wait, on_link
+
+
+def _fixed_point(net: Stations) -> tuple[Floats, Floats, Floats]:
+    """Damped, until no throughput moves by 1e-7."""
+    seen = np.ones((len(net.n), len(net.n))) - np.diag(1.0 / net.n)
+    rate = net.n / np.maximum(net.alone_s + net.air_s + net.gpu_s, 1e-300)
+    gpu, link = rate * net.gpu_s, rate * net.air_s
+    wait, on_link = np.zeros_like(gpu), net.air_s
+    for _ in range(_ROUNDS):
+        wait = net.at_gpu(gpu, _fitting(rate * net.gpu_s), seen)
+        on_link = net.on_link(link, _fitting(rate * net.air_s), seen)
+        fresh = net.n / (net.alone_s + on_link + wait + net.gpu_s)
+        moved = np.max(np.abs(fresh / rate - 1.0))
+        rate = 0.5 * (rate + fresh)
+        gpu, link = rate * (wait + net.gpu_s), rate * on_link
+        if moved < _CLOSE:
+            break
+    return rate, wait, on_link
+
+
+def _fitting(busy: Floats) -> Floats:
+    """Utilisations [choice, group] that sum to at most 1."""
+    return np.asarray(busy / np.maximum(1.0, busy.sum(1, keepdims=True)))
