@@ -94,13 +94,16 @@ def run(config: Config) -> int:
         known = tables(config)
         if config.plan.over:
             found = answer.chosen(config, known, play=play)
+        elif config.plan.n_devices is not None:
+            found = answer.turned(config, subject(config, known), play=play)
         else:
             found = answer.single(config, subject(config, known), play=play)
         found["elapsed_s"] = time.monotonic() - began_s
         answer.store(store, found)
         store.write_run(command="plan", config=asdict(config), provenance=found["provenance"])
     answer.show(found)
-    print(f"written: {store.folder}/plan.json and plan.csv")
+    further = "" if config.plan.n_devices is not None else ", figure.pdf and plan.html"
+    print(f"written: {store.folder}/plan.json, plan.csv{further}")
     return 0
 
 

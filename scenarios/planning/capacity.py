@@ -14,7 +14,8 @@ from scenarios.planning.guess import guess
 from scenarios.planning.pace import lasting, warmed
 from scenarios.planning.probe import Player, Probe
 from scenarios.planning.refusal import Refusal
-from sim import Source, SystemSpec
+from sim import Estimate, Source, SystemSpec
+from sim.statistics import replication_interval
 
 _PILOTS = 3
 _POINTS = 5
@@ -65,7 +66,8 @@ class Capacity:
     """N* with its interval at the spec's confidence, conditional on the sources' rows.
 
     `goal`: the one that limits; `root`: where the fitted mean curve meets the limit, before
-    rounding down; `throughput_rps`: at the least of `points`; `spec`: the system with the lengths
+    rounding down; `throughput_rps`: at the least of `points`; `curve`: the
+    goal's figure at `points`; `spec`: the system with the lengths
     of run that were played; `requests`: simulated requests that the answer cost.
     """
 
@@ -78,6 +80,7 @@ class Capacity:
     n_runs: int
     requests: int
     throughput_rps: float
+    curve: tuple[Estimate, ...]
     spec: SystemSpec = field(repr=False)
 
     @property
@@ -214,8 +217,7 @@ class _Search:
     def _why(self, excess: float, goal: Goal) -> str:
         if self._grows:
             return "its queue grows without end at N = 1"
-        value = goal.limit * (math.exp(excess) if goal.column.endswith("_s") else 1.0 + excess)
-        return f"{value:.3g} at N = 1"
+        return f"{goal.value(excess):.3g} at N = 1"
 
     def _bounded(
         self, probe: Probe, centre: float, reach: float, n_runs: int, goal: Goal
@@ -262,8 +264,19 @@ class _Search:
             n_runs=n_runs,
             requests=self._requests,
             throughput_rps=probe.throughput_rps(points[0]),
+            curve=_curve(probe, points, n_runs, goal),
             spec=probe.spec,
         )
+
+
+def _curve(probe: Probe, points: Sequence[int], n_runs: int, goal: Goal) -> tuple[Estimate, ...]:
+    """The goal's figure at every point, pooled over runs, with its interval."""
+    found = []
+    for column in probe.excess(points, n_runs, goal).T:
+        ends = replication_interval(column, probe.spec.confidence)
+        mean, lo, hi = (goal.value(end) for end in ends)
+        found.append(Estimate(mean=mean, lo=lo, hi=hi))
+    return tuple(found)
 
 
 def _points(centre: float, reach: float) -> tuple[int, ...]:

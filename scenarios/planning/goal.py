@@ -108,6 +108,11 @@ class Goal:
         centre = min(_CEILING, max(-_CEILING, math.log(pooled / self.limit)))
         return centre + parts / pooled
 
+    def value(self, excess: float) -> float:
+        """The figure, in its own unit, that lies so far above the limit."""
+        factor = 1.0 + excess if self.column == "deadline_miss_share" else math.exp(excess)
+        return self.limit * factor
+
     def _quantile(self, samples: Sequence[Sample], count: Floats, p: float) -> tuple[float, Floats]:
         """The pooled quantile, and by how much every run's requests pull it, times n."""
         pooled = np.sort(np.concatenate([sample.latency_s for sample in samples]))

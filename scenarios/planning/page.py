@@ -1,0 +1,102 @@
+"""Page: one self-contained HTML file that a plan can be handed on with."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto;
+       padding: 0 1rem }
+h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+.grade { font-size: 1.1rem; border-left: .3rem solid #0072B2; padding-left: .8rem }
+img { width: 100% } .wide { overflow-x: auto }
+table { border-collapse: collapse; font-size: .85rem }
+td, th { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #eee;
+         font-variant-numeric: tabular-nums }
+td:first-child, th:first-child { text-align: left }
+.caution { color: #a15c00 } .bad { color: #b00020 }
+pre { white-space: pre-wrap; font-size: .8rem } details { color: #666; font-size: .85rem }
+"""
+
+
+def page(found: Mapping[str, Any], sentence: str, picture: Path) -> str:
+    """The page of a plan: its sentence, grade, figure, tables and provenance; nothing is fetched.
+
+    Args:
+        found: the plan as in plan.json.
+        sentence: the answer in words.
+        picture: the figure, as PNG.
+    """
+    image = base64.b64encode(picture.read_bytes()).decode()
+    total = f"[{found['n_star_lo_total']}, {found['n_star_hi_total']}]"
+    parts = [
+        f"<h1>{html.escape(sentence)}</h1>",
+        f"<p>Limit: {html.escape(found['goal'])}. With the sampling error of the trace table the "
+        f"interval is {total}. {found['requests']:,} requests were simulated.</p>",
+        f'<p class="grade">Grade {found["grade"]}: {html.escape(found["action"])}.</p>',
+        f'<img alt="{html.escape(sentence)}" src="data:image/png;base64,{image}">',
+        "<h2>What would help</h2>",
+        _table(("resource", "devices per 1 % more", "95 % interval", "numbers"),
+               [_gain(gain, found["kinds"]) for gain in found["gains"]]),
+        "<h2>Where time goes at N*</h2>",
+        _table(("stage", "mean, ms", "slowest 5 %, ms"),
+               [(s["words"], _ms(s["mean_s"]), _ms(s["slowest_s"])) for s in found["stages"]]),
+        "<h2>Why believe it</h2>",
+        _table(("what was looked at", "verdict", "figures"),
+               [(t["name"], t["verdict"], t["words"]) for t in found["trust"]]),
+        *_choice(found.get("choice", ())),
+        "<details><summary>Provenance</summary><pre>"
+        f"{html.escape(json.dumps(found['provenance'], indent=1, default=str))}</pre></details>",
+    ]  # fmt: skip
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Capacity plan</title>'
+        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _gain(gain: Mapping[str, Any], kinds: Mapping[str, str]) -> tuple[str, ...]:
+    interval = f"[{gain['lo']:+.2f}, {gain['hi']:+.2f}]"
+    return (gain["words"], f"{gain['devices']:+.2f}", interval, kinds[gain["name"]])
+
+
+def _choice(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    heads = ("cut", "codec", "batch", "link", "N*", "accuracy drop pp, at most", "device mJ",
+             "device ms", "Pareto", "what became of it")  # fmt: skip
+    return ["<h2>Systems compared</h2>", _table(heads, [_system(row) for row in rows])]
+
+
+def _system(row: Mapping[str, Any]) -> tuple[str, ...]:
+    n_star = "-" if row["n_at_most"] is None else f"<= {row['n_at_most']}"
+    if row["n_star"] is not None:
+        n_star = f"{row['n_star']} [{row['n_star_lo']}, {row['n_star_hi']}]"
+    drop = row["accuracy_drop_pp_hi"]
+    return (
+        row["cut"], row["codec"], row["max_batch"], row["link"], n_star,
+        "-" if drop is None else f"{drop:.2f}", f"{1e3 * row['device_energy_j']:.1f}",
+        _ms(row["device_s"]), "yes" if row["pareto"] else "", row["fate"],
+    )  # fmt: skip
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td{_mark(cell)}>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in rows
+    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide">{table}</div>'
+
+
+def _mark(cell: str) -> str:
+    return f' class="{cell}"' if cell in ("caution", "bad") else ""
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.2f}"

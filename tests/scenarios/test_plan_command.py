@@ -1,0 +1,146 @@
+"""`plan` end to end, on small systems whose requests are given by hand."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scenarios.__main__ import run
+from scenarios.planning import Budget, Goal, Refusal
+from scenarios.planning.bound import bound
+from scenarios.planning.inverse import inverse
+from scenarios.planning.levers import LEVERS
+from scenarios.planning.neighbour import neighbour
+from scenarios.planning.slo import Slo
+from scenarios.planning.trust import Trust, run_trust
+from scenarios.planning.workers import playing
+from sim import ConstantSource, FleetSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim import run as sim_run
+from sim.theory import md1_response_quantile_s
+
+SMALL = (
+    "+experiment=batch_server", "server.discipline=fifo", "server.max_batch=1",
+    "request.server_s=0.02", "request.batch_slope_s=null", "slo.p95_s=0.1", "horizon_s=60",
+    "plan.requests_per_run=1500", "plan.pilot_requests=500", "plan.n_runs=5",
+    "plan.half_width=0.2", "workers=1", "name=small",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_plan_says_how_many_what_binds_and_why(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", *SMALL]) == 0
+    said = capfd.readouterr().out
+    plan = json.loads(Path("outputs/small/plan.json").read_text())
+    exact = max(n for n in range(1, 25) if md1_response_quantile_s(2.0 * n, 0.02, 0.95) <= 0.1)
+    assert plan["n_star_lo"] <= exact <= plan["n_star_hi"]
+    assert plan["binding"] == "server"
+    assert f"{plan['n_star']} devices [" in said
+    assert "95 % confidence; the server binds" in said
+    assert plan["requests"] > 0
+    assert plan["elapsed_s"] > 0.0
+    assert plan["grade"] in "ABC"
+    (row,) = csv.DictReader(Path("outputs/small/plan.csv").read_text().splitlines())
+    assert int(row["n_star"]) == plan["n_star"]
+    page = Path("outputs/small/plan.html").read_text()
+    assert "data:image/png;base64," in page
+    assert "http" not in page.split("<details>")[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("request.server_s=0.2", "even one device misses latency_p95_s <= 0.1"),
+        ("request.server_s=1.0", "its queue grows without end at N = 1"),
+        ("slo.p95_s=null", "slo must limit the latency"),
+        ("slo.p95_s=-1", "slo.p95_s must be > 0, got -1"),
+        ("slo.accuracy_drop_pp=1", "needs a network that answers"),
+        ("slo.deadline_miss_share=0.1", "needs workload.deadline_s"),
+        ("plan.spare=1", "plan.spare needs plan.n_devices"),
+        ("plan.half_width=0", "half_width must be within (0, 1)"),
+    ],
+)
+def test_mistakes_end_in_one_line_with_status_2(
+    wrong: str, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plan", *SMALL, wrong]) == 2
+    error = capfd.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert words in error[0]
+
+
+def test_the_question_turned_round(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", *SMALL, "plan.n_devices=30", "plan.spare=1"]) == 0
+    plan = json.loads(Path("outputs/small/plan.json").read_text())
+    least = {remedy["name"]: remedy for remedy in plan["remedies"]}
+    speed = least["server_speed"]
+    exact = next(
+        x / 1000 for x in range(1200, 4000) if md1_response_quantile_s(60.0, 20.0 / x, 0.95) <= 0.1
+    )
+    assert speed["lo"] <= exact <= speed["hi"]
+    assert least["n_gpus"]["least"] == 3  # two are enough, one is spare
+    assert least["n_cells"]["least"] is None
+    assert "30 devices need one of these" in capfd.readouterr().out
+
+
+def test_nothing_is_enough_where_the_device_alone_is_too_slow() -> None:
+    spec = SystemSpec(workload=WorkloadSpec(think_s=1.0), horizon_s=20.0)
+    goal = Goal(column="latency_mean_s", limit=0.1)
+    slow = {"default": ConstantSource(device_s=0.2, server_s=0.001)}
+    with playing("test", 1) as play, pytest.raises(Refusal, match="even one device misses"):
+        inverse(spec, slow, [goal], 5, budget=Budget(pilot_requests=200), play=play)
+
+
+def shared() -> tuple[SystemSpec, dict[str, ConstantSource]]:
+    """Closed loop over a FIFO link and a FIFO server."""
+    spec = SystemSpec(
+        fleet=FleetSpec(n_devices=12),
+        workload=WorkloadSpec(think_s=0.1),
+        link=LinkSpec(sharing="fifo", rate_bps=8e6, header_bytes=0),
+        server=ServerSpec(),
+        horizon_s=20.0,
+        warmup_s=2.0,
+    )
+    return spec, {"default": ConstantSource(device_s=0.01, payload_bytes=8000, server_s=0.006)}
+
+
+@pytest.mark.parametrize("lever", LEVERS, ids=lambda lever: lever.name)
+def test_a_lever_never_raises_a_constant_fifo_systems_mean_latency(lever) -> None:  # type: ignore[no-untyped-def]
+    spec, sources = shared()
+    before = sim_run(spec, sources).value("latency_mean_s")
+    after = sim_run(*lever.pull(spec, sources, 1.3)).value("latency_mean_s")
+    assert after < before
+
+
+def test_the_bound_lies_above_what_is_served() -> None:
+    spec, sources = shared()
+    goal = Goal(column="latency_mean_s", limit=0.06)
+    most = bound(spec, sources, [goal])
+    beyond = replace(spec, fleet=FleetSpec(n_devices=int(most) + 1))
+    assert sim_run(beyond, sources).value("latency_mean_s") > goal.limit
+
+
+def test_the_neighbour_of_a_closed_loop_is_near_and_a_broken_law_is_grade_d() -> None:
+    spec, sources = shared()
+    result = sim_run(spec, sources)
+    near = neighbour(spec, sources, 12)
+    assert near is not None
+    assert near.latency_s == pytest.approx(result.value("latency_mean_s"), rel=0.3)
+    columns = {name: each.mean for name, each in result.estimates.items()}
+    assert run_trust(spec, sources, columns, result.checks).grade == "A"
+    broken = tuple(replace(check, left=check.left + 1e3) for check in result.checks)
+    judged: Trust = run_trust(spec, sources, columns, broken)
+    assert judged.grade == "D"
+    assert judged.action == "do not use it"
+
+
+def test_any_quantile_is_a_goal() -> None:
+    (goal,) = Slo(quantile=0.975, quantile_s=0.2).goals
+    assert (goal.column, goal.probability, goal.limit) == ("latency_p975_s", 0.975, 0.2)
+    with pytest.raises(ValueError, match="go together"):
+        Slo(quantile=0.9)
