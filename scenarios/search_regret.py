@@ -7,7 +7,7 @@ ours calls feasible is feasible when simulated; and predicted against simulated 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
@@ -203,13 +203,18 @@ def _line(rows: Sequence[Row], solvable: set[int]) -> tuple[str, ...]:
     share = np.array([row["evaluation_share"] for row in rows])
     return (
         rows[0]["search"],
-        number(100 * float(np.mean([row["feasible"] for row in mine]))),
-        number(100 * float(np.mean(regret <= 0.02))),
-        number(100 * float(np.median(finite))),
-        number(100 * float(np.quantile(finite, 0.95))),
-        number(100 * float(np.median(share))),
-        number(100 * float(np.mean(share <= 0.05))),
+        _percent(np.array([row["feasible"] for row in mine]), np.mean),
+        _percent(regret <= 0.02, np.mean),
+        _percent(finite, np.median),
+        _percent(finite, partial(np.quantile, q=0.95)),
+        _percent(share, np.median),
+        _percent(share <= 0.05, np.mean),
     )
+
+
+def _percent(values: np.ndarray, statistic: Callable[[np.ndarray], Any]) -> str:
+    """A statistic in percent; a dash of nothing."""
+    return number(100.0 * float(statistic(values))) if len(values) else "-"
 
 
 def _kept(rows: Sequence[Row]) -> str:
