@@ -4,7 +4,7 @@ A panel of pictures plays single inferences, one of text whole generations. On r
 chains with a knob stand at equal relative L2 (see _equal).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from scenarios._pace import spanned
 from scenarios._play import Job, failing
 from scenarios._point import job_of
 from scenarios._sessions import Sessions, Text, whole
-from scenarios._sweep import axes_of, points
+from scenarios._sweep import Point, axes_of, points
 from scenarios._system import Model
 
 __all__ = ["Panel", "pictures", "text"]
@@ -50,17 +50,30 @@ def _fair(method: Method, known: Measured) -> Method:
     return method._replace(setting=_equal.twin(method.setting, known.table.settings))
 
 
-def text(config: Figure, chosen: Text, *, sessions: int | None = None) -> Panel:
-    """Every method on generations; to the end of device 0's `sessions` if given."""
+def text(
+    config: Figure, chosen: Text, *, sessions: int | None = None, most: int | None = None
+) -> Panel:
+    """Every method on generations of at most `most` devices; to the end of device 0's `sessions`
+    if given.
+    """
     small = chosen.generations(config.codecs.values(), live=config.live)
     about = small.describe(config.device, config.server)
     about["samples"] = f"{about['samples']} generations from"
-    jobs = list(_generating(config, chosen, small, sessions))
+    chosen_points = [
+        point
+        for point in points(config, axes_of(config.sweep))
+        if most is None or point.error or point.config.fleet.n_devices <= most
+    ]
+    jobs = list(_generating(config, chosen, small, chosen_points, sessions))
     return Panel(chosen.model, jobs, f"{chosen.model}: {origin(config, about)}", about)
 
 
 def _generating(
-    config: Figure, chosen: Text, small: Sessions, sessions: int | None
+    config: Figure,
+    chosen: Text,
+    small: Sessions,
+    chosen_points: Sequence[Point],
+    sessions: int | None,
 ) -> Iterator[Job]:
     split = split_methods(config, chosen.cut)
     ends = [Method("full server, raw", "input", "input"), Method("full device", "output", "output")]
@@ -76,7 +89,7 @@ def _generating(
         if method in split:
             labels |= small.quality(chosen.cut, method.setting, chosen.n_tokens)
             steps = chosen.n_tokens
-        for point in points(config, axes_of(config.sweep)):
+        for point in chosen_points:
             if point.error:
                 yield failing(point.error, labels)
                 continue

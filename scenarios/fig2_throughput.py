@@ -43,6 +43,9 @@ class Config(Figure):
     big_model: Model = field(default_factory=Model)
     big_cut: str = field(default="layer3.4", metadata={"help": "where the big network is split"})
     text: Text = field(default_factory=Text)
+    text_devices: int = field(
+        default=64, metadata={"help": "largest N of the generations, whose every token is played"}
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,7 +63,7 @@ def run(config: Config) -> int:
     make = {
         BIG: partial(pictures, config, config.big_model, config.big_cut),
         OWN: partial(pictures, config, config.model, config.cut),
-        TEXT: partial(text, config, config.text),
+        TEXT: partial(text, config, config.text, most=config.text_devices),
         SPLITS: partial(_moved, config),
     }
     panels = {name: make[name]() for name in config.panels}
@@ -90,15 +93,15 @@ def _moved(config: Config) -> Panel:
 
 
 def _summary(where: str, rows: Sequence[Row]) -> Summary:
-    last = max(row["n_devices"] for row in rows)
-    ends = [row for row in rows if row["n_devices"] == last]
-    panels = list(dict.fromkeys(row["panel"] for row in ends))
+    panels = list(dict.fromkeys(row["panel"] for row in rows))
+    last = {p: max(row["n_devices"] for row in rows if row["panel"] == p) for p in panels}
+    ends = [row for row in rows if row["n_devices"] == last[row["panel"]]]
     found = [_finding([row for row in ends if row["panel"] == panel]) for panel in panels
              if panel != SPLITS]  # fmt: skip
     return Summary(
         title="Throughput against the number of devices",
-        finding=f"Best split at N = {last}: {'; '.join(found)}.",
-        columns=("network", "method", f"requests/s at N = {last}", "server busy %", "uplink busy %",
+        finding=f"Best split at the largest N: {'; '.join(found)}.",
+        columns=("network", "N", "method", "requests/s", "server busy %", "uplink busy %",
                  "payload B", "right %", "relative L2"),
         rows=tuple(_cells(row) for row in ends),
         origin=where,
@@ -113,7 +116,8 @@ def _finding(rows: Sequence[Row]) -> str:
     device = next(row for row in rows if row["cut"] == "output")
     gain = number(top["throughput_rps"] / full["throughput_rps"])
     return (
-        f"{top['panel']} {top['method']} at {top['cut']} {number(top['throughput_rps'])} requests/s"
+        f"{top['panel']}, N = {top['n_devices']}: {top['method']} at {top['cut']} "
+        f"{number(top['throughput_rps'])} requests/s"
         f", {gain} times {full['method']} ({number(full['throughput_rps'])}), full device "
         f"{number(device['throughput_rps'])}"
     )
@@ -121,8 +125,8 @@ def _finding(rows: Sequence[Row]) -> str:
 
 def _cells(row: Mapping[str, float]) -> tuple[str, ...]:
     return (
-        str(row["model"]), str(row["method"]), between(row, "throughput_rps"),
-        number(100 * row["server_utilization"]), number(100 * row["link_utilization"]),
+        str(row["model"]), str(row["n_devices"]), str(row["method"]),
+        between(row, "throughput_rps"), number(100 * row["server_utilization"]), number(100 * row["link_utilization"]),
         number(row["uplink_bytes_per_request"]), between(row, "table_accuracy", 100),
         between(row, "relative_l2"),
     )  # fmt: skip

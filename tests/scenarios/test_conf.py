@@ -74,8 +74,8 @@ def test_a_choice_runs_one_simulated_second(group, choice, workplace, monkeypatc
     error = capfd.readouterr().err.strip()
     if status:
         assert status == 2
-        assert error.count("\n") == 0, error
-        assert any(reason in error for reason in EXCUSES), error
+        last = error.splitlines()[-1]  # above it may stand progress
+        assert any(reason in last for reason in EXCUSES), error
     else:
         assert Path("outputs/second/results.csv").exists()
 

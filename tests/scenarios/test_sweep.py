@@ -32,7 +32,7 @@ def test_workers_give_the_rows_of_one_process(quick):
     assert text("serial") == text("parallel")
 
 
-@pytest.mark.parametrize("launcher", ["joblib", "processes"])
+@pytest.mark.parametrize("launcher", ["joblib", pytest.param("processes", marks=pytest.mark.slow)])
 def test_joblibs_launcher_gives_the_rows_of_the_inner_grid(quick, launcher):
     axes = ["fleet.n_devices=1,2", "seed=0,1"]
     inner = f'sweep=["{axes[0]}","{axes[1]}"]'
@@ -77,8 +77,8 @@ def test_every_launcher_file_extends_its_plugin():
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_sweep_goes_on_where_it_stopped(quick, how):
     name = how.name.lower()
-    line = ["simulate", *quick, 'sweep=["seed=0,1,2,3,4,5,6,7"]', "fleet.n_devices=40"]
-    line += ["horizon_s=8"]
+    line = ["simulate", *quick, 'sweep=["seed=0,1,2,3,4,5,6,7"]', "fleet.n_devices=20"]
+    line += ["horizon_s=4"]
     assert run([*line, "name=whole"]) == 0
     rows = Path(f"outputs/{name}/rows.jsonl")
     command = [sys.executable, "-m", "scenarios", *line, f"name={name}"]
