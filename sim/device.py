@@ -166,12 +166,14 @@ class Device:
 
     def _download(self, request: Request) -> Steps:
         """The answer on the shared medium."""
-        airtime_s = self.link.downlink_s(request.draw.answer_bytes)
+        link, answer_bytes = self.link, request.draw.answer_bytes
+        airtime_s = link.downlink_s(answer_bytes)
         if airtime_s > 0.0:
-            request.visit = self.channel.medium.serve(airtime_s, self.link.half_rtt_s, self.weight)
+            weight = link.downlink_weight(answer_bytes, airtime_s, self.weight)
+            request.visit = self.channel.medium.serve(airtime_s, link.half_rtt_s, weight)
             yield request.visit
-        elif self.link.half_rtt_s > 0.0:
-            yield self.env.timeout(self.link.half_rtt_s)
+        elif link.half_rtt_s > 0.0:
+            yield self.env.timeout(link.half_rtt_s)
 
     def _observe(self, request: Request) -> None:
         """Learn the rate of this transfer and the server's hint, which came with the answer."""

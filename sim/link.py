@@ -65,6 +65,12 @@ class Link:
         accesses = -(-frames // self.spec.aggregation)
         return accesses * self.spec.frame_airtime_s + sent_bytes * self._down_byte_s
 
+    def downlink_weight(self, answer_bytes: float, airtime_s: float, weight: float) -> float:
+        """An answer's weight on the shared medium: as an uplink's, equal frame rates on Wi-Fi."""
+        if self.spec.sharing != "wifi":
+            return weight
+        return airtime_s / -(-answer_bytes // self.spec.mtu_bytes)
+
     def answer_s(self, answer_bytes: float) -> float:
         """Seconds that pass after the server without a wait: dedicated transfer, half the RTT."""
         return 0.0 if self.shared_downlink else self.downlink_s(answer_bytes) + self.half_rtt_s

@@ -54,11 +54,27 @@ class SystemSpec:
         at_least("replications", self.replications, 1)
         one_of("warmup", self.warmup, ("fixed", "mser5"))
         self._check_end()
+        self._check_links()
         above("precision", self.precision, 0.0)
         if self.precision is not None:
             at_least("max_replications", self.max_replications, self.replications)
         within("confidence", self.confidence, 0.5, 0.9999)
         at_least("seed", self.seed, 0)
+
+    def _check_links(self) -> None:
+        """What a group says of its link must be something that this link has."""
+        for name, group in self.fleet.groups.items():
+            where = f"fleet.groups.{name}"
+            if group.link_weight != 1.0 and self.link.sharing != "weighted":
+                raise ValueError(
+                    f"{where}.link_weight needs link.sharing=weighted, got {self.link.sharing}"
+                )
+            if group.rate_bps is not None and self.link.rate != "fixed":
+                raise ValueError(f"{where}.rate_bps needs link.rate=fixed, got {self.link.rate}")
+            if group.snr_db is not None and self.link.rate == "fixed":
+                raise ValueError(
+                    f"{where}.snr_db needs link.rate=shannon, mcs or outage, got fixed"
+                )
 
     def _check_end(self) -> None:
         """A terminating run must be able to end, and only the system's workload says when."""

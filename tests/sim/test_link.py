@@ -236,3 +236,36 @@ def test_a_token_ten_times_smaller_does_not_save_ten_times_the_airtime(fixed_s, 
 
     assert token(8192.0) / token(819.2) == pytest.approx(saved, abs=0.01)
     assert token(1000.0) / token(100.0) < 2.85
+
+
+def test_answers_on_a_shared_wifi_medium_take_turns_with_uploads():
+    """One device sends much, one receives much: frames alternate, so bytes flow equally fast."""
+    link = sim.LinkSpec(sharing="wifi", downlink="shared", rate_bps=20e6, frame_airtime_s=1e-5)
+    groups = {"up": sim.GroupSpec(), "down": sim.GroupSpec()}
+    spec = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=2, groups=groups),
+        workload=ONE,
+        link=link,
+        horizon_s=4.0,
+        warmup_s=0.0,
+    )
+    sources = {
+        "up": sim.ConstantSource(device_s=1e-9, payload_bytes=15_000, server_s=1e-9),
+        "down": sim.ConstantSource(device_s=1e-9, server_s=1e-9, answer_bytes=15_000),
+    }
+    counts = np.bincount(sim.run(spec, sources).records["group"].astype(int))
+    assert counts[0] / counts[1] == pytest.approx(1.0, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("group", "link", "message"),
+    [
+        ({"link_weight": 2.0}, {"sharing": "dedicated"}, "link_weight needs .* got dedicated"),
+        ({"rate_bps": 1e6}, {"rate": "mcs"}, r"rate_bps needs link\.rate=fixed, got mcs"),
+        ({"snr_db": 10.0}, {}, r"snr_db needs link\.rate=shannon, mcs or outage, got fixed"),
+    ],
+)
+def test_what_a_group_says_of_its_link_is_heard_or_refused(group, link, message):
+    fleet = sim.FleetSpec(groups={"far": sim.GroupSpec(**group)})
+    with pytest.raises(ValueError, match=r"fleet\.groups\.far\." + message):
+        sim.SystemSpec(fleet=fleet, link=sim.LinkSpec(**link))
