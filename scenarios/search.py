@@ -129,11 +129,16 @@ def _problem(config: Config, known: Tables) -> Problem:
 
 
 def _runner_up(problem: Problem, chosen: Decision, search: str) -> Decision:
-    """What the search decides where its decision is no option."""
+    """What the search decides without its decision and those that cost the same in everything."""
     assert chosen.rows is not None
     group = problem.groups[0]
-    others = np.delete(np.arange(len(group.options)), chosen.rows[0])
-    rest = replace(group, options=group.options.taken(others))
+    options, row = group.options, chosen.rows[0]
+    columns = (options.device_s, options.encode_s, options.payload_bytes, options.decode_s,
+               options.server_s, options.memory_bytes)  # fmt: skip
+    others = np.flatnonzero(np.any([column != column[row] for column in columns], axis=0))
+    if not len(others):
+        return replace(chosen, options=None, rows=None)
+    rest = replace(group, options=options.taken(others))
     found = SEARCHES[search](replace(problem, groups=(rest,)))
     if found.rows is None:
         return found
