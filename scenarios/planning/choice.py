@@ -1,8 +1,8 @@
 """Choice: the system that serves most devices, among cuts, codecs, batches and links.
 
 Candidates are taken in the order of their bounds. One is set aside where a rival that was searched
-serves as many devices as its bound allows, or where a few runs show that it fails at the rival's
-N*; what is left gets a short search. Its rivals are those of its own cut, and all that are no worse
+serves as many devices as its bound allows (within a tenth, where it cannot become the winner), or
+where a few runs show that it fails at the rival's N*; what is left gets a short search. Its rivals are those of its own cut, and all that are no worse
 in accuracy, device energy and device seconds, so that every cut keeps its best system in the table.
 """
 
@@ -24,7 +24,8 @@ from scenarios.planning.subject import Subject
 from sim.places import groups_of
 
 _SHORT = {"half_width": 0.03, "n_runs": 4, "requests_per_run": 2500.0, "pilot_requests": 1000.0}
-_RACE = 4
+_RACE = 2
+_CLOSE = 1.1
 
 
 @dataclass(kw_only=True)
@@ -147,6 +148,10 @@ def _judge(
     rivals = [o for o in searched if o.cheaper(one) or o.subject.names["cut"] == cut]
     if any(other.n_most >= one.bound for other in rivals):
         one.fate = "its bound lies below another's N*"
+        return
+    leader = max((other.n_most for other in searched), default=0.0)
+    if any(_CLOSE * other.n_most >= one.bound for other in rivals) and one.bound < leader:
+        one.fate = "its bound lies hardly above another's N*, and below the largest"
         return
     rival = max((o for o in rivals if o.found), key=lambda o: o.n_most, default=None)
     if rival is not None and rival.found is not None and _loses(one, rival.found, goals, play):

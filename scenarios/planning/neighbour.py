@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from scenarios.planning.guess import Demands, airtime_s, demands
+from scenarios.planning.guess import Demands, demands
 from sim import Source, SystemSpec
 from sim.theory import greedy, md1_response_s, mmc_response_s, mva, ps_response_s
 
 
 class Neighbour(NamedTuple):
-    """A closed form's name and its mean latency."""
+    """A closed form's name, its mean latency, and the least one that the demands allow."""
 
     name: str
     latency_s: float
+    least_s: float
 
 
 def neighbour(spec: SystemSpec, sources: Mapping[str, Source], n: int) -> Neighbour | None:
@@ -56,7 +57,8 @@ def _closed(spec: SystemSpec, found: Demands, n: int) -> Neighbour:
     think_s = max(0.0, cycle_s - found.alone_s)
     network = mva(n, think_s + alone_s, [s for s in shared if s > 0.0] or [1e-12])
     batches = ", fullest batches" if spec.server.max_batch > 1 else ""
-    return Neighbour(f"exact MVA{batches}", network.response_s + alone_s)
+    least_s = max(found.alone_s, n * max(shared) - think_s)
+    return Neighbour(f"exact MVA{batches}", network.response_s + alone_s, least_s)
 
 
 def _open(spec: SystemSpec, sources: Mapping[str, Source], found: Demands, n: int) -> Neighbour:
@@ -65,6 +67,14 @@ def _open(spec: SystemSpec, sources: Mapping[str, Source], found: Demands, n: in
     if spec.link.sharing != "dedicated" and link_s > 0.0:
         link_s = ps_response_s(rate / spec.link.n_cells, link_s)
     rest_s = found.device_s + found.network_s + link_s
+    name, response_s = _served(spec, sources, found, rate)
+    return Neighbour(name, rest_s + response_s, found.alone_s)
+
+
+def _served(
+    spec: SystemSpec, sources: Mapping[str, Source], found: Demands, rate: float
+) -> tuple[str, float]:
+    """The server's part under Poisson arrivals."""
     server = spec.server
     if server.discipline == "take_all" and server.n_gpus == 1:
         source = next(iter(sources.values()))
@@ -74,21 +84,14 @@ def _open(spec: SystemSpec, sources: Mapping[str, Source], found: Demands, n: in
             tail_s = source.batch_s([mean] * size) if size > 1 else mean.server_s
             return (tail_s + size * mean.decode_s) / server.speed
 
-        return Neighbour(
-            "greedy batch server", greedy(rate, server.max_batch, batch_s).response_s + rest_s
-        )
+        return "greedy batch server", greedy(rate, server.max_batch, batch_s).response_s
     if server.n_gpus > 1:
-        return Neighbour("M/M/c", mmc_response_s(rate, found.server_s, server.n_gpus) + rest_s)
+        return "M/M/c", mmc_response_s(rate, found.server_s, server.n_gpus)
     response_s = md1_response_s(rate, found.server_s) if found.server_s > 0.0 else 0.0
-    return Neighbour("M/G/1-PS link, M/D/1 server", response_s + rest_s)
+    return "M/G/1-PS link, M/D/1 server", response_s
 
 
 def contending(spec: SystemSpec, columns: Mapping[str, float]) -> float:
     """Mean number of stations that send at once, by Little's law."""
     on_air_s = columns["link_wait_s"] + columns["link_service_s"]
     return columns["throughput_rps"] * on_air_s / spec.link.n_cells
-
-
-def airtime_alone_s(spec: SystemSpec, columns: Mapping[str, float]) -> float:
-    """Airtime of the mean payload without contention."""
-    return airtime_s(spec, columns["uplink_bytes_per_request"])

@@ -80,7 +80,7 @@ def test_the_question_turned_round(capfd: pytest.CaptureFixture[str]) -> None:
     least = {remedy["name"]: remedy for remedy in plan["remedies"]}
     speed = least["server_speed"]
     exact = next(
-        x / 1000 for x in range(1200, 4000) if md1_response_quantile_s(60.0, 20.0 / x, 0.95) <= 0.1
+        x / 1000 for x in range(1210, 4000) if md1_response_quantile_s(60.0, 20.0 / x, 0.95) <= 0.1
     )
     assert speed["lo"] <= exact <= speed["hi"]
     assert least["n_gpus"]["least"] == 3  # two are enough, one is spare
@@ -130,7 +130,7 @@ def test_the_neighbour_of_a_closed_loop_is_near_and_a_broken_law_is_grade_d() ->
     result = sim_run(spec, sources)
     near = neighbour(spec, sources, 12)
     assert near is not None
-    assert near.latency_s == pytest.approx(result.value("latency_mean_s"), rel=0.3)
+    assert near.least_s <= result.value("latency_mean_s") <= near.latency_s
     columns = {name: each.mean for name, each in result.estimates.items()}
     assert run_trust(spec, sources, columns, result.checks).grade == "A"
     broken = tuple(replace(check, left=check.left + 1e3) for check in result.checks)
