@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.search.airtime import STATES, airtime_s, capacity
+from sim.search.airtime import STATES, capacity
 from sim.search.closed import Stations, solve
-from sim.search.problem import Floats, Group, Problem
+from sim.search.demands import Demands, demands_of
+from sim.search.problem import Floats, Problem
 
 __all__ = ["Predicted", "Predictor"]
 
@@ -55,23 +56,6 @@ class Predicted(NamedTuple):
         return np.asarray(self.kept.all(axis=(1, 2)))
 
 
-class _Demands(NamedTuple):
-    """Per option of a group, [option]: what a latency holds, and what a mean step loads."""
-
-    processor_s: Floats  # the device's own: head and encode
-    alone_s: Floats  # until the payload is on the air, without a wait
-    air_s: Floats
-    gpu_s: Floats
-    cpu_s: Floats
-    down_s: Floats
-    latency_alone_s: Floats
-    step_alone_s: Floats  # everything that is no shared station, plus think per step
-    step_air_s: Floats
-    step_gpu_s: Floats
-    step_gpu_square_s2: Floats
-    sends: NDArray[np.bool_]
-
-
 class _Waits(NamedTuple):
     """Mean waits and own processor's load, [choice, group]; load of link and GPU, [choice]."""
 
@@ -89,19 +73,19 @@ class Predictor:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.evaluations = 0
-        self.demands = tuple(self._demands(group) for group in problem.groups)
+        self.demands = tuple(demands_of(group, problem) for group in problem.groups)
         self._capacity = capacity(problem.link, sum(g.n_devices for g in problem.groups))
 
     def predict(self, choices: Choices) -> Predicted:
         """Predict `choices` [choice, group]; each counts as one evaluation."""
         choices = np.atleast_2d(choices)
         self.evaluations += len(choices)
-        d = _Demands(
+        d = Demands(
             *(
                 np.stack(
                     [getattr(one, name)[choices[:, g]] for g, one in enumerate(self.demands)], 1
                 )
-                for name in _Demands._fields
+                for name in Demands._fields
             )
         )
         device_wait_s, link_wait_s, server_wait_s, rate, device_load, loads = self._waits(d)
@@ -168,55 +152,7 @@ class Predictor:
             for name in ("drop_pp", "memory_bytes")
         ]  # fmt: skip
 
-    def _demands(self, group: Group) -> _Demands:
-        options, link, server = group.options, self.problem.link, self.problem.server
-        seen = self.problem.observed
-        rate = group.rate_bps if seen is None else seen.rate_bps
-        sends = options.payload_bytes > 0.0
-        half_s = 0.5 * link.rtt_s + (link.grant_s if link.sharing == "cellular" else 0.0)
-        down = airtime_s(link, options.answer_bytes, link.downlink_rate_bps or rate, slots=False)
-        shared_down = link.downlink == "shared"
-        served = sends | (options.server_s > 0.0)
-        on_gpu = server.decode_on == "gpu"
-
-        def gpu(decode_s: Floats, tail_s: Floats) -> Floats:
-            return np.asarray((tail_s + (decode_s if on_gpu else 0.0)) / server.speed)
-
-        device_s = options.device_s + options.encode_s
-        air_s = airtime_s(link, options.payload_bytes, rate)
-        cpu_s = np.zeros(len(options)) if on_gpu else options.decode_s
-        gpu_s = gpu(options.decode_s, options.server_s)
-        down_s = np.where(served, 0.5 * link.rtt_s + down, 0.0)
-        alone_s = device_s + np.where(sends, half_s, 0.0)
-        first, n = options.first, options.tokens
-        steps = [device_s, air_s, gpu_s]
-        square = gpu_s**2
-        if first is not None:
-            prompt = (
-                first.device_s,
-                airtime_s(link, first.payload_bytes, rate),
-                gpu(first.decode_s, first.server_s),
-            )
-            square = (prompt[2] ** 2 + (n - 1) * gpu_s**2) / n
-            steps = [(p + (n - 1) * t) / n for p, t in zip(prompt, steps, strict=True)]
-        think_s = (group.think_s or 0.0) / n
-        waits_s = np.where(sends, half_s, 0.0) + cpu_s + down_s
-        return _Demands(
-            processor_s=device_s,
-            alone_s=alone_s,
-            air_s=air_s,
-            gpu_s=gpu_s,
-            cpu_s=cpu_s,
-            down_s=down_s,
-            latency_alone_s=alone_s + cpu_s + down_s,
-            step_alone_s=think_s + steps[0] + waits_s,
-            step_air_s=steps[1] + (down if shared_down else 0.0),
-            step_gpu_s=steps[2],
-            step_gpu_square_s2=square,
-            sends=sends,
-        )
-
-    def _waits(self, d: _Demands) -> _Waits:
+    def _waits(self, d: Demands) -> _Waits:
         """What contention adds; with an observation, what was seen of it."""
         seen = self.problem.observed
         if seen is not None:
@@ -226,7 +162,7 @@ class Predictor:
             return _Waits(none, none, wait, none, none, (nothing, nothing))
         return self._closed(d) if self.problem.closed else self._open(d)
 
-    def _open(self, d: _Demands) -> _Waits:
+    def _open(self, d: Demands) -> _Waits:
         groups, n_gpus = self.problem.groups, self.problem.server.n_gpus
         per_device = np.array([g.rate_rps for g in groups], dtype=float)
         rate = np.broadcast_to(per_device * [g.n_devices for g in groups], d.air_s.shape)
@@ -244,7 +180,7 @@ class Predictor:
                 0.5 * processor * (processor / per_device) / (1.0 - processor), np.inf,
             )  # fmt: skip
         link_wait = np.zeros_like(d.air_s)
-        np.multiply(d.air_s, (stretch - 1.0)[:, None], out=link_wait, where=d.air_s > 0.0)
+        np.multiply(d.medium_s, (stretch - 1.0)[:, None], out=link_wait, where=d.medium_s > 0.0)
         waits = np.where(d.gpu_s > 0.0, server_wait[:, None], 0.0)
         return _Waits(own, link_wait, waits, np.asarray(rate), processor, (link_util, load))
 
@@ -280,7 +216,7 @@ class Predictor:
         stretch = np.where(grid > 1e-9, present / np.maximum(grid, 1e-12), 1.0)
         return grid, stretch, 1.0 - states[:, 0]
 
-    def _closed(self, d: _Demands) -> _Waits:
+    def _closed(self, d: Demands) -> _Waits:
         """Mean value analysis of everything between two pauses (sim.search.closed)."""
         stations = self._stations(d)
         rate, wait, on_link = solve(stations)
@@ -290,9 +226,9 @@ class Predictor:
         offered = (rate * air_s).sum(1) / stations.n_cells / self._capacity(1.0 + present)
         loads = (np.minimum(offered, 0.999), np.minimum((rate * stations.gpu_s).sum(1), 0.999))
         none = np.zeros_like(wait)  # a device has one request at a time and waits for no other
-        return _Waits(none, d.air_s * (stretch - 1.0), wait, rate, none, loads)
+        return _Waits(none, d.medium_s * (stretch - 1.0), wait, rate, none, loads)
 
-    def _stations(self, d: _Demands) -> Stations:
+    def _stations(self, d: Demands) -> Stations:
         link, n_gpus = self.problem.link, self.problem.server.n_gpus
         gpu_s = d.step_gpu_s / n_gpus
         residual_s = np.divide(

@@ -129,6 +129,20 @@ def test_airtime_of_lossy_frames_counts_resending() -> None:
     assert airtime_s(lossy, size, 8e6) == pytest.approx(1.25 * airtime_s(clean, size, 8e6))
 
 
+def test_answers_on_the_shared_medium_wait_and_load_it() -> None:
+    costs = {"device_s": 2e-3, "payload_bytes": 900.0, "server_s": 1e-3, "answer_bytes": 700.0}
+    link = LinkSpec(sharing="ps", rate_bps=8e6, header_bytes=0, downlink="shared")
+    group = Group(options=single(**costs), rate_bps=8e6, n_devices=8, think_s=0.02)
+    found = predicted(Problem(groups=(group,), link=link))
+    spec = SystemSpec(
+        link=link, fleet=FleetSpec(n_devices=8), horizon_s=30.0,
+        workload=WorkloadSpec(think="exponential", think_s=0.02),
+    )  # fmt: skip
+    played = run(spec, {"default": ConstantSource(**costs)})
+    assert found.link_load[0] == pytest.approx(played.value("link_utilization"), rel=0.08)
+    assert found.latency_s[0, 0] == pytest.approx(played.value("latency_mean_s"), rel=0.1)
+
+
 @pytest.mark.parametrize("n_devices", [4, 12])
 def test_sessions_against_the_simulator(n_devices: int) -> None:
     """A prompt and 15 tokens; the latency predicted is a token's."""

@@ -1,0 +1,82 @@
+"""What every option asks of the device, the link and the GPU, before anybody waits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.search.airtime import airtime_s
+from sim.search.problem import Floats, Group, Problem
+
+__all__ = ["Demands", "demands_of"]
+
+
+class Demands(NamedTuple):
+    """Per option of a group, [option]: what a latency holds, and what a mean step loads."""
+
+    processor_s: Floats  # the device's own: head and encode
+    alone_s: Floats  # until the payload is on the air, without a wait
+    air_s: Floats
+    gpu_s: Floats
+    cpu_s: Floats
+    down_s: Floats
+    latency_alone_s: Floats
+    medium_s: Floats  # on the shared medium: the payload, and the answer where it goes there
+    step_alone_s: Floats  # everything that is no shared station, plus think per step
+    step_air_s: Floats
+    step_gpu_s: Floats
+    step_gpu_square_s2: Floats
+    sends: NDArray[np.bool_]
+
+
+def demands_of(group: Group, problem: Problem) -> Demands:
+    """The columns of one group's options; a session's steps are averaged in what they load."""
+    options, link, server = group.options, problem.link, problem.server
+    seen = problem.observed
+    rate = group.rate_bps if seen is None else seen.rate_bps
+    sends = options.payload_bytes > 0.0
+    half_s = 0.5 * link.rtt_s + (link.grant_s if link.sharing == "cellular" else 0.0)
+    down = airtime_s(link, options.answer_bytes, link.downlink_rate_bps or rate, slots=False)
+    medium_down = down if link.downlink == "shared" else np.zeros_like(down)
+    served = sends | (options.server_s > 0.0)
+    on_gpu = server.decode_on == "gpu"
+
+    def gpu(decode_s: Floats, tail_s: Floats) -> Floats:
+        return np.asarray((tail_s + (decode_s if on_gpu else 0.0)) / server.speed)
+
+    device_s = options.device_s + options.encode_s
+    air_s = airtime_s(link, options.payload_bytes, rate)
+    cpu_s = np.zeros(len(options)) if on_gpu else options.decode_s
+    gpu_s = gpu(options.decode_s, options.server_s)
+    down_s = np.where(served, 0.5 * link.rtt_s + down, 0.0)
+    alone_s = device_s + np.where(sends, half_s, 0.0)
+    first, n = options.first, options.tokens
+    steps = [device_s, air_s, gpu_s]
+    square = gpu_s**2
+    if first is not None:
+        prompt = (
+            first.device_s,
+            airtime_s(link, first.payload_bytes, rate),
+            gpu(first.decode_s, first.server_s),
+        )
+        square = (prompt[2] ** 2 + (n - 1) * gpu_s**2) / n
+        steps = [(p + (n - 1) * t) / n for p, t in zip(prompt, steps, strict=True)]
+    think_s = (group.think_s or 0.0) / n
+    waits_s = np.where(sends, half_s, 0.0) + cpu_s + down_s - medium_down
+    return Demands(
+        processor_s=device_s,
+        alone_s=alone_s,
+        air_s=air_s,
+        gpu_s=gpu_s,
+        cpu_s=cpu_s,
+        down_s=down_s,
+        latency_alone_s=alone_s + cpu_s + down_s,
+        medium_s=air_s + medium_down,
+        step_alone_s=think_s + steps[0] + waits_s,
+        step_air_s=steps[1] + medium_down,
+        step_gpu_s=steps[2],
+        step_gpu_square_s2=square,
+        sends=sends,
+    )
