@@ -126,7 +126,8 @@ def _finding(rows: Sequence[Row]) -> str:
 def _cells(row: Mapping[str, float]) -> tuple[str, ...]:
     return (
         str(row["model"]), str(row["n_devices"]), str(row["method"]),
-        between(row, "throughput_rps"), number(100 * row["server_utilization"]), number(100 * row["link_utilization"]),
+        between(row, "throughput_rps"),
+        number(100 * row["server_utilization"]), number(100 * row["link_utilization"]),
         number(row["uplink_bytes_per_request"]), between(row, "table_accuracy", 100),
         between(row, "relative_l2"),
     )  # fmt: skip
