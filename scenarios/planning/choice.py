@@ -2,8 +2,9 @@
 
 Candidates are taken in the order of their bounds. One is set aside where a rival that was searched
 serves as many devices as its bound allows (within a tenth, where it cannot become the winner), or
-where a few runs show that it fails at the rival's N*; what is left gets a short search. Its rivals are those of its own cut, and all that are no worse
-in accuracy, device energy and device seconds, so that every cut keeps its best system in the table.
+where a few runs show that it fails at the rival's N*; what is left gets a short search. Its rivals
+are those of its own cut, and all that are no worse in accuracy, device energy and device seconds,
+so that every cut keeps its best system in the table.
 """
 
 from __future__ import annotations
