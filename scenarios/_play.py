@@ -91,8 +91,9 @@ def _chunk(jobs: Iterable[Job], folder: Path) -> list[Row]:
 def _row(job: Job, *, alone: bool) -> Row:
     try:
         metrics = job.evaluate()
-    except ValueError as error:
+    except Exception as error:  # a sweep of days must not end with one of its points
         if alone:
             raise
-        metrics = {"error": str(error)}
+        known = isinstance(error, ValueError)
+        metrics = {"error": str(error) if known else f"{type(error).__name__}: {error}"}
     return {"point_id": job.point_id, **job.labels, **metrics}
