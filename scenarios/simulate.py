@@ -89,6 +89,7 @@ def run(config: Config) -> int:
             return 0
         store.write_table(rows)
     _table.show(rows, provenance)
+    print("Held in every run: arrived = done + dropped + in flight, Little's law, utilization law.")
     print(f"written: {store.folder}/results.csv and run.json")
     return int(any(row.get("error") for row in rows))
 

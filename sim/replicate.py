@@ -55,7 +55,7 @@ def replicate(
             partial(run, spec, _bootstrapped(spec, sources, r), replication=r)
             for r in range(len(plain))
         )
-    failed = next((result for result in plain if result.failed_checks), plain[-1])
+    failed = next((result for result in (*plain, *boot) if result.failed_checks), plain[-1])
     found = _judged(spec, plain)
     alone = _judged(spec, plain[:1]).warning
     others = [warning for warning in plain[0].warnings if warning != alone]

@@ -65,3 +65,17 @@ def test_quantiles_are_those_of_all_runs_together():
         assert estimate.mean == pytest.approx(np.quantile(latency_s, level / 100), rel=1e-12)
         assert estimate.lo < estimate.mean < estimate.hi
         assert estimate.mean - estimate.lo == pytest.approx(estimate.hi - estimate.mean)
+
+
+def test_a_law_broken_in_any_run_is_reported(monkeypatch):
+    from sim import system
+    from sim.laws import Check
+
+    seen = []
+
+    def checked(*given):
+        seen.append(Check(name=f"run {len(seen)}", left=0.0, right=len(seen) == 2, tolerance=0.0))
+        return (seen[-1],)
+
+    monkeypatch.setattr(system, "checks", checked)
+    assert sim.replicate(spec(replications=4, horizon_s=1.0), SOURCE).failed_checks == ("run 2",)
