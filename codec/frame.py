@@ -163,6 +163,8 @@ class FloatCodec(ABC):
                 raise CorruptBitstreamError("a constant chunk must be finite")
             return element[0]
         values = self.decode_chunk(chunk.sections, patch)
+        if header.dtype == floats.FLOAT32:
+            return values
         stored = floats.from_float32(values, header.dtype)
         return stored.view(floats.STORAGE[header.dtype])
 

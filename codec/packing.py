@@ -16,7 +16,7 @@ from codec.kernel import array, kernel
 
 MAX_WIDTH = 32
 
-_U8, _U32, _I64 = types.uint8, types.uint32, types.int64
+_U8, _U32, _U64, _I64 = types.uint8, types.uint32, types.uint64, types.int64
 
 
 def width_for(maximum: int) -> int:
@@ -59,11 +59,11 @@ def unpack_bytes(data: bytes | memoryview, count: int, width: int) -> npt.NDArra
     size = packed_size(count, width)
     _check_length(data, count * width)
     groups = -(-count // 8)
-    padded = np.zeros(groups * width, dtype=np.uint8)
+    padded = np.zeros(groups * width + 8, dtype=np.uint8)
     padded[:size] = np.frombuffer(data, dtype=np.uint8)
-    out = np.empty(8 * groups, dtype=np.uint8)
+    out = np.empty(groups, dtype=np.uint64)
     _unpack_bytes(padded, width, out)
-    return out[:count]
+    return out.astype("<u8", copy=False).view(np.uint8)[:count]
 
 
 def pack_blocks(
@@ -90,7 +90,7 @@ def unpack_blocks(
 ) -> npt.NDArray[np.uint32]:
     """Read back (sum(counts),) uint32 values that `pack_blocks` wrote; see `unpack` for errors."""
     lengths, bits = _checked(counts, widths)
-    words = _to_words(data, int((lengths * bits).sum()))
+    words = words_of(data, int((lengths * bits).sum()))
     out = np.empty(int(lengths.sum()), dtype=np.uint32)
     _unpack_blocks(words, lengths, bits, out)
     return out
@@ -123,7 +123,7 @@ def unpack_labelled(
 ) -> npt.NDArray[np.uint32]:
     """Read back (count,) uint32 values that `pack_labelled` wrote; see `unpack` for errors."""
     marks, bits = _checked_labels(labels, widths)
-    words = _to_words(data, int(bits[marks].sum()))
+    words = words_of(data, int(bits[marks].sum()))
     out = np.empty(marks.size, dtype=np.uint32)
     _unpack_labelled(words, marks, bits, out)
     return out
@@ -162,8 +162,11 @@ def _to_bytes(words: npt.NDArray[np.uint32], size: int) -> bytes:
     return words.astype("<u4", copy=False).view(np.uint8)[:size].tobytes()
 
 
-def _to_words(data: bytes | memoryview, n_bits: int) -> npt.NDArray[np.uint32]:
-    """Check length and padding, then hand out words with three spare ones for the reader."""
+def words_of(data: bytes | memoryview, n_bits: int) -> npt.NDArray[np.uint32]:
+    """So many packed bits as words, with three spare ones for a reader of 64 bits at any place.
+
+    Raises CorruptBitstreamError for another length, or for padding that is not zero.
+    """
     size = _check_length(data, n_bits)
     words = np.zeros(size // 4 + 4, dtype="<u4")
     words.view(np.uint8)[:size] = np.frombuffer(data, dtype=np.uint8)
@@ -180,17 +183,25 @@ def _check_length(data: bytes | memoryview, n_bits: int) -> int:
     return size
 
 
-@kernel((array(_U8), _I64, array(_U8, writable=True)))
+@kernel((array(_U8), _I64, array(_U64, writable=True)))
 def _unpack_bytes(data, width, out):  # type: ignore[no-untyped-def]
-    """Eight values at a time, since they take whole bytes: as many as their width."""
-    mask, at = np.uint64((1 << width) - 1), np.uint64(0)
-    for group in range(np.uint64(out.size // 8)):
+    """Eight values at a time, since they take whole bytes: as many as their width.
+
+    Halves of a group are moved apart until every value stands in a byte of its own.
+    """
+    one, w = np.uint64(1), np.uint64(width)
+    four = (one << (np.uint64(4) * w)) - one
+    two = ((one << (w + w)) - one) * np.uint64(0x0000000100000001)
+    single = ((one << w) - one) * np.uint64(0x0001000100010001)
+    up, at = np.uint64(8) - w, np.uint64(0)
+    for group in range(np.uint64(out.size)):
         word = np.uint64(0)
-        for j in range(np.uint64(width)):
+        for j in range(w):
             word |= np.uint64(data[at + j]) << (j << np.uint64(3))
-        at += np.uint64(width)
-        for j in range(np.uint64(8)):
-            out[(group << np.uint64(3)) + j] = (word >> (j * np.uint64(width))) & mask
+        at += w
+        word = (word & four) | (word & (four << (np.uint64(4) * w))) << (np.uint64(4) * up)
+        word = (word & two) | (word & (two << (w + w))) << (up + up)
+        out[group] = (word & single) | (word & (single << w)) << up
 
 
 @kernel((array(_U32), array(_I64), array(_I64), array(_U32, writable=True)))

@@ -54,13 +54,19 @@ class Blocks:
         return (pairs.view(np.uint32) >> np.uint32(16)).astype(np.uint16)
 
     @classmethod
-    def restored(cls, halves: npt.NDArray[np.uint16], bits: Ints) -> Blocks:
-        """Blocks from (M, 2) stored halves; CorruptBitstreamError unless 0 <= low <= high."""
-        if halves.max() > _LARGEST_STORED or (halves[:, 0] > halves[:, 1]).any():
-            raise CorruptBitstreamError("a block's range must rise from 0 and be finite")
-        values = (halves.astype(np.uint32) << np.uint32(16)).view(np.float32)
-        low, high = np.ascontiguousarray(values.T)
-        return cls(low, high, bits)
+    def restored(cls, halves: npt.NDArray[np.uint16], bits: npt.NDArray[np.uint8]) -> Blocks:
+        """Blocks from stored halves, low and high in turns.
+
+        Raises CorruptBitstreamError unless 0 <= low <= high and every width lies in 1..MAX_BITS.
+        """
+        ranges = np.empty((2, bits.size), dtype=np.uint32)
+        widths = np.empty(bits.size, dtype=np.int64)
+        if not _restore(halves, bits, ranges, widths):
+            raise CorruptBitstreamError(
+                f"a block needs a range that rises from 0 and 1..{MAX_BITS} bits"
+            )
+        low, high = ranges.view(np.float32)
+        return cls(low, high, widths)
 
 
 def fit(
@@ -93,12 +99,6 @@ def levels(
     table = _narrowed(bits_max)[blocks.bits]
     _to_levels(magnitudes, labels, blocks.low, blocks.high, table, out)
     return out
-
-
-def steps(blocks: Blocks) -> Floats:
-    """(M,) distance between two levels: (high - low) / (2**bits - 1)."""
-    tops = np.maximum((np.int64(1) << blocks.bits) - 1, 1)
-    return np.asarray((blocks.high - blocks.low) / tops.astype(np.float32), dtype=np.float32)
 
 
 @cache
@@ -141,6 +141,17 @@ def _slopes(low, high, top):  # type: ignore[no-untyped-def]
         if span > 0.0:
             out[m] = np.float32(min(np.float64(top) / span, _LARGEST_FLOAT))
     return out
+
+
+@kernel((array(_U16), array(_U8), array(_U32, ndim=2, writable=True), array(_I64, writable=True)))
+def _restore(halves, bits, ranges, widths):  # type: ignore[no-untyped-def]
+    for m in range(bits.size):
+        low, high = np.uint32(halves[2 * m]), np.uint32(halves[2 * m + 1])
+        if not (low <= high <= np.uint32(_LARGEST_STORED) and 1 <= bits[m] <= MAX_BITS):
+            return False
+        ranges[0, m], ranges[1, m] = low << np.uint32(16), high << np.uint32(16)
+        widths[m] = bits[m]
+    return True
 
 
 @kernel((array(_F32),))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from codec import packing, positions, quantize, streams
+from codec import packing, positions, quantize, restore, streams
 from codec.base import CorruptBitstreamError
 from codec.container import Section
 from codec.fields import Reader
@@ -33,6 +33,7 @@ BITMAP, GAPS, MAP = 0x04, 0x08, 0x10
 RANS = 0x20
 _ALL_FLAGS = 0x3F
 _WIDTH_BITS = 4
+_COMPARED = 8
 
 
 _U8, _U32, _U64, _I64, _F32 = types.uint8, types.uint32, types.uint64, types.int64, types.float32
@@ -57,7 +58,7 @@ def read(sections: tuple[Section, ...], patch: Patch) -> Floats:
     table = _unpack_scales(first if head.rans else second, head.rows * head.n_blocks)
     parse = _read_ranged if head.rans else _read_packed
     labels, owned = parse(second if head.rans else first, values, head, keep, table)
-    return _restore(keep, labels, table, owned, head)
+    return restore.place(keep, labels, owned, head.n_blocks)
 
 
 def pack_scales(fitted: list[quantize.Blocks]) -> bytes:
@@ -71,10 +72,8 @@ def _unpack_scales(data: memoryview, count: int) -> quantize.Blocks:
     """All rows' blocks, one after the other; CorruptBitstreamError for impossible ones."""
     if len(data) != 4 * count + packing.packed_size(count, _WIDTH_BITS):
         raise CorruptBitstreamError(f"{count} blocks do not take {len(data)} bytes of scales")
-    ranges = np.frombuffer(data[: 4 * count], dtype="<u2").reshape(count, 2)
-    bits = packing.unpack(data[4 * count :], count, _WIDTH_BITS).astype(np.int64)
-    if bits.min() < 1 or bits.max() > quantize.MAX_BITS:
-        raise CorruptBitstreamError(f"widths must lie in 1..{quantize.MAX_BITS}")
+    ranges = np.frombuffer(data[: 4 * count], dtype="<u2").astype(np.uint16, copy=False)
+    bits = packing.unpack_bytes(data[4 * count :], count, _WIDTH_BITS)
     return quantize.Blocks.restored(ranges, bits)
 
 
@@ -99,14 +98,6 @@ def owned_values(rows: list[Row], n_blocks: int, signed: bool) -> list[Levels]:
     if signed:
         levels = levels << np.uint32(1) | np.concatenate([row.signs for row in rows])
     return [levels[labels == block] for block in range(n_blocks)]
-
-
-class Owned(NamedTuple):
-    """Levels (K,) grouped by owner, a block of a row: where each begins, how many it has."""
-
-    levels: Levels
-    starts: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]
 
 
 class Head(NamedTuple):
@@ -162,18 +153,17 @@ def _read_positions(data: memoryview, head: Head, patch: Patch) -> Bytes:
 
 def _read_packed(
     marks: memoryview, values: memoryview, head: Head, keep: Bytes, table: quantize.Blocks
-) -> tuple[Bytes, Owned]:
-    """Labels (K,), and levels (K,) block after block, row after row."""
+) -> tuple[Bytes, restore.Owned]:
+    """Labels (K,), and values (K,) block after block, row after row."""
     width = packing.width_for(head.n_blocks - 1)
     labels = _checked_labels(packing.unpack_bytes(marks, head.kept, width), head)
     counts = _owners(keep, labels, head)
-    levels = packing.unpack_blocks(values, counts, table.bits + int(head.signed))
-    return labels, Owned(levels, np.cumsum(counts) - counts, counts)
+    return labels, restore.unpack(values, counts, table, signed=head.signed)
 
 
 def _read_ranged(
     tables: memoryview, values: memoryview, head: Head, keep: Bytes, table: quantize.Blocks
-) -> tuple[Bytes, Owned]:
+) -> tuple[Bytes, restore.Owned]:
     """The same, row after row of one block after the other, from streams.
 
     The labels come first, for they tell the others' lengths.
@@ -188,7 +178,8 @@ def _read_ranged(
         raise CorruptBitstreamError("a level lies beyond its block's width")
     ends = np.cumsum(by_block).reshape(by_block.shape)
     starts = np.ascontiguousarray((ends - by_block).T).reshape(-1)
-    return labels, Owned(levels.astype(np.uint32), starts, counts)
+    found = levels.astype(np.uint32)
+    return labels, restore.scale(found, starts, counts, table, signed=head.signed)
 
 
 def _checked_labels(marks: npt.NDArray[np.integer], head: Head) -> Bytes:
@@ -199,26 +190,9 @@ def _checked_labels(marks: npt.NDArray[np.integer], head: Head) -> Bytes:
 
 def _owners(keep: Bytes, labels: Bytes, head: Head) -> npt.NDArray[np.int64]:
     """How many elements every block of every row holds: (rows * blocks,)."""
-    counts = np.zeros(head.rows * head.n_blocks, dtype=np.int64)
-    _count_owners(keep, labels, keep.size // head.rows, head.n_blocks, counts)
-    return counts
-
-
-def _restore(
-    keep: Bytes, labels: Bytes, table: quantize.Blocks, owned: Owned, head: Head
-) -> Floats:
-    """Values owner by owner, then in the order of the kept elements, then into their places."""
-    values = np.empty(labels.size, dtype=np.float32)
-    steps = quantize.steps(table)
-    _dequantize(owned.levels, owned.starts, owned.counts, table.low, steps, head.signed, values)
-    kept = owned.counts.reshape(head.rows, head.n_blocks).sum(axis=1)
-    ordered = np.empty(labels.size + 1, dtype=np.uint32)  # the last is read where none is left
-    ordered[-1] = 0
-    cursors = owned.starts.astype(np.uint64)
-    _order(labels, kept, cursors, values.view(np.uint32), ordered)
-    out = np.empty(keep.size, dtype=np.uint32)
-    _spread(keep, ordered, out)
-    return out.view(np.float32)
+    counts = np.zeros((head.rows, head.n_blocks), dtype=np.int64)
+    _count_owners(keep, labels, keep.size // head.rows, counts)
+    return counts.reshape(-1)
 
 
 @kernel(
@@ -236,76 +210,27 @@ def _group(levels, signs, labels, cursors, out):  # type: ignore[no-untyped-def]
         cursors[labels[k]] += 1
 
 
-@kernel((array(_U8), array(_U8), _I64, _I64, array(_I64, writable=True)))
-def _count_owners(keep, labels, row_length, n_blocks, counts):  # type: ignore[no-untyped-def]
-    """How many elements every block of every row holds."""
+@kernel((array(_U8), array(_U8), _I64, array(_I64, ndim=2, writable=True)))
+def _count_owners(keep, labels, row_length, counts):  # type: ignore[no-untyped-def]
+    """How many elements every block of every row holds, (rows, blocks).
+
+    Few blocks of a single row are counted one after the other: many comparisons go at once.
+    """
+    n_blocks = counts.shape[1]
+    if row_length == keep.size and n_blocks <= _COMPARED:
+        for m in range(1, n_blocks):
+            total = np.uint32(0)
+            for k in range(labels.size):
+                total += np.uint32(labels[k] == m)
+            counts[0, m] = np.int64(total)
+        counts[0, 0] = labels.size - counts[0, 1:].sum()
+        return
     if row_length == keep.size:
-        for label in labels:
-            counts[label] += 1
+        for k in range(labels.size):
+            counts[0, labels[k]] += 1
         return
     k = 0
     for i in range(keep.size):
         if keep[i]:
-            counts[i // row_length * n_blocks + labels[k]] += 1
+            counts[i // row_length, labels[k]] += 1
             k += 1
-
-
-@kernel(
-    (
-        array(_U32),
-        array(_I64),
-        array(_I64),
-        array(_F32),
-        array(_F32),
-        types.boolean,
-        array(_F32, writable=True),
-    )
-)
-def _dequantize(levels, starts, counts, low, step, signed, out):  # type: ignore[no-untyped-def]
-    """Every owner's levels at its low and step; a sign below them turns the value, never to -0."""
-    for owner in range(starts.size):
-        base, width = low[owner], step[owner]
-        mine = levels[starts[owner] : starts[owner] + counts[owner]]
-        target = out[starts[owner] : starts[owner] + counts[owner]]
-        if signed:
-            for i in range(mine.size):
-                turn = np.float32(1) - np.float32(np.int32((mine[i] & np.uint32(1)) << 1))
-                size = np.float32(np.int32(mine[i] >> np.uint32(1)))
-                target[i] = (base + size * width) * turn + np.float32(0)
-        else:
-            for i in range(mine.size):
-                target[i] = base + np.float32(np.int32(mine[i])) * width
-
-
-@kernel(
-    (array(_U8), array(_I64), array(_U64, writable=True), array(_U32), array(_U32, writable=True))
-)
-def _order(labels, kept, cursors, values, out):  # type: ignore[no-untyped-def]
-    """Kept elements in their order: the next of the block that their label names.
-
-    Unsigned places throughout: numba wraps signed ones, at the cost of a comparison each.
-    """
-    k, first = np.uint64(0), np.uint64(0)
-    n_blocks = np.uint64(cursors.size // kept.size)
-    for row in range(kept.size):
-        stop = k + np.uint64(kept[row])
-        while k < stop:
-            owner = first + np.uint64(labels[k])
-            at = cursors[owner]
-            out[k] = values[at]
-            cursors[owner] = at + np.uint64(1)
-            k += np.uint64(1)
-        first += n_blocks
-
-
-@kernel((array(_U8), array(_U32), array(_U32, writable=True)))
-def _spread(keep, ordered, out):  # type: ignore[no-untyped-def]
-    """Bits of the next kept value or zero bits, without a branch on what is kept.
-
-    At half density a processor guesses that wrong every other time.
-    """
-    place = np.uint64(0)
-    for i in range(np.uint64(keep.size)):
-        hit = np.uint64(keep[i])
-        out[i] = ordered[place] & np.uint32(-np.int64(hit))
-        place += hit

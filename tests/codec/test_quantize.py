@@ -85,8 +85,9 @@ def test_error_is_at_most_half_a_step_of_either_grid(x, n_blocks, bits):
     labels = blocks.split(x, n_blocks)
     fitted = quantize.fit(x, labels, n_blocks, distortion=0, bits_min=bits, bits_max=bits)
     level = quantize.levels(x, labels, fitted, bits)
-    back = fitted.low[labels] + level.astype(np.float32) * quantize.steps(fitted)[labels]
-    step = quantize.steps(fitted)[labels].astype(float)
+    steps = (fitted.high - fitted.low) / np.float32(2**bits - 1)
+    back = fitted.low[labels] + level.astype(np.float32) * steps[labels]
+    step = steps[labels].astype(float)
     assert np.all(np.abs(x - back) <= step * 0.5001 + 1e-6 * x)
 
 
@@ -94,14 +95,18 @@ def test_error_is_at_most_half_a_step_of_either_grid(x, n_blocks, bits):
 def test_stored_ranges_enclose_and_come_back(x, n_blocks):
     labels = blocks.split(x, n_blocks)
     fitted = quantize.fit(x, labels, n_blocks, distortion=0.01, bits_min=2, bits_max=8)
-    again = quantize.Blocks.restored(fitted.stored(), fitted.bits)
+    again = quantize.Blocks.restored(fitted.stored().reshape(-1), fitted.bits.astype(np.uint8))
+    assert np.array_equal(again.bits, fitted.bits)
     assert np.array_equal(again.low, fitted.low)
     assert np.array_equal(again.high, fitted.high)
     assert np.all(fitted.low[labels] <= x)
     assert np.all(x <= fitted.high[labels])
 
 
-@pytest.mark.parametrize("halves", [[[2, 1]], [[0, 0x7F80]], [[0x8000, 0x8001]]])
-def test_impossible_ranges_are_refused(halves):
+@pytest.mark.parametrize(
+    ("halves", "bits"),
+    [([2, 1], 4), ([0, 0x7F80], 4), ([0x8000, 0x8001], 4), ([0, 1], 0), ([0, 1], 13)],
+)
+def test_impossible_ranges_and_widths_are_refused(halves, bits):
     with pytest.raises(codec.CorruptBitstreamError):
-        quantize.Blocks.restored(np.array(halves, dtype=np.uint16), np.array([4]))
+        quantize.Blocks.restored(np.array(halves, np.uint16), np.array([bits], np.uint8))
