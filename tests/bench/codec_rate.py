@@ -22,6 +22,8 @@ from profiles.activations import Activations, activations
 
 ERROR = 0.1
 LOSS = 0.01
+_FITTED = 100
+"""Calibration samples of a basis: enough for 32 channels of 8 x 8 places and more."""
 SLICER = {
     "n_blocks": (1, 2, 4),
     "bits_max": (3, 4, 5, 6),
@@ -52,10 +54,11 @@ def rate(made: Any, x: np.ndarray) -> Rate:
 
 
 def slicer_settings() -> Iterator[dict[str, Any]]:
-    """Everything of slicer packed but its sparsity."""
+    """Everything of slicer packed but its sparsity; a single block has no rule."""
     for values in itertools.product(*SLICER.values()):
         chosen = dict(zip(SLICER, values, strict=True))
-        yield {**chosen, "bits_min": 1}
+        if chosen["n_blocks"] > 1 or chosen["block_rule"] == "cardinality":
+            yield {**chosen, "bits_min": 1}
 
 
 def best_slicer(x: np.ndarray, error: float) -> Rate:
@@ -137,7 +140,7 @@ def task_chains(fits: dict[int, np.ndarray]) -> dict[str, list[Callable[[Activat
 
     def calibrated(error: float) -> Callable[[Activations], Any]:
         return lambda part: codec.calibrate(
-            "klt+ecsq", list(fits[id(part)]), relative_l2=error, axis=-3
+            "klt+ecsq", list(fits[id(part)][:_FITTED]), relative_l2=error, axis=-3
         )
 
     packed = [
