@@ -75,4 +75,4 @@ def _trust(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     axes.axhline(0.0, color=GREY, linewidth=0.6)
     axes.set(xlabel="predicted load of the busier of link and server",
              ylabel="latency, predicted over\nsimulated - 1 (%)", xlim=(0, 1))  # fmt: skip
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower left")
