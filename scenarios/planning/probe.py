@@ -105,5 +105,5 @@ def hear(
         samples=tuple(goal.sample(result) for goal in goals),
         requests=int(result.value("n_requests")),
         throughput_rps=result.value("throughput_rps"),
-        saturated=bool(result.warnings),
+        saturated=result.saturated,
     )
