@@ -23,7 +23,8 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
 
     Args:
         rows: columns `panel` (a network's name, or "splits"), `n_devices`, `method`, `cut`,
-            `throughput_rps` (with `_lo_total`, `_hi_total`) and `throughput_bound_rps`.
+            `throughput_rps` (with `_lo_total`, `_hi_total`) and, where one is known,
+            `throughput_bound_rps`.
         title: one line above the axes.
 
     Raises:
@@ -65,10 +66,13 @@ def _panel(axes: Axes, rows: Sequence[Row], how: Mapping[str, Mapping[str, Any]]
     for method, look in how.items():
         chosen = [row for row in rows if row["method"] == method]
         line(axes, chosen, "throughput_rps", look, label=method)
-        bound = sorted(chosen, key=lambda row: row["n_devices"])
+        bound = sorted(
+            (row for row in chosen if row.get("throughput_bound_rps") is not None),
+            key=lambda row: row["n_devices"],
+        )
         axes.plot(
             [row["n_devices"] for row in bound],
-            [row.get("throughput_bound_rps") for row in bound],
+            [row["throughput_bound_rps"] for row in bound],
             color=look["color"], linestyle="--", linewidth=0.5, alpha=0.7, zorder=1,
         )  # fmt: skip
     axes.set(yscale="log", ylabel="requests/s")

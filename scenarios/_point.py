@@ -122,6 +122,8 @@ def job_of(
 def _evaluate(scenario: Scenario, measured: Measured, cut: str, setting: str) -> Row:
     source = measured.source(cut, setting, scenario.device, scenario.server)
     row = _played(scenario, source)
+    if scenario.workload.requests is None:
+        row["throughput_bound_rps"] = bound_rps(system_spec(scenario), row)
     # what crosses a channel that damages it is not what the table's answers came from
     return row if scenario.link.damages else {**row, **measured.quality(cut, setting)}
 
@@ -133,8 +135,6 @@ def _played(scenario: Scenario, source: Source) -> Row:
     if result.failed_checks:
         raise AssertionError(f"laws that do not hold: {', '.join(result.failed_checks)}")
     row: dict[str, Any] = dict(result.row())
-    if spec.workload.requests is None:
-        row["throughput_bound_rps"] = bound_rps(spec, row)
     if result.warnings:
         row["warning"] = "; ".join(result.warnings)
     return row
