@@ -102,7 +102,7 @@ def test_the_command_tells_every_way_to_choose(tmp_path, monkeypatch, capfd):
         assert int(row["n_star_lo"]) <= int(row["n_star"]) <= int(row["n_star_hi"])
         assert row["decision"]
     told = capfd.readouterr().out
-    assert "Against the best of the others" in told
+    assert "Against the best of the others the fleet search" in told
     assert "of 1 fleets" in told
     assert run(["search_fleet", 'fleets=["heavy link"]']) == 2
     assert "unknown fleet 'heavy link'" in capfd.readouterr().err
