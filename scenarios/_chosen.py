@@ -36,6 +36,7 @@ _ALONE = {"latency": "neurosurgeon", "paper": "hierarchical"}
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 _MOST = 4096
 _GOAL = "latency_p95_s"
+_TOKENS_PER_REQUEST = 4.0
 _PLANNING_SEED = 1_000_003
 
 Rows = tuple[int, ...]
@@ -208,6 +209,13 @@ def _largest(plan: Plan, share: float) -> Rows | None:
 
 def _served(plan: Plan, problem: Problem, rows: Rows, *, online: bool, budget: Budget) -> Any:
     spec, sources = system(plan, problem, rows, online=online)
+    if plan.fleet.tokens:  # a session of 32 tokens costs as much to play as so many requests
+        share = max(1.0, plan.fleet.tokens / _TOKENS_PER_REQUEST)
+        budget = replace(
+            budget,
+            requests_per_run=budget.requests_per_run / share,
+            pilot_requests=budget.pilot_requests / share,
+        )
     return capacity(spec, sources, Goal(column=_GOAL, limit=plan.fleet.limit_s), budget=budget)
 
 
