@@ -128,7 +128,8 @@ def check_accuracy(config: Any, asked: Subject) -> None:
         return
     if asked.drop is None:
         raise Refusal(
-            f"slo.accuracy_drop_pp cannot be judged for {asked.words}: its answers are not known"
+            f"slo.accuracy_drop_pp cannot be judged for {asked.words}: the table holds no answers"
+            " (random weights), or none without a codec (mixed fleets)"
         )
     if asked.drop.hi > limit:
         raise Refusal(
@@ -190,13 +191,17 @@ def described(asked: Subject, found: Capacity, reasons: Why, trust: Trust) -> Fo
 
 def headline(found: Mapping[str, Any]) -> str:
     """The answer in one sentence."""
-    gains = {gain["name"]: gain["words"] for gain in found["gains"]}
     devices = "device" if found["n_star"] == 1 else "devices"
     return (
         f"{found['n_star']} {devices} [{found['n_star_lo']}, {found['n_star_hi']}] at"
-        f" {100 * found['confidence']:g} % confidence; {gains[found['binding']]} binds;"
+        f" {100 * found['confidence']:g} % confidence; {_words(found, 'binding')} binds;"
         f" {found['words']}"
     )
+
+
+def _words(found: Mapping[str, Any], key: str) -> str:
+    """The resource that `key` names, in words."""
+    return {gain["name"]: str(gain["words"]) for gain in found["gains"]}[found[key]]
 
 
 def store(folder: Store, found: Found) -> None:
@@ -234,8 +239,8 @@ def show(found: Mapping[str, Any]) -> None:
     total = (found["n_star_lo_total"], found["n_star_hi_total"])
     console.print(
         escape(
-            f"limit {found['goal']}; with the sampling error of the trace table"
-            f" [{total[0]}, {total[1]}]; {found['requests']:,} requests in"
+            f"limit {found['goal']}; next binds {_words(found, 'next_binding')}; with the sampling"
+            f" error of the trace table [{total[0]}, {total[1]}]; {found['requests']:,} requests in"
             f" {found['n_runs']} runs per point"
         ),
         highlight=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,7 +90,8 @@ def tables(config: Any) -> Measured | None:
     if "cut" in config.plan.axes:
         return measure(config.model, codecs, live=config.live)
     chosen = codecs if "codec" in config.plan.axes else [_codec(config)]
-    return measure(config.model, chosen, [config.cut], live=config.live)
+    cuts = dict.fromkeys([config.cut, "output"])  # answers without a codec, to pair with
+    return measure(config.model, chosen, list(cuts), live=config.live)
 
 
 def subject(config: Any, known: Measured | None) -> Subject:
@@ -211,9 +212,3 @@ def _spaced(cut: str) -> str:
     """`stage3` as `stage 3`."""
     letters = cut.rstrip("0123456789")
     return f"{letters} {cut[len(letters) :]}" if letters != cut and letters else cut
-
-
-def known_settings(known: Measured, cuts: Sequence[str]) -> list[tuple[str, str]]:
-    """Every (cut, codec) that was traced."""
-    table = known.table
-    return [(c, s) for c in cuts for s in table.settings if table.exists(c, s)]
