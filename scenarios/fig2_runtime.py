@@ -83,7 +83,8 @@ def _llama2(config: Config) -> Panel:
         f"at {100 * share:.0f} % of the roof, the share that published latencies reach; payloads "
         "and errors scaled from the byte Llama's measured ones per element, topk, slicer and ecsq "
         f"at the relative L2 at which it loses 1 pp; codec seconds as on {machine}; prompts as "
-        "long as BoolQ's on average (108 + 8.9 tokens, Clark et al. 2019), longer answers assumed."
+        "long as BoolQ's on average (108 + 8.9 tokens, Clark et al. 2019), longer answers assumed; "
+        "nothing in it is random, so that its intervals have no width."
     )
     return Panel("llama2-7b", jobs, words, {"roof_share": share, **small.digests})
 

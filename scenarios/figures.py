@@ -22,7 +22,7 @@ ORDER = (
 )  # fmt: skip
 """Figures that the page draws, in its order; a new one is one word here, a command of that name."""
 
-TAKEN_IN = ("search_regret", "search_adaptation", "search_fleet")
+TAKEN_IN = ("wifi", "search_regret", "search_adaptation", "search_fleet")
 """Longer ones: the page shows them where their own commands have drawn them."""
 
 
