@@ -142,6 +142,56 @@ def test_mser5_removes_a_planted_start():
     assert abs(kept) < 0.05
 
 
+def repairman_responses(generator, n_runs, length, *, warmup=100):
+    """Responses [run, request] of 20 devices, Z = 1 s, one exponential server of 0.04 s.
+
+    Requests in order of arrival: a device's next one is known when this one's departure is.
+    """
+    n_devices, think_s, service_s = 20, 1.0, 0.04
+    arrival_s = generator.exponential(think_s, (n_runs, n_devices))
+    free_s, every = np.zeros(n_runs), np.arange(n_runs)
+    found = np.empty((length + warmup, n_runs))
+    for row in found:
+        device = arrival_s.argmin(axis=1)
+        now_s = arrival_s[every, device]
+        free_s = np.maximum(now_s, free_s) + generator.exponential(service_s, n_runs)
+        row[:] = free_s - now_s
+        arrival_s[every, device] = free_s + generator.exponential(think_s, n_runs)
+    return found[warmup:].T
+
+
+@pytest.mark.slow
+def test_pooled_quantiles_cover_where_averages_do_not():
+    """Ten runs of 930: the pooled quantile with runs as sections, against the runs' average."""
+    generator = np.random.default_rng(6)
+    runs = repairman_responses(generator, 10 * N_EXPERIMENTS, 930).reshape(N_EXPERIMENTS, 10, -1)
+    for level in (0.95, 0.99):
+        truth = theory.repairman_response_quantile_s(20, 1.0, 0.04, level)
+        pooled = [section_quantile(sections, level) for sections in runs]
+        averaged = [replication_interval(np.quantile(each, level, axis=1)) for each in runs]
+        found, old = coverage(pooled, truth), coverage(averaged, truth)
+        bias = [np.mean([i.mean for i in each]) / truth - 1.0 for each in (pooled, averaged)]
+        print(f"p{100 * level:g}: pooled {found:.1%}, bias {bias[0]:+.2%};", end=" ")
+        print(f"averaged {old:.1%}, bias {bias[1]:+.2%}")
+        assert found >= 0.90
+        assert abs(bias[0]) < 0.01
+
+
+@pytest.mark.slow
+def test_replicate_covers_quantiles_of_a_closed_loop():
+    """p95 and p99 of ten short runs on the engine; about 930 requests a run."""
+    source = {"default": ExponentialSource(server_s=0.04)}
+    spec = repairman_spec(horizon_s=55.0)
+    results = [replicate(replace(spec, seed=seed), source) for seed in range(N_EXPERIMENTS)]
+    for name, level in (("latency_p95_s", 0.95), ("latency_p99_s", 0.99)):
+        truth = theory.repairman_response_quantile_s(20, 1.0, 0.04, level)
+        found = coverage((r[name] for r in results), truth)
+        bias = np.mean([r[name].mean for r in results]) / truth - 1.0
+        print(f"replicate, {name}: {found:.1%}, bias {bias:+.2%}")
+        assert found >= 0.90
+        assert abs(bias) < 0.01
+
+
 @pytest.mark.slow
 def test_replicate_until_precise_covers_a_closed_loop():
     """Sequential stopping to a relative half-width costs coverage (Law 2015), here a few points."""
