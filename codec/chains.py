@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from codec import container
@@ -57,11 +58,16 @@ def create(name: str, **options: Any) -> Chain:
     >>> chain.decode(chain.encode(x)).shape
     (2, 3)
 
+    A `calibration` is one, or the path of a file that `Calibration.save` wrote.
+
     Raises UnknownCodecError for a name or an option that does not exist, with the nearest ones,
-    and CodecOptionError for a value out of range.
+    and CodecOptionError for a value out of range or a file that is none.
     """
     if name not in names():
         raise UnknownCodecError(_unknown("codec", name, names()))
+    if isinstance(options.get("calibration"), str | Path):
+        path = options["calibration"]
+        options["calibration"] = Calibration.load(path) if str(path) else None
     if name.startswith(PREFIX):
         return _transformed(name.removeprefix(PREFIX), **options)
     by_name = {chain.name: chain for chain in CHAINS}

@@ -102,7 +102,8 @@ class Klt(FloatCodec):
     def _known(self) -> Calibration:
         if self.calibration is None or self.calibration.basis is None:
             raise MissingCalibrationError(
-                f"{PREFIX}{self.inner.name} needs a basis: codec.calibrate(...) fits one"
+                f"{self.name} needs a calibration with a basis: codec.calibrate(...) and "
+                "`splitfleet codec` fit one"
             )
         return self.calibration
 

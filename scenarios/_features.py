@@ -56,20 +56,21 @@ def features(config: Any, errors: Sequence[float]) -> Features:
 def _of_network(config: Any) -> Features:
     from profiles.activations import activations
 
-    with progress(f"features of {config.model}") as report:
+    name = config.model.name
+    with progress(f"features of {name}") as report:
         fit = activations(
-            config.model, config.cut, config.samples, split_name="calibration", seed=config.seed
+            name, config.cut, config.samples, split_name="calibration", seed=config.seed
         )
         report(1, 2)
-        test = activations(config.model, config.cut, config.samples, seed=config.seed)
+        test = activations(name, config.cut, config.samples, seed=config.seed)
         report(2, 2)
     random = "" if test.weights == "trained" else ", random weights"
     return Features(
-        model=config.model,
+        model=name,
         cut=config.cut,
         test=test.features,
         calibration=fit.features,
-        source=f"{config.model} after {config.cut}, {len(test.features)} test samples{random}",
+        source=f"{name} after {config.cut}, {len(test.features)} test samples{random}",
         known=test,
     )
 

@@ -41,7 +41,7 @@ class Summary:
         """Print it."""
         console = Console()
         console.print(escape(self.title), style="bold", highlight=False)
-        table = Table(box=None, pad_edge=False, padding=(0, 2))
+        table = Table(box=None, pad_edge=False, padding=(0, 1))
         for i, heading in enumerate(self.columns):
             table.add_column(heading, justify="right" if i else "left")
         for row in self.rows:

@@ -27,6 +27,7 @@ from scenarios._features import features
 from scenarios._ladder import Rung, rungs
 from scenarios._play import Job, play
 from scenarios._results import Row, Store
+from scenarios._system import Model
 
 _TARGETS = ("relative_l2", "bits_per_element")
 _ERRORS = (0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
@@ -39,7 +40,7 @@ class Config:
     """Which activations, which settings."""
 
     name: str = field(default="codec", metadata={"help": "folder of the results below outputs/"})
-    model: str = field(default="scenes", metadata={"help": "network whose features are encoded"})
+    model: Model = field(default_factory=Model)
     cut: str = field(default="stage2", metadata={"help": "where the features are taken"})
     samples: int = field(default=64, metadata={"help": "test samples, one stream each"})
     activations: str = field(
@@ -72,7 +73,7 @@ def run(config: Config) -> int:
     known = features(config, _ERRORS)
     store = Store(Path("outputs") / config.name)
     with _request.locked(store):
-        rows = play(list(_jobs(config, known, chosen)), store, workers=config.workers)
+        rows = play(list(_jobs(config, known, chosen, store.folder)), store, workers=config.workers)
         store.write_table(rows)
         sound = [row for row in rows if not row.get("error")]
         summary = rate_table(known.source, sound)
@@ -120,7 +121,7 @@ def _parts(options: Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[str, A
     return chain, rest, {key: rest.pop(key) for key in names if key in rest}
 
 
-def _jobs(config: Config, known: Any, chosen: Sequence[Rung]) -> Iterator[Job]:
+def _jobs(config: Config, known: Any, chosen: Sequence[Rung], folder: Path) -> Iterator[Job]:
     digests = {"features": known.digest, "codec": codec.revision()}
     common = {"model": known.model, "cut": known.cut, "samples": len(known.test)}
     for error in _ERRORS:
@@ -135,7 +136,7 @@ def _jobs(config: Config, known: Any, chosen: Sequence[Rung]) -> Iterator[Job]:
             spec={"codec": rung.codec, "repeats": config.repeats},
             digests=digests,
             labels={"method": rung.ladder, "codec": _short(rung), **common},
-            evaluate=partial(_evaluate, known, rung.codec, config.repeats),
+            evaluate=partial(_evaluate, known, rung, config.repeats, folder),
         )
 
 
@@ -148,9 +149,16 @@ def _bound(known: Any, error: float) -> Row:
     return {"relative_l2": error, "bits_per_element": known.bounds[_ERRORS.index(error)]}
 
 
-def _evaluate(known: Any, options: Mapping[str, Any], repeats: int) -> Row:
-    """One setting on all samples: a stream each, as a device would send them."""
-    made = _made(options, known.calibration)
+def _evaluate(known: Any, rung: Rung, repeats: int, folder: Path) -> Row:
+    """One setting on all samples: a stream each, as a device would send them.
+
+    What was fitted for it is kept: `codec.calibration=FILE.npz` of other commands takes it.
+    """
+    made = _made(rung.codec, known.calibration)
+    fitted = made.options.get("calibration")
+    kept = folder / f"{_short(rung).replace(' ', '-')}.npz" if fitted is not None else None
+    if kept is not None:
+        fitted.save(kept)
     streams = [made.encode(x) for x in known.test]
     decoded = np.stack([made.decode(stream) for stream in streams])
     ledgers = [codec.ledger(stream) for stream in streams]
@@ -164,6 +172,7 @@ def _evaluate(known: Any, options: Mapping[str, Any], repeats: int) -> Row:
         **{f"{part}_bits": 8 * sum(each[part] for each in ledgers) / n for part in PARTS},
         "encode_s": _seconds(made.encode, known.test, repeats),
         "decode_s": _seconds(made.decode, streams, repeats),
+        "calibration": None if kept is None else str(kept),
         **known.judge(decoded),
     }
 
@@ -206,5 +215,5 @@ def _seconds(work: Any, inputs: Sequence[Any], repeats: int) -> float:
 def _draw(config: Config, rows: Sequence[Row], folder: Path) -> None:
     from plots import files, rate
 
-    title = config.activations or f"{config.model}, {config.cut}"
+    title = config.activations or f"{config.model.name}, {config.cut}"
     print("written: " + ", ".join(map(str, files.save(rate.draw(rows, title=title), folder))))

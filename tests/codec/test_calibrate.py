@@ -73,6 +73,18 @@ def test_every_chain_with_a_knob_meets_an_error(chain):
     assert 0.17 < relative_l2(x, made.decode(made.encode(x))) <= 0.2
 
 
+@pytest.mark.parametrize("chain", ["klt+ecsq", "klt+slicer", "ecsq"])
+def test_a_calibration_may_be_named_by_its_file(fitted, chain, tmp_path):
+    fitted.calibration.save(tmp_path / "fitted.npz")
+    x = hidden(50, 7)
+    named = codec.create(chain, calibration=str(tmp_path / "fitted.npz"))
+    held = codec.create(chain, calibration=fitted.calibration)
+    assert named.encode(x) == held.encode(x)
+    assert named.spec == held.spec
+    with pytest.raises(codec.CodecOptionError, match="no such calibration"):
+        codec.create(chain, calibration=tmp_path / "other.npz")
+
+
 @pytest.mark.parametrize("knob", [None, "distortion"])
 def test_a_size_is_used_up_whichever_knob_is_turned(knob):
     x = hidden(600, 4)

@@ -64,6 +64,9 @@ def test_any_chain_with_any_options_is_played_once_per_value(array, tmp_path, mo
     assert float(coded[asked[1]]["bits_per_element"]) == pytest.approx(8 * size / x[4:].size)
     assert 0.05 < float(coded[asked[2]]["relative_l2"]) < 0.15  # without a target, 0.1
     assert not coded[asked[2]]["symbol_entropy_bits"]
+    kept = codec.create("klt+topk", calibration=coded[asked[2]]["calibration"])
+    assert kept.calibration.axis == -3  # maps: a basis over channels
+    assert kept.calibration.size == x.shape[1]
     for value in ("0.3", "0.6"):
         row = coded[f"{asked[0]} {value}"]
         assert float(row["symbol_entropy_bits"]) < float(row["bits_per_element"])
