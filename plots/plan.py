@@ -25,6 +25,8 @@ def draw(plan: Mapping[str, Any]) -> Figure:
         figure = Figure(figsize=(2 * COLUMN_IN, 3.9 if compared else 2.2))
         grid = figure.subplots(2 if compared else 1, 3 if not compared else 2, squeeze=False)
         axes = list(grid.flat)
+        for each in axes:
+            each.set_axisbelow(True)
         _curve(axes[0], plan)
         _gains(axes[1], plan["gains"])
         _stages(axes[2], plan["stages"])
@@ -37,15 +39,16 @@ def _curve(axes: Axes, plan: Mapping[str, Any]) -> None:
     """The limited figure against N, with the limit and the interval of N*."""
     seconds = plan["column"].endswith("_s")
     factor, unit = (1e3, "ms") if seconds else (100.0, "%")
+    name = plan["column"].removesuffix("_s").replace("_", " ")
     curve = plan["curve"]
     n = [point["n"] for point in curve]
     values = [factor * point["value"] for point in curve]
     reach = [[factor * abs(point["value"] - point[end]) for point in curve] for end in ("lo", "hi")]
-    axes.axvspan(plan["n_star_lo"], plan["n_star_hi"] + 1, color=_SKY, alpha=0.35, linewidth=0)
+    axes.axvspan(plan["n_star_lo"], plan["n_star_hi"], color=_SKY, alpha=0.35, linewidth=0)
     axes.axhline(factor * plan["limit"], color=GREY, linewidth=0.8, linestyle="--")
     axes.errorbar(n, values, yerr=reach, color=_BLUE, marker="o", capsize=1.5, elinewidth=0.8)
     axes.axvline(plan["n_star"], color=INK, linewidth=0.6)
-    axes.set(xlabel="devices", ylabel=f"{plan['column'].removesuffix('_s')}, {unit}")
+    axes.set(xlabel="devices", ylabel=f"{name}, {unit}")
     axes.set_title(f"N* = {plan['n_star']} [{plan['n_star_lo']}, {plan['n_star_hi']}]", loc="left")
 
 

@@ -158,7 +158,7 @@ def described(asked: Subject, found: Capacity, reasons: Why, trust: Trust) -> Fo
             for n, each in zip(found.points, found.curve, strict=True)
         ],
         "binding": reasons.binding.name,
-        "next_binding": reasons.resources[1].name,
+        "next_binding": reasons.next_binding.name if reasons.next_binding else None,
         "words": asked.words,
         "gains": [asdict(gain) for gain in reasons.gains],
         "utilization": {
@@ -201,7 +201,8 @@ def headline(found: Mapping[str, Any]) -> str:
 
 def _words(found: Mapping[str, Any], key: str) -> str:
     """The resource that `key` names, in words."""
-    return {gain["name"]: str(gain["words"]) for gain in found["gains"]}[found[key]]
+    words = {gain["name"]: str(gain["words"]) for gain in found["gains"]}
+    return words.get(found[key], "nothing else that can be bought")
 
 
 def store(folder: Store, found: Found) -> None:
@@ -300,7 +301,8 @@ def _choice(rows: Sequence[Mapping[str, Any]]) -> Table:
 def _gains(found: Mapping[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for heading in ("what", "busy at N* %", "devices per 1 % more", "interval", "numbers"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
+        what = heading == "what"
+        table.add_column(heading, justify="left" if what else "right", no_wrap=what)
     busy = {"server": "server", "uplink": "link", "device": "device"}
     for gain in found["gains"]:
         place = busy.get(gain["name"])

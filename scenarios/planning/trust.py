@@ -73,7 +73,7 @@ def run_trust(
             *_laws(checks),
             _neighbour(spec, sources, columns),
             *_range(spec, columns, largest_batch),
-            *(Finding(name="steady state", verdict=BAD, words=text) for text in warnings),
+            *(_warned(text) for text in warnings),
         )
     )
 
@@ -113,6 +113,13 @@ def plan_trust(
         _provenance(gains, kinds),
     )
     return Trust(findings=(*base.findings, *further))
+
+
+def _warned(text: str) -> Finding:
+    """A queue that grows without end spoils every mean; other warnings are cautions."""
+    if text.startswith("saturated"):
+        return Finding(name="steady state", verdict=BAD, words=text)
+    return Finding(name="warning", verdict=CAUTION, words=text)
 
 
 def _laws(checks: Sequence[Check]) -> list[Finding]:

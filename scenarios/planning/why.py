@@ -75,6 +75,12 @@ class Why:
         """The resource whose speed-up raises N* most."""
         return self.resources[0]
 
+    @property
+    def next_binding(self) -> Gain | None:
+        """The resource that helps most after it; None where none surely helps."""
+        helping = [gain for gain in self.resources[1:] if gain.lo > 0.0]
+        return helping[0] if helping else None
+
 
 def why(
     spec: SystemSpec, sources: Sources, found: Capacity, *, play: Player, levers: bool = True

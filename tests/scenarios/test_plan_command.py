@@ -5,7 +5,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scenarios.__main__ import run
 from scenarios.planning import Budget, Goal, Refusal
@@ -13,6 +16,7 @@ from scenarios.planning.bound import bound
 from scenarios.planning.inverse import inverse
 from scenarios.planning.levers import LEVERS
 from scenarios.planning.neighbour import neighbour
+from scenarios.planning.probe import hear
 from scenarios.planning.slo import Slo
 from scenarios.planning.trust import Trust, run_trust
 from scenarios.planning.workers import playing
@@ -115,6 +119,33 @@ def test_a_lever_never_raises_a_constant_fifo_systems_mean_latency(lever) -> Non
     before = sim_run(spec, sources).value("latency_mean_s")
     after = sim_run(*lever.pull(spec, sources, 1.3)).value("latency_mean_s")
     assert after < before
+
+
+@given(
+    rate_rps=st.floats(0.5, 4.0), payload=st.floats(500.0, 2e4), server_s=st.floats(1e-3, 0.02),
+    device_s=st.floats(1e-3, 0.05), factor=st.floats(1.05, 3.0), lever=st.sampled_from(LEVERS),
+)  # fmt: skip
+@settings(max_examples=25, deadline=None)
+def test_in_fifo_systems_no_lever_lowers_the_capacity(  # type: ignore[no-untyped-def]
+    rate_rps, payload, server_s, device_s, factor, lever
+) -> None:
+    """On common streams the pooled excess falls at every N, so that its root cannot."""
+    spec = SystemSpec(
+        workload=WorkloadSpec(kind="poisson", rate_rps=rate_rps),
+        link=LinkSpec(sharing="fifo", rate_bps=8e6, frame_airtime_s=1e-4),
+        horizon_s=6.0,
+        warmup_s=1.0,
+    )
+    sources = {
+        "default": ConstantSource(device_s=device_s, payload_bytes=payload, server_s=server_s)
+    }
+    goal = Goal(column="latency_p95_s", limit=0.05)
+    for n in (2, 9):
+        before, after = (
+            np.mean(goal.excess([hear(*system, [goal], n, r).samples[0] for r in range(2)]))
+            for system in ((spec, sources), lever.pull(spec, sources, factor))
+        )
+        assert after <= before + 1e-9
 
 
 def test_the_bound_lies_above_what_is_served() -> None:
