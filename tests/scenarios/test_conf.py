@@ -1,5 +1,6 @@
 """Every file in conf composes into a valid configuration of the commands that use its group."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -63,21 +64,27 @@ def test_a_list_of_methods_composes_in_every_figure_that_takes_one(choice):
         assert "raw16" in [codec["name"] for codec in spec.codecs.values()]
 
 
-@pytest.mark.parametrize(
-    ("group", "choice"), [c for c in CHOICES if c[0] in IN_SIMULATE and c[0] != "model"]
-)
-def test_a_choice_runs_one_simulated_second(group, choice, workplace, monkeypatch, capfd):
+@pytest.mark.parametrize("group", [g for g in IN_SIMULATE if g != "model"])
+def test_every_choice_of_a_group_runs_one_simulated_second(group, workplace, monkeypatch):
     """Or says in one line what is missing: a sheet that nothing scales to, a colour image."""
     monkeypatch.chdir(workplace)
-    extra = ["cut=input"] if (group, choice) in INPUTS else []
-    status = run(["simulate", *SECOND, f"{group}={choice}", *extra])
-    error = capfd.readouterr().err.strip()
-    if status:
-        assert status == 2
-        last = error.splitlines()[-1]  # above it may stand progress
-        assert any(reason in last for reason in EXCUSES), error
-    else:
-        assert Path("outputs/second/results.csv").exists()
+    usual = {"codec": "slicer", "device": "raspberry_pi_4", "server": "measured"}.get(group, "")
+    names = [choice for of, choice in CHOICES if of == group and choice not in INPUTS]
+    names.sort(key=lambda name: name == usual)  # a sound one ends the sweep
+    for wanted, extra in ((names, []), (INPUTS if group == "codec" else [], ["cut=input"])):
+        if not wanted:
+            continue
+        words = [*SECOND, *extra, f'sweep=["{group}={",".join(wanted)}"]']
+        status = run(["simulate", *words])
+        with Path("outputs/second/results.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == len(wanted)
+        refused = [row["error"] for row in rows if row.get("error")]
+        assert status == int(bool(refused))
+        assert len(refused) < len(rows)
+        for error in refused:
+            assert "\n" not in error
+            assert any(reason in error for reason in EXCUSES), error
 
 
 @pytest.mark.slow
@@ -89,7 +96,7 @@ def test_colour_images_run_one_simulated_second(codec, workplace, monkeypatch):
     assert run(["simulate", *words]) == 0
 
 
-INPUTS = {("codec", name) for name in ("raw8", "jpeg", "webp")}
+INPUTS = ["jpeg", "raw8"]
 EXCUSES = (
     "states neither slowdown nor anchor_s",  # reached by the roofline only
     "takes images (H, W, 3)",  # digits are grey
