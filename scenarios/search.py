@@ -21,6 +21,7 @@ from scenarios import _thetas
 from scenarios._options import Tables, tables
 from scenarios._playback import Played, play
 from scenarios._results import Store
+from scenarios._sizes import with_predicted_sizes
 from scenarios._system import Scenario
 from sim.channel import rate_bps
 from sim.search import SEARCHES, Decision, Group, Limits, Problem
@@ -56,6 +57,10 @@ class Config(Scenario):
     answers: int = field(
         default=4000, metadata={"help": "answers (tokens) simulated per replication; 0: none"}
     )
+    sizes: str = field(
+        default="measured",
+        metadata={"help": "payload sizes: measured, or predicted from theta by the size model"},
+    )
     allowance: float = field(
         default=0.1, metadata={"help": "predicted latency is widened by this times the load"}
     )
@@ -67,6 +72,7 @@ class Config(Scenario):
         super().__post_init__()
         one_of("search", self.search, SEARCHES)
         one_of("workload.kind", self.workload.kind, ("closed", "poisson"))
+        one_of("sizes", self.sizes, ("measured", "predicted"))
         at_least("answers", self.answers, 0)
         if not self.tokens or min(self.tokens) < 2:
             raise ValueError(f"tokens must hold lengths >= 2, got {self.tokens}")
@@ -115,8 +121,11 @@ def _problem(config: Config, known: Tables) -> Problem:
     slo, load = config.slo, config.workload
     memory = slo.memory_bytes if slo.memory_bytes is not None else config.device.memory_bytes
     limits = {"latency_s": slo.latency_s, "drop_pp": slo.drop_pp, "memory_bytes": memory}
+    options = known.options(config.device, config.server, tuple(config.tokens))
+    if config.sizes == "predicted":
+        options = with_predicted_sizes(known, options)
     group = Group(
-        options=known.options(config.device, config.server, tuple(config.tokens)),
+        options=options,
         n_devices=config.fleet.n_devices,
         rate_bps=rate_bps(config.link, config.link.snr_db),
         limits=Limits(**{key: value for key, value in limits.items() if value is not None}),

@@ -21,10 +21,9 @@ from scenarios._play import Job
 from scenarios._playback import play
 from scenarios._problems import Drawn, draw, loaded
 from scenarios._results import Row
+from scenarios._sizes import loss_proxies, size_models
 from scenarios._summary import Summary, number
-from scenarios._thetas import theta_of
 from sim.search import SEARCHES, Decision
-from sim.search.size import LossProxy, SizeModel
 from sim.spec.check import at_least
 
 MODELS = ("scenes", "bytellama")
@@ -245,45 +244,14 @@ def _trust(rows: Sequence[Row]) -> str:
 
 def _predictors(known: Mapping[str, Tables]) -> str:
     """Leave-one-out errors of size model and loss proxy over every cut."""
-    sizes, losses = [], []
+    sizes: list[np.ndarray] = []
+    losses: list[np.ndarray] = []
     for one in known.values():
-        for model, proxy in fitted(one).values():
-            sizes.append(np.abs(model.errors))
-            losses.append(np.abs(proxy.errors))
+        sizes += [np.abs(model.errors) for model in size_models(one).values()]
+        losses += [np.abs(proxy.errors) for proxy in loss_proxies(one).values()]
     size, loss = np.concatenate(sizes), np.concatenate(losses)
     return (
         f"Left out one by one, sizes are predicted to {100 * np.median(size):.1f} % (median, p95"
         f" {100 * np.quantile(size, 0.95):.1f} %), losses to {np.median(loss):.2f} pp (p95"
         f" {np.quantile(loss, 0.95):.2f} pp)."
     )
-
-
-def fitted(known: Tables) -> dict[str, tuple[SizeModel, LossProxy]]:
-    """Size model and loss proxy of every cut of a stored table; of a generation, of its tokens."""
-    table, found = known.table, {}
-    for cut in (cut for cut in table.cuts if cut not in ("input", "output")):
-        names = [s for s in table.settings if theta_of(s) is not None and table.exists(cut, s)]
-        thetas = np.array([_knobs(name) for name in names])
-        later = (Ellipsis, slice(1, None)) if known.speaks else (Ellipsis,)
-        sizes = np.array([table.cell("payload_bytes", cut, s)[later].mean() for s in names])
-        errors = np.array([table.cell("relative_l2", cut, s).mean() for s in names])
-        answers = "agree" if known.speaks else "correct"
-        kept = np.array([table.cell(answers, cut, s).mean() for s in names])
-        whole = 1.0 if known.speaks else _whole(known)
-        found[cut] = (
-            SizeModel.fit(thetas, sizes),
-            LossProxy.fit(errors, 100.0 * (whole - kept)),
-        )
-    return found
-
-
-def _whole(known: Tables) -> float:
-    table = known.table
-    traced = next(s for s in table.settings if table.exists("output", s))
-    return float(table.cell("correct", "output", traced).mean())
-
-
-def _knobs(setting: str) -> tuple[float, float, int, float]:
-    theta = theta_of(setting)
-    assert theta is not None
-    return theta.sparsity, theta.distortion, theta.n_blocks, theta.asymmetry

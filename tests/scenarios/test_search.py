@@ -14,8 +14,8 @@ from scenarios.__main__ import run
 from scenarios._options import tables
 from scenarios._playback import counts, play
 from scenarios._problems import draw
+from scenarios._sizes import loss_proxies, size_models
 from scenarios._thetas import GRIDS, theta_of
-from scenarios.search_regret import fitted
 from sim.search import SEARCHES, Group, Limits, Option, Predictor, Problem
 from sim.spec import LinkSpec
 
@@ -123,10 +123,27 @@ def test_shipping_measures_bytes_and_answers_again(model, tmp_path, monkeypatch)
 
 @pytest.mark.parametrize("model", ["scenes", "bytellama"])
 def test_size_and_loss_are_predicted_within_their_errors(model: str) -> None:
-    for cut, (size, loss) in fitted(tables(model)).items():
+    known = tables(model)
+    for cut, size in size_models(known).items():
         assert np.median(np.abs(size.errors)) < 0.05, cut
         assert np.abs(size.errors).max() < 0.15, cut
+    for cut, loss in loss_proxies(known).items():
         assert np.median(np.abs(loss.errors)) < 0.5, cut
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["slo.latency_s=0.025"], ["model=bytellama", "slo.latency_s=0.03", "slo.memory_bytes=1.1e6"]],
+)
+def test_a_decision_on_predicted_sizes_is_simulated_on_real_ones(
+    words, workplace, monkeypatch, capfd
+) -> None:
+    monkeypatch.chdir(workplace)
+    found, _ = decided(capfd, *WEAK, "sizes=predicted", "fleet.n_devices=3", *words)
+    option, predicted = found["decision"]["option"], found["decision"]["predicted"]
+    assert option["cut"] not in ("input", "output")
+    simulated = found["decision"]["simulated"]
+    assert predicted["latency_s"] == pytest.approx(simulated["latency_s"][0], rel=0.1)
 
 
 @pytest.mark.parametrize("model", ["scenes", "bytellama"])
