@@ -7,6 +7,7 @@ measures the tables again.
 """
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -24,7 +25,8 @@ from scenarios._results import Store
 from scenarios._sizes import with_predicted_sizes
 from scenarios._system import Scenario
 from sim.channel import rate_bps
-from sim.search import SEARCHES, Decision, Group, Limits, Problem
+from sim.search import SEARCHES, Decision, Group, Limits, Option, Problem
+from sim.search.budget import longest
 from sim.spec.check import at_least, one_of
 
 
@@ -111,6 +113,8 @@ def run(config: Config) -> int:
     console.print(_shown(config, shown))
     console.print(f"binding: {chosen.binding}; {chosen.evaluations} of {problem.n_choices}"
                   f" options evaluated in {spent_s:.2g} s", highlight=False)  # fmt: skip
+    if known.speaks and chosen.options is not None:
+        console.print(_longest(problem, known, chosen.options[0]), highlight=False)
     if config.compare:
         console.print(_compared(found))
     print(f"written: {store.folder}/search.json")
@@ -164,6 +168,17 @@ def _played(config: Config, known: Tables, problem: Problem, decision: Decision)
         problem, decision.rows, [source],
         answers=config.answers, replications=config.replications, seed=config.seed,
     )  # fmt: skip
+
+
+def _longest(problem: Problem, known: Tables, option: Option) -> str:
+    """How long a session could be before it ends early for want of memory, at this cut."""
+    limit = problem.groups[0].limits.memory_bytes
+    start = known.memory_bytes(option._replace(tokens=1))
+    token = known.profiles[-1].cut(option.cut).kv_head_bytes
+    if limit == math.inf:
+        return "memory: no limit; every token is kept"
+    steps = longest(limit, start, 0.0, token)
+    return f"memory: a session at this cut ends after {steps:,} tokens; those made are kept"
 
 
 def _plain(decision: Decision, played: Played | None) -> dict[str, Any]:

@@ -58,6 +58,10 @@ def test_a_generation_is_searched_with_its_length(workplace, monkeypatch, capfd)
     assert found["decision"]["option"]["tokens"] in (8, 24)
     assert found["decision"]["predicted"]["memory_bytes"] <= 3e6
     assert "server ms/token" in out
+    known, option = tables("bytellama"), Option(**found["decision"]["option"])
+    steps = int(out.split("ends after ")[1].split(" tokens")[0].replace(",", ""))
+    sizes = [known.memory_bytes(option._replace(tokens=w)) for w in (steps, steps + 1)]
+    assert sizes[0] <= 3e6 < sizes[1]
 
 
 def test_what_does_not_fit_names_the_least_relaxation(workplace, monkeypatch, capfd) -> None:
