@@ -72,6 +72,7 @@ def test_the_mean_of_a_closed_network_is_met_at_the_number_of_mva() -> None:
     assert found.n_star_lo <= exact <= found.n_star_hi
 
 
+@pytest.mark.slow
 def test_a_faster_server_never_lowers_the_capacity() -> None:
     sources = {"default": ExponentialSource(server_s=SERVICE_S)}
     slow = open_system(horizon_s=15.0)

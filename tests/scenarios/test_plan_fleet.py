@@ -4,14 +4,17 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
+
 from scenarios.__main__ import run
 
 SMALL = (
     "plan", "methods=few", "plan.requests_per_run=600", "plan.pilot_requests=300",
-    "plan.n_runs=4", "plan.half_width=0.3", "workers=1", "slo.p95_s=0.12", "horizon_s=5",
+    "plan.n_runs=4", "plan.half_width=0.3", "workers=1", "slo.p95_s=0.3", "server.speed=0.15",
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_mixed_fleet_is_scaled_as_one(quick, capfd):
     groups = (
         "+fleet.groups={camera: {share: 3, workload: {kind: periodic, rate_rps: 8.0}},"
@@ -31,6 +34,7 @@ def test_a_mixed_fleet_is_scaled_as_one(quick, capfd):
     assert "binds" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_best_of_several_systems_is_named_with_the_others_in_the_table(quick, capfd):
     line = [
         *SMALL[:1],
