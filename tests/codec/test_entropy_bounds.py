@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("entropy", "contexts", "positions", "rans", "tables", "packing")
+ROOMS = ("entropy", "contexts", "positions", "rans", "tables", "packing", "quantize", "slicer")
 
 
 @pytest.mark.slow
