@@ -33,7 +33,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
             claim(axes, 0.0, 3.0, "claimed: 0-3 pp")
             axes.plot([0.6, 0.8], [1.0, 1.0], color=GREY, linewidth=2.5, solid_capstyle="butt")
             stem = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5}
-            axes.annotate("Cohen et al. 2021: < 1 %", (0.6, 1.0), (0, 26), fontsize=5.5,
+            axes.annotate("Cohen et al. 2021: < 1 %", (0.8, 1.0), (45, 58), fontsize=5.5,
                           textcoords="offset points", color=GREY, arrowprops=stem)  # fmt: skip
             axes.set(ylabel="accuracy drop (pp)", ylim=(-2.2, 12))
             axes.set_title(f"{title}, cut at {cut}", loc="left")
