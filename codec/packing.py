@@ -1,8 +1,8 @@
-"""Bit packing: unsigned integers at a fixed width, or at one width per block or per label.
+"""Bit packing: unsigned integers at a fixed width, or at one width per block.
 
 The stream is one run of bits, least significant bit first, stored in little-endian bytes and
 padded with zero bits to a whole byte. Widths are 0..32 bits; width 0 stores nothing.
-Shapes: values (count,), labels (count,), counts and widths (n_blocks,).
+Shapes: values (count,), counts and widths (n_blocks,).
 """
 
 from __future__ import annotations
@@ -96,39 +96,6 @@ def unpack_blocks(
     return out
 
 
-def pack_labelled(
-    values: npt.NDArray[np.unsignedinteger],
-    labels: npt.NDArray[np.unsignedinteger],
-    widths: npt.ArrayLike,
-) -> bytes:
-    """Pack values in their own order, value i at widths[labels[i]] bits.
-
-    `labels` are (count,) integers below len(widths) and at most 255. Raises ValueError for a
-    label without a width or a value too large for its width.
-    """
-    symbols = np.ascontiguousarray(values, dtype=np.uint32)
-    marks, bits = _checked_labels(labels, widths)
-    if marks.shape != symbols.shape:
-        raise ValueError(f"labels must have the shape {symbols.shape} of values, got {marks.shape}")
-    n_bits = int(bits[marks].sum())
-    words = np.zeros(n_bits // 32 + 2, dtype=np.uint32)
-    bad = _pack_labelled(symbols, marks, bits, words)
-    if bad >= 0:
-        raise ValueError(f"values[{bad}] = {symbols[bad]} does not fit its width")
-    return _to_bytes(words, (n_bits + 7) // 8)
-
-
-def unpack_labelled(
-    data: bytes | memoryview, labels: npt.NDArray[np.unsignedinteger], widths: npt.ArrayLike
-) -> npt.NDArray[np.uint32]:
-    """Read back (count,) uint32 values that `pack_labelled` wrote; see `unpack` for errors."""
-    marks, bits = _checked_labels(labels, widths)
-    words = words_of(data, int(bits[marks].sum()))
-    out = np.empty(marks.size, dtype=np.uint32)
-    _unpack_labelled(words, marks, bits, out)
-    return out
-
-
 def _checked(
     counts: npt.ArrayLike, widths: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -140,17 +107,6 @@ def _checked(
         raise ValueError(f"counts must be >= 0, got {int(lengths.min())}")
     _check_widths(bits)
     return lengths, bits
-
-
-def _checked_labels(
-    labels: npt.NDArray[np.unsignedinteger], widths: npt.ArrayLike
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    bits = np.ascontiguousarray(widths, dtype=np.int64)
-    _check_widths(bits)
-    marks = np.ascontiguousarray(labels)
-    if marks.size and int(marks.max()) >= min(bits.size, 256):
-        raise ValueError(f"labels must be below {min(bits.size, 256)}, got {int(marks.max())}")
-    return marks.astype(np.uint8, copy=False), bits
 
 
 def _check_widths(bits: npt.NDArray[np.int64]) -> None:
@@ -254,36 +210,3 @@ def _unpack_blocks(words, counts, widths, out):  # type: ignore[no-untyped-def]
             out[at] = np.uint32(pair >> (bit & np.uint64(31)) & mask)
             at += np.uint64(1)
             bit += width
-
-
-@kernel((array(_U32), array(_U8), array(_I64), array(_U32, writable=True)))
-def _pack_labelled(values, labels, widths, words):  # type: ignore[no-untyped-def]
-    """Write every value; return the index of the first that does not fit, or -1."""
-    acc, filled, word = np.uint64(0), np.uint64(0), 0
-    for i in range(values.size):
-        width = np.uint64(widths[labels[i]])
-        value = np.uint64(values[i])
-        if value >> width != np.uint64(0):
-            return i
-        acc |= value << filled
-        filled += width
-        if filled >= np.uint64(32):
-            words[word] = np.uint32(acc & np.uint64(0xFFFFFFFF))
-            word += 1
-            acc >>= np.uint64(32)
-            filled -= np.uint64(32)
-    words[word] = np.uint32(acc & np.uint64(0xFFFFFFFF))
-    return -1
-
-
-@kernel((array(_U32), array(_U8), array(_I64), array(_U32, writable=True)))
-def _unpack_labelled(words, labels, widths, out):  # type: ignore[no-untyped-def]
-    bit = np.uint64(0)
-    for i in range(labels.size):
-        width = np.uint64(widths[labels[i]])
-        word = bit >> np.uint64(5)
-        pair = np.uint64(words[word]) | (np.uint64(words[word + np.uint64(1)]) << np.uint64(32))
-        out[i] = np.uint32(
-            (pair >> (bit & np.uint64(31))) & ((np.uint64(1) << width) - np.uint64(1))
-        )
-        bit += width

@@ -10,11 +10,10 @@ from codec.packing import (
     blocks_size,
     pack,
     pack_blocks,
-    pack_labelled,
     packed_size,
     unpack,
     unpack_blocks,
-    unpack_labelled,
+    unpack_bytes,
     width_for,
 )
 
@@ -35,22 +34,20 @@ def labelled(draw):
 
 
 @given(labelled())
-def test_labelled_values_match_the_reference_and_come_back(case):
-    values, labels, widths = case
-    data = pack_labelled(values, labels, widths)
-    assert data == reference(values.tolist(), [widths[k] for k in labels])
-    assert np.array_equal(unpack_labelled(data, labels, widths), values)
-
-
-@given(labelled())
-def test_blocks_equal_labels_in_sorted_order(case):
+def test_blocks_match_the_reference_and_come_back(case):
     values, labels, widths = case
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels, minlength=len(widths))
     data = pack_blocks(values[order], counts, widths)
-    assert data == pack_labelled(values[order], labels[order], widths)
+    assert data == reference(values[order].tolist(), [widths[k] for k in labels[order]])
     assert len(data) == blocks_size(counts, widths)
     assert np.array_equal(unpack_blocks(data, counts, widths), values[order])
+
+
+@given(st.integers(0, 8), st.integers(0, 100), st.integers(0, 2**32 - 1))
+def test_bytes_of_few_bits_come_back_as_bytes(width, count, seed):
+    values = np.random.default_rng(seed).integers(0, 2**width, count).astype(np.uint8)
+    assert np.array_equal(unpack_bytes(pack(values, width), count, width), values)
 
 
 @pytest.mark.parametrize("width", range(33))
@@ -76,7 +73,7 @@ def test_values_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match=r"values\[2\] = 8 does not fit"):
         pack(np.array([7, 0, 8], np.uint32), 3)
     with pytest.raises(ValueError, match=r"values\[1\] = 4 does not fit"):
-        pack_labelled(np.array([7, 4], np.uint32), np.array([0, 1], np.uint8), [3, 2])
+        pack_blocks(np.array([7, 4], np.uint32), [1, 1], [3, 2])
 
 
 @pytest.mark.parametrize("width", [-1, 33])
@@ -85,9 +82,7 @@ def test_widths_out_of_range_are_refused(width):
         pack(np.zeros(3, np.uint32), width)
 
 
-def test_labels_and_counts_must_agree_with_values():
-    with pytest.raises(ValueError, match="labels must be below 2"):
-        pack_labelled(np.zeros(1, np.uint32), np.array([2], np.uint8), [3, 2])
+def test_counts_must_agree_with_values():
     with pytest.raises(ValueError, match="counts must add up to 3"):
         pack_blocks(np.zeros(3, np.uint32), [2], [1])
 
