@@ -76,8 +76,9 @@ def run(config: Config) -> int:
         return rehearse(jobs, store, workers=config.workers)
     with _request.locked(store):
         rows = play(jobs, store, workers=config.workers)
-        sound = [i for i, known in enumerate(tables) if isinstance(known, Measured)]
-        if not sound:  # every point was refused before anything was measured
+        played = [i for i, row in enumerate(rows) if not row.get("error")]
+        sound = [i for i in played if isinstance(tables[i], Measured)]
+        if not sound:  # every point was refused
             raise ValueError(rows[0]["error"])
         last, known = chosen[sound[-1]].config, tables[sound[-1]]
         provenance = _provenance(last, known)
