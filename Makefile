@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
+WORKERS ?= 2
 EXTRAS := dev,models,codecs,parallel,report,parquet
 
 .PHONY: figures test test-slow bench lint clean help
@@ -31,8 +32,8 @@ lint: $(READY)  ## format check, lint, strict types, import directions
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## lint and every test that is not slow
-	$(BIN)/pytest
+test: lint  ## lint and every test that is not slow, in WORKERS processes of one thread (2)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
 
 test-slow: $(READY)  ## the minutes-long tests: coverage of intervals, fuzzing, retraining
 	$(BIN)/pytest -m slow

@@ -60,7 +60,7 @@ def trace(
         {
             "model": network.digest,
             "codecs": codecs,
-            "codec_version": codec.FORMAT_VERSION,
+            "codec_version": codec.revision(),
             "samples": tracing.samples_digest(inputs, labels),
             "cuts": None if cuts is None else list(cuts),
             "how": how,

@@ -186,7 +186,7 @@ def generations(
         where = machine.fingerprint()
     depends = {
         "model": network.digest, "codecs": {name: one.spec for name, one in made.items()},
-        "version": codec.FORMAT_VERSION, "prompts": [n_prompts, prompt_tokens, n_tokens],
+        "version": codec.revision(), "prompts": [n_prompts, prompt_tokens, n_tokens],
         "cuts": list(cuts), "repeats": repeats, "machine": where,
     }  # fmt: skip
     stem = CACHE / f"sessions-{model}-{point_id(depends, {})}"

@@ -58,6 +58,8 @@ def run(config: Config) -> int:
     settings = {str(one["name"]): coders(one) for one in chosen}
     if network.weights == "random" or network.task == "language":
         chains = [str(one["chain"]) for one in chosen]
+        if not any("feature" in kinds for kinds in settings.values()):
+            raise ValueError(f"no codec of {', '.join(settings)} encodes hidden states; try slicer")
         equal = _equal.settings_for(network, ["slicer", *chains])
         settings |= {name: {"feature": made} for name, made in equal.items()}
     store = Store(Path("outputs") / config.name)
@@ -118,8 +120,6 @@ def _generations(config: Config, network: Any, settings: Any, cuts: Sequence[str
     from profiles.models import sources
 
     features = {name: kinds["feature"] for name, kinds in settings.items() if "feature" in kinds}
-    if not features:
-        raise ValueError(f"no codec of {', '.join(settings)} encodes hidden states; try slicer")
     prompts = sources.windows("test", config.model.samples, length=config.prompt_tokens).inputs
     with progress(f"generating with {config.model.name}") as report:
         return generation.trace(
@@ -147,7 +147,7 @@ def _shown(rows: Sequence[Row]) -> Table:
     """The figures that matter most, one line per cut and setting."""
     columns = (
         ("payload_bytes", "payload B", 1.0, ".0f"), ("encode_s", "encode ms", 1e3, ".3f"),
-        ("decode_s", "decode ms", 1e3, ".3f"), ("relative_l2", "relative L2", 1.0, ".4f"),
+        ("decode_s", "decode ms", 1e3, ".3f"), ("relative_l2", "rel. L2", 1.0, ".4f"),
         ("logit_kl", "KL nat", 1.0, ".4f"), ("correct", "right %", 100.0, ".2f"),
         ("agree", "same token %", 100.0, ".2f"),
     )  # fmt: skip
