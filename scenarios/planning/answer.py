@@ -202,7 +202,7 @@ def headline(found: Mapping[str, Any]) -> str:
 def _words(found: Mapping[str, Any], key: str) -> str:
     """The resource that `key` names, in words."""
     words = {gain["name"]: str(gain["words"]) for gain in found["gains"]}
-    return words.get(found[key], "nothing else that can be bought")
+    return words.get(found[key], "nothing that can be bought")
 
 
 def store(folder: Store, found: Found) -> None:
@@ -240,8 +240,8 @@ def show(found: Mapping[str, Any]) -> None:
     total = (found["n_star_lo_total"], found["n_star_hi_total"])
     console.print(
         escape(
-            f"limit {found['goal']}; next binds {_words(found, 'next_binding')}; with the sampling"
-            f" error of the trace table [{total[0]}, {total[1]}]; {found['requests']:,} requests in"
+            f"limit {found['goal']}; after that binds {_words(found, 'next_binding')}; with the"
+            f" sampling error of the trace table [{total[0]}, {total[1]}]; {found['requests']:,} requests in"
             f" {found['n_runs']} runs per point"
         ),
         highlight=False,
