@@ -241,8 +241,8 @@ def show(found: Mapping[str, Any]) -> None:
     console.print(
         escape(
             f"limit {found['goal']}; after that binds {_words(found, 'next_binding')}; with the"
-            f" sampling error of the trace table [{total[0]}, {total[1]}]; {found['requests']:,} requests in"
-            f" {found['n_runs']} runs per point"
+            f" sampling error of the trace table [{total[0]}, {total[1]}];"
+            f" {found['requests']:,} requests in {found['n_runs']} runs per point"
         ),
         highlight=False,
         soft_wrap=True,
