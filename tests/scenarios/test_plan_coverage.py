@@ -35,7 +35,8 @@ def batch_server(seed: int) -> Capacity:
     )
     source = ConstantSource(server_s=0.0038, batch_slope_s=0.0008)
     goal = Goal(column="latency_p95_s", limit=0.06)
-    return capacity(spec, {"default": source}, goal, budget=Budget(half_width=0.02))
+    budget = Budget(half_width=0.02, requests_per_run=20_000)
+    return capacity(spec, {"default": source}, goal, budget=budget)
 
 
 SMALL = Budget(half_width=0.03, requests_per_run=4000, pilot_requests=1000)
