@@ -95,7 +95,11 @@ def _scale(levels, starts, counts, bits, low, high, sign, out):  # type: ignore[
 
 @helper
 def _levels(words, bit, width, out):  # type: ignore[no-untyped-def]
-    """Up to 7 bits wide, eight levels lie in 64 bits from any place on; the others go singly."""
+    """Up to 7 bits wide, eight levels lie in 64 bits from any place on; the others go singly.
+
+    The loop of `codec.packing`, here again: a kernel calls helpers of its own file only, since
+    numba's cache watches one file (`codec.kernel`).
+    """
     mask = (np.uint64(1) << width) - np.uint64(1)
     at, end = np.uint64(0), np.uint64(out.size)
     eights = end - end % np.uint64(8) if width < np.uint64(8) else at

@@ -17,7 +17,7 @@ from profiles.hardware import DeviceSpec, parse
 from scenarios._measured import Measured, measure
 from scenarios._names import unknown
 from scenarios._play import Job
-from scenarios._point import file_digests, identity
+from scenarios._point import file_digests, identity, row_of
 from scenarios._results import Row
 from scenarios._system import Scenario, powered, system_spec
 from sim import replicate
@@ -114,13 +114,7 @@ def _evaluate(scenario: Scenario, known: Measured, members: Mapping[str, Member]
 
 def played(spec: SystemSpec, sources: Mapping[str, Source]) -> Row:
     """The metrics of one system, with what must be said of them."""
-    result = replicate(spec, sources)
-    if result.failed_checks:
-        raise AssertionError(f"laws that do not hold: {', '.join(result.failed_checks)}")
-    row: Row = result.row()
-    if result.warnings:
-        row["warning"] = "; ".join(result.warnings)
-    return row
+    return row_of(replicate(spec, sources))
 
 
 def _distinct(names: Any) -> Sequence[str]:

@@ -15,13 +15,13 @@ from scenarios._play import Job, failing
 from scenarios._results import Row
 from scenarios._sweep import Point
 from scenarios._system import Scenario, system_spec
-from sim import replicate, run
+from sim import Result, replicate, run
 from sim.rates import located
 from sim.source import Source
 from sim.spec import SystemSpec
 from sim.theory.closed import throughput_bound_rps
 
-__all__ = ["bound_rps", "file_digests", "identity", "job", "job_at", "job_of"]
+__all__ = ["bound_rps", "file_digests", "identity", "job", "job_at", "job_of", "row_of"]
 
 _NOT_IDENTITY = ("name", "sweep", "workers", "dry_run")
 _IDENTITY = [f.name for f in dataclasses.fields(Scenario) if f.name not in _NOT_IDENTITY]
@@ -131,10 +131,18 @@ def _evaluate(scenario: Scenario, measured: Measured, cut: str, setting: str) ->
 def _played(scenario: Scenario, source: Source) -> Row:
     spec = system_spec(scenario)
     groups = spec.fleet.groups or {"default": None}
-    result = replicate(spec, dict.fromkeys(groups, source))
+    return row_of(replicate(spec, dict.fromkeys(groups, source)))
+
+
+def row_of(result: Result) -> Row:
+    """The metrics of a played system, with what must be said of them.
+
+    Raises:
+        AssertionError: a law that every run must obey does not hold.
+    """
     if result.failed_checks:
         raise AssertionError(f"laws that do not hold: {', '.join(result.failed_checks)}")
-    row: dict[str, Any] = dict(result.row())
+    row: Row = dict(result.row())
     if result.warnings:
         row["warning"] = "; ".join(result.warnings)
     return row

@@ -17,7 +17,7 @@ from plots import adaptation
 from scenarios._figure import origin, produce
 from scenarios._measured import Measured, measure
 from scenarios._play import Job
-from scenarios._point import file_digests, identity
+from scenarios._point import file_digests, identity, row_of
 from scenarios._results import Row
 from scenarios._summary import Summary, between, number
 from scenarios._sweep import axes_of, points
@@ -119,12 +119,7 @@ def system(
 def _evaluate(config: Config, known: Measured, adapt: AdaptSpec) -> Row:
     spec, sources = system(config, known, adapt)
     result = replicate(spec, sources)
-    if result.failed_checks:
-        raise AssertionError(f"laws that do not hold: {', '.join(result.failed_checks)}")
-    row: Row = result.row()
-    if result.warnings:
-        row["warning"] = "; ".join(result.warnings)
-    return {**row, "over_time": _over_time(spec, result.records, list(sources))}
+    return {**row_of(result), "over_time": _over_time(spec, result.records, list(sources))}
 
 
 def _over_time(spec: SystemSpec, records: Records, names: list[str]) -> list[Row]:

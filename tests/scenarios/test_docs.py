@@ -47,7 +47,7 @@ def test_a_documented_command_composes(where, words):
     if "-m" in arguments or "--multirun" in arguments:
         given = [re.sub(r"=([^,]*),.*$", r"=\1", word) for word in given]
     with hydra.initialize_config_module("conf", version_base="1.3"):
-        to_spec(hydra.compose(name, given))
+        assert isinstance(to_spec(hydra.compose(name, given)), command.schema)
 
 
 def test_every_figure_and_command_heads_its_file():
