@@ -242,7 +242,7 @@ def show(found: Mapping[str, Any]) -> None:
         escape(
             f"limit {found['goal']}; after that binds {_words(found, 'next_binding')}; with the"
             f" sampling error of the trace table [{total[0]}, {total[1]}];"
-            f" {found['requests']:,} requests in {found['n_runs']} runs per point"
+            f" {found['requests']:,} requests, {found['n_runs']} runs per point"
         ),
         highlight=False,
         soft_wrap=True,

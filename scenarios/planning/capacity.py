@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scenarios.planning.crossing import Crossing, crossing
 from scenarios.planning.goal import Goal
@@ -18,9 +19,11 @@ from sim import Estimate, Source, SystemSpec
 from sim.statistics import replication_interval
 
 _PILOTS = 3
-_POINTS = 5
+_SCOUTS = 4
+_WIDE, _NARROW = 5, 3
 _DROP = 0.15
 _APART = 0.04
+_EXTENSIONS = 5
 
 Report = Callable[[int, int], None]
 
@@ -66,9 +69,10 @@ class Capacity:
     """N* with its interval at the spec's confidence, conditional on the sources' rows.
 
     `goal`: the one that limits; `root`: where the fitted mean curve meets the limit, before
-    rounding down; `throughput_rps`: at the least of `points`; `curve`: the
-    goal's figure at `points`; `spec`: the system with the lengths
-    of run that were played; `requests`: simulated requests that the answer cost.
+    rounding down; `points`: the numbers of devices that were played, `curve`: the goal's figure
+    there; `n_runs`: replications of the points around N* (the scouts at the others had fewer);
+    `throughput_rps`: at the least point around N*; `spec`: the system with the lengths of run that
+    were played; `requests`: simulated requests that the answer cost.
     """
 
     goal: Goal
@@ -107,9 +111,10 @@ def capacity(
     """Largest `fleet.n_devices` at which the pooled figure of no goal is above its limit.
 
     From a closed-form guess (or `start`) geometric steps and bisection by a few short pilot runs
-    give a bracket. Five points around it, all replications on common random numbers and each of
-    `budget.requests_per_run` behind a warm-up found by MSER-5, give the crossing; runs are added
-    until the half-width is `budget.half_width` of N* (at least one device). The same spec and
+    give a bracket. In it a few scouts at five points, then `budget.n_runs` replications at three
+    around what they found, all on common random numbers and each of `budget.requests_per_run`
+    behind a warm-up found by MSER-5, give the crossing; runs are added until the half-width is
+    `budget.half_width` of N* (at least one device). The same spec and
     seed give the same answer on any machine. Only a system with a timetable (failures, churn,
     outages, replay, terminating runs) keeps its own `horizon_s` and `warmup_s`.
 
@@ -168,29 +173,32 @@ class _Search:
         return low, high, goal
 
     def refined(self, low: int, high: int, goal: Goal) -> Capacity:
-        """Runs are added until the crossing is known to the half-width asked for."""
+        """A few scouts over the bracket say where three points are enough for a local parabola;
+        there runs are added until the crossing is known to the half-width asked for.
+        """
         budget = self._budget
         spec = lasting(self._spec, budget.requests_per_run, self._per_device_rps * low, low)
         fleet = replace(spec.fleet, n_devices=low)
         spec, cost = warmed(replace(spec, fleet=fleet), self._sources, play=self._play)
         self._requests += cost
         probe = Probe(spec, self._sources, self._goals, play=self._play)
-        n_runs = budget.n_runs
-        points, found = self._bounded(probe, 0.5 * (low + high), max(2.0, high - low), n_runs, goal)
-        reach = max(2.0, _DROP / found.slope) if found.slope > 0.0 else math.inf
-        if points[-1] - points[0] > 4.0 * reach:  # a parabola is too stiff for so wide a stretch
-            points, found = self._bounded(probe, found.root, reach, n_runs, goal)
-        while found.half_width > budget.target(found.root):
+        centre, reach = 0.5 * (low + high), max(2.0, high - low)
+        scouts = min(_SCOUTS, budget.n_runs)
+        points = _points(centre, reach, _WIDE)
+        _, found = self._bounded(probe, points, scouts, goal, whole=False)
+        reach = max(2.0, _DROP / found.slope) if found.slope > 0.0 else reach
+        points, n_runs = _points(found.root, reach, _NARROW), budget.n_runs
+        points, found = self._bounded(probe, points, n_runs, goal)
+        while not found.half_width <= budget.target(found.root):
             if n_runs >= budget.max_runs:
                 raise Refusal(
                     f"max_runs = {budget.max_runs} ended the search: N* in [{found.lo:.1f},"
                     f" {found.hi:.1f}], asked for +-{budget.target(found.root):.1f}"
                 )
-            more = n_runs * (found.half_width / budget.target(found.root)) ** 2
+            more = n_runs * min(2.0, (found.half_width / budget.target(found.root)) ** 2)
             n_runs = min(budget.max_runs, max(n_runs + 1, math.ceil(more)))
             self._report(0, n_runs)
-            centre, reach = 0.5 * (points[0] + points[-1]), 0.5 * (points[-1] - points[0])
-            points, found = self._bounded(probe, centre, reach, n_runs, goal)
+            points, found = self._bounded(probe, points, n_runs, goal)
         return self._capacity(probe, found, points, n_runs, goal)
 
     def _pilot(self, n_devices: int) -> tuple[float, Goal]:
@@ -220,29 +228,37 @@ class _Search:
         return f"{goal.value(excess):.3g} at N = 1"
 
     def _bounded(
-        self, probe: Probe, centre: float, reach: float, n_runs: int, goal: Goal
+        self,
+        probe: Probe,
+        points: tuple[int, ...],
+        n_runs: int,
+        goal: Goal,
+        *,
+        whole: bool = True,
     ) -> tuple[tuple[int, ...], Crossing]:
-        """Points around the centre, moved and spread until they bound the interval."""
-        while True:
-            points = _points(centre, reach)
+        """The crossing, by these points and further ones until they bound its whole interval (as
+        far as a few more can: then more runs are needed), or at least itself.
+        """
+        for extension in range(_EXTENSIONS):
             before = probe.requests
             excess = probe.excess(points, n_runs, goal)
-            self._spend(probe.requests - before, centre)
+            self._spend(probe.requests - before, points[-1])
             if not np.isfinite(excess).all():
                 raise Refusal(
                     f"{goal} has no value between {points[0]} and {points[-1]} devices:"
                     " some runs answered no request; a longer horizon_s may help"
                 )
             found = crossing(np.array(points, float), excess, probe.spec.confidence)
-            if math.isfinite(found.half_width):
+            below, above = _open(points, excess, found, whole=whole)
+            if not (below or above):
                 return points, found
-            if reach > 2.0 * centre + 8.0:
-                raise Refusal(
-                    f"{goal} is crossed nowhere between {points[0]} and {points[-1]} devices,"
-                    f" by {n_runs} runs"
-                )
-            centre = min(max(1.0, found.root), float(points[-1]))
-            reach *= 1.5
+            if whole and extension == _EXTENSIONS - 1:
+                return points, found
+            points = _extended(points, below, above, 1 + extension)
+        raise Refusal(
+            f"{goal} is crossed nowhere between {points[0]} and {points[-1]} devices,"
+            f" by {n_runs} runs"
+        )
 
     def _capacity(
         self, probe: Probe, found: Crossing, points: tuple[int, ...], n_runs: int, goal: Goal
@@ -260,29 +276,53 @@ class _Search:
             n_star_lo=math.floor(found.lo),
             n_star_hi=math.floor(found.hi),
             root=found,
-            points=points,
+            points=probe.played,
             n_runs=n_runs,
             requests=self._requests,
             throughput_rps=probe.throughput_rps(points[0]),
-            curve=_curve(probe, points, n_runs, goal),
+            curve=_curve(probe, goal),
             spec=probe.spec,
         )
 
 
-def _curve(probe: Probe, points: Sequence[int], n_runs: int, goal: Goal) -> tuple[Estimate, ...]:
-    """The goal's figure at every point, pooled over runs, with its interval."""
+def _curve(probe: Probe, goal: Goal) -> tuple[Estimate, ...]:
+    """The goal's figure at every point, pooled over its runs, with its interval."""
     found = []
-    for column in probe.excess(points, n_runs, goal).T:
+    for n in probe.played:
+        column = probe.excess((n,), probe.n_runs(n), goal)[:, 0]
         ends = replication_interval(column, probe.spec.confidence)
         mean, lo, hi = (goal.value(end) for end in ends)
         found.append(Estimate(mean=mean, lo=lo, hi=hi))
     return tuple(found)
 
 
-def _points(centre: float, reach: float) -> tuple[int, ...]:
-    """Up to five numbers of devices around the centre, none below one."""
-    spread = np.linspace(centre - reach, centre + reach, _POINTS)
+def _points(centre: float, reach: float, count: int) -> tuple[int, ...]:
+    """So many numbers of devices around the centre, fewer where they would lie below one."""
+    spread = np.linspace(centre - reach, centre + reach, count)
     return tuple(sorted({max(1, round(value)) for value in spread.tolist()}))
+
+
+def _open(
+    points: tuple[int, ...], excess: NDArray[np.float64], found: Crossing, *, whole: bool
+) -> tuple[bool, bool]:
+    """Whether the crossing, or its whole interval, may lie below or above all points."""
+    mean = excess.mean(axis=0)
+    below = math.isinf(found.lo) if whole else bool(mean[0] > 0.0)
+    above = math.isinf(found.hi) if whole else bool(mean[-1] <= 0.0)
+    return below and points[0] > 1, above
+
+
+def _extended(points: tuple[int, ...], below: bool, above: bool, steps: int) -> tuple[int, ...]:
+    """The points with one more on every open side; those far from it are left.
+
+    What was played stays of use, which moving all points would waste.
+    """
+    step = steps * int(min(np.diff(points), default=1))
+    if above:
+        points = (*points[1 - _WIDE :], points[-1] + step)
+    if below:
+        points = (max(1, points[0] - step), *points[: _WIDE - 1])
+    return tuple(sorted(set(points)))
 
 
 def _all(goals: Sequence[Goal]) -> str:

@@ -42,13 +42,13 @@ def crossing(
 ) -> Crossing:
     """Root of the mean of the curves, by a local polynomial per replication.
 
-    Each replication's points are fitted by one polynomial (a line, from four points on a
-    parabola), so a replication gives one curve f_r and is the unit of the statistics. The
+    Each replication's points are fitted by one polynomial (two by a line, more by a parabola), so
+    a replication gives one curve f_r and is the unit of the statistics. The
     interval holds every N at which a t test over replications does not reject mean f_r(N) = 0
     (test inversion: Fieller 1954, for curves). Approximation: the f_r are normal at each N.
     """
     centre, scale = float(np.mean(n)), max(1.0, float(np.ptp(n)) / 2.0)
-    degree = 2 if n.size >= 4 else 1
+    degree = min(2, n.size - 1)
     powers = np.vander((n - centre) / scale, degree + 1)
     weights = np.linalg.pinv(powers)  # [degree + 1, points]
     grid = np.linspace(n[0], n[-1], _STEPS)
@@ -57,11 +57,11 @@ def crossing(
     runs = len(excess)
     error = curves.std(axis=0, ddof=1) / math.sqrt(runs)
     half = two_sided_t(confidence, runs - 1) * error
-    root = _first(grid, mean > 0.0, math.inf)
-    lo = _first(grid, mean + half > 0.0, math.inf)
-    hi = _last(grid, mean - half <= 0.0, -math.inf)
-    lo = -math.inf if lo <= n[0] and n[0] > 1.0 else lo  # one device is the least there is
-    hi = math.inf if hi >= n[-1] else hi
+    root = _rising(grid, mean)
+    lo = _rising(grid, np.where(grid <= root, mean + half, 1.0))
+    hi = _rising(grid, np.where(grid >= root, mean - half, -1.0))
+    if n[0] <= 1.0:  # one device is the least there is
+        root, lo, hi = max(root, n[0]), max(lo, n[0]), max(hi, n[0])
     return Crossing(
         root=root,
         lo=lo,
@@ -102,9 +102,13 @@ def _agrees(n: NDArray[np.float64], guard: NDArray[np.float64], lo: float, hi: f
     return bool(last <= hi and first >= lo)
 
 
-def _first(grid: NDArray[np.float64], where: NDArray[np.bool_], otherwise: float) -> float:
-    return float(grid[np.argmax(where)]) if where.any() else otherwise
+def _rising(grid: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """Where values rise through zero, of several places the last; infinite, on its side, if none.
 
-
-def _last(grid: NDArray[np.float64], where: NDArray[np.bool_], otherwise: float) -> float:
-    return float(grid[len(grid) - 1 - np.argmax(where[::-1])]) if where.any() else otherwise
+    A parabola through a curve that is flat on the left may fall through zero before it rises.
+    """
+    above = values > 0.0
+    ups = np.flatnonzero(above[1:] & ~above[:-1])
+    if ups.size:
+        return float(grid[ups[-1] + 1])
+    return -math.inf if above.any() else math.inf

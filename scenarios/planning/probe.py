@@ -65,6 +65,15 @@ class Probe:
         ]
         return np.stack(columns, axis=1)
 
+    @property
+    def played(self) -> tuple[int, ...]:
+        """The numbers of devices that were played, ascending."""
+        return tuple(sorted({n for n, _ in self._known}))
+
+    def n_runs(self, n_devices: int) -> int:
+        """Replications that were played at a number of devices."""
+        return sum(n == n_devices for n, _ in self._known)
+
     def worst(self, n_devices: int, n_runs: int) -> tuple[float, Goal]:
         """The largest pooled excess over any goal, and that goal."""
         means = [

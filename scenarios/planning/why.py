@@ -21,6 +21,7 @@ from sim.statistics import replication_interval, two_sided_t
 from sim.streams import Streams
 
 _STEP = 0.02
+_PULLS = 8  # common streams leave a lever's difference little noise
 _USES = {
     "server": "server_s_per_request",
     "uplink": "airtime_s_per_request",
@@ -104,13 +105,15 @@ def why(
     plain, columns = _excess(found.goal, as_is), _means([r.columns for r in as_is])
     slope = max(found.root.slope, 1e-9)
     pulled = [lever for lever in LEVERS if levers and columns[_USES[lever.name]] > 0.0]
-    runs = [lever.pull(base, sources, 1.0 + _STEP) for lever in pulled for _ in range(n_runs)]
-    second = _played(runs, found.goal, n_runs, play)
+    pulls = min(n_runs, _PULLS)
+    runs = [lever.pull(base, sources, 1.0 + _STEP) for lever in pulled for _ in range(pulls)]
+    second = _played(runs, found.goal, pulls, play)
+    same = _excess(found.goal, as_is[:pulls])
     changes = {
-        lever.name: _excess(found.goal, second[i * n_runs : (i + 1) * n_runs]) - plain
+        lever.name: _excess(found.goal, second[i * pulls : (i + 1) * pulls]) - same
         for i, lever in enumerate(pulled)
     }
-    nothing = np.zeros(n_runs)
+    nothing = np.zeros(pulls)
     gains = [
         _gain(lever, changes.get(lever.name, nothing), slope, spec.confidence) for lever in LEVERS
     ]
