@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scenarios.planning.crossing import Crossing, crossing
 from scenarios.planning.goal import Goal
 from scenarios.planning.guess import guess
 from scenarios.planning.pace import lasting, warmed
+from scenarios.planning.points import around, extended, open_sides
 from scenarios.planning.probe import Player, Probe
 from scenarios.planning.refusal import Refusal
 from sim import Estimate, Source, SystemSpec
@@ -35,10 +35,10 @@ class Budget:
     half_width: float = field(
         default=0.01, metadata={"help": "half-width asked for, as a share of N*; >= 1 device"}
     )
-    n_runs: int = field(default=10, metadata={"help": "least number of replications"})
+    n_runs: int = field(default=20, metadata={"help": "least number of replications"})
     max_runs: int = field(default=200, metadata={"help": "replications that end the search"})
     requests_per_run: float = field(
-        default=10_000.0, metadata={"help": "requests that one run holds near N*"}
+        default=5_000.0, metadata={"help": "requests that one run holds near N*"}
     )
     pilot_requests: float = field(
         default=4_000.0, metadata={"help": "requests of a run that only brackets N*"}
@@ -184,10 +184,10 @@ class _Search:
         probe = Probe(spec, self._sources, self._goals, play=self._play)
         centre, reach = 0.5 * (low + high), max(2.0, high - low)
         scouts = min(_SCOUTS, budget.n_runs)
-        points = _points(centre, reach, _WIDE)
+        points = around(centre, reach, _WIDE)
         _, found = self._bounded(probe, points, scouts, goal, whole=False)
         reach = max(2.0, _DROP / found.slope) if found.slope > 0.0 else reach
-        points, n_runs = _points(found.root, reach, _NARROW), budget.n_runs
+        points, n_runs = around(found.root, reach, _NARROW), budget.n_runs
         points, found = self._bounded(probe, points, n_runs, goal)
         while not found.half_width <= budget.target(found.root):
             if n_runs >= budget.max_runs:
@@ -249,12 +249,12 @@ class _Search:
                     " some runs answered no request; a longer horizon_s may help"
                 )
             found = crossing(np.array(points, float), excess, probe.spec.confidence)
-            below, above = _open(points, excess, found, whole=whole)
+            below, above = open_sides(points, excess, found, whole=whole)
             if not (below or above):
                 return points, found
             if whole and extension == _EXTENSIONS - 1:
                 return points, found
-            points = _extended(points, below, above, 1 + extension)
+            points = extended(points, below, above, 1 + extension)
         raise Refusal(
             f"{goal} is crossed nowhere between {points[0]} and {points[-1]} devices,"
             f" by {n_runs} runs"
@@ -294,35 +294,6 @@ def _curve(probe: Probe, goal: Goal) -> tuple[Estimate, ...]:
         mean, lo, hi = (goal.value(end) for end in ends)
         found.append(Estimate(mean=mean, lo=lo, hi=hi))
     return tuple(found)
-
-
-def _points(centre: float, reach: float, count: int) -> tuple[int, ...]:
-    """So many numbers of devices around the centre, fewer where they would lie below one."""
-    spread = np.linspace(centre - reach, centre + reach, count)
-    return tuple(sorted({max(1, round(value)) for value in spread.tolist()}))
-
-
-def _open(
-    points: tuple[int, ...], excess: NDArray[np.float64], found: Crossing, *, whole: bool
-) -> tuple[bool, bool]:
-    """Whether the crossing, or its whole interval, may lie below or above all points."""
-    mean = excess.mean(axis=0)
-    below = math.isinf(found.lo) if whole else bool(mean[0] > 0.0)
-    above = math.isinf(found.hi) if whole else bool(mean[-1] <= 0.0)
-    return below and points[0] > 1, above
-
-
-def _extended(points: tuple[int, ...], below: bool, above: bool, steps: int) -> tuple[int, ...]:
-    """The points with one more on every open side; those far from it are left.
-
-    What was played stays of use, which moving all points would waste.
-    """
-    step = steps * int(min(np.diff(points), default=1))
-    if above:
-        points = (*points[1 - _WIDE :], points[-1] + step)
-    if below:
-        points = (max(1, points[0] - step), *points[: _WIDE - 1])
-    return tuple(sorted(set(points)))
 
 
 def _all(goals: Sequence[Goal]) -> str:

@@ -27,7 +27,7 @@ def closed_network(seed: int) -> Capacity:
 
 
 def batch_server(seed: int) -> Capacity:
-    """The known system, asked for 2 % so that forty searches stay affordable."""
+    """The known system, as in `plan +experiment=batch_server`."""
     spec = SystemSpec(
         workload=WorkloadSpec(kind="poisson", rate_rps=2.0),
         server=ServerSpec(discipline="take_all", max_batch=32),
@@ -35,7 +35,7 @@ def batch_server(seed: int) -> Capacity:
     )
     source = ConstantSource(server_s=0.0038, batch_slope_s=0.0008)
     goal = Goal(column="latency_p95_s", limit=0.06)
-    budget = Budget(half_width=0.02, requests_per_run=20_000)
+    budget = Budget(requests_per_run=10_000)
     return capacity(spec, {"default": source}, goal, budget=budget)
 
 
