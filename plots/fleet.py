@@ -12,6 +12,8 @@ __all__ = ["draw"]
 
 Row = Mapping[str, Any]
 
+_APART = 0.18
+
 _LOOKS = {
     "latency": {"color": GREY, "marker": "D"},
     "paper": {"color": COLOURS[4], "marker": "v"},
@@ -31,22 +33,27 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     """
     fleets, methods = names(rows, "scenario"), names(rows)
     with applied():
-        figure = Figure(figsize=(COLUMN_IN, 1.0 + 0.34 * len(fleets)))
+        figure = Figure(figsize=(COLUMN_IN, 1.0 + 0.48 * len(fleets)))
         axes = figure.subplots()
+        for edge in range(1, len(fleets)):  # a line between fleets, none through their markers
+            axes.axhline(edge - 0.5, color="#c8c8c8", linewidth=0.5)
+        axes.grid(False, axis="y")
         for shift, method in enumerate(methods):
             mine = [row for row in rows if row["method"] == method and row["n_star"] > 0]
-            offset = 0.15 * (shift - 0.5 * (len(methods) - 1))
+            offset = _APART * (shift - 0.5 * (len(methods) - 1))
             at = [fleets.index(str(row["scenario"])) + offset for row in mine]
             n_star = [row["n_star"] for row in mine]
             low = [row["n_star"] - row["n_star_lo"] for row in mine]
             high = [row["n_star_hi"] - row["n_star"] for row in mine]
             axes.errorbar(
                 n_star, at, xerr=[low, high], label=method, linestyle="none",
-                elinewidth=0.7, **_LOOKS.get(method, {"color": GREY, "marker": "x"}),
+                elinewidth=0.7, capsize=1.8, capthick=0.7, markersize=2.6,
+                **_LOOKS.get(method, {"color": GREY, "marker": "x"}),
             )  # fmt: skip
         axes.set_xscale("log")
         log_axis(axes.xaxis, (1, 2, 5))
         axes.set_yticks(range(len(fleets)), fleets)
+        axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(fleets) - 0.5, -0.5)
         axes.set_xlabel("devices within the limit, $N^*$")
         figure.suptitle(title, x=0.02, ha="left", fontsize=8)

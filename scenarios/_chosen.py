@@ -12,22 +12,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from profiles.hardware import DeviceSpec, parse
 from profiles.hardware import ServerSpec as ServerSheet
+from scenarios import _sessions
 from scenarios._fleets import Fleet
 from scenarios._members import choice
 from scenarios._options import Tables, tables
 from scenarios._results import Row
 from scenarios._system import Link
-from scenarios.planning import Budget, Goal, Refusal, capacity
+from scenarios.planning import Budget, Capacity, Goal, Refusal, capacity, guess
 from sim import AdaptSpec, FleetSpec, GroupSpec, ServerSpec, Source, SystemSpec
 from sim.channel import rate_bps
 from sim.search import SEARCHES, Group, Limits, Option, Options, Predictor, Problem
 from sim.search.fleet import front
+from sim.source import ConstantSource
 
 __all__ = ["ARMS", "SHARES", "Plan", "answers", "known"]
 
@@ -113,6 +114,8 @@ def _answer(plan: Plan, problem: Problem, rows: Rows, online: bool) -> Row:
         "n_star_hi": found.n_star_hi,
         "n_runs": found.n_runs,
         "n_requests": found.requests,
+        "warmup_s": found.spec.warmup_s,
+        "run_s": found.spec.horizon_s - found.spec.warmup_s,
     }
 
 
@@ -207,8 +210,9 @@ def _largest(plan: Plan, share: float) -> Rows | None:
     return best
 
 
-def _served(plan: Plan, problem: Problem, rows: Rows, *, online: bool, budget: Budget) -> Any:
+def _served(plan: Plan, problem: Problem, rows: Rows, *, online: bool, budget: Budget) -> Capacity:
     spec, sources = system(plan, problem, rows, online=online)
+    start = None
     if plan.fleet.tokens:  # a session of 32 tokens costs as much to play as so many requests
         share = max(1.0, plan.fleet.tokens / _TOKENS_PER_REQUEST)
         budget = replace(
@@ -216,7 +220,25 @@ def _served(plan: Plan, problem: Problem, rows: Rows, *, online: bool, budget: B
             requests_per_run=budget.requests_per_run / share,
             pilot_requests=budget.pilot_requests / share,
         )
-    return capacity(spec, sources, Goal(column=_GOAL, limit=plan.fleet.limit_s), budget=budget)
+        start = _knee(spec, sources)
+    goal = Goal(column=_GOAL, limit=plan.fleet.limit_s)
+    return capacity(spec, sources, goal, budget=budget, start=start)
+
+
+def _knee(spec: SystemSpec, sources: dict[str, Source]) -> int | None:
+    """Where to start: at how many whole sessions the slowest shared station is always busy.
+
+    The planner's own guess takes a source's mean request, of a session the prompt alone: 657
+    devices where 36 are served, and long runs of a drowned server all the way back.
+    """
+    entire = {}
+    for name, source in sources.items():
+        costs = _sessions.whole(source)
+        entire[name] = ConstantSource(
+            device_s=costs.device_s, payload_bytes=costs.payload_bytes,
+            decode_s=costs.decode_s, server_s=costs.server_s,
+        )  # fmt: skip
+    return guess(spec, entire)
 
 
 def system(

@@ -1,11 +1,13 @@
 """The comparison of fleets: what is chosen, what is told, and that it is all of it."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import sim
 from profiles.hardware import ServerSpec, parse
 from scenarios import _chosen, search_fleet
 from scenarios.__main__ import run
@@ -77,6 +79,20 @@ def test_the_group_adapts_among_the_options_that_may_be_best():
     fixed, few = _chosen.system(case, problem, rows, online=False)
     assert {group.policy for group in fixed.fleet.groups.values()} == {"fixed"}
     assert len(few) == len(fixed.fleet.groups)
+
+
+def test_a_fleet_of_sessions_is_looked_for_where_whole_sessions_fill_the_server():
+    """By the prompt alone it was from 657 devices downwards, each run drowned: nothing finished."""
+    case = plan("autoregressive")
+    problem = _chosen.whole(case, 1, case.fleet.limit_s)
+    spec, sources = _chosen.system(case, problem, _chosen.chosen(case, "own"), online=False)
+    knee = _chosen._knee(spec, sources)
+    busy = []
+    for n_devices in (knee // 2, 2 * knee):
+        fleet = replace(spec.fleet, n_devices=n_devices)
+        found = sim.run(replace(spec, fleet=fleet, warmup_s=2.0, horizon_s=6.0), sources)
+        busy.append(found.value("server_utilization"))
+    assert busy[0] < 0.8 < 0.98 < busy[1]
 
 
 def test_the_ratio_is_that_of_the_devices_and_its_ends_are_the_worst():
