@@ -38,6 +38,7 @@ SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 _MOST = 4096
 _GOAL = "latency_p95_s"
 _TOKENS_PER_REQUEST = 4.0
+_FEWER_SESSIONS = 2.0
 _PLANNING_SEED = 1_000_003
 
 Rows = tuple[int, ...]
@@ -216,8 +217,8 @@ def _served(plan: Plan, problem: Problem, rows: Rows, *, online: bool, budget: B
     if plan.fleet.tokens:  # a session of 32 tokens costs as much to play as so many requests
         share = max(1.0, plan.fleet.tokens / _TOKENS_PER_REQUEST)
         budget = replace(
-            budget,
-            requests_per_run=budget.requests_per_run / share,
+            budget,  # only pilots as short as that: near N* the queue takes many turns to build up
+            requests_per_run=budget.requests_per_run / min(share, _FEWER_SESSIONS),
             pilot_requests=budget.pilot_requests / share,
         )
         start = _knee(spec, sources)

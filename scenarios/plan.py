@@ -64,9 +64,11 @@ class Config(Scenario):
     slo: Slo
     plan: Plan = field(default_factory=Plan)
     cut: str = field(default="stage3", metadata={"help": "last stage on the device"})
-    codec: str = field(default="ecsq", metadata={"help": "one of codecs, by name"})
+    codec: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "chain and its options; see group codec"}
+    )
     codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "codecs that are known; see group methods"}
+        default_factory=dict, metadata={"help": "what plan.over=[codec] takes; see group methods"}
     )
     request: Constant | None = field(
         default=None, metadata={"help": "requests by hand instead of a measured network"}

@@ -135,14 +135,21 @@ def _summary(config: Config, rows: Sequence[Row]) -> Summary:
     fleets = list(dict.fromkeys(scenario for scenario, _ in played))
     rivals = {name: {arm: played[name, arm] for arm in ARMS if arm != _FLEET} for name in fleets}
     best = {name: max(arms.values(), key=lambda r: r["n_star"]) for name, arms in rivals.items()}
-    own = {name: arms["own"] for name, arms in rivals.items()}
+    own, hasty = ({name: arms[arm] for name, arms in rivals.items()} for arm in ("own", "latency"))
     cells = tuple(
         (name, *(_devices(played[name, arm]) for arm in ARMS), _gain(own[name]), _gain(best[name]))
         for name in fleets
     )
     return Summary(
         title="Fleet-aware search against every device for itself, N* at the same p95",
-        finding=f"{_verdict('own', own)} {_verdict('the best of the others', best)}",
+        finding=" ".join(
+            _verdict(rival, against)
+            for rival, against in (
+                ("latency", hasty),
+                ("own", own),
+                ("the best of the others", best),
+            )
+        ),
         columns=("fleet", *ARMS, "over own", "over best"),
         rows=cells,
         origin=(

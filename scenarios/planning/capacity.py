@@ -71,6 +71,7 @@ class Capacity:
     `goal`: the one that limits; `root`: where the fitted mean curve meets the limit, before
     rounding down; `points`: the numbers of devices that were played, `curve`: the goal's figure
     there; `n_runs`: replications of the points around N* (the scouts at the others had fewer);
+    `collapsed`: of them the most at one point that fell into a far worse regime than the others;
     `throughput_rps`: at the least point around N*; `spec`: the system with the lengths of run that
     were played; `requests`: simulated requests that the answer cost.
     """
@@ -82,6 +83,7 @@ class Capacity:
     root: Crossing
     points: tuple[int, ...]
     n_runs: int
+    collapsed: int
     requests: int
     throughput_rps: float
     curve: tuple[Estimate, ...]
@@ -190,6 +192,8 @@ class _Search:
         points, n_runs = around(found.root, reach, _NARROW), budget.n_runs
         points, found = self._bounded(probe, points, n_runs, goal)
         while not found.half_width <= budget.target(found.root):
+            if math.isfinite(found.half_width) and _collapsed(probe, points, goal):
+                break  # which of two regimes a run is in is chance: no number of runs narrows that
             if n_runs >= budget.max_runs:
                 raise Refusal(
                     f"max_runs = {budget.max_runs} ended the search: N* in [{found.lo:.1f},"
@@ -210,7 +214,8 @@ class _Search:
         probe = Probe(spec, self._sources, self._goals, play=self._play)
         found = probe.worst(n_devices, _PILOTS)
         self._spend(probe.requests, n_devices)
-        self._per_device_rps = probe.throughput_rps(n_devices) / n_devices
+        if n_devices == 1 or found[0] <= 0.0:  # one that collapsed would ask for endless runs
+            self._per_device_rps = probe.throughput_rps(n_devices) / n_devices
         self._grows = probe.saturated(n_devices)
         return found
 
@@ -278,11 +283,17 @@ class _Search:
             root=found,
             points=probe.played,
             n_runs=n_runs,
+            collapsed=_collapsed(probe, points, goal),
             requests=self._requests,
             throughput_rps=probe.throughput_rps(points[0]),
             curve=_curve(probe, goal),
             spec=probe.spec,
         )
+
+
+def _collapsed(probe: Probe, points: Sequence[int], goal: Goal) -> int:
+    """The most runs at one of the points that lie far beyond the others."""
+    return max(probe.apart(n, goal) for n in points)
 
 
 def _curve(probe: Probe, goal: Goal) -> tuple[Estimate, ...]:

@@ -194,7 +194,7 @@ def _values(config: Any, key: str) -> list[str]:
 
     known: dict[str, Callable[[], list[str]]] = {
         "cut": lambda: [*_cuts(config)],
-        "codec": lambda: [str(codec["name"]) for codec in config.codecs.values()],
+        "codec": lambda: list(config.codecs),
         "server.max_batch": lambda: [str(size) for size in config.model.batches],
         "link": _links,
     }

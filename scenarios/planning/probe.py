@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,6 +17,8 @@ from sim import Source, SystemSpec, run
 
 Player = Callable[[Iterable[Callable[[], Any]]], list[Any]]
 """Plays tasks in order, here or in workers."""
+
+_GAP = math.log(2.0)
 
 
 class Heard(NamedTuple):
@@ -82,6 +85,19 @@ class Probe:
         ]
         value, number = max(means)
         return value, self.goals[number]
+
+    def apart(self, n_devices: int, goal: Goal) -> int:
+        """Runs that lie beyond a gap of a factor of two in the goal's figure, 0 without such a gap.
+
+        A system with two regimes (a shared channel that collapses once too many stations wait)
+        has one: which regime a run is in is chance, and the longer it is the likelier the worse.
+        """
+        number = self.goals.index(goal)
+        heard = [h for (n, _), h in self._known.items() if n == n_devices]
+        own = np.sort([float(goal.excess([h.samples[number]])[0]) for h in heard])
+        gaps = np.diff(own)
+        wide = np.flatnonzero(gaps > _GAP)
+        return int(own.size - 1 - wide[0]) if wide.size else 0
 
     def saturated(self, n_devices: int) -> bool:
         """Whether the queue grew without end in most runs at this number of devices."""

@@ -86,12 +86,16 @@ def tables(config: Any) -> Measured | None:
         return None
     if config.members:
         return _members.measured(config, config.members)
-    codecs = list(config.codecs.values())
-    if "cut" in config.plan.axes:
+    axes = {text.split("=", 1)[0]: text for text in config.plan.over}
+    codecs = [config.codec]
+    if axes.get("codec") == "codec":
+        codecs = list(config.codecs.values())
+    elif "codec" in axes:
+        codecs = [_members.choice("codec", name) for name in axes["codec"][6:].split(",")]
+    if "cut" in axes:
         return measure(config.model, codecs, live=config.live)
-    chosen = codecs if "codec" in config.plan.axes else [_codec(config)]
     cuts = dict.fromkeys([config.cut, "output"])  # answers without a codec, to pair with
-    return measure(config.model, chosen, list(cuts), live=config.live)
+    return measure(config.model, codecs, list(cuts), live=config.live)
 
 
 def subject(config: Any, known: Measured | None) -> Subject:
@@ -105,7 +109,7 @@ def subject(config: Any, known: Measured | None) -> Subject:
     if config.members:
         return _mixed(config, known)
     spec = system_spec(config)
-    setting = str(_codec(config)["name"])
+    setting = str(config.codec["name"])
     source = known.source(config.cut, setting, config.device, config.server)
     return Subject(
         names=_names(config, config.cut, setting),
@@ -172,18 +176,6 @@ def _kinds(described: Mapping[str, Any], cut: str) -> dict[str, str]:
         "server": str(described["tail_seconds"]["kind"]),
         "codec_bits": "measured" if described["payloads"]["weights"] == "trained" else "random",
     }
-
-
-def _codec(config: Any) -> Mapping[str, Any]:
-    """The configured codec by its name among `codecs`.
-
-    Raises:
-        ValueError: no codec of that name, with the names there are.
-    """
-    known = {str(chosen["name"]): chosen for chosen in config.codecs.values()}
-    if config.codec not in known:
-        raise ValueError(f"codec must be one of {', '.join(known)}, got {config.codec!r}")
-    return known[config.codec]
 
 
 def _drop(known: Measured, cut: str, setting: str) -> Drop | None:

@@ -86,6 +86,7 @@ def plan_trust(
     target: float,
     monotone: bool,
     spread_devices: float,
+    collapsed: int,
     gains: Mapping[str, float],
     kinds: Mapping[str, str],
 ) -> Trust:
@@ -109,6 +110,14 @@ def plan_trust(
             name="seed spread",
             verdict=CAUTION if wide else GOOD,
             words=f"one run alone would be off by {spread_devices:.2g} devices (1 sigma)",
+        ),
+        Finding(
+            name="one regime",
+            verdict=CAUTION if collapsed else GOOD,
+            words=f"near N* {collapsed} runs took more than twice as long as the others: the system"
+            " has two regimes, and longer runs put N* lower"
+            if collapsed
+            else "near N* no run lies far from the others",
         ),
         _provenance(gains, kinds),
     )

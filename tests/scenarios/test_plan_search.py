@@ -1,0 +1,115 @@
+"""The pieces of the search for N*: its points, its crossing, its regimes, and what levers bring."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenarios.planning import Budget, Capacity, Goal, capacity, crossing
+from scenarios.planning.goal import Sample
+from scenarios.planning.levers import LEVERS
+from scenarios.planning.points import around, extended
+from scenarios.planning.probe import Heard, Probe
+from scenarios.planning.why import why
+from sim import ConstantSource, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+
+NONE = np.empty(0)
+MEAN = Goal(column="latency_mean_s", limit=0.1)
+
+
+def heard(mean_s: float) -> Heard:
+    """A run of 100 requests with this mean latency."""
+    return Heard((Sample(NONE, 100.0 * mean_s, 100.0),), 100, 1.0, saturated=False)
+
+
+@pytest.mark.parametrize(
+    ("means_s", "apart"),
+    [
+        ([0.10, 0.11, 0.12, 0.13], 0),
+        ([0.05, 0.09, 0.17, 0.3], 0),  # widely spread, but without a gap
+        ([0.05, 0.06, 0.05, 1.2], 1),
+        ([0.9, 0.05, 1.2, 0.06, 0.05], 2),
+    ],
+)
+def test_runs_in_a_second_regime_are_counted(means_s: list[float], apart: int) -> None:
+    probe = Probe(SystemSpec(), {}, [MEAN], play=lambda tasks: [heard(m) for m in means_s])
+    probe.listen((7,), len(means_s))
+    assert probe.apart(7, MEAN) == apart
+    assert probe.played == (7,)
+    assert probe.n_runs(7) == len(means_s)
+
+
+@given(
+    points=st.sets(st.integers(1, 10_000), min_size=1, max_size=5),
+    below=st.booleans(), above=st.booleans(), steps=st.integers(1, 5),
+)  # fmt: skip
+def test_points_that_do_not_bound_grow_on_the_open_side(points, below, above, steps) -> None:  # type: ignore[no-untyped-def]
+    before = tuple(sorted(points))
+    after = extended(before, below, above, steps)
+    assert after == tuple(sorted(set(after)))
+    assert after[0] >= 1
+    assert (after[-1] > before[-1]) == above
+    assert after[0] < before[0] or not below or before[0] == 1
+    assert len(set(after) - set(before)) <= below + above
+    assert len(after) <= 5 + 2 * (below and above)
+
+
+@given(centre=st.floats(-5.0, 1e5), reach=st.floats(0.0, 1e3), count=st.sampled_from([3, 5]))
+def test_points_lie_around_the_centre_and_none_below_one(centre, reach, count) -> None:  # type: ignore[no-untyped-def]
+    points = around(centre, reach, count)
+    assert 1 <= len(points) <= count
+    assert points[0] == max(1, round(centre - reach))
+    assert points[-1] == max(1, round(centre + reach))
+
+
+def test_of_a_parabola_that_falls_before_it_rises_the_rise_is_the_crossing() -> None:
+    n = np.array([40.0, 60.0, 80.0, 100.0, 120.0])
+    excess = (n - 60.0) * (n - 110.0) / 1000.0  # zero at 60, falling, and at 110, rising
+    noise = np.random.default_rng(3).normal(0.0, 0.05, (12, 1))
+    found = crossing(n, excess + noise)
+    assert found.root == pytest.approx(110.0, abs=2.0)
+    assert 60.0 < found.lo < found.root < found.hi < 120.0
+
+
+def test_what_is_above_the_limit_from_one_device_on_crosses_there() -> None:
+    found = crossing(np.array([1.0, 2.0, 3.0]), np.array([[0.1, 0.2, 0.3], [0.2, 0.3, 0.4]]))
+    assert (found.root, found.lo) == (1.0, 1.0)
+    high = crossing(np.array([5.0, 6.0, 7.0]), np.array([[0.1, 0.2, 0.3], [0.2, 0.3, 0.4]]))
+    assert math.isinf(high.half_width)
+
+
+def played(spec: SystemSpec, sources: dict[str, ConstantSource]) -> Capacity:
+    goal = Goal(column="latency_p95_s", limit=0.1)
+    budget = Budget(half_width=0.05, n_runs=10, requests_per_run=3000, pilot_requests=1000)
+    return capacity(spec, sources, goal, budget=budget)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("discipline", ["fifo", "dynamic", "take_all"])
+@pytest.mark.parametrize("rate_bps", [1e6, 2e7])
+def test_no_lever_lowers_the_capacity_and_the_binding_one_raises_it_most(
+    discipline: str, rate_bps: float
+) -> None:
+    """By whole searches, levers pulled by 10 %; a batch timer only beyond the intervals."""
+    batch = {} if discipline == "fifo" else {"max_batch": 8}
+    timer = {"max_wait_s": 0.01} if discipline == "dynamic" else {}
+    spec = SystemSpec(
+        workload=WorkloadSpec(kind="poisson", rate_rps=2.0),
+        link=LinkSpec(sharing="fifo", rate_bps=rate_bps, header_bytes=0),
+        server=ServerSpec(discipline=discipline, **batch, **timer),  # type: ignore[arg-type]
+    )
+    source = ConstantSource(
+        device_s=0.005, payload_bytes=1500, server_s=0.01, batch_slope_s=0.004 if batch else None
+    )
+    sources = {"default": source}
+    before = played(spec, sources)
+    reasons = why(spec, sources, before, play=lambda tasks: [task() for task in tasks])
+    after = {lever.name: played(*lever.pull(spec, sources, 1.1)) for lever in LEVERS}
+    for found in after.values():
+        assert found.n_star_hi >= before.n_star_lo
+        if discipline == "fifo":
+            assert found.root.root >= before.root.root - 0.05 * before.root.half_width
+    best = max((gain.name for gain in reasons.resources), key=lambda name: after[name].root.root)
+    assert reasons.binding.name == best == ("uplink" if rate_bps == 1e6 else "server")
