@@ -8,8 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from scenarios._results import Row
+from scenarios.planning.trust import Trust
 
-__all__ = ["line", "show"]
+__all__ = ["line", "show", "show_trust"]
 
 _SHOWN = (
     ("throughput_rps", "throughput", "1/s", 1.0),
@@ -45,6 +46,16 @@ def show(rows: Sequence[Row], provenance: Mapping[str, Any]) -> None:
     console.print(escape(_origin(provenance)), highlight=False, soft_wrap=True)
 
 
+def show_trust(trust: Trust) -> None:
+    """Print the grade, what to do with it, and every finding behind it."""
+    console = Console()
+    console.print(f"grade {trust.grade}: {trust.action}", highlight=False, style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=False)
+    for finding in trust.findings:
+        table.add_row(finding.verdict, finding.name, escape(finding.words))
+    console.print(table)
+
+
 def line(row: Row) -> str:
     """Return one row as one line: what varied, and the figures that matter most."""
     if row.get("error"):
@@ -53,7 +64,7 @@ def line(row: Row) -> str:
         f"N={row['n_devices']:<5} {row['method']:<22} {row['throughput_rps']:9.2f} requests/s   "
         f"server {100 * row['server_utilization']:5.1f} %   "
         f"uplink {100 * row['link_utilization']:5.1f} %   "
-        f"p95 {1e3 * row['latency_p95_s']:8.2f} ms"
+        f"p95 {1e3 * row['latency_p95_s']:8.2f} ms   grade {row.get('grade', '-')}"
     )
 
 

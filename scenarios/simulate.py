@@ -6,8 +6,10 @@ outputs/cache) and scaled to the device class by the factor that its data sheet 
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,11 @@ from scenarios._members import Member
 from scenarios._play import Job, failing, play
 from scenarios._point import job
 from scenarios._rehearse import rehearse
-from scenarios._results import Store, write_table
+from scenarios._results import Row, Store, write_table
 from scenarios._sweep import Point, axes_of, points
 from scenarios._system import Scenario, system_spec
+from scenarios.planning.subject import kinds_of
+from scenarios.planning.trust import GOOD, Trust, run_trust
 from sim import run as sim_run
 from sim.columns import passages
 from sim.overtime import load_over_time, present_over_time
@@ -90,6 +94,8 @@ def run(config: Config) -> int:
             return 0
         store.write_table(rows)
     _table.show(rows, provenance)
+    if len(rows) == 1:
+        _table.show_trust(_trust(last, known, rows[0]))
     print("Held in every run: arrived = done + dropped + in flight, Little's law, utilization law.")
     print(f"written: {store.folder}/results.csv and run.json")
     return int(any(row.get("error") for row in rows))
@@ -142,12 +148,36 @@ def _job(point: Point, known: Any) -> Job:
     if isinstance(known, str):
         words = " ".join(f"{key}={value}" for key, value in point.values.items())
         return failing(f"{words}: {known}", {"method": method})
-    if point.config.members:
-        return _members.job(point.config, known, point.config.members)
-    if point.config.alternatives:
-        return _choices.job(point.config, known, _ways(point.config), point.config.policy)
-    how = {"cut": point.config.cut, "setting": point.config.codec["name"], "method": method}
-    return job(point.config, known, **how)
+    config = point.config
+    if config.members:
+        plain = _members.job(config, known, config.members)
+    elif config.alternatives:
+        plain = _choices.job(config, known, _ways(config), config.policy)
+    else:
+        how = {"cut": config.cut, "setting": config.codec["name"], "method": method}
+        plain = job(config, known, **how)
+    return replace(plain, evaluate=partial(_graded, config, known, plain.evaluate))
+
+
+def _graded(config: Config, known: Measured, evaluate: Callable[[], Row]) -> Row:
+    """A row with the grade of its trust, and what it is cautioned about."""
+    row = evaluate()
+    trust = _trust(config, known, row)
+    cautions = "; ".join(f"{f.name}: {f.words}" for f in trust.findings if f.verdict != GOOD)
+    return {**row, "grade": trust.grade, "cautions": cautions}
+
+
+def _trust(config: Config, known: Measured, row: Row) -> Trust:
+    spec, sources = _system(config, known)
+    return run_trust(
+        spec,
+        sources,
+        {name: math.nan if value is None else value for name, value in row.items()},
+        (),  # a law that does not hold has already ended the run
+        warnings=[row["warning"]] if row.get("warning") else [],
+        largest_batch=max(known.profile.tail.batches),
+        kinds=kinds_of(_provenance(config, known)),
+    )
 
 
 def _method(config: Config) -> str:

@@ -16,6 +16,7 @@ from rich.table import Table
 from plots import files, plan
 from scenarios._measured import Measured
 from scenarios._results import Store, write_table
+from scenarios._table import show_trust
 from scenarios.planning.capacity import Capacity, capacity
 from scenarios.planning.choice import Candidate, candidate, choose, configurations
 from scenarios.planning.inverse import inverse
@@ -23,7 +24,7 @@ from scenarios.planning.page import page
 from scenarios.planning.probe import Player
 from scenarios.planning.refusal import Refusal
 from scenarios.planning.subject import Subject, subject
-from scenarios.planning.trust import Trust, plan_trust, run_trust
+from scenarios.planning.trust import Finding, Trust, plan_trust, run_trust
 from scenarios.planning.why import Why, why
 
 Found = dict[str, Any]
@@ -253,10 +254,7 @@ def show(found: Mapping[str, Any]) -> None:
         console.print(_choice(found["choice"]))
     console.print(_gains(found))
     console.print(_stages(found))
-    console.print(
-        escape(f"grade {found['grade']}: {found['action']}"), highlight=False, style="bold"
-    )
-    console.print(_trust(found))
+    show_trust(Trust(findings=tuple(Finding(**finding) for finding in found["trust"])))
 
 
 def _needs(found: Mapping[str, Any]) -> str:
@@ -326,13 +324,6 @@ def _stages(found: Mapping[str, Any]) -> Table:
     for stage in found["stages"]:
         cells = (f"{1e3 * stage[name]:.2f}" for name in ("mean_s", "slowest_s"))
         table.add_row(stage["words"], *cells)
-    return table
-
-
-def _trust(found: Mapping[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=False)
-    for finding in found["trust"]:
-        table.add_row(finding["verdict"], finding["name"], escape(finding["words"]))
     return table
 
 

@@ -115,7 +115,7 @@ def subject(config: Any, known: Measured | None) -> Subject:
         names=_names(config, config.cut, setting),
         spec=spec,
         sources=dict.fromkeys(spec.fleet.groups, source),
-        kinds=_kinds(known.describe(config.device, config.server), config.cut),
+        kinds=kinds_of(known.describe(config.device, config.server)),
         drop=_drop(known, config.cut, setting),
         provenance=known.describe(config.device, config.server),
         largest_batch=max(known.profile.tail.batches),
@@ -150,7 +150,7 @@ def _mixed(config: Any, known: Measured) -> Subject:
         ),
         spec=spec,
         sources=sources,
-        kinds=_kinds(provenance, next(iter(members.values())).cut),
+        kinds=kinds_of(provenance),
         drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(found) else None,
         provenance=provenance,
         largest_batch=max(known.profile.tail.batches),
@@ -169,7 +169,8 @@ def _names(config: Scenario, cut: str, codec: str) -> dict[str, str]:
     }
 
 
-def _kinds(described: Mapping[str, Any], cut: str) -> dict[str, str]:
+def kinds_of(described: Mapping[str, Any]) -> dict[str, str]:
+    """Resource to kind of its numbers, of a measured network as `Measured.describe` says it."""
     return {
         "device": str(described["head_seconds"]["kind"]),
         "uplink": "modelled",

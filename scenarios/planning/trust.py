@@ -24,6 +24,7 @@ ACTIONS = {
 _NEAR = 0.3
 _ROUGH = 0.05
 _NS3_STATIONS = 40
+_SPREAD = 0.1
 _FIRM = ("measured", "published", "assumed")
 
 
@@ -64,15 +65,19 @@ def run_trust(
     *,
     warnings: Sequence[str] = (),
     largest_batch: int | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> Trust:
     """What any set of runs at `spec.fleet.n_devices` can be asked: `columns` are means over runs,
-    `checks` the worst of each law.
+    with their intervals where there are any, `checks` the worst of each law, `kinds` those of the
+    numbers behind each resource.
     """
     return Trust(
         findings=(
             *_laws(checks),
             _neighbour(spec, sources, columns),
             *_range(spec, columns, largest_batch),
+            *_seeds(columns),
+            *([_latency_provenance(columns, kinds)] if kinds else []),
             *(_warned(text) for text in warnings),
         )
     )
@@ -154,6 +159,12 @@ def _neighbour(
             verdict=CAUTION,
             words="none is near: nothing but the simulation says it",
         )
+    if math.isnan(simulated_s):
+        return Finding(
+            name="closed-form neighbour",
+            verdict=CAUTION,
+            words=f"{found.name} {1e3 * found.latency_s:.3g} ms, the simulation has no mean",
+        )
     distance = simulated_s / found.latency_s - 1.0
     between = found.least_s * (1.0 - _ROUGH) <= simulated_s <= found.latency_s * (1.0 + _ROUGH)
     return Finding(
@@ -194,9 +205,33 @@ def _range(
     return found
 
 
+def _seeds(columns: Mapping[str, float]) -> list[Finding]:
+    """How far the 95th percentile is known, by its interval over replications."""
+    lo, hi = (columns.get(f"latency_p95_s{end}", math.nan) for end in ("_lo", "_hi"))
+    reach = 0.5 * (hi - lo) / columns["latency_p95_s"]
+    if math.isnan(reach):
+        return []
+    verdict = GOOD if reach <= _SPREAD else CAUTION
+    words = f"the 95th percentile is known to +-{100 * reach:.2g} %"
+    return [Finding(name="seed spread", verdict=verdict, words=words)]
+
+
+def _latency_provenance(columns: Mapping[str, float], kinds: Mapping[str, str]) -> Finding:
+    """The share of the mean latency that rests on numbers which nobody measured there."""
+    seconds = {
+        name: sum(columns.get(f"{place}_{part}_s", 0.0) for part in ("wait", "service"))
+        for name, place in (("device", "device"), ("uplink", "link"), ("server", "server"))
+    }
+    return _soft(seconds, kinds, "the mean latency")
+
+
 def _provenance(gains: Mapping[str, float], kinds: Mapping[str, str]) -> Finding:
     """The share of all dN* that rests on numbers which nobody measured on that machine."""
     weights = {name: abs(gains[name]) for name in gains}
+    return _soft(weights, kinds, "the sensitivity of N*")
+
+
+def _soft(weights: Mapping[str, float], kinds: Mapping[str, str], what: str) -> Finding:
     whole = sum(weights.values())
     soft = {
         name: weight / whole if whole else 0.0
@@ -210,6 +245,5 @@ def _provenance(gains: Mapping[str, float], kinds: Mapping[str, str]) -> Finding
     return Finding(
         name="scaled or modelled numbers",
         verdict=GOOD if share <= 0.25 else CAUTION,
-        words=f"{100 * share:.0f} % of the sensitivity of N* rests on them"
-        + (f": {named}" if named else ""),
+        words=f"{100 * share:.0f} % of {what} rests on them" + (f": {named}" if named else ""),
     )

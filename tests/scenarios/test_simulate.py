@@ -38,6 +38,23 @@ def test_a_point_has_the_tidy_columns_and_its_provenance(quick, capfd):
     assert made["config"]["fleet"]["n_devices"] == 2
 
 
+def test_a_run_says_how_far_to_believe_it(quick, capfd):
+    """Two devices are near their closed form; a server whose queue only grows is not to be used."""
+    assert run(["simulate", *quick, "fleet.n_devices=2", "name=sound"]) == 0
+    said = capfd.readouterr().out
+    (row,) = table("sound")
+    assert row["grade"] in "BC"  # device seconds are scaled
+    assert "scaled or modelled numbers: " in row["cautions"]
+    assert f"grade {row['grade']}: use it" in said
+    assert "closed-form neighbour" in said
+    overload = ["workload=poisson", "workload.rate_rps=400", "server.speed=0.01", "link=ideal"]
+    assert run(["simulate", *quick, *overload, "fleet.n_devices=2", "name=overload"]) == 0
+    (row,) = table("overload")
+    assert row["grade"] == "D"
+    assert "steady state: saturated" in row["cautions"]
+    assert "grade D: do not use it" in capfd.readouterr().out
+
+
 def test_the_same_seed_gives_the_same_bytes_in_one_process_and_in_two(quick):
     line = ["simulate", *quick, SWEEP, "name=same"]
     tables = []
