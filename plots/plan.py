@@ -10,6 +10,7 @@ from plots.style import COLOURS, COLUMN_IN, GREY, INK, applied
 
 __all__ = ["draw"]
 
+_MOST = 4.0
 _BLUE, _ORANGE, _GREEN, _PINK, _AMBER, _SKY = COLOURS
 
 
@@ -48,6 +49,9 @@ def _curve(axes: Axes, plan: Mapping[str, Any]) -> None:
     axes.axhline(factor * plan["limit"], color=GREY, linewidth=0.8, linestyle="--")
     axes.errorbar(n, values, yerr=reach, color=_BLUE, marker="o", capsize=1.5, elinewidth=0.8)
     axes.axvline(plan["n_star"], color=INK, linewidth=0.6)
+    shown = [factor * plan["limit"], *(min(v, _MOST * factor * plan["limit"]) for v in values)]
+    spare = 0.15 * (max(shown) - min(shown))
+    axes.set_ylim(min(shown) - spare, max(shown) + spare)  # an interval may reach to infinity
     axes.set(xlabel="devices", ylabel=f"{name}, {unit}")
     axes.set_title(f"N* = {plan['n_star']} [{plan['n_star_lo']}, {plan['n_star_hi']}]", loc="left")
 

@@ -117,7 +117,7 @@ def judged(config: Any, asked: Subject, found: Capacity, reasons: Why) -> Trust:
         target=config.plan.target(found.root.root),
         monotone=found.monotone,
         spread_devices=reasons.spread / max(found.root.slope, 1e-9),
-        collapsed=found.collapsed,
+        collapsed=max(found.collapsed, reasons.collapsed),
         gains={gain.name: gain.devices for gain in reasons.gains},
         kinds=asked.kinds,
     )
@@ -182,7 +182,7 @@ def described(asked: Subject, found: Capacity, reasons: Why, trust: Trust) -> Fo
         "action": trust.action,
         "trust": [asdict(finding) for finding in trust.findings],
         "n_runs": found.n_runs,
-        "collapsed_runs": found.collapsed,
+        "collapsed_runs": max(found.collapsed, reasons.collapsed),
         "points": list(found.points),
         "warmup_s": found.spec.warmup_s,
         "horizon_s": found.spec.horizon_s,

@@ -178,7 +178,7 @@ class _Search:
         """A few scouts over the bracket say where three points are enough for a local parabola;
         there runs are added until the crossing is known to the half-width asked for.
         """
-        budget = self._budget
+        budget, target = self._budget, self._budget.target
         spec = lasting(self._spec, budget.requests_per_run, self._per_device_rps * low, low)
         fleet = replace(spec.fleet, n_devices=low)
         spec, cost = warmed(replace(spec, fleet=fleet), self._sources, play=self._play)
@@ -188,18 +188,18 @@ class _Search:
         scouts = min(_SCOUTS, budget.n_runs)
         points = around(centre, reach, _WIDE)
         _, found = self._bounded(probe, points, scouts, goal, whole=False)
-        reach = max(2.0, _DROP / found.slope) if found.slope > 0.0 else reach
-        points, n_runs = around(found.root, reach, _NARROW), budget.n_runs
+        reach = min(_DROP / found.slope if found.slope > 0.0 else reach, 3.0 * target(found.root))
+        points, n_runs = around(found.root, max(2.0, reach), _NARROW), budget.n_runs
         points, found = self._bounded(probe, points, n_runs, goal)
-        while not found.half_width <= budget.target(found.root):
+        while not found.half_width <= target(found.root):
             if math.isfinite(found.half_width) and _collapsed(probe, points, goal):
                 break  # which of two regimes a run is in is chance: no number of runs narrows that
             if n_runs >= budget.max_runs:
                 raise Refusal(
                     f"max_runs = {budget.max_runs} ended the search: N* in [{found.lo:.1f},"
-                    f" {found.hi:.1f}], asked for +-{budget.target(found.root):.1f}"
+                    f" {found.hi:.1f}], asked for +-{target(found.root):.1f}"
                 )
-            more = n_runs * min(2.0, (found.half_width / budget.target(found.root)) ** 2)
+            more = n_runs * min(2.0, (found.half_width / target(found.root)) ** 2)
             n_runs = min(budget.max_runs, max(n_runs + 1, math.ceil(more)))
             self._report(0, n_runs)
             points, found = self._bounded(probe, points, n_runs, goal)

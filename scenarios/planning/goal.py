@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 MEANS = ("deadline_miss_share", "freshness_s", "latency_mean_s")
 _QUANTILE = re.compile(r"latency_p(\d+)_s")
 _CEILING = 3.0
+_GAP = math.log(2.0)
 _NONE: Floats = np.empty(0)
 
 
@@ -107,6 +108,16 @@ class Goal:
             return np.full(len(samples), math.copysign(_CEILING, pooled - self.limit))
         centre = min(_CEILING, max(-_CEILING, math.log(pooled / self.limit)))
         return centre + parts / pooled
+
+    def apart(self, samples: Sequence[Sample]) -> int:
+        """Runs that lie beyond a gap of a factor of two in the figure, 0 without such a gap.
+
+        A system with two regimes (a shared channel that collapses once too many stations wait)
+        has one: which regime a run is in is chance, and the longer it is the likelier the worse.
+        """
+        own = np.sort([float(self.excess([sample])[0]) for sample in samples])
+        wide = np.flatnonzero(np.diff(own) > _GAP)
+        return int(own.size - 1 - wide[0]) if wide.size else 0
 
     def value(self, excess: float) -> float:
         """The figure, in its own unit, that lies so far above the limit."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,8 +16,6 @@ from sim import Source, SystemSpec, run
 
 Player = Callable[[Iterable[Callable[[], Any]]], list[Any]]
 """Plays tasks in order, here or in workers."""
-
-_GAP = math.log(2.0)
 
 
 class Heard(NamedTuple):
@@ -87,17 +84,11 @@ class Probe:
         return value, self.goals[number]
 
     def apart(self, n_devices: int, goal: Goal) -> int:
-        """Runs that lie beyond a gap of a factor of two in the goal's figure, 0 without such a gap.
-
-        A system with two regimes (a shared channel that collapses once too many stations wait)
-        has one: which regime a run is in is chance, and the longer it is the likelier the worse.
-        """
+        """Runs at a number of devices that fell into a far worse regime than the others."""
         number = self.goals.index(goal)
-        heard = [h for (n, _), h in self._known.items() if n == n_devices]
-        own = np.sort([float(goal.excess([h.samples[number]])[0]) for h in heard])
-        gaps = np.diff(own)
-        wide = np.flatnonzero(gaps > _GAP)
-        return int(own.size - 1 - wide[0]) if wide.size else 0
+        return goal.apart(
+            [h.samples[number] for (n, _), h in self._known.items() if n == n_devices]
+        )
 
     def saturated(self, n_devices: int) -> bool:
         """Whether the queue grew without end in most runs at this number of devices."""

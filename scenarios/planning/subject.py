@@ -77,7 +77,10 @@ class Subject:
             return f"codec {codec}, all layers on the server"
         if cut == "output":
             return "all layers on the devices"
-        return f"codec {codec} after {_spaced(cut)}"
+        each = [_spaced(one) for one in cut.split("+")]
+        if len(each) > 1:
+            return f"groups of devices, cut after {', '.join(each)}"
+        return f"codec {codec} after {each[0]}"
 
 
 def tables(config: Any) -> Measured | None:

@@ -55,7 +55,8 @@ class Why:
     """The system at N*: mean columns over runs, laws, gains in falling order, and both intervals.
 
     `total_lo`, `total_hi`: N* with the sampling error of the trace table too; `spread`: standard
-    deviation of a run's own excess, what a single seed would be off by.
+    deviation of a run's own excess, what a single seed would be off by; `collapsed`: runs at N*
+    that fell into a far worse regime than the others.
     """
 
     columns: Mapping[str, float]
@@ -64,6 +65,7 @@ class Why:
     total_lo: int
     total_hi: int
     spread: float
+    collapsed: int
     requests: int
 
     @property
@@ -127,6 +129,7 @@ def why(
         total_lo=max(0, math.floor(found.root.root - lo)),
         total_hi=math.floor(found.root.root + hi),
         spread=float(np.std(plain, ddof=1)),
+        collapsed=found.goal.apart([reading.sample for reading in as_is]),
         requests=int(sum(reading.columns["n_requests"] for reading in (*first, *second))),
     )
 
