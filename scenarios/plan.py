@@ -19,7 +19,7 @@ from scenarios._members import Member
 from scenarios._results import Store
 from scenarios._system import Scenario
 from scenarios.planning import answer
-from scenarios.planning.capacity import Budget
+from scenarios.planning.budget import Budget
 from scenarios.planning.slo import Slo
 from scenarios.planning.subject import Constant, subject, tables
 from scenarios.planning.workers import playing

@@ -1,6 +1,7 @@
 """Capacity planning: how many devices a system serves within a limit, and how surely."""
 
-from scenarios.planning.capacity import Budget, Capacity, capacity
+from scenarios.planning.budget import Budget
+from scenarios.planning.capacity import Capacity, capacity
 from scenarios.planning.crossing import Crossing, crossing, isotonic
 from scenarios.planning.goal import MEANS, Goal
 from scenarios.planning.guess import demands, guess

@@ -16,7 +16,8 @@ from typing import Any
 
 from scenarios._sweep import axes_of, points
 from scenarios.planning.bound import bound
-from scenarios.planning.capacity import Budget, Capacity, capacity
+from scenarios.planning.budget import Budget
+from scenarios.planning.capacity import Capacity, capacity
 from scenarios.planning.guess import demands
 from scenarios.planning.pace import lasting
 from scenarios.planning.probe import Player, Probe

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scenarios.planning.capacity import Budget
+from scenarios.planning.budget import Budget
 from scenarios.planning.crossing import crossing
 from scenarios.planning.goal import Goal
 from scenarios.planning.levers import Sources, faster_server, wider_channel

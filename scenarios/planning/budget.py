@@ -1,0 +1,41 @@
+"""Budget: when a search is content with what it knows, and when it gives up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """When the search is content, and when it gives up; nothing here looks at a clock."""
+
+    half_width: float = field(
+        default=0.01, metadata={"help": "half-width asked for, as a share of N*; >= 1 device"}
+    )
+    n_runs: int = field(default=20, metadata={"help": "least number of replications"})
+    max_runs: int = field(default=200, metadata={"help": "replications that end the search"})
+    requests_per_run: float = field(
+        default=5_000.0, metadata={"help": "requests that one run holds near N*"}
+    )
+    pilot_requests: float = field(
+        default=4_000.0, metadata={"help": "requests of a run that only brackets N*"}
+    )
+    max_devices: int = field(default=100_000, metadata={"help": "largest N that is looked at"})
+    max_requests: float = field(
+        default=5e7, metadata={"help": "simulated requests that end the search"}
+    )
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.half_width < 1.0:
+            raise ValueError(f"half_width must be within (0, 1), got {self.half_width}")
+        if not 3 <= self.n_runs <= self.max_runs:
+            raise ValueError(
+                f"n_runs must be within [3, max_runs={self.max_runs}], got {self.n_runs}"
+            )
+        for name in ("requests_per_run", "pilot_requests", "max_requests", "max_devices"):
+            if not getattr(self, name) >= 1:
+                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+
+    def target(self, n_devices: float) -> float:
+        """The half-width asked for, in devices: a share of N*, at least one device."""
+        return max(1.0, self.half_width * n_devices)
