@@ -19,6 +19,7 @@ _NO_FILE = re.compile(
 )
 _NO_GROUP = re.compile(r"Could not override '([^']+)'.\s+No match in the defaults list", re.S)
 _EXPECTED = re.compile(r"Value '(.*)' of type '\w+' could not be converted to (\w+)")
+_SYNTAX = re.compile(r"no viable alternative|mismatched input|extraneous input")
 _FULL_KEY = re.compile(r"full_key: (\S+)")
 
 
@@ -43,6 +44,9 @@ def _explain(error: BaseException, keys: list[str]) -> str:
         field = found[1].lstrip("+~")
         if not _is_type_error(error):
             return unknown("field", field, keys)
+    if _SYNTAX.search(text):
+        first = text.split("\n", 1)[0]
+        return f"{first}; within brackets quote what holds = or commas: ['KEY=A,B']"
     cause = _innermost(error)
     where = _FULL_KEY.search(str(cause)) or _FULL_KEY.search(text)
     first = str(cause).split("\n", 1)[0]

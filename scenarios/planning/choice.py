@@ -79,14 +79,20 @@ def configurations(config: Any) -> list[Any]:
     """The configurations that `plan.over` spans; a key without values takes all that are known.
 
     Raises:
-        ValueError: an axis that no field or group has.
+        ValueError: an axis that no field or group has, or that the command line fixes.
     """
     texts = [text if "=" in text else f"{text}={','.join(_values(config, text))}"
              for text in config.plan.over]  # fmt: skip
     base = config
     if "server.max_batch" in config.plan.axes and config.server.discipline == "fifo":
         base = replace(config, server=replace(config.server, discipline="take_all"))
-    found = list(points(base, axes_of(texts)))
+    axes = axes_of(texts)
+    fixed = set(config.plan.axes) - {axis.key for axis in axes}
+    if fixed:
+        raise ValueError(
+            f"plan.over chooses {', '.join(sorted(fixed))}, which the command line fixes; leave one"
+        )
+    found = list(points(base, axes))
     sound = [point.config for point in found if not point.error]
     if not sound:
         raise ValueError(found[0].error)

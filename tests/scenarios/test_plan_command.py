@@ -67,6 +67,10 @@ def test_a_plan_says_how_many_what_binds_and_why(capfd: pytest.CaptureFixture[st
         ("slo.deadline_miss_share=0.1", "needs workload.deadline_s"),
         ("plan.spare=1", "plan.spare needs plan.n_devices"),
         ("plan.half_width=0", "half_width must be within (0, 1)"),
+        ("plan.over=[link=wifi,lte]", "within brackets quote what holds = or commas"),
+        ("plan.over=[workload.rate_rps=1]", "within brackets quote"),
+        ("plan.over=[nosuch]", "unknown axis of plan.over 'nosuch'"),
+        ("plan.over=['request.server_s=0.01,0.02']", "which the command line fixes; leave one"),
     ],
 )
 def test_mistakes_end_in_one_line_with_status_2(
