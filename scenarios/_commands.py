@@ -5,6 +5,7 @@ dataclass `Config` (its fields are the command line) and `run(config)`. Listing 
 """
 
 import ast
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -54,7 +55,7 @@ def load(name: str) -> Command:
     module = import_module(f"scenarios.{name}")
     return Command(
         name=name,
-        description=describe(name),
+        description=inspect.getdoc(module) or "",  # ast.parse in two threads at once fails in 3.11
         schema=module.Config,
         run=module.run,
         positional=getattr(module, "POSITIONAL", ""),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scenarios.planning.budget import Budget
 from scenarios.planning.crossing import Crossing, crossing
@@ -112,14 +113,14 @@ class _Search:
         self._per_device_rps = 0.0
         self._grows = False
 
-    def bracket(self, start: int | None) -> tuple[int, int, Goal]:
-        """Numbers of devices about 4 % apart, within and beyond the goals, and what is missed."""
+    def bracket(self, start: int | None) -> tuple[int, int]:
+        """Numbers of devices about 4 % apart, within and beyond the goals."""
         first, goal = self._pilot(1)
         if first > 0.0:
             raise Refusal(f"even one device misses {goal}: {self._why(first, goal)}")
         most = self._budget.max_devices
         low, high = 1, min(most, max(2, start or guess(self._spec, self._sources) or 2))
-        value, goal = self._pilot(high)
+        value, _ = self._pilot(high)
         while value <= 0.0:
             if high >= most:
                 raise Refusal(f"{_all(self._goals)} still holds at max_devices = {most}")
@@ -127,19 +128,16 @@ class _Search:
                 high,
                 min(most, max(high + 1, math.ceil(1.25 * high)) if start else 2 * high),
             )
-            value, goal = self._pilot(high)
+            value, _ = self._pilot(high)
         step = 1.1
         while high - low > max(1.0, _APART * low):
             middle = (low + high) // 2 if low > 1 else max(low + 1, round(high / step))
             step = min(2.0, step**2)
-            value, found = self._pilot(min(middle, high - 1))
-            if value <= 0.0:
-                low = middle
-            else:
-                high, goal = middle, found
-        return low, high, goal
+            value, _ = self._pilot(min(middle, high - 1))
+            low, high = (middle, high) if value <= 0.0 else (low, middle)
+        return low, high
 
-    def refined(self, low: int, high: int, goal: Goal) -> Capacity:
+    def refined(self, low: int, high: int) -> Capacity:
         """A few scouts over the bracket say where three points are enough for a local parabola;
         there runs are added until the crossing is known to the half-width asked for.
         """
@@ -152,10 +150,10 @@ class _Search:
         centre, reach = 0.5 * (low + high), max(2.0, high - low)
         scouts = min(_SCOUTS, budget.n_runs)
         points = around(centre, reach, _WIDE)
-        _, found = self._bounded(probe, points, scouts, goal, whole=False)
+        _, _, found = self._bounded(probe, points, scouts, whole=False)
         reach = min(_DROP / found.slope if found.slope > 0.0 else reach, 3.0 * target(found.root))
         points, n_runs = around(found.root, max(2.0, reach), _NARROW), budget.n_runs
-        points, found = self._bounded(probe, points, n_runs, goal)
+        goal, points, found = self._bounded(probe, points, n_runs)
         while not found.half_width <= target(found.root):
             if math.isfinite(found.half_width) and _collapsed(probe, points, goal):
                 break  # which of two regimes a run is in is chance: no number of runs narrows that
@@ -167,7 +165,7 @@ class _Search:
             more = n_runs * min(2.0, (found.half_width / target(found.root)) ** 2)
             n_runs = min(budget.max_runs, max(n_runs + 1, math.ceil(more)))
             self._report(0, n_runs)
-            points, found = self._bounded(probe, points, n_runs, goal)
+            goal, points, found = self._bounded(probe, points, n_runs)
         return self._capacity(probe, found, points, n_runs, goal)
 
     def _pilot(self, n_devices: int) -> tuple[float, Goal]:
@@ -202,33 +200,41 @@ class _Search:
         probe: Probe,
         points: tuple[int, ...],
         n_runs: int,
-        goal: Goal,
         *,
         whole: bool = True,
-    ) -> tuple[tuple[int, ...], Crossing]:
-        """The crossing, by these points and further ones until they bound its whole interval (as
-        far as a few more can: then more runs are needed), or at least itself.
+    ) -> tuple[Goal, tuple[int, ...], Crossing]:
+        """The goal that is missed first and its crossing, by these points and further ones until
+        they bound its whole interval (as far as a few more can: then more runs are needed), or at
+        least itself.
         """
         for extension in range(_EXTENSIONS):
-            before = probe.requests
+            goal, excess, found = self._limiting(probe, points, n_runs)
+            below, above = open_sides(points, excess, found, whole=whole)
+            if not (below or above) or (whole and extension == _EXTENSIONS - 1):
+                return goal, points, found
+            points = extended(points, below, above, 1 + extension)
+        raise Refusal(
+            f"{goal} is crossed nowhere between {points[0]} and {points[-1]} devices,"
+            f" by {n_runs} runs"
+        )
+
+    def _limiting(
+        self, probe: Probe, points: tuple[int, ...], n_runs: int
+    ) -> tuple[Goal, NDArray[np.float64], Crossing]:
+        """The goal with the least crossing, its excess [runs, points] and that crossing."""
+        before = probe.requests
+        each = []
+        for goal in self._goals:
             excess = probe.excess(points, n_runs, goal)
-            self._spend(probe.requests - before, points[-1])
             if not np.isfinite(excess).all():
                 raise Refusal(
                     f"{goal} has no value between {points[0]} and {points[-1]} devices:"
                     " some runs answered no request; a longer horizon_s may help"
                 )
             found = crossing(np.array(points, float), excess, probe.spec.confidence)
-            below, above = open_sides(points, excess, found, whole=whole)
-            if not (below or above):
-                return points, found
-            if whole and extension == _EXTENSIONS - 1:
-                return points, found
-            points = extended(points, below, above, 1 + extension)
-        raise Refusal(
-            f"{goal} is crossed nowhere between {points[0]} and {points[-1]} devices,"
-            f" by {n_runs} runs"
-        )
+            each.append((goal, excess, found))
+        self._spend(probe.requests - before, points[-1])
+        return min(each, key=lambda one: one[2].root)
 
     def _capacity(
         self, probe: Probe, found: Crossing, points: tuple[int, ...], n_runs: int, goal: Goal

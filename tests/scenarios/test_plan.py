@@ -53,6 +53,15 @@ def test_the_response_quantile_of_mm1_is_met_at_the_exact_number() -> None:
     assert found.monotone
 
 
+def test_of_two_limits_the_one_that_is_missed_first_counts() -> None:
+    """The mean within 33 ms ends at N = 34 or 35, the 95th percentile within 107 ms at 36."""
+    sources = {"default": ExponentialSource(server_s=SERVICE_S)}
+    mean, p95 = Goal(column="latency_mean_s", limit=0.033), replace(P95, limit=0.107)
+    both = capacity(open_system(), sources, (p95, mean), budget=QUICK)
+    assert both.goal == mean
+    assert both.n_star_lo <= 34 <= both.n_star_hi
+
+
 def test_the_same_seed_gives_the_same_answer_to_the_bit() -> None:
     first, second = (plan_mm1(half_width=0.5, n_runs=4, requests_per_run=800) for _ in range(2))
     assert first == second
