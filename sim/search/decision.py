@@ -104,7 +104,7 @@ def decide(name: str, predictor: Predictor, rows: tuple[int, ...] | None) -> Dec
         link_load=float(found.link_load[0]),
         server_load=float(found.server_load[0]),
         evaluations=evaluations,
-        binding=_binding(problem, found, rows),
+        binding=_binding(predictor, found, rows),
     )
 
 
@@ -122,8 +122,11 @@ def _forecast(problem: Problem, found: Predicted, group: int, row: int) -> Forec
     )
 
 
-def _binding(problem: Problem, found: Predicted, rows: tuple[int, ...]) -> str:
-    """The limit that is used up most, with its share; empty where there is none."""
+def _binding(predictor: Predictor, found: Predicted, rows: tuple[int, ...]) -> str:
+    """The limit that is used up most, with its share; that none binds where without limits no
+    option would cost the server less.
+    """
+    problem = predictor.problem
     used: dict[str, float] = {}
     for g, (group, row) in enumerate(zip(problem.groups, rows, strict=True)):
         where = f"{group.name}." if len(problem.groups) > 1 else ""
@@ -134,4 +137,6 @@ def _binding(problem: Problem, found: Predicted, rows: tuple[int, ...]) -> str:
             options.drop_pp[row] / limits.drop_pp if limits.drop_pp > 0.0 else 1.0
         )
     name = max(used, key=lambda key: used[key])
-    return f"{name} ({100 * used[name]:.0f} % used)" if used[name] > 0.0 else ""
+    words = f"{name} ({100 * used[name]:.0f} % used)"
+    least_s = sum(float(each.min()) for each in predictor.objective)
+    return f"none, closest {words}" if found.server_s[0] <= least_s * (1.0 + 1e-9) else words
