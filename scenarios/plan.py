@@ -90,6 +90,10 @@ class Config(Scenario):
 
 def run(config: Config) -> int:
     """Search, explain, store, print."""
+    if _request.is_multirun():
+        raise ValueError(
+            "plan takes no -m, got several jobs; plan.over=[KEY] chooses among systems"
+        )
     began_s = time.monotonic()
     store = Store(Path("outputs") / config.name)
     with _request.locked(store), playing("planning", config.workers) as play:

@@ -17,6 +17,7 @@ from sim import Source, SystemSpec
 def bound(spec: SystemSpec, sources: Mapping[str, Source], goals: Sequence[Goal]) -> float:
     """Upper bound on N*: 0 where a request alone is too slow, infinite where nothing is shared.
 
+    Unlike groups in closed loops have none here.
     Approximation: a quantile's limit is taken as one on the mean, which holds unless fewer than
     the quantile's share of requests carry most of the latency.
     """
@@ -38,5 +39,7 @@ def bound(spec: SystemSpec, sources: Mapping[str, Source], goals: Sequence[Goal]
     loads = [spec.workload, *(g.workload for g in spec.fleet.groups.values() if g.workload)]
     if any(load.kind != "closed" for load in loads):
         return open_loop
+    if len(spec.fleet.groups) > 1:  # a busy group slows down, and its share of the load with it
+        return math.inf
     think_s = 1.0 / found.rate_rps - found.alone_s
     return (limit_s + think_s) / worst
