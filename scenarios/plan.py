@@ -18,7 +18,7 @@ from scenarios import _request
 from scenarios._members import Member
 from scenarios._results import Store
 from scenarios._system import Scenario
-from scenarios.planning import answer
+from scenarios.planning import answer, needs
 from scenarios.planning.budget import Budget
 from scenarios.planning.slo import Slo
 from scenarios.planning.subject import Constant, subject, tables
@@ -96,18 +96,19 @@ def run(config: Config) -> int:
         )
     began_s = time.monotonic()
     store = Store(Path("outputs") / config.name)
+    told = answer if config.plan.n_devices is None else needs
     with _request.locked(store), playing("planning", config.workers) as play:
         known = tables(config)
         if config.plan.over:
             found = answer.chosen(config, known, play=play)
         elif config.plan.n_devices is not None:
-            found = answer.turned(config, subject(config, known), play=play)
+            found = needs.needed(config, subject(config, known), play=play)
         else:
             found = answer.single(config, subject(config, known), play=play)
         found["elapsed_s"] = time.monotonic() - began_s
-        answer.store(store, found)
+        told.store(store, found)
         store.write_run(command="plan", config=asdict(config), provenance=found["provenance"])
-    answer.show(found)
+    told.show(found)
     further = "" if config.plan.n_devices is not None else ", figure.pdf and plan.html"
     print(f"written: {store.folder}/plan.json, plan.csv{further}")
     return 0

@@ -19,7 +19,6 @@ from scenarios._results import Store, write_table
 from scenarios._table import show_trust
 from scenarios.planning.capacity import Capacity, capacity
 from scenarios.planning.choice import Candidate, candidate, choose, configurations
-from scenarios.planning.inverse import inverse
 from scenarios.planning.page import page
 from scenarios.planning.probe import Player
 from scenarios.planning.refusal import Refusal
@@ -74,30 +73,6 @@ def chosen(config: Any, known: Measured | None, *, play: Player) -> Found:
     found = single(config, best.subject, play=play)
     spent = sum(each.found.requests for each in options if each.found)
     return {**found, "requests": found["requests"] + spent, "choice": table}
-
-
-def turned(config: Any, asked: Subject, *, play: Player) -> Found:
-    """The least resources for `plan.n_devices`.
-
-    Raises:
-        Refusal: one device misses a constraint, or no resource by itself is enough.
-    """
-    check_accuracy(config, asked)
-    found = inverse(
-        asked.spec, asked.sources, config.slo.goals, config.plan.n_devices,
-        spare=config.plan.spare, budget=config.plan, play=play,
-    )  # fmt: skip
-    return {
-        **asked.names,
-        "n_devices": found.n_devices,
-        "spare": found.spare,
-        "words": asked.words,
-        "confidence": asked.spec.confidence,
-        "remedies": [remedy._asdict() for remedy in found.remedies],
-        "seed": asked.spec.seed,
-        "requests": found.requests,
-        "provenance": dict(asked.provenance),
-    }
 
 
 def judged(config: Any, asked: Subject, found: Capacity, reasons: Why) -> Trust:
@@ -209,15 +184,17 @@ def _words(found: Mapping[str, Any], key: str) -> str:
 
 
 def store(folder: Store, found: Found) -> None:
-    """plan.json and plan.csv; of a capacity the figure and plan.html too."""
-    text = json.dumps(_plain(found), indent=2, default=str) + "\n"
-    folder.write_text("plan.json", text)
-    rows = found.get("remedies") or [flat(found), *found.get("choice", [])]
-    write_table(folder.folder / "plan.csv", rows)
-    if "remedies" not in found:
-        files.save(plan.draw(found), folder.folder)
-        picture = folder.folder / "figure.png"
-        folder.write_text("plan.html", page(found, headline(found), picture))
+    """plan.json, plan.csv, the figure and plan.html."""
+    folder.write_text("plan.json", as_json(found))
+    write_table(folder.folder / "plan.csv", [flat(found), *found.get("choice", [])])
+    files.save(plan.draw(found), folder.folder)
+    picture = folder.folder / "figure.png"
+    folder.write_text("plan.html", page(found, headline(found), picture))
+
+
+def as_json(found: Mapping[str, Any]) -> str:
+    """The text of plan.json."""
+    return json.dumps(_plain(found), indent=2, default=str) + "\n"
 
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,9 +213,6 @@ def flat(found: Mapping[str, Any]) -> dict[str, Any]:
 def show(found: Mapping[str, Any]) -> None:
     """Print the sentence, what is busy, what would help and where slow requests wait."""
     console = Console()
-    if "remedies" in found:
-        console.print(escape(_needs(found)), highlight=False, soft_wrap=True)
-        return
     console.print(escape(headline(found)), style="bold", highlight=False, soft_wrap=True)
     total = (found["n_star_lo_total"], found["n_star_hi_total"])
     console.print(
@@ -255,24 +229,6 @@ def show(found: Mapping[str, Any]) -> None:
     console.print(_gains(found))
     console.print(_stages(found))
     show_trust(Trust(findings=tuple(Finding(**finding) for finding in found["trust"])))
-
-
-def _needs(found: Mapping[str, Any]) -> str:
-    """One line per resource that would be enough by itself."""
-    spare = f", {found['spare']} of them spare" if found["spare"] else ""
-    lines = [f"{found['n_devices']} devices need one of these ({found['words']}):"]
-    for remedy in found["remedies"]:
-        least = remedy["least"]
-        if least is None:
-            text = "is not enough by itself, however large"
-        elif remedy["unit"] == "x" and remedy["lo"] is None:
-            text = f"less than {least:.3g} times what there is"
-        elif remedy["unit"] == "x":
-            text = f"{least:.3f} [{remedy['lo']:.3f}, {remedy['hi']:.3f}] times what there is"
-        else:
-            text = f"{least}{spare}{'' if remedy['sure'] else ' (within the error of the runs)'}"
-        lines.append(f"  {remedy['words']}: {text}")
-    return "\n".join(lines)
 
 
 def _choice(rows: Sequence[Mapping[str, Any]]) -> Table:
