@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scenarios.planning.budget import Budget
-from scenarios.planning.crossing import Crossing, crossing
+from scenarios.planning.crossing import Crossing
 from scenarios.planning.goal import Goal
 from scenarios.planning.guess import guess
 from scenarios.planning.pace import lasting, warmed
-from scenarios.planning.points import around, extended, open_sides
 from scenarios.planning.probe import Player, Probe
+from scenarios.planning.refine import Refined, Refinement, Report
 from scenarios.planning.refusal import Refusal
 from sim import Estimate, Source, SystemSpec
 from sim.statistics import replication_interval
 
 _PILOTS = 3
-_SCOUTS = 4
-_WIDE, _NARROW = 5, 3
-_DROP = 0.15
 _APART = 0.04
-_EXTENSIONS = 5
-
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,35 +129,16 @@ class _Search:
         return low, high
 
     def refined(self, low: int, high: int) -> Capacity:
-        """A few scouts over the bracket say where three points are enough for a local parabola;
-        there runs are added until the crossing is known to the half-width asked for.
-        """
-        budget, target = self._budget, self._budget.target
+        """The crossing within the bracket, known to the half-width asked for."""
+        budget = self._budget
         spec = lasting(self._spec, budget.requests_per_run, self._per_device_rps * low, low)
         fleet = replace(spec.fleet, n_devices=low)
         spec, cost = warmed(replace(spec, fleet=fleet), self._sources, play=self._play)
         self._requests += cost
         probe = Probe(spec, self._sources, self._goals, play=self._play)
+        refinement = Refinement(probe, self._goals, _Devices(), budget, self._spend, self._report)
         centre, reach = 0.5 * (low + high), max(2.0, high - low)
-        scouts = min(_SCOUTS, budget.n_runs)
-        points = around(centre, reach, _WIDE)
-        _, _, found = self._bounded(probe, points, scouts, whole=False)
-        reach = min(_DROP / found.slope if found.slope > 0.0 else reach, 3.0 * target(found.root))
-        points, n_runs = around(found.root, max(2.0, reach), _NARROW), budget.n_runs
-        goal, points, found = self._bounded(probe, points, n_runs)
-        while not found.half_width <= target(found.root):
-            if math.isfinite(found.half_width) and _collapsed(probe, points, goal):
-                break  # which of two regimes a run is in is chance: no number of runs narrows that
-            if n_runs >= budget.max_runs:
-                raise Refusal(
-                    f"max_runs = {budget.max_runs} ended the search: N* in [{found.lo:.1f},"
-                    f" {found.hi:.1f}], asked for +-{target(found.root):.1f}"
-                )
-            more = n_runs * min(2.0, (found.half_width / target(found.root)) ** 2)
-            n_runs = min(budget.max_runs, max(n_runs + 1, math.ceil(more)))
-            self._report(0, n_runs)
-            goal, points, found = self._bounded(probe, points, n_runs)
-        return self._capacity(probe, found, points, n_runs, goal)
+        return self._capacity(probe, refinement.crossed(centre, reach, budget.target))
 
     def _pilot(self, n_devices: int) -> tuple[float, Goal]:
         """The worst excess of a few short runs."""
@@ -195,50 +167,8 @@ class _Search:
             return "its queue grows without end at N = 1"
         return f"{goal.value(excess):.3g} at N = 1"
 
-    def _bounded(
-        self,
-        probe: Probe,
-        points: tuple[int, ...],
-        n_runs: int,
-        *,
-        whole: bool = True,
-    ) -> tuple[Goal, tuple[int, ...], Crossing]:
-        """The goal that is missed first and its crossing, by these points and further ones until
-        they bound its whole interval (as far as a few more can: then more runs are needed), or at
-        least itself.
-        """
-        for extension in range(_EXTENSIONS):
-            goal, excess, found = self._limiting(probe, points, n_runs)
-            below, above = open_sides(points, excess, found, whole=whole)
-            if not (below or above) or (whole and extension == _EXTENSIONS - 1):
-                return goal, points, found
-            points = extended(points, below, above, 1 + extension)
-        raise Refusal(
-            f"{goal} is crossed nowhere between {points[0]} and {points[-1]} devices,"
-            f" by {n_runs} runs"
-        )
-
-    def _limiting(
-        self, probe: Probe, points: tuple[int, ...], n_runs: int
-    ) -> tuple[Goal, NDArray[np.float64], Crossing]:
-        """The goal with the least crossing, its excess [runs, points] and that crossing."""
-        before = probe.requests
-        each = []
-        for goal in self._goals:
-            excess = probe.excess(points, n_runs, goal)
-            if not np.isfinite(excess).all():
-                raise Refusal(
-                    f"{goal} has no value between {points[0]} and {points[-1]} devices:"
-                    " some runs answered no request; a longer horizon_s may help"
-                )
-            found = crossing(np.array(points, float), excess, probe.spec.confidence)
-            each.append((goal, excess, found))
-        self._spend(probe.requests - before, points[-1])
-        return min(each, key=lambda one: one[2].root)
-
-    def _capacity(
-        self, probe: Probe, found: Crossing, points: tuple[int, ...], n_runs: int, goal: Goal
-    ) -> Capacity:
+    def _capacity(self, probe: Probe, refined: Refined) -> Capacity:
+        found, points, goal = refined.root, refined.points, refined.goal
         n_star = math.floor(found.root)
         within = [n for n in points if n <= n_star]
         if any(probe.saturated(n) for n in within):
@@ -253,8 +183,8 @@ class _Search:
             n_star_hi=math.floor(found.hi),
             root=found,
             points=probe.played,
-            n_runs=n_runs,
-            collapsed=_collapsed(probe, points, goal),
+            n_runs=refined.n_runs,
+            collapsed=refined.collapsed,
             requests=self._requests,
             throughput_rps=probe.throughput_rps(points[0]),
             curve=_curve(probe, goal),
@@ -262,9 +192,14 @@ class _Search:
         )
 
 
-def _collapsed(probe: Probe, points: Sequence[int], goal: Goal) -> int:
-    """The most runs at one of the points that lie far beyond the others."""
-    return max(probe.apart(n, goal) for n in points)
+class _Devices:
+    """Numbers of devices, as a refinement says them."""
+
+    def between(self, low: int, high: int) -> str:
+        return f"{low} and {high} devices"
+
+    def reached(self, found: Crossing, target: float) -> str:
+        return f"N* in [{found.lo:.1f}, {found.hi:.1f}], asked for +-{target:.1f}"
 
 
 def _curve(probe: Probe, goal: Goal) -> tuple[Estimate, ...]:

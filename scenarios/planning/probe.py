@@ -66,6 +66,11 @@ class Probe:
         return np.stack(columns, axis=1)
 
     @property
+    def confidence(self) -> float:
+        """Of every interval."""
+        return self.spec.confidence
+
+    @property
     def played(self) -> tuple[int, ...]:
         """The numbers of devices that were played, ascending."""
         return tuple(sorted({n for n, _ in self._known}))
