@@ -54,7 +54,7 @@ def measure(
         "accuracy": average(done["correct"]),
         "dropped_share": average(gone["outcome"] != DONE),
         "deadline_miss_share": average(~served | (gone["done_s"] > gone["deadline_s"])),
-        "freshness_s": freshness_s(done),
+        "freshness_s": freshness_s(records, begin.time_s, end.time_s),
         "device_busy_s": end.device0_busy_s - begin.device0_busy_s,
     }
 
@@ -165,19 +165,27 @@ def stage_columns(done: Records, half_rtt_s: float, length_s: float) -> dict[str
     return columns | {f"{name}_slowest": average(part[slow]) for name, part in parts.items()}
 
 
-def freshness_s(done: Records) -> float:
-    """Mean age of the newest answer at a device, over time (age of information, Kaul et al. 2012).
+def freshness_s(records: Records, begin_s: float, end_s: float) -> float:
+    """Mean age of the newest answer at a device over the window (age of information, Kaul et al.
+    2012, section II): the area below every device's sawtooth over the time that it is known.
 
-    From a device's first answer in the window to its last: the area of the sawtooth over its
-    length.
+    A device counts from its last answer before the window on, or else from its first one, until
+    the window ends: from answer to answer alone, long gaps at both ends would be missing, which
+    makes n answers look 2 / n fresher than they are. An answer that an older request gets later
+    does not make a device's knowledge older again.
     """
+    served = records["outcome"] == DONE
+    done = {name: records[name][served] for name in ("device", "created_s", "done_s")}
     order = np.lexsort((done["done_s"], done["device"]))
-    device, created, at = (done[name][order] for name in ("device", "created_s", "done_s"))
-    same = device[1:] == device[:-1]
-    gap = (at[1:] - at[:-1])[same]
-    age = (at[:-1] - created[:-1])[same]
-    length = float(np.sum(gap))
-    return float(np.sum(gap * (age + 0.5 * gap)) / length) if length > 0.0 else nan
+    device, created_s, at_s = (column[order] for column in done.values())
+    apart_s = device * (end_s + 1.0)  # a running maximum that starts anew with every device
+    newest_s = np.maximum.accumulate(created_s + apart_s) - apart_s
+    until_s = np.where(device == np.append(device[1:], -1), np.append(at_s[1:], 0.0), end_s)
+    from_s, until_s = np.clip(at_s, begin_s, end_s), np.clip(until_s, begin_s, end_s)
+    gap_s = until_s - from_s
+    known_s = float(np.sum(gap_s))
+    area = float(np.sum(gap_s * (from_s - newest_s + 0.5 * gap_s)))
+    return area / known_s if known_s > 0.0 else nan
 
 
 def average(values: np.ndarray) -> float:

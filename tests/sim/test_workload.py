@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 import sim
+from sim.columns import freshness_s
 from sim.overtime import load_over_time, present_over_time
+from sim.request import DONE
 
 FREE = sim.LinkSpec(sharing="dedicated")
 QUICK = {"default": sim.ConstantSource(device_s=0.001)}
@@ -64,6 +66,40 @@ def test_busy_cameras_drop_frames_and_keep_them_fresh():
     assert queueing.value("freshness_s") > 20.0
     assert queueing.warnings
     assert dropping.warnings == ()
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.7])
+def test_the_age_of_an_md1_queue_is_the_known_one(rho):
+    """M/D/1: (1/mu) (1 / (2 (1 - rho)) + 1/2 + (1 - rho) exp(rho) / rho), Kaul et al. 2012."""
+    source = {"default": sim.ConstantSource(server_s=0.1)}
+    workload = sim.WorkloadSpec(kind="poisson", rate_rps=10.0 * rho)
+    found = [created(workload, 1, 4000.0, source, seed=seed).value("freshness_s") for seed in (1, 2)]
+    exact = 0.1 * (0.5 / (1.0 - rho) + 0.5 + (1.0 - rho) * np.exp(rho) / rho)
+    assert np.mean(found) == pytest.approx(exact, rel=0.03)
+
+
+def test_a_few_answers_per_device_do_not_look_fresher_than_many():
+    spec = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=2000),
+        workload=sim.WorkloadSpec(kind="poisson", rate_rps=0.2),
+        link=FREE,
+        warmup_s=40.0,
+        horizon_s=80.0,
+    )
+    assert sim.run(spec, QUICK).value("freshness_s") == pytest.approx(5.0, rel=0.02)
+
+
+def test_an_older_answer_that_overtakes_makes_nothing_older():
+    records = {
+        "device": np.zeros(3),
+        "created_s": np.array([0.0, 2.0, 1.0]),
+        "done_s": np.array([1.0, 3.0, 4.0]),
+        "outcome": np.full(3, DONE),
+    }
+    whole = [(1.0 + 3.0) / 2 * 2, (1.0 + 3.0) / 2 * 2]  # from 1 s to 3 s, from 3 s to 5 s
+    assert freshness_s(records, 0.0, 5.0) == pytest.approx(sum(whole) / 4.0)
+    assert freshness_s(records, 2.0, 3.0) == pytest.approx(2.5)
+    assert np.isnan(freshness_s(records, 0.0, 0.5))
 
 
 def test_replay_plays_the_file(tmp_path):
