@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from scenarios.planning.budget import Budget
 from scenarios.planning.crossing import Crossing
 from scenarios.planning.goal import Goal
-from scenarios.planning.guess import guess
+from scenarios.planning.guess import demands, guess
 from scenarios.planning.pace import lasting, warmed
 from scenarios.planning.probe import Player, Probe
 from scenarios.planning.refine import Refined, Refinement, Report
@@ -101,7 +101,8 @@ class _Search:
         self._budget, self._play = budget, play
         self._report = report or (lambda done, total: None)
         self._requests = 0
-        self._per_device_rps = 0.0
+        alone = demands(spec, sources)
+        self._per_device_rps = alone.rate_rps if alone else 0.0
         self._grows = False
 
     def bracket(self, start: int | None) -> tuple[int, int]:
@@ -131,7 +132,8 @@ class _Search:
     def refined(self, low: int, high: int) -> Capacity:
         """The crossing within the bracket, known to the half-width asked for."""
         budget = self._budget
-        spec = lasting(self._spec, budget.requests_per_run, self._per_device_rps * low, low)
+        rate_rps = self._per_device_rps * low
+        spec = lasting(self._spec, budget.requests_per_run, rate_rps, low, self._goals)
         fleet = replace(spec.fleet, n_devices=low)
         spec, cost = warmed(replace(spec, fleet=fleet), self._sources, play=self._play)
         self._requests += cost
@@ -141,18 +143,20 @@ class _Search:
         return self._capacity(probe, refinement.crossed(centre, reach, budget.target))
 
     def _pilot(self, n_devices: int) -> tuple[float, Goal]:
-        """The worst excess of a few short runs."""
-        spec = self._spec
-        if n_devices > 1:
-            rate_rps = self._per_device_rps * n_devices
-            spec = lasting(spec, self._budget.pilot_requests, rate_rps, n_devices)
+        """The worst excess of a few short runs; infinite where the queue grows without end, which
+        a run may be too short to show.
+        """
+        requests, rate_rps = self._budget.pilot_requests, self._per_device_rps * n_devices
+        spec = lasting(self._spec, requests, rate_rps, n_devices, self._goals)
         probe = Probe(spec, self._sources, self._goals, play=self._play)
-        found = probe.worst(n_devices, _PILOTS)
+        excess, goal = probe.worst(n_devices, _PILOTS)
         self._spend(probe.requests, n_devices)
-        if n_devices == 1 or found[0] <= 0.0:  # one that collapsed would ask for endless runs
-            self._per_device_rps = probe.throughput_rps(n_devices) / n_devices
         self._grows = probe.saturated(n_devices)
-        return found
+        if self._grows:
+            return math.inf, goal
+        if n_devices == 1 or excess <= 0.0:  # one that collapsed would ask for endless runs
+            self._per_device_rps = probe.throughput_rps(n_devices) / n_devices
+        return excess, goal
 
     def _spend(self, requests: int, n_devices: float) -> None:
         self._requests += requests
@@ -165,6 +169,8 @@ class _Search:
     def _why(self, excess: float, goal: Goal) -> str:
         if self._grows:
             return "its queue grows without end at N = 1"
+        if math.isinf(excess):
+            return "no request is answered within horizon_s at N = 1"
         return f"{goal.value(excess):.3g} at N = 1"
 
     def _capacity(self, probe: Probe, refined: Refined) -> Capacity:

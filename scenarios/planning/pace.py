@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from scenarios.planning.goal import Goal
 from scenarios.planning.probe import Player
 from sim import Source, SystemSpec
 from sim.replicate import settled
@@ -12,6 +13,8 @@ from sim.replicate import settled
 _WARMUP_SHARE = 0.3
 _SAFETY = 2.0
 _TURNS = 8
+_LIMITS = 10.0
+_BLIND_LIMITS = 6.0
 
 
 def timed(spec: SystemSpec) -> bool:
@@ -25,18 +28,24 @@ def timed(spec: SystemSpec) -> bool:
     )
 
 
-def lasting(spec: SystemSpec, requests: float, throughput_rps: float, n: int) -> SystemSpec:
+def lasting(
+    spec: SystemSpec, requests: float, throughput_rps: float, n: int, goals: Sequence[Goal] = ()
+) -> SystemSpec:
     """`spec` with a run of so many requests behind a warm-up of three tenths of that time.
 
-    In a closed loop every one of the `n` devices makes at least eight of them, so that a run is
-    several turns long however large the fleet is.
+    It lasts at least ten times the limit in seconds of any goal, since no latency and no age
+    outgrows the run. Where the loop is closed, or an age is limited, every one of the `n` devices
+    makes at least eight requests; before an age is looked at six limits pass, so that next to no
+    device is still without an answer.
     """
     if timed(spec) or throughput_rps <= 0.0:
         return spec
-    if spec.workload.kind == "closed":
+    aged = [goal.limit for goal in goals if goal.column == "freshness_s"]
+    if spec.workload.kind == "closed" or aged:
         requests = max(requests, _TURNS * n)
-    length_s = requests / throughput_rps
-    warmup_s = _WARMUP_SHARE * length_s
+    limits_s = [goal.limit for goal in goals if goal.column.endswith("_s")]
+    length_s = max(requests / throughput_rps, _LIMITS * max(limits_s, default=0.0))
+    warmup_s = max(_WARMUP_SHARE * length_s, _BLIND_LIMITS * max(aged, default=0.0))
     return replace(spec, warmup="fixed", warmup_s=warmup_s, horizon_s=warmup_s + length_s)
 
 
