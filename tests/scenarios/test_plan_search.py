@@ -19,13 +19,13 @@ NONE = np.empty(0)
 MEAN = Goal(column="latency_mean_s", limit=0.1)
 
 
-def heard(mean_s: float) -> Heard:
-    """A run of 100 requests with this mean latency."""
-    return Heard((Sample(NONE, 100.0 * mean_s, 100.0),), 100, 1.0, saturated=False)
+def heard(slow_s: float) -> Heard:
+    """A run of 100 requests with this 95th percentile."""
+    return Heard((Sample(NONE, 50.0 * slow_s, 100.0, slow_s),), 100, 1.0, saturated=False)
 
 
 @pytest.mark.parametrize(
-    ("means_s", "apart"),
+    ("slow_s", "apart"),
     [
         ([0.10, 0.11, 0.12, 0.13], 0),
         ([0.05, 0.09, 0.17, 0.3], 0),  # widely spread, but without a gap
@@ -33,12 +33,20 @@ def heard(mean_s: float) -> Heard:
         ([0.9, 0.05, 1.2, 0.06, 0.05], 2),
     ],
 )
-def test_runs_in_a_second_regime_are_counted(means_s: list[float], apart: int) -> None:
-    probe = Probe(SystemSpec(), {}, [MEAN], play=lambda tasks: [heard(m) for m in means_s])
-    probe.listen((7,), len(means_s))
+def test_runs_in_a_second_regime_are_counted(slow_s: list[float], apart: int) -> None:
+    probe = Probe(SystemSpec(), {}, [MEAN], play=lambda tasks: [heard(s) for s in slow_s])
+    probe.listen((7,), len(slow_s))
     assert probe.apart(7, MEAN) == apart
     assert probe.played == (7,)
-    assert probe.n_runs(7) == len(means_s)
+    assert probe.n_runs(7) == len(slow_s)
+
+
+def test_missed_deadlines_that_double_by_chance_are_no_second_regime() -> None:
+    shares = [0.0, 0.001, 0.004, 0.002, 0.011, 0.0]
+    samples = [Sample(NONE, 1000.0 * share, 1000.0, 0.05 + share) for share in shares]
+    goal = Goal(column="deadline_miss_share", limit=0.005)
+    assert np.exp(np.max(goal.excess(samples))) > 2.0
+    assert goal.apart(samples) == 0
 
 
 @given(
