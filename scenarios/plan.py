@@ -109,8 +109,7 @@ def run(config: Config) -> int:
         told.store(store, found)
         store.write_run(command="plan", config=asdict(config), provenance=found["provenance"])
     told.show(found)
-    further = "" if config.plan.n_devices is not None else ", figure.pdf and plan.html"
-    print(f"written: {store.folder}/plan.json, plan.csv{further}")
+    print(f"written: {store.folder}/plan.json, plan.csv, figure.pdf and plan.html")
     return 0
 
 

@@ -7,44 +7,25 @@ goals crosses zero; GPUs and cells are counted, and `spare` of them may fail at 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
-import numpy as np
-
+from scenarios.planning.along import UNIT, Along, Change, Sources
 from scenarios.planning.budget import Budget
-from scenarios.planning.crossing import crossing
 from scenarios.planning.goal import Goal
-from scenarios.planning.levers import Sources, faster_server, wider_channel
-from scenarios.planning.pace import lasting
+from scenarios.planning.guess import demands
+from scenarios.planning.levers import faster_server, wider_channel
+from scenarios.planning.pace import lasting, warmed
 from scenarios.planning.probe import Player, Probe
+from scenarios.planning.refine import Refinement
 from scenarios.planning.refusal import Refusal
+from scenarios.planning.remedy import Held, Remedy
 from sim import Source, SystemSpec
 from sim.statistics import replication_interval
 
 _PILOTS = 3
-_MOST = 64.0
-_UNIT = 1000.0
-_POINTS = 5
-_MOST_PIECES = 64
-
-Change = Callable[[SystemSpec, Sources, float], tuple[SystemSpec, Sources]]
-
-
-class Remedy(NamedTuple):
-    """The least of one resource: a factor with its interval or a count; None: it alone fails.
-
-    `sure` says of a count that the goals hold by more than the runs' own error.
-    """
-
-    name: str
-    words: str
-    least: float | None
-    lo: float | None
-    hi: float | None
-    sure: bool
-    unit: str
+_MOST = 64
+_NEAR = 1.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +33,6 @@ class Inverse:
     """All remedies for `n_devices`, and what the answer cost."""
 
     n_devices: int
-    spare: int
     remedies: tuple[Remedy, ...]
     requests: int
 
@@ -69,11 +49,13 @@ def inverse(
 ) -> Inverse:
     """Least server speed, channel width, GPUs and cells at which `n_devices` meet the goals.
 
+    A factor is bracketed by short runs and refined as N* is, until its half-width is
+    `budget.half_width` of it; a count holds by `budget.n_runs` runs, and one piece less does not.
+
     Raises:
-        Refusal: one device alone misses a goal, or no resource by itself is enough.
+        Refusal: no resource by itself is enough, or the budget ended.
     """
-    budget = budget or Budget()
-    search = _Search(spec, sources, goals, n_devices, budget, play)
+    search = _Search(spec, sources, goals, n_devices, budget or Budget(), play)
     remedies = (
         search.factor("server_speed", "server speed", faster_server),
         search.factor("channel_width", "channel width", wider_channel),
@@ -82,14 +64,14 @@ def inverse(
     )
     if all(remedy.least is None for remedy in remedies):
         raise Refusal(
-            f"no server speed, channel width, GPUs or cells up to {_MOST:g} times as many let"
-            f" {n_devices} devices meet {' and '.join(map(str, goals))}, each by itself"
+            f"{search.alone}no server speed, channel width, GPUs or cells up to {_MOST} times as"
+            f" many let {n_devices} devices meet {' and '.join(map(str, goals))}, each by itself"
         )
-    return Inverse(n_devices=n_devices, spare=spare, remedies=remedies, requests=search.requests)
+    return Inverse(n_devices=n_devices, remedies=remedies, requests=search.requests)
 
 
 class _Search:
-    """Excess at a fixed number of devices, as a function of one resource."""
+    """One number of devices: what was spent on it, and how far the search has come."""
 
     def __init__(
         self,
@@ -100,97 +82,168 @@ class _Search:
         budget: Budget,
         play: Player,
     ) -> None:
+        self._spec = replace(spec, fleet=replace(spec.fleet, n_devices=n_devices))
         self._sources, self._goals, self._n = sources, tuple(goals), n_devices
         self._budget, self._play = budget, play
         self.requests = 0
-        first = Probe(spec, sources, self._goals, play=play)
-        excess, goal = first.worst(1, _PILOTS)
-        self.requests += first.requests
-        if excess > 0.0:
-            raise Refusal(f"even one device misses {goal} at N = 1")
-        rate_rps = first.throughput_rps(1) * n_devices
-        self._short = lasting(spec, budget.pilot_requests, rate_rps, n_devices)
-        self._long = lasting(spec, budget.requests_per_run, rate_rps, n_devices)
+        self._far, self._before = "N = 1", list[str]()
+        self.alone = ""
+        rate_rps = self._one() * n_devices
+        self._short = lasting(self._spec, budget.pilot_requests, rate_rps, n_devices, self._goals)
 
     def factor(self, name: str, words: str, change: Change) -> Remedy:
         """Least factor on a resource that comes in any size."""
-        found = self._bracket(change)
+        self._far = f"a first look at {words}"
+        short = self._along(change, self._short, words)
+        nothing, found = Remedy(name=name, words=words, unit="x"), self._bracket(short)
         if found is None:
-            return Remedy(name, words, None, None, None, False, "x")
+            return nothing
         low, high = found
-        if low <= 1.0 / _MOST:
-            return Remedy(name, words, low, None, None, True, "x")
-        root, lo, hi = self._fitted(change, low, high)
-        return Remedy(name, words, root, lo, hi, True, "x")
+        long = self._settled(short, change, high, math.sqrt(low * high))
+        if low == high:
+            if not self._misses(long, low, self._budget.n_runs):
+                return replace(nothing, least=low, sure=True, held=self._held(long, low))
+            high = _NEAR * low
+        remedy = self._refined(nothing, long, high / low - 1.0)
+        self._before.append(f"{words} {remedy.least:.4g}")
+        return remedy
 
     def count(self, name: str, words: str, change: Change, spare: int) -> Remedy:
         """Least number of pieces of a resource, with `spare` on top."""
-        low, high = 0, 1
-        while self._excess(change, high) > 0.0:
-            low, high = high, 2 * high
-            if high > _MOST_PIECES:
-                return Remedy(name, words, None, None, None, False, "")
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._excess(change, middle) <= 0.0 else (middle, high)
-        values = self._values(change, high, self._budget.n_runs)
-        if float(values.mean()) > 0.0:  # the few pilot runs were lucky
-            high += 1
-            values = self._values(change, high, self._budget.n_runs)
-        sure = replication_interval(values, self._short.confidence).hi <= 0.0
-        return Remedy(name, words, high + spare, None, None, sure, "")
+        self._far = f"a first look at {words}"
+        short = self._along(change, self._short, words)
+        nothing, found = Remedy(name=name, words=words, unit=""), self._counted(short)
+        if found is None:
+            return nothing
+        n_runs, least = self._budget.n_runs, found
+        long = self._settled(short, change, least)
+        while self._misses(long, least, n_runs):  # the few pilot runs were lucky
+            least += 1
+            if least > _MOST:
+                return nothing
+        while least > 1 and not self._misses(long, least - 1, n_runs):  # or unlucky
+            least -= 1
+        self._before.append(f"{words} {least}")
+        sure, held = self._surely(long, least), self._held(long, least)
+        return replace(nothing, least=least + spare, spare=spare, sure=sure, held=held)
 
-    def _bracket(self, change: Change) -> tuple[float, float] | None:
-        """Factors 5 % apart of which the lower misses and the upper meets the goals."""
-        low = high = 1.0
-        if self._excess(change, 1.0) > 0.0:
-            while self._excess(change, high) > 0.0:
+    def _refined(self, nothing: Remedy, long: Along, reach: float) -> Remedy:
+        """The crossing near the centre of `long`, as well as is asked for."""
+        share = self._budget.half_width
+        refinement = Refinement(long, self._goals, long, self._budget, self._spend)
+        refined = refinement.crossed(UNIT, UNIT * reach, lambda point: share * point)
+        root = refined.root
+        least, lo, hi = (long.size(point) for point in (root.root, root.hi, root.lo))
+        spec, sources = long.changed(least)
+        within = [long.size(point) for point in refined.points if point <= root.root]
+        held = Held(
+            spec=spec,
+            sources=sources,
+            goal=refined.goal,
+            n_runs=refined.n_runs,
+            half_width=root.half_width / root.root,
+            monotone=root.monotone,
+            collapsed=refined.collapsed,
+            grows=any(long.probe(size).saturated(self._n) for size in within),
+        )
+        return replace(nothing, least=least, lo=lo, hi=hi, sure=True, held=held)
+
+    def _one(self) -> float:
+        """Requests per second of one device; `alone` says so if even that misses a goal."""
+        known = demands(self._spec, self._sources)
+        rate_rps = known.rate_rps if known else 0.0
+        spec = lasting(self._spec, self._budget.pilot_requests, rate_rps, 1, self._goals)
+        probe = Probe(spec, self._sources, self._goals, play=self._play)
+        excess, goal = probe.worst(1, _PILOTS)
+        self._spend(probe.requests)
+        grows = probe.saturated(1)
+        if grows or excess > 0.0:
+            said = f"{goal.value(excess):.3g}" if excess < math.inf else "no request is answered"
+            said = "its queue grows without end" if grows else said
+            self.alone = f"even one device misses {goal}: {said} at N = 1, and "
+        return rate_rps if grows and known else probe.throughput_rps(1)
+
+    def _bracket(self, along: Along) -> tuple[float, float] | None:
+        """Factors 5 % apart of which the lower misses and the upper meets the goals; twice the
+        least that is looked at where even that meets them.
+        """
+        if self._misses(along, 1.0):
+            if self._misses(along, _MOST):
+                return None
+            low, high = 1.0, 2.0
+            while self._misses(along, high):
                 low, high = high, 2.0 * high
-                if high > _MOST:
-                    return None
         else:
-            while self._excess(change, low) <= 0.0:
+            if not self._misses(along, 1.0 / _MOST):
+                return 1.0 / _MOST, 1.0 / _MOST
+            low, high = 0.5, 1.0
+            while not self._misses(along, low):
                 low, high = 0.5 * low, low
-                if low <= 1.0 / _MOST:
-                    return low, low
-        while high / low > 1.05:
+        while high / low > _NEAR:
+            self._far = f"{along.words} between {low:.4g} and {high:.4g} times what there is"
             middle = math.sqrt(low * high)
-            if self._excess(change, middle) <= 0.0:
-                high = middle
-            else:
-                low = middle
+            low, high = (middle, high) if self._misses(along, middle) else (low, middle)
         return low, high
 
-    def _fitted(self, change: Change, low: float, high: float) -> tuple[float, float, float]:
-        """The crossing over 1 / factor, in which the excess rises as it does in N."""
-        centre, reach = _UNIT / math.sqrt(low * high), 0.06 * _UNIT / math.sqrt(low * high)
+    def _counted(self, along: Along) -> int | None:
+        """Least count by the pilot runs."""
+        if self._misses(along, _MOST):
+            return None
+        low, high = 0, 1
+        while self._misses(along, high):
+            low, high = high, min(_MOST, 2 * high)
+        while high - low > 1:
+            self._far = f"{along.words} between {low} and {high}"
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._misses(along, middle) else (low, middle)
+        return high
+
+    def _misses(self, along: Along, size: float, n_runs: int = _PILOTS) -> bool:
+        """Whether a goal is missed, or the queue grows without end, which a run may not show."""
+        probe = along.probe(size)
+        before = probe.requests
+        excess, _ = probe.worst(self._n, n_runs)
+        self._spend(probe.requests - before)
+        return excess > 0.0 or probe.saturated(self._n)
+
+    def _surely(self, along: Along, size: float) -> bool:
+        """Whether every goal holds by more than the error of the runs."""
+        n_runs, probe = self._budget.n_runs, along.probe(size)
+        each = (probe.excess((self._n,), n_runs, goal)[:, 0] for goal in self._goals)
+        return all(replication_interval(e, along.confidence).hi <= 0.0 for e in each)
+
+    def _held(self, along: Along, size: float) -> Held:
+        """The system at a size whose runs were played."""
+        spec, sources = along.changed(size)
         n_runs = self._budget.n_runs
-        for _ in range(4):
-            points = np.linspace(centre - reach, centre + reach, _POINTS)
-            excess = np.stack(
-                [self._values(change, _UNIT / u, n_runs, long=True) for u in points], axis=1
+        _, goal = along.probe(size).worst(self._n, n_runs)
+        return Held(spec=spec, sources=sources, goal=goal, n_runs=n_runs)
+
+    def _settled(self, short: Along, change: Change, size: float, centre: float = 1.0) -> Along:
+        """Long runs behind a warm-up that fits the system at `size`."""
+        self._far = f"{short.words} near {size:.4g}"
+        rate_rps = short.probe(size).throughput_rps(self._n)
+        requests = self._budget.requests_per_run
+        spec = lasting(self._spec, requests, rate_rps, self._n, self._goals)
+        changed, sources = change(spec, self._sources, size)
+        found, cost = warmed(changed, sources, play=self._play)
+        self._spend(cost)
+        spec = replace(spec, warmup=found.warmup, warmup_s=found.warmup_s)
+        return self._along(change, replace(spec, horizon_s=found.horizon_s), short.words, centre)
+
+    def _along(self, change: Change, spec: SystemSpec, words: str, centre: float = 1.0) -> Along:
+        return Along(
+            change, spec, self._sources, self._goals, words=words, centre=centre, play=self._play
+        )
+
+    def _spend(self, requests: int, point: float = 0.0) -> None:
+        self.requests += requests
+        if self.requests > self._budget.max_requests:
+            before = f"; before that {', '.join(self._before)}" if self._before else ""
+            raise Refusal(
+                f"the budget of {self._budget.max_requests:g} requests ended the search after"
+                f" {self.requests}, at {self._far}{before}"
             )
-            found = crossing(points, excess, self._long.confidence)
-            if math.isfinite(found.half_width):
-                break
-            reach *= 1.5
-            n_runs *= 2
-        else:
-            raise Refusal(f"the least resource for {self._n} devices lies in no clear interval")
-        return _UNIT / found.root, _UNIT / found.hi, _UNIT / found.lo
-
-    def _excess(self, change: Change, factor: float) -> float:
-        return float(self._values(change, factor, _PILOTS).mean())
-
-    def _values(
-        self, change: Change, factor: float, n_runs: int, *, long: bool = False
-    ) -> np.ndarray:
-        """Excess of the worst goal, a value per run."""
-        spec, sources = change(self._long if long else self._short, self._sources, factor)
-        probe = Probe(spec, sources, self._goals, play=self._play)
-        _, goal = probe.worst(self._n, n_runs)
-        self.requests += probe.requests
-        return probe.excess((self._n,), n_runs, goal)[:, 0]
 
 
 def _gpus(spec: SystemSpec, sources: Sources, count: float) -> tuple[SystemSpec, Sources]:

@@ -2,67 +2,212 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
+from plots import files
+from plots.inverse import draw
 from scenarios._results import Store, write_table
 from scenarios.planning.answer import Found, as_json, check_accuracy
 from scenarios.planning.inverse import inverse
+from scenarios.planning.page import document, image, origin, table
 from scenarios.planning.probe import Player
+from scenarios.planning.remedy import Held, Remedy
 from scenarios.planning.subject import Subject
+from scenarios.planning.trust import CAUTION, GOOD, Finding, Trust, run_trust
+from scenarios.planning.why import means, read, worst_checks
+from sim.statistics import replication_interval
+
+_LOOKS = 8
+_TELLING = "latency_p95_s"
 
 
 def needed(config: Any, asked: Subject, *, play: Player) -> Found:
-    """The least resources for `plan.n_devices`.
+    """The least resources for `plan.n_devices`, each with its grade.
 
     Raises:
-        Refusal: one device misses a constraint, or no resource by itself is enough.
+        Refusal: no resource by itself is enough, or the budget ended.
     """
     check_accuracy(config, asked)
     found = inverse(
         asked.spec, asked.sources, config.slo.goals, config.plan.n_devices,
         spare=config.plan.spare, budget=config.plan, play=play,
     )  # fmt: skip
+    rows, requests = [], found.requests
+    for remedy in found.remedies:
+        row, cost = _judged(asked, remedy, config.plan.half_width, play)
+        rows.append(row)
+        requests += cost
     return {
         **asked.names,
         "n_devices": found.n_devices,
-        "spare": found.spare,
+        "spare": config.plan.spare,
+        "goal": " and ".join(map(str, config.slo.goals)),
         "words": asked.words,
         "confidence": asked.spec.confidence,
-        "remedies": [remedy._asdict() for remedy in found.remedies],
+        "remedies": rows,
+        "kinds": dict(asked.kinds),
         "seed": asked.spec.seed,
-        "requests": found.requests,
+        "requests": requests,
         "provenance": dict(asked.provenance),
     }
 
 
+def _judged(asked: Subject, remedy: Remedy, target: float, play: Player) -> tuple[Found, int]:
+    """A remedy's row, and the requests of the runs that look at its system."""
+    row: Found = {
+        key: getattr(remedy, key)
+        for key in ("name", "words", "least", "lo", "hi", "spare", "sure", "unit")
+    }
+    if remedy.held is None:
+        return {**row, "goal": None, "grade": None, "action": None, "cautions": "", "trust": []}, 0
+    base, cost = _looked_at(asked, remedy, remedy.held, play)
+    trust = Trust(findings=(*base.findings, *_searched(remedy, remedy.held, target)))
+    against = [finding for finding in trust.findings if finding.verdict != GOOD]
+    judged = {
+        "goal": str(remedy.held.goal),
+        "grade": trust.grade,
+        "action": trust.action,
+        "cautions": "; ".join(f"{finding.name}: {finding.words}" for finding in against),
+        "trust": [asdict(finding) for finding in trust.findings],
+    }
+    return {**row, **judged}, cost
+
+
+def _looked_at(asked: Subject, remedy: Remedy, held: Held, play: Player) -> tuple[Trust, int]:
+    """What a few runs of the system with the remedy, less its spare pieces, say of themselves."""
+    looks = min(held.n_runs, _LOOKS)
+    readings = play(partial(read, held.spec, held.sources, held.goal, r) for r in range(looks))
+    columns = means([reading.columns for reading in readings])
+    ends = replication_interval([r.columns[_TELLING] for r in readings], held.spec.confidence)
+    columns |= {f"{_TELLING}_lo": ends.lo, f"{_TELLING}_hi": ends.hi}
+    kinds = dict(asked.kinds)
+    if remedy.name == "server_speed" and kinds["server"] in ("measured", "published"):
+        kinds["server"] = "scaled"  # nobody has measured a server of that speed
+    trust = run_trust(
+        held.spec,
+        held.sources,
+        columns,
+        worst_checks(readings),
+        warnings=["saturated: the limits hold only because a run ends"] if held.grows else [],
+        largest_batch=asked.largest_batch,
+        kinds=kinds,
+    )
+    return trust, int(sum(reading.columns["n_requests"] for reading in readings))
+
+
+def _searched(remedy: Remedy, held: Held, target: float) -> list[Finding]:
+    """What only the search knows: how well the least is known, and whether it is one thing."""
+    if remedy.unit != "x":
+        words = "the limits hold by more than the error of the runs, and one piece less misses them"
+        if not remedy.sure:
+            words = "the limits hold only within the error of the runs: one piece more is sure"
+        return [Finding(name="interval", verdict=GOOD if remedy.sure else CAUTION, words=words)]
+    if remedy.lo is None:
+        words = "the least that was looked at is enough"
+        return [Finding(name="interval", verdict=GOOD, words=words)]
+    reached = held.half_width <= target
+    return [
+        Finding(
+            name="interval",
+            verdict=GOOD if reached else CAUTION,
+            words=f"+-{100 * held.half_width:.2g} %, asked for +-{100 * target:.2g} %",
+        ),
+        Finding(
+            name="isotonic guard",
+            verdict=GOOD if held.monotone else CAUTION,
+            words="the monotone fit crosses within the interval"
+            if held.monotone
+            else f"the monotone fit crosses elsewhere: the curve is not smooth in {remedy.words}",
+        ),
+        Finding(
+            name="one regime",
+            verdict=CAUTION if held.collapsed else GOOD,
+            words=f"{held.collapsed} runs took more than twice as long as the others: the system"
+            " has two regimes, and longer runs ask for more"
+            if held.collapsed
+            else "no run lies far from the others",
+        ),
+    ]
+
+
 def store(folder: Store, found: Found) -> None:
-    """plan.json and plan.csv, a row per remedy."""
+    """plan.json, plan.csv with a row per remedy, the figure and plan.html."""
     folder.write_text("plan.json", as_json(found))
-    write_table(folder.folder / "plan.csv", found["remedies"])
+    rows = [{key: row[key] for key in row if key != "trust"} for row in found["remedies"]]
+    write_table(folder.folder / "plan.csv", rows)
+    files.save(draw(found), folder.folder)
+    folder.write_text("plan.html", _page(found, image(folder.folder / "figure.png", _title(found))))
 
 
 def show(found: Mapping[str, Any]) -> None:
-    """Print one line per resource."""
-    Console().print(escape(_needs(found)), highlight=False, soft_wrap=True)
-
-
-def _needs(found: Mapping[str, Any]) -> str:
-    """One line per resource that would be enough by itself."""
-    spare = f", {found['spare']} of them spare" if found["spare"] else ""
-    lines = [f"{found['n_devices']} devices need one of these ({found['words']}):"]
+    """Print a line per resource, its grade, and below it what stands against it."""
+    console = Console()
+    printed = {"highlight": False, "soft_wrap": True}
+    console.print(escape(_title(found)), style="bold", **printed)
     for remedy in found["remedies"]:
-        least = remedy["least"]
-        if least is None:
-            text = "is not enough by itself, however large"
-        elif remedy["unit"] == "x" and remedy["lo"] is None:
-            text = f"less than {least:.3g} times what there is"
-        elif remedy["unit"] == "x":
-            text = f"{least:.3f} [{remedy['lo']:.3f}, {remedy['hi']:.3f}] times what there is"
-        else:
-            text = f"{least}{spare}{'' if remedy['sure'] else ' (within the error of the runs)'}"
-        lines.append(f"  {remedy['words']}: {text}")
-    return "\n".join(lines)
+        grade = f"; grade {remedy['grade']}: {remedy['action']}" if remedy["grade"] else ""
+        console.print(escape(f"  {remedy['words']}: {_least(remedy)}{grade}"), **printed)
+        for finding in _against(remedy):
+            text = f"      {finding['verdict']}: {finding['name']}, {finding['words']}"
+            console.print(escape(text), **printed)
+    console.print(escape(_limits(found)), **printed)
+
+
+def _title(found: Mapping[str, Any]) -> str:
+    return f"{found['n_devices']} devices need one of these ({found['words']}):"
+
+
+def _limits(found: Mapping[str, Any]) -> str:
+    return (
+        f"limit {found['goal']}; intervals at {100 * found['confidence']:g} % confidence;"
+        f" {found['requests']:,} requests"
+    )
+
+
+def _least(remedy: Mapping[str, Any]) -> str:
+    """The least of one resource in words."""
+    least, spare = remedy["least"], remedy["spare"]
+    if least is None:
+        return "not enough by itself, however large"
+    if remedy["unit"] != "x":
+        unsure = "" if remedy["sure"] else " (within the error of the runs)"
+        return f"{least}{f', {spare} of them spare' if spare else ''}{unsure}"
+    if remedy["lo"] is None:
+        return f"less than {least:.3g} times what there is"
+    return f"{least:.3f} [{remedy['lo']:.3f}, {remedy['hi']:.3f}] times what there is"
+
+
+def _against(remedy: Mapping[str, Any]) -> list[Mapping[str, str]]:
+    """Its findings that are not good, the bad ones first."""
+    return sorted((f for f in remedy["trust"] if f["verdict"] != GOOD), key=lambda f: f["verdict"])
+
+
+def _page(found: Mapping[str, Any], picture: str) -> str:
+    """One file to hand on: the remedies with their grades, the figure, every finding."""
+    rows = [
+        (r["words"], _least(r), r["grade"] or "-", r["action"] or "-") for r in found["remedies"]
+    ]
+    return document([
+        f"<h1>{html.escape(_title(found))}</h1>",
+        f"<p>{html.escape(_limits(found))}.</p>",
+        table(("resource", "least needed, by itself", "grade", "what to do with it"), rows),
+        picture,
+        "<h2>Why believe it</h2>",
+        *(part for remedy in found["remedies"] for part in _findings(remedy)),
+        origin(found["provenance"]),
+    ])  # fmt: skip
+
+
+def _findings(remedy: Mapping[str, Any]) -> Sequence[str]:
+    if not remedy["trust"]:
+        return ()
+    rows = [(each["name"], each["verdict"], each["words"]) for each in remedy["trust"]]
+    heading = html.escape(f"{remedy['words']}: grade {remedy['grade']}")
+    return (f"<h3>{heading}</h3>", table(("what was looked at", "verdict", "figures"), rows))

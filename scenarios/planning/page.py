@@ -32,31 +32,46 @@ def page(found: Mapping[str, Any], sentence: str, picture: Path) -> str:
         sentence: the answer in words.
         picture: the figure, as PNG.
     """
-    image = base64.b64encode(picture.read_bytes()).decode()
     total = f"[{found['n_star_lo_total']}, {found['n_star_hi_total']}]"
     parts = [
         f"<h1>{html.escape(sentence)}</h1>",
         f"<p>Limit: {html.escape(found['goal'])}. With the sampling error of the trace table the "
         f"interval is {total}. {found['requests']:,} requests were simulated.</p>",
         f'<p class="grade">Grade {found["grade"]}: {html.escape(found["action"])}.</p>',
-        f'<img alt="{html.escape(sentence)}" src="data:image/png;base64,{image}">',
+        image(picture, sentence),
         "<h2>What would help</h2>",
-        _table(("resource", "devices per 1 % more", "95 % interval", "numbers"),
+        table(("resource", "devices per 1 % more", "95 % interval", "numbers"),
                [_gain(gain, found["kinds"]) for gain in found["gains"]]),
         "<h2>Where time goes at N*</h2>",
-        _table(("stage", "mean, ms", "slowest 5 %, ms"),
+        table(("stage", "mean, ms", "slowest 5 %, ms"),
                [(s["words"], _ms(s["mean_s"]), _ms(s["slowest_s"])) for s in found["stages"]]),
         "<h2>Why believe it</h2>",
-        _table(("what was looked at", "verdict", "figures"),
+        table(("what was looked at", "verdict", "figures"),
                [(t["name"], t["verdict"], t["words"]) for t in found["trust"]]),
         *_choice(found.get("choice", ())),
-        "<details><summary>Provenance</summary><pre>"
-        f"{html.escape(json.dumps(found['provenance'], indent=1, default=str))}</pre></details>",
+        origin(found["provenance"]),
     ]  # fmt: skip
+    return document(parts)
+
+
+def document(parts: Sequence[str]) -> str:
+    """The parts, one below the other, with the look of every plan."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Capacity plan</title>'
         f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
     )
+
+
+def image(picture: Path, words: str) -> str:
+    """A PNG within the page, and the words for who cannot see it."""
+    data = base64.b64encode(picture.read_bytes()).decode()
+    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+
+
+def origin(provenance: Mapping[str, Any]) -> str:
+    """Where every number comes from, folded away."""
+    text = html.escape(json.dumps(provenance, indent=1, default=str))
+    return f"<details><summary>Provenance</summary><pre>{text}</pre></details>"
 
 
 def _gain(gain: Mapping[str, Any], kinds: Mapping[str, str]) -> tuple[str, ...]:
@@ -69,7 +84,7 @@ def _choice(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     heads = ("cut", "codec", "batch", "link", "N*", "accuracy drop pp, at most", "device mJ",
              "device ms", "Pareto", "what became of it")  # fmt: skip
-    return ["<h2>Systems compared</h2>", _table(heads, [_system(row) for row in rows])]
+    return ["<h2>Systems compared</h2>", table(heads, [_system(row) for row in rows])]
 
 
 def _system(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -84,14 +99,15 @@ def _system(row: Mapping[str, Any]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows below their headings; a cell that is a verdict has its colour."""
     head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
     body = "".join(
         "<tr>" + "".join(f"<td{_mark(cell)}>{html.escape(cell)}</td>" for cell in row) + "</tr>"
         for row in rows
     )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="wide">{table}</div>'
+    inner = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide">{inner}</div>'
 
 
 def _mark(cell: str) -> str:

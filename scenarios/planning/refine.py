@@ -29,7 +29,9 @@ Spend = Callable[[int, float], None]
 class Curve(Protocol):
     """The excess over goals by point and replication; it rises, and each run is played once."""
 
-    requests: int
+    @property
+    def requests(self) -> int:
+        """Simulated so far."""
 
     @property
     def confidence(self) -> float:

@@ -104,7 +104,7 @@ def why(
     variants += [(base, each) for each in _resampled(spec, sources, n_runs)]
     first = _played(variants, found.goal, n_runs, play)
     as_is, boots = first[:n_runs], first[n_runs:]
-    plain, columns = _excess(found.goal, as_is), _means([r.columns for r in as_is])
+    plain, columns = _excess(found.goal, as_is), means([r.columns for r in as_is])
     slope = max(found.root.slope, 1e-9)
     pulled = [lever for lever in LEVERS if levers and columns[_USES[lever.name]] > 0.0]
     pulls = min(n_runs, _PULLS)
@@ -124,7 +124,7 @@ def why(
     hi = math.hypot(found.root.hi - found.root.root, extra / slope)
     return Why(
         columns=columns,
-        checks=_worst_checks(as_is),
+        checks=worst_checks(as_is),
         gains=tuple(sorted(gains, key=lambda gain: -gain.devices)),
         total_lo=max(0, math.floor(found.root.root - lo)),
         total_hi=math.floor(found.root.root + hi),
@@ -190,11 +190,12 @@ def _resampled(spec: SystemSpec, sources: Sources, n_runs: int) -> list[Sources]
     return [drawn(r) for r in range(n_runs)]
 
 
-def _means(columns: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def means(columns: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of every column over runs."""
     return {name: float(np.mean([each[name] for each in columns])) for name in columns[0]}
 
 
-def _worst_checks(readings: Sequence[Reading]) -> tuple[Check, ...]:
+def worst_checks(readings: Sequence[Reading]) -> tuple[Check, ...]:
     """Of every law the run in which its two sides lie furthest apart for what is allowed."""
     laws = zip(*(reading.checks for reading in readings), strict=True)
     return tuple(max(each, key=lambda c: abs(c.left - c.right) - c.tolerance) for each in laws)
