@@ -3,8 +3,9 @@
 Rows are tidy dicts; a line holds the rows of one method in the order of N.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -15,6 +16,7 @@ __all__ = [
     "band",
     "claim",
     "devices_axis",
+    "known",
     "legend_below",
     "line",
     "log_axis",
@@ -28,6 +30,11 @@ Row = Mapping[str, Any]
 def names(rows: Sequence[Row], column: str = "method") -> list[str]:
     """Distinct values of a column in the order of the rows."""
     return list(dict.fromkeys(str(row[column]) for row in rows))
+
+
+def known(value: float | None) -> TypeGuard[float]:
+    """Whether a number can be drawn: files hold null for what is unknown or without end."""
+    return value is not None and math.isfinite(value)
 
 
 def line(

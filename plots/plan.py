@@ -1,62 +1,166 @@
-"""A plan on one page: the curve through its limit, what would help, where slow requests wait."""
+"""A plan on one page: the curve through its limit, what would help, where slow requests wait.
+
+If systems were compared, they stand below against what they cost.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
+from plots import systems
+from plots.lines import known
 from plots.style import COLOURS, COLUMN_IN, GREY, INK, applied
 
 __all__ = ["draw"]
 
+Row = Mapping[str, Any]
+
 _MOST = 4.0
-_BLUE, _ORANGE, _GREEN, _PINK, _AMBER, _SKY = COLOURS
+_STRIP_PT = 13.0
+_BLUE, _ORANGE, _GREEN, _PINK, _, _SKY = COLOURS
+_REFINED = {"color": _BLUE, "marker": "o", "zorder": 3}
+_SCOUTS = {"color": _BLUE, "marker": "o", "fillstyle": "none", "linestyle": "none", "alpha": 0.45}
 
 
-def draw(plan: Mapping[str, Any]) -> Figure:
-    """Return three panels, and a fourth with the systems that were compared, if there are any.
+def draw(plan: Row) -> Figure:
+    """Return three panels, and one more for each cost that two compared systems are known by.
 
     Args:
-        plan: `n_star` with its interval, `limit`, `column`, `curve` (n, value, lo, hi), `gains`,
+        plan: `n_star` with its interval (an end is None where nothing bounds it), `limit`,
+            `column`, `curve` (n, value, lo, hi, n_runs), `n_runs` of the refined points, `gains`,
             `stages`, and `choice` if systems were compared.
     """
-    compared = [row for row in plan.get("choice", ()) if row["n_star"] is not None]
+    compared = {c: systems.comparable(plan.get("choice") or (), c) for c in systems.COSTS}
+    compared = {cost: rows for cost, rows in compared.items() if rows}
     with applied():
-        figure = Figure(figsize=(2 * COLUMN_IN, 3.9 if compared else 2.2))
-        grid = figure.subplots(2 if compared else 1, 3 if not compared else 2, squeeze=False)
-        axes = list(grid.flat)
-        for each in axes:
-            each.set_axisbelow(True)
-        _curve(axes[0], plan)
-        _gains(axes[1], plan["gains"])
-        _stages(axes[2], plan["stages"])
+        figure = Figure(figsize=(2 * COLUMN_IN, 4.5 if compared else 2.2))
+        curve, gains, stages, *costs = _panels(figure, len(compared))
+        _curve(curve, plan)
+        _gains(gains, plan["gains"])
+        _stages(stages, plan["stages"])
+        for axes, (cost, rows) in zip(costs, compared.items(), strict=True):
+            systems.scatter(axes, rows, cost)
         if compared:
-            _choice(axes[3], compared)
+            systems.key(figure, [row for rows in compared.values() for row in rows])
+        for axes, (cost, rows) in zip(costs, compared.items(), strict=True):
+            systems.label(axes, rows, cost)
         return figure
 
 
-def _curve(axes: Axes, plan: Mapping[str, Any]) -> None:
-    """The limited figure against N, with the limit and the interval of N*."""
-    seconds = plan["column"].endswith("_s")
-    factor, unit = (1e3, "ms") if seconds else (100.0, "%")
+def _panels(figure: Figure, n_costs: int) -> list[Axes]:
+    """Three in a row without costs, two by two with one, three above two with two."""
+    rows = {0: (3,), 1: (2, 2), 2: (3, 2)}[n_costs]
+    parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    axes = [
+        each
+        for part, count in zip(parts, rows, strict=True)
+        for each in part.subplots(1, count, squeeze=False)[0]
+    ]
+    for each in axes:
+        each.set_axisbelow(True)
+    return axes
+
+
+def _curve(axes: Axes, plan: Row) -> None:
+    """The limited figure against N, with the limit and the interval of N*.
+
+    Points with fewer runs than the refined ones only showed where to look: hollow and unjoined.
+    """
+    factor, unit = (1e3, "ms") if plan["column"].endswith("_s") else (100.0, "%")
     name = plan["column"].removesuffix("_s").replace("_", " ")
-    curve = plan["curve"]
-    n = [point["n"] for point in curve]
-    values = [factor * point["value"] for point in curve]
-    reach = [[factor * abs(point["value"] - point[end]) for point in curve] for end in ("lo", "hi")]
-    axes.axvspan(plan["n_star_lo"], plan["n_star_hi"], color=_SKY, alpha=0.35, linewidth=0)
-    axes.axhline(factor * plan["limit"], color=GREY, linewidth=0.8, linestyle="--")
-    axes.errorbar(n, values, yerr=reach, color=_BLUE, marker="o", capsize=1.5, elinewidth=0.8)
+    limit = factor * plan["limit"]
+    curve = [point for point in plan["curve"] if known(point["value"])]
+    refined = [point for point in curve if _is_refined(point, plan)]
+    scouts = [point for point in curve if not _is_refined(point, plan)]
+    bottom, top = _scale(limit, refined, scouts, factor)
+    for points, look in ((refined, _REFINED), (scouts, _SCOUTS)):
+        if points:
+            _whiskers(axes, points, factor, top, f"{_runs(points, plan)} runs each", look)
+    axes.axhline(limit, color=GREY, linewidth=0.8, linestyle="--")
+    axes.annotate(
+        "limit", (1.0, limit), (-1.0, -1.5), xycoords=axes.get_yaxis_transform(),
+        textcoords="offset points", ha="right", va="top", fontsize=5.5, color=GREY,
+    )  # fmt: skip
+    _interval(axes, plan)
+    axes.set(xlabel="number of devices $N$", ylabel=f"{name} ({unit})", ylim=(bottom, top))
+    if plan.get("n_runs") is not None:
+        _legend_above(axes)
+
+
+def _is_refined(point: Row, plan: Row) -> bool:
+    """All points are, in files that do not say how often each was played."""
+    runs, most = point.get("n_runs"), plan.get("n_runs")
+    return runs is None or most is None or runs >= most
+
+
+def _runs(points: Sequence[Row], plan: Row) -> str:
+    """How often each of the points was played, in words."""
+    counts = {point.get("n_runs") or plan.get("n_runs") or 0 for point in points}
+    return f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+
+
+def _scale(
+    limit: float, refined: Sequence[Row], scouts: Sequence[Row], factor: float
+) -> tuple[float, float]:
+    """Both ends of an axis of times or shares: none below 0, no outlier above `_MOST` limits.
+
+    Every value is within, and the refined points' intervals where they are finite; the scouts' by
+    at most 15 % beyond.
+    """
+    held = [limit, *(factor * point["value"] for point in (*refined, *scouts))]
+    held += [factor * end for end in _ends(refined)]
+    low, high = 0.85 * min(held), 1.15 * max(held)
+    held += [min(max(factor * end, low), high) for end in _ends(scouts)]
+    held = [min(max(value, 0.0), _MOST * limit) for value in held]
+    spare = 0.06 * (max(held) - min(held)) or 0.1 * limit
+    return max(0.0, min(held) - spare), max(held) + spare
+
+
+def _ends(points: Sequence[Row]) -> list[float]:
+    return [point[end] for point in points for end in ("lo", "hi") if known(point[end])]
+
+
+def _whiskers(
+    axes: Axes, points: Sequence[Row], factor: float, top: float, label: str, look: Row
+) -> None:
+    """Values with intervals that stop at 0, and leave the panel at its top where nothing is known.
+
+    Approximation: an interval by a t test may reach below 0, which no time or share does.
+    """
+    values = [factor * point["value"] for point in points]
+    lows = [max(0.0, factor * p["lo"]) if known(p["lo"]) else 0.0 for p in points]
+    highs = [factor * p["hi"] if known(p["hi"]) else 2.0 * top for p in points]
+    below = [max(0.0, value - low) for value, low in zip(values, lows, strict=True)]
+    above = [max(0.0, high - value) for value, high in zip(values, highs, strict=True)]
+    drawn = axes.errorbar([point["n"] for point in points], values, yerr=[below, above],
+                          label=label, capsize=1.5, elinewidth=0.8, **look)  # fmt: skip
+    if max(values) <= top:
+        drawn.lines[0].set_clip_on(False)  # a marker at 0 stays whole
+
+
+def _interval(axes: Axes, plan: Row) -> None:
+    """N* and its interval as a line and a band, and as the title; an open end runs on."""
+    left, right = axes.get_xlim()
+    low = plan["n_star_lo"] if known(plan["n_star_lo"]) else 1  # one device is the least
+    high = plan["n_star_hi"] if known(plan["n_star_hi"]) else None
+    axes.axvspan(low, right if high is None else high, color=_SKY, alpha=0.35, linewidth=0)
     axes.axvline(plan["n_star"], color=INK, linewidth=0.6)
-    shown = [factor * plan["limit"], *(min(v, _MOST * factor * plan["limit"]) for v in values)]
-    spare = 0.15 * (max(shown) - min(shown))
-    axes.set_ylim(min(shown) - spare, max(shown) + spare)  # an interval may reach to infinity
-    axes.set(xlabel="devices", ylabel=f"{name}, {unit}")
-    axes.set_title(f"N* = {plan['n_star']} [{plan['n_star_lo']}, {plan['n_star_hi']}]", loc="left")
+    axes.set_xlim(min(left, plan["n_star"]), max(right, plan["n_star"], high or right))
+    end = "$\\infty$)" if high is None else f"{high}]"
+    axes.set_title(f"$N^*$ = {plan['n_star']} [{low}, {end}", loc="left", pad=_STRIP_PT)
 
 
-def _gains(axes: Axes, gains: Sequence[Mapping[str, Any]]) -> None:
+def _legend_above(axes: Axes, **what: Any) -> None:
+    """A legend in the strip that every title leaves above its panel, where nothing is drawn."""
+    legend = axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2,
+                borderpad=0.1, handlelength=1.2, columnspacing=1.0, **what)  # fmt: skip
+    legend.set_in_layout(False)
+
+
+def _gains(axes: Axes, gains: Sequence[Row]) -> None:
     """Devices that one per cent more of everything brings."""
     shown = list(reversed(gains))
     places = range(len(shown))
@@ -68,15 +172,19 @@ def _gains(axes: Axes, gains: Sequence[Mapping[str, Any]]) -> None:
     axes.set_yticks(places, [gain["words"].removeprefix("the ") for gain in shown])
     axes.grid(visible=False, axis="y")
     axes.set(xlabel="devices per 1 % more of it")
+    axes.set_title("What would help", loc="left", pad=_STRIP_PT)
+    words = {_ORANGE: "can be bought", GREY: "cannot"}
+    handles = [Patch(color=each, label=text) for each, text in words.items() if each in colours]
+    _legend_above(axes, handles=handles)
 
 
-def _stages(axes: Axes, stages: Sequence[Mapping[str, Any]]) -> None:
-    """Mean seconds of every stage, of all requests and of the slowest."""
+def _stages(axes: Axes, stages: Sequence[Row]) -> None:
+    """Mean milliseconds of every stage, of all requests and of the slowest."""
     shown = [stage for stage in stages if stage["mean_s"] > 0.0 or stage["slowest_s"] > 0.0]
     shown.reverse()
     places = list(range(len(shown)))
     for shift, key, colour, label in (
-        (0.2, "mean_s", _GREEN, "all requests"),
+        (0.2, "mean_s", _GREEN, "all"),
         (-0.2, "slowest_s", _PINK, "slowest 5 %"),
     ):
         axes.barh(
@@ -85,20 +193,6 @@ def _stages(axes: Axes, stages: Sequence[Mapping[str, Any]]) -> None:
         )  # fmt: skip
     axes.set_yticks(places, [stage["words"] for stage in shown])
     axes.grid(visible=False, axis="y")
-    axes.set(xlabel="ms")
-    axes.legend(loc="best")
-
-
-def _choice(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
-    """N* of what was searched against the devices' seconds; filled: nothing is better in all."""
-    for row in rows:
-        on_front = row["pareto"]
-        axes.plot(
-            1e3 * row["device_s"], row["n_star"], marker="o", color=_BLUE,
-            fillstyle="full" if on_front else "none",
-        )  # fmt: skip
-        axes.annotate(
-            f" {row['cut']} {row['codec']}", (1e3 * row["device_s"], row["n_star"]), fontsize=5.5
-        )
-    axes.margins(x=0.25)
-    axes.set(xlabel="device ms per request", ylabel="N*", yscale="log")
+    axes.set(xlabel="mean per request (ms)")
+    axes.set_title("Where time goes at $N^*$", loc="left", pad=_STRIP_PT)
+    _legend_above(axes)
