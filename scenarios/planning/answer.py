@@ -93,7 +93,8 @@ def judged(config: Any, asked: Subject, found: Capacity, reasons: Why) -> Trust:
         monotone=found.monotone,
         spread_devices=reasons.spread / max(found.root.slope, 1e-9),
         collapsed=max(found.collapsed, reasons.collapsed),
-        gains={gain.name: gain.devices for gain in reasons.gains},
+        stable=found.stable,
+        gains=reasons.gains,
         kinds=asked.kinds,
     )
 
@@ -131,10 +132,11 @@ def described(asked: Subject, found: Capacity, reasons: Why, trust: Trust) -> Fo
         "column": found.goal.column,
         "limit": found.goal.limit,
         "curve": [
-            {"n": n, "value": each.mean, "lo": each.lo, "hi": each.hi}
-            for n, each in zip(found.points, found.curve, strict=True)
+            {"n": n, "value": each.mean, "lo": each.lo, "hi": each.hi, "n_runs": n_runs}
+            for n, each, n_runs in zip(found.points, found.curve, found.runs, strict=True)
         ],
         "binding": reasons.binding.name,
+        "binds_surely": reasons.surely,
         "next_binding": reasons.next_binding.name if reasons.next_binding else None,
         "words": asked.words,
         "gains": [asdict(gain) for gain in reasons.gains],
@@ -172,9 +174,13 @@ def headline(found: Mapping[str, Any]) -> str:
     devices = "device" if found["n_star"] == 1 else "devices"
     return (
         f"{found['n_star']} {devices} [{found['n_star_lo']}, {found['n_star_hi']}] at"
-        f" {100 * found['confidence']:g} % confidence; {_words(found, 'binding')} binds;"
-        f" {found['words']}"
+        f" {100 * found['confidence']:g} % confidence; {_binds(found)}; {found['words']}"
     )
+
+
+def _binds(found: Mapping[str, Any]) -> str:
+    words = _words(found, "binding")
+    return f"{words} binds" if found["binds_surely"] else f"nothing surely binds, closest {words}"
 
 
 def _words(found: Mapping[str, Any], key: str) -> str:

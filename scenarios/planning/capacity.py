@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from scenarios.planning.bound import stability
 from scenarios.planning.budget import Budget
 from scenarios.planning.crossing import Crossing
 from scenarios.planning.goal import Goal
@@ -27,10 +28,11 @@ class Capacity:
 
     `goal`: the one that limits; `root`: where the fitted mean curve meets the limit, before
     rounding down; `points`: the numbers of devices that were played, `curve`: the goal's figure
-    there; `n_runs`: replications of the points around N* (the scouts at the others had fewer);
+    there by so many `runs`; `n_runs`: those of the points around N* (the scouts had fewer);
     `collapsed`: of them the most at one point that fell into a far worse regime than the others;
-    `throughput_rps`: at the least point around N*; `spec`: the system with the lengths of run that
-    were played; `requests`: simulated requests that the answer cost.
+    `throughput_rps`: at the least point around N*; `stable`: the N beyond which a queue grows
+    without end, at which N* is capped, infinite where none is known; `spec`: the system with the
+    lengths of run that were played; `requests`: simulated requests that the answer cost.
     """
 
     goal: Goal
@@ -39,11 +41,13 @@ class Capacity:
     n_star_hi: int
     root: Crossing
     points: tuple[int, ...]
+    runs: tuple[int, ...]
     n_runs: int
     collapsed: int
     requests: int
     throughput_rps: float
     curve: tuple[Estimate, ...]
+    stable: float
     spec: SystemSpec = field(repr=False)
 
     @property
@@ -101,6 +105,7 @@ class _Search:
         self._budget, self._play = budget, play
         self._report = report or (lambda done, total: None)
         self._requests = 0
+        self._stable = stability(spec, sources)
         alone = demands(spec, sources)
         self._per_device_rps = alone.rate_rps if alone else 0.0
         self._grows = False
@@ -146,6 +151,9 @@ class _Search:
         """The worst excess of a few short runs; infinite where the queue grows without end, which
         a run may be too short to show.
         """
+        if n_devices > self._stable:
+            self._grows = True
+            return math.inf, self._goals[0]
         requests, rate_rps = self._budget.pilot_requests, self._per_device_rps * n_devices
         spec = lasting(self._spec, requests, rate_rps, n_devices, self._goals)
         probe = Probe(spec, self._sources, self._goals, play=self._play)
@@ -174,7 +182,7 @@ class _Search:
         return f"{goal.value(excess):.3g} at N = 1"
 
     def _capacity(self, probe: Probe, refined: Refined) -> Capacity:
-        found, points, goal = refined.root, refined.points, refined.goal
+        found, points, goal = refined.root.capped(self._stable), refined.points, refined.goal
         n_star = math.floor(found.root)
         within = [n for n in points if n <= n_star]
         if any(probe.saturated(n) for n in within):
@@ -189,11 +197,13 @@ class _Search:
             n_star_hi=math.floor(found.hi),
             root=found,
             points=probe.played,
+            runs=tuple(probe.n_runs(n) for n in probe.played),
             n_runs=refined.n_runs,
             collapsed=refined.collapsed,
             requests=self._requests,
             throughput_rps=probe.throughput_rps(points[0]),
             curve=_curve(probe, goal),
+            stable=self._stable,
             spec=probe.spec,
         )
 

@@ -173,7 +173,8 @@ def _loses(one: Candidate, rival: Capacity, goals: Sequence[Any], play: Player) 
     """Whether every one of a few runs misses a goal where the rival meets them all."""
     if rival.n_star < 1:
         return False
-    spec = lasting(one.subject.spec, _SHORT["pilot_requests"], rival.throughput_rps, rival.n_star, goals)
+    n, requests = rival.n_star, _SHORT["pilot_requests"]
+    spec = lasting(one.subject.spec, requests, rival.throughput_rps, n, goals)
     probe = Probe(spec, one.subject.sources, goals, play=play)
     _, goal = probe.worst(rival.n_star, _RACE)
     return bool((probe.excess((rival.n_star,), _RACE, goal) > 0.0).all())

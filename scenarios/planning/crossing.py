@@ -7,7 +7,7 @@ replication r.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,11 @@ class Crossing:
     def half_width(self) -> float:
         """Half the distance between the limits."""
         return 0.5 * (self.hi - self.lo)
+
+    def capped(self, most: float) -> Crossing:
+        """The crossing, or `most` where it would lie beyond."""
+        root, lo, hi = (min(each, most) for each in (self.root, self.lo, self.hi))
+        return replace(self, root=root, lo=lo, hi=hi)
 
 
 def crossing(

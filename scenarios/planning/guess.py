@@ -10,34 +10,38 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sim import Source, SystemSpec
+from sim import GroupSpec, Source, SystemSpec
 from sim.places import groups_of
 from sim.radio.contention import EFFICIENCY
 from sim.source import Draw
 
 
 class Demands(NamedTuple):
-    """Mean seconds that one request asks of each resource, alone on it, and its rate per device."""
+    """Mean seconds that one request asks of each resource, alone on it, and its rate per device.
+
+    `server_s` is its share of the fullest batch, `link_s` its airtime alone; `alone_s` the least
+    latency: every stage once, a batch of one, nobody else there.
+    """
 
     device_s: float
     link_s: float
     server_s: float
     network_s: float
+    alone_s: float
     rate_rps: float
 
-    @property
-    def alone_s(self) -> float:
-        """Least latency: every stage once, nobody else there."""
-        return self.device_s + self.link_s + self.server_s + self.network_s
+
+class Part(NamedTuple):
+    """A group's own demands, and its share of all requests while nobody waits."""
+
+    group: GroupSpec
+    demands: Demands
+    weight: float
 
 
-def demands(spec: SystemSpec, sources: Mapping[str, Source]) -> Demands | None:
-    """Mean demands over the groups by their shares; None where a source knows no means.
-
-    `server_s` is the share of one request in the fullest batch, `link_s` its airtime alone.
-    """
+def parts(spec: SystemSpec, sources: Mapping[str, Source]) -> tuple[Part, ...] | None:
+    """Every group's demands; None where a source knows no means."""
     groups = groups_of(spec)
-    shares = [group.share for group in groups.values()]
     each = []
     for name, group in groups.items():
         try:
@@ -45,13 +49,20 @@ def demands(spec: SystemSpec, sources: Mapping[str, Source]) -> Demands | None:
             each.append(_demands(spec, group.workload or spec.workload, source, group.slowdown))
         except (ValueError, KeyError, AttributeError):
             return None
-    rates = [found.rate_rps * share for found, share in zip(each, shares, strict=True)]
+    rates = [one.rate_rps * g.share for one, g in zip(each, groups.values(), strict=True)]
     weights = [rate / sum(rates) for rate in rates]
-    mixed = [
-        math.fsum(weight * found[i] for weight, found in zip(weights, each, strict=True))
-        for i in range(4)
-    ]
-    return Demands(*mixed, rate_rps=sum(rates) / sum(shares))
+    return tuple(Part(*of) for of in zip(groups.values(), each, weights, strict=True))
+
+
+def demands(spec: SystemSpec, sources: Mapping[str, Source]) -> Demands | None:
+    """Mean demands over the groups by their shares; None where a source knows no means."""
+    found = parts(spec, sources)
+    if found is None:
+        return None
+    mixed = [math.fsum(part.weight * part.demands[i] for part in found) for i in range(5)]
+    whole = math.fsum(part.group.share for part in found)
+    rate_rps = math.fsum(part.group.share * part.demands.rate_rps for part in found) / whole
+    return Demands(*mixed, rate_rps=rate_rps)
 
 
 def guess(spec: SystemSpec, sources: Mapping[str, Source]) -> int | None:
@@ -84,15 +95,16 @@ def _demands(spec: SystemSpec, load: object, source: Source, slowdown: float) ->
     draws = [mean] * spec.server.max_batch
     tail_s = mean.server_s if len(draws) == 1 else _batch_s(source, draws) / len(draws)
     decode_s = mean.decode_s if spec.server.decode_on == "gpu" else 0.0
-    server_s = (decode_s + tail_s) / spec.server.speed
+    server_s, served_s = ((decode_s + each) / spec.server.speed for each in (tail_s, mean.server_s))
     device_s = mean.device_s * slowdown
     link_s, network_s = airtime_s(spec, mean.payload_bytes), spec.link.rtt_s
+    alone_s = device_s + link_s + network_s + served_s
     if load.kind != "closed":  # type: ignore[attr-defined]
         rate_rps = load.rate_rps  # type: ignore[attr-defined]
     else:
-        cycle_s = load.think_s + device_s + link_s + network_s + server_s  # type: ignore[attr-defined]
+        cycle_s = load.think_s + alone_s  # type: ignore[attr-defined]
         rate_rps = 1.0 / cycle_s if cycle_s > 0.0 else math.inf
-    return Demands(device_s, link_s, server_s, network_s, rate_rps)
+    return Demands(device_s, link_s, server_s, network_s, alone_s, rate_rps)
 
 
 def _batch_s(source: Source, draws: list[Draw]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,18 @@ class Lever(NamedTuple):
     words: str
     resource: bool
     pull: Pull
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """Devices that one per cent more of something brings, with its interval."""
+
+    name: str
+    words: str
+    resource: bool
+    devices: float
+    lo: float
+    hi: float
 
 
 class Lighter:

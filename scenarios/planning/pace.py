@@ -13,7 +13,7 @@ from sim.replicate import settled
 _WARMUP_SHARE = 0.3
 _SAFETY = 2.0
 _TURNS = 8
-_LIMITS = 10.0
+_LIMITS = 5.0
 _BLIND_LIMITS = 6.0
 
 
@@ -33,7 +33,7 @@ def lasting(
 ) -> SystemSpec:
     """`spec` with a run of so many requests behind a warm-up of three tenths of that time.
 
-    It lasts at least ten times the limit in seconds of any goal, since no latency and no age
+    It lasts at least five times the limit in seconds of any goal, since no latency and no age
     outgrows the run. Where the loop is closed, or an age is limited, every one of the `n` devices
     makes at least eight requests; before an age is looked at six limits pass, so that next to no
     device is still without an answer.

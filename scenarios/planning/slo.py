@@ -8,6 +8,7 @@ from typing import Any
 
 from scenarios.planning.goal import Goal
 
+_LEAST = 1e-6
 _COLUMNS = {
     "mean_s": "latency_mean_s",
     "p50_s": "latency_p50_s",
@@ -29,7 +30,8 @@ class Slo:
     """Limits that must all hold; None: no such limit.
 
     Raises:
-        ValueError: no limit at all, a limit that is not above 0, or half of a quantile.
+        ValueError: no limit at all, a limit that is not above 0, half of a quantile, or a quantile
+            that is limited twice.
     """
 
     mean_s: float | None = _limit("mean latency", "s")
@@ -53,8 +55,15 @@ class Slo:
                 raise ValueError(f"slo.{name} must be > 0, got {value}")
         if (self.quantile is None) != (self.quantile_s is None):
             raise ValueError("slo.quantile and slo.quantile_s go together, got one of them")
-        if self.quantile is not None and not 0.0 < self.quantile < 1.0:
-            raise ValueError(f"slo.quantile must be within (0, 1), got {self.quantile}")
+        if self.quantile is not None and not _LEAST <= self.quantile <= 1.0 - _LEAST:
+            raise ValueError(
+                f"slo.quantile must be within [{_LEAST:g}, {1.0 - _LEAST:g}], got {self.quantile}"
+            )
+        named = {column: name for name, column in _COLUMNS.items() if getattr(self, name)}
+        if self.quantile is not None and self._column in named:
+            raise ValueError(
+                f"slo.quantile={self.quantile:g} is slo.{named[self._column]}; leave one of them"
+            )
         if not self.goals:
             raise ValueError(
                 "slo must limit the latency, its freshness or the deadline misses, such as"
@@ -66,6 +75,11 @@ class Slo:
         """Every limit that a simulation must look at."""
         named = {column: getattr(self, name) for name, column in _COLUMNS.items()}
         if self.quantile is not None:
-            digits = f"{self.quantile:.12f}".split(".")[1].rstrip("0")
-            named[f"latency_p{digits}_s"] = self.quantile_s
+            named[self._column] = self.quantile_s
         return tuple(Goal(column=c, limit=limit) for c, limit in named.items() if limit is not None)
+
+    @property
+    def _column(self) -> str:
+        """The column of `quantile`: its digits behind the point."""
+        digits = f"{self.quantile:.12f}".split(".")[1].rstrip("0")
+        return f"latency_p{digits}_s"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ from scenarios._members import Member
 from scenarios._system import Scenario, system_spec
 from sim import ConstantSource, Source, SystemSpec
 from sim.places import groups_of
+
+_WEAKER = ("measured", "published", "assumed", "scaled", "modelled", "random")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +146,10 @@ def _mixed(config: Any, known: Measured) -> Subject:
         for m in members.values()
     ]
     drops = [drop for drop in found if drop is not None]
-    provenance = known.describe(_members.sheet(next(iter(members.values()))), config.server)
+    described = {
+        name: known.describe(_members.sheet(member), config.server)
+        for name, member in members.items()
+    }
     return Subject(
         names=_names(
             config,
@@ -153,9 +158,9 @@ def _mixed(config: Any, known: Measured) -> Subject:
         ),
         spec=spec,
         sources=sources,
-        kinds=kinds_of(provenance),
+        kinds=_weakest([kinds_of(each) for each in described.values()]),
         drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(found) else None,
-        provenance=provenance,
+        provenance=described,
         largest_batch=max(known.profile.tail.batches),
     )
 
@@ -180,6 +185,11 @@ def kinds_of(described: Mapping[str, Any]) -> dict[str, str]:
         "server": str(described["tail_seconds"]["kind"]),
         "codec_bits": "measured" if described["payloads"]["weights"] == "trained" else "random",
     }
+
+
+def _weakest(each: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Of every resource the kind that is trusted least among unlike groups."""
+    return {name: max((kinds[name] for kinds in each), key=_WEAKER.index) for name in each[0]}
 
 
 def _drop(known: Measured, cut: str, setting: str) -> Drop | None:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scenarios.planning.levers import Gain
 from scenarios.planning.neighbour import contending, neighbour
 from sim import Source, SystemSpec
 from sim.laws import Check
@@ -92,10 +93,14 @@ def plan_trust(
     monotone: bool,
     spread_devices: float,
     collapsed: int,
-    gains: Mapping[str, float],
+    stable: float,
+    gains: Sequence[Gain],
     kinds: Mapping[str, str],
 ) -> Trust:
-    """`base` with what only a search knows: its interval, its guard, its seeds, its sources."""
+    """`base` with what only a search knows: its interval, its guard, its seeds, its sources.
+
+    `gains` in falling order of what they bring; `stable` the N beyond which a queue grows.
+    """
     reached = half_width <= target
     wide = spread_devices > max(2.0, 0.1 * n_star)
     further = (
@@ -124,9 +129,31 @@ def plan_trust(
             if collapsed
             else "near N* no run lies far from the others",
         ),
+        *_steady(n_star, stable),
+        _binding(next(gain for gain in gains if gain.resource)),
         _provenance(gains, kinds),
     )
     return Trust(findings=(*base.findings, *further))
+
+
+def _steady(n_star: int, stable: float) -> list[Finding]:
+    """The N at which the load alone forbids more."""
+    if math.isinf(stable):
+        return []
+    first = "and the limit is crossed no earlier" if n_star >= math.floor(stable) else "further on"
+    words = f"beyond {math.floor(stable)} devices a queue grows without end, {first}"
+    return [Finding(name="steady state", verdict=GOOD, words=words)]
+
+
+def _binding(first: Gain) -> Finding:
+    """Whether the resource that is named surely helps."""
+    sure = first.lo > 0.0
+    return Finding(
+        name="binding resource",
+        verdict=GOOD if sure else CAUTION,
+        words=f"{first.words}: {first.devices:+.2f} [{first.lo:+.2f}, {first.hi:+.2f}] devices per"
+        f" 1 % more{'' if sure else ', which may be nothing'}",
+    )
 
 
 def _warned(text: str) -> Finding:
@@ -225,9 +252,9 @@ def _latency_provenance(columns: Mapping[str, float], kinds: Mapping[str, str]) 
     return _soft(seconds, kinds, "the mean latency")
 
 
-def _provenance(gains: Mapping[str, float], kinds: Mapping[str, str]) -> Finding:
+def _provenance(gains: Sequence[Gain], kinds: Mapping[str, str]) -> Finding:
     """The share of all dN* that rests on numbers which nobody measured on that machine."""
-    weights = {name: abs(gains[name]) for name in gains}
+    weights = {gain.name: abs(gain.devices) for gain in gains}
     return _soft(weights, kinds, "the sensitivity of N*")
 
 

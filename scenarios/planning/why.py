@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from scenarios.planning.capacity import Capacity
 from scenarios.planning.goal import Goal, Sample
-from scenarios.planning.levers import LEVERS, Lever, Sources
+from scenarios.planning.levers import LEVERS, Gain, Lever, Sources
 from scenarios.planning.probe import Player
 from sim import SystemSpec, run
 from sim.laws import Check
@@ -36,18 +36,6 @@ class Reading(NamedTuple):
     columns: dict[str, float]
     checks: tuple[Check, ...]
     sample: Sample
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gain:
-    """Devices that one per cent more of something brings, with its interval."""
-
-    name: str
-    words: str
-    resource: bool
-    devices: float
-    lo: float
-    hi: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +65,11 @@ class Why:
     def binding(self) -> Gain:
         """The resource whose speed-up raises N* most."""
         return self.resources[0]
+
+    @property
+    def surely(self) -> bool:
+        """Whether a faster one of it raises N* beyond the interval's doubt."""
+        return self.binding.lo > 0.0
 
     @property
     def next_binding(self) -> Gain | None:

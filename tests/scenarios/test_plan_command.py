@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.__main__ import run
-from scenarios.planning import Budget, Goal, Refusal
-from scenarios.planning.bound import bound
+from scenarios.planning import Budget, Goal, Refusal, capacity
+from scenarios.planning.bound import bound, stability
+from scenarios.planning.goal import Sample
 from scenarios.planning.inverse import inverse
 from scenarios.planning.levers import LEVERS
 from scenarios.planning.neighbour import neighbour
-from scenarios.planning.probe import hear
 from scenarios.planning.slo import Slo
 from scenarios.planning.trust import Trust, run_trust
 from scenarios.planning.workers import playing
@@ -133,23 +133,33 @@ def test_a_lever_never_raises_a_constant_fifo_systems_mean_latency(lever) -> Non
 def test_in_fifo_systems_no_lever_lowers_the_capacity(  # type: ignore[no-untyped-def]
     rate_rps, payload, server_s, device_s, factor, lever
 ) -> None:
-    """On common streams the pooled excess falls at every N, so that its root cannot."""
+    """On common streams every request leaves earlier, so that the root cannot fall. A faster device
+    may change their order: then only the sum of the latencies is sure to fall.
+    """
     spec = SystemSpec(
         workload=WorkloadSpec(kind="poisson", rate_rps=rate_rps),
         link=LinkSpec(sharing="fifo", rate_bps=8e6, frame_airtime_s=1e-4),
-        horizon_s=6.0,
-        warmup_s=1.0,
+        horizon_s=9.0,
     )
     sources = {
         "default": ConstantSource(device_s=device_s, payload_bytes=payload, server_s=server_s)
     }
-    goal = Goal(column="latency_p95_s", limit=0.05)
+    column = "latency_mean_s" if lever.name == "device" else "latency_p95_s"
+    goal = Goal(column=column, limit=0.05)
     for n in (2, 9):
         before, after = (
-            np.mean(goal.excess([hear(*system, [goal], n, r).samples[0] for r in range(2)]))
+            np.mean(goal.excess([born_early(*system, n, r) for r in range(2)]))
             for system in ((spec, sources), lever.pull(spec, sources, factor))
         )
         assert after <= before + 1e-9
+
+
+def born_early(spec, sources, n, replication) -> Sample:  # type: ignore[no-untyped-def]
+    """The requests of the first 6 s of 9 s, the same ones however long they take."""
+    fleet = replace(spec.fleet, n_devices=n)
+    records = sim_run(replace(spec, fleet=fleet), sources, replication=replication).records
+    late_s = (records["done_s"] - records["created_s"])[records["created_s"] < 6.0]
+    return Sample(np.sort(late_s), float(late_s.sum()), float(late_s.size))
 
 
 def test_the_bound_lies_above_what_is_served() -> None:
@@ -179,3 +189,42 @@ def test_any_quantile_is_a_goal() -> None:
     assert (goal.column, goal.probability, goal.limit) == ("latency_p975_s", 0.975, 0.2)
     with pytest.raises(ValueError, match="go together"):
         Slo(quantile=0.9)
+
+
+def test_a_quantile_is_limited_once_and_lies_away_from_its_ends() -> None:
+    with pytest.raises(ValueError, match=r"slo\.quantile=0\.95 is slo\.p95_s; leave one"):
+        Slo(p95_s=0.1, quantile=0.95, quantile_s=0.2)
+    for wild in (1e-13, 1.0 - 1e-13, 1.0, 0.0, float("nan")):
+        with pytest.raises(ValueError, match=r"slo\.quantile must be within"):
+            Slo(quantile=wild, quantile_s=0.2)
+
+
+def test_a_queue_that_grows_slower_than_a_run_shows_is_no_service() -> None:
+    """M/D/1 of 20 ms: 25 devices of 2 requests/s are its limit however loose the other one is."""
+    spec = SystemSpec(
+        workload=WorkloadSpec(kind="poisson", rate_rps=2.0), link=LinkSpec(sharing="dedicated")
+    )
+    sources = {"default": ConstantSource(server_s=0.02)}
+    assert stability(spec, sources) == pytest.approx(25.0)
+    budget = Budget(n_runs=4, requests_per_run=1000, pilot_requests=300, half_width=0.3)
+    found = capacity(spec, sources, Goal(column="latency_p95_s", limit=1.5), budget=budget)
+    assert 24 <= found.n_star <= found.n_star_hi <= 25
+    for patient in (
+        replace(spec, workload=replace(spec.workload, max_in_flight=1)),
+        replace(spec, server=ServerSpec(queue_limit=3)),
+        replace(spec, workload=WorkloadSpec()),
+    ):
+        assert stability(patient, sources) == np.inf
+
+
+def test_no_age_outgrows_a_run_shorter_than_its_limit() -> None:
+    """Rare requests: 0.2 per device and second, so that the age is 5 s alone; limit 7 s."""
+    spec = SystemSpec(
+        workload=WorkloadSpec(kind="poisson", rate_rps=0.2), link=LinkSpec(sharing="dedicated")
+    )
+    sources = {"default": ConstantSource(server_s=0.02)}
+    budget = Budget(n_runs=4, requests_per_run=300, pilot_requests=100, half_width=0.1)
+    found = capacity(spec, sources, Goal(column="freshness_s", limit=7.0), budget=budget)
+    assert 240 <= found.n_star <= 250  # 250 keep the server busy all the time
+    with pytest.raises(Refusal, match="even one device misses freshness_s <= 4"):
+        capacity(spec, sources, Goal(column="freshness_s", limit=4.0), budget=budget)

@@ -73,7 +73,7 @@ def test_the_age_of_an_md1_queue_is_the_known_one(rho):
     """M/D/1: (1/mu) (1 / (2 (1 - rho)) + 1/2 + (1 - rho) exp(rho) / rho), Kaul et al. 2012."""
     source = {"default": sim.ConstantSource(server_s=0.1)}
     workload = sim.WorkloadSpec(kind="poisson", rate_rps=10.0 * rho)
-    found = [created(workload, 1, 4000.0, source, seed=seed).value("freshness_s") for seed in (1, 2)]
+    found = [created(workload, 1, 4e3, source, seed=s).value("freshness_s") for s in (1, 2)]
     exact = 0.1 * (0.5 / (1.0 - rho) + 0.5 + (1.0 - rho) * np.exp(rho) / rho)
     assert np.mean(found) == pytest.approx(exact, rel=0.03)
 
