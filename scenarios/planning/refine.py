@@ -94,12 +94,17 @@ class Refinement:
         budget, axis = self._budget, self._axis
         scouts = min(_SCOUTS, budget.n_runs)
         _, _, found = self._bounded(around(centre, reach, _WIDE), scouts, whole=False)
-        reach = min(_DROP / found.slope if found.slope > 0.0 else reach, 3.0 * target(found.root))
-        points, n_runs = around(found.root, max(2.0, reach), _NARROW), budget.n_runs
+        widest = max(2.0, _DROP / found.slope if found.slope > 0.0 else reach)
+        reach = max(2.0, min(widest, 3.0 * target(found.root)))
+        points, n_runs = around(found.root, reach, _NARROW), budget.n_runs
         goal, points, found = self._bounded(points, n_runs)
         while not found.half_width <= target(found.root):
             if math.isfinite(found.half_width) and self._collapsed(points, goal):
                 break  # which of two regimes a run is in is chance: no number of runs narrows that
+            if math.isinf(found.half_width) and reach < widest and math.isfinite(found.root):
+                reach = min(widest, 2.0 * reach)  # so close together, points bound nothing
+                goal, points, found = self._bounded(around(found.root, reach, _NARROW), n_runs)
+                continue
             if n_runs >= budget.max_runs:
                 raise Refusal(
                     f"max_runs = {budget.max_runs} ended the search:"
