@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from scenarios._errors import one_line
 from scenarios._results import Row, Store, point_id
 
-__all__ = ["collect", "is_multirun", "locked", "note", "note_mistake", "opened"]
+__all__ = ["collect", "is_multirun", "job", "keep", "locked", "note", "note_mistake", "opened"]
 
 _VARIABLE = "SPLITFLEET_REQUEST"
 
@@ -49,6 +49,19 @@ def note(point_ids: Sequence[str]) -> None:
         line = json.dumps({"job": HydraConfig.get().job.num, "points": list(point_ids)}) + "\n"
         with Path(os.environ[_VARIABLE]).open("a", encoding="utf-8") as file:
             file.write(line)
+
+
+def job() -> str:
+    """Return this job's number within its command line."""
+    return str(HydraConfig.get().job.num)
+
+
+def keep(store: Store, row: Row) -> None:
+    """Store the one row of a job of a multirun, with the overrides that made it."""
+    overrides = list(HydraConfig.get().overrides.task)
+    point = point_id(overrides, {})
+    store.append({"point_id": point, "overrides": " ".join(overrides), **row})
+    note([point])
 
 
 def note_mistake(error: Exception) -> None:

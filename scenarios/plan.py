@@ -6,7 +6,8 @@ upper end of its interval). The answer comes with a 95 % interval, the resource 
 faster one would bring, and a grade that says how far to believe it.
 
 `plan.over=[cut,codec]` chooses among systems, `plan.n_devices=200` turns the question round: the
-least server speed, channel width or number of cells for so many devices.
+least server speed, channel width or number of cells for so many devices. With `-m` every
+combination is a plan of its own, and results.csv holds a row of each.
 """
 
 import time
@@ -21,7 +22,7 @@ from scenarios._system import Scenario
 from scenarios.planning import answer, needs
 from scenarios.planning.budget import Budget
 from scenarios.planning.slo import Slo
-from scenarios.planning.subject import Constant, subject, tables
+from scenarios.planning.subject import Constant
 from scenarios.planning.workers import playing
 
 
@@ -86,30 +87,35 @@ class Config(Scenario):
             raise ValueError(
                 "slo.accuracy_drop_pp needs a network that answers, got request by hand"
             )
+        if self.sweep or self.dry_run:
+            raise ValueError(
+                "plan takes neither sweep nor dry_run; plan.over=[KEY] chooses among systems, and"
+                " -m plays a plan per value"
+            )
 
 
 def run(config: Config) -> int:
-    """Search, explain, store, print."""
-    if _request.is_multirun():
-        raise ValueError(
-            "plan takes no -m, got several jobs; plan.over=[KEY] chooses among systems"
-        )
+    """Search, explain, store, print; of several jobs (`-m`) each into a folder of its own."""
     began_s = time.monotonic()
     store = Store(Path("outputs") / config.name)
     told = answer if config.plan.n_devices is None else needs
     with _request.locked(store), playing("planning", config.workers) as play:
-        known = tables(config)
         if config.plan.over:
-            found = answer.chosen(config, known, play=play)
+            found = answer.chosen(config, play=play)
         elif config.plan.n_devices is not None:
-            found = needs.needed(config, subject(config, known), play=play)
+            found = needs.needed(config, play=play)
         else:
-            found = answer.single(config, subject(config, known), play=play)
+            found = answer.single(config, play=play)
         found["elapsed_s"] = time.monotonic() - began_s
-        told.store(store, found)
-        store.write_run(command="plan", config=asdict(config), provenance=found["provenance"])
+        own = Store(store.folder / "plans" / _request.job()) if _request.is_multirun() else store
+        told.store(own, found)
+        own.write_run(command="plan", config=asdict(config), provenance=found["provenance"])
+    if _request.is_multirun():
+        _request.keep(store, {**told.flat(found), "folder": str(own.folder)})
+        print(told.headline(found))
+        return 0
     told.show(found)
-    print(f"written: {store.folder}/plan.json, plan.csv, figure.pdf and plan.html")
+    print(f"written: {own.folder}/plan.json, plan.csv, figure.pdf and plan.html")
     return 0
 
 

@@ -14,15 +14,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from plots import files, plan
-from scenarios._measured import Measured
 from scenarios._results import Store, write_table
 from scenarios._table import show_trust
+from scenarios.planning.candidate import candidate, front, unknown_row
 from scenarios.planning.capacity import Capacity, capacity
-from scenarios.planning.choice import Candidate, candidate, choose, configurations
+from scenarios.planning.choice import choose
+from scenarios.planning.options import options
 from scenarios.planning.page import page
 from scenarios.planning.probe import Player
 from scenarios.planning.refusal import Refusal
 from scenarios.planning.subject import Subject, subject
+from scenarios.planning.tables import Tables
 from scenarios.planning.trust import Finding, Trust, plan_trust, run_trust
 from scenarios.planning.why import Why, why
 
@@ -39,40 +41,52 @@ _STAGES = (
 )
 
 
-def single(config: Any, asked: Subject, *, play: Player) -> Found:
+def single(config: Any, *, play: Player) -> Found:
     """N* of one system with all that explains it.
 
     Raises:
         Refusal: no number of devices can be named, with the constraint that failed at N = 1.
     """
+    asked = alone(config)
     check_accuracy(config, asked)
     found = capacity(asked.spec, asked.sources, config.slo.goals, budget=config.plan, play=play)
-    reasons = why(asked.spec, asked.sources, found, play=play)
-    return described(asked, found, reasons, judged(config, asked, found, reasons))
+    return explained(config, asked, found, play=play)
 
 
-def chosen(config: Any, known: Measured | None, *, play: Player) -> Found:
+def chosen(config: Any, *, play: Player) -> Found:
     """The best system that `plan.over` spans, with the table of all of them.
 
     Raises:
         Refusal: no candidate can serve even one device.
     """
     goals = config.slo.goals
-    options: list[Candidate] = []
-    refused: list[str] = []
-    for each in configurations(config):
+    spanned = options(config)
+    known = Tables([option.config for option in spanned])
+    candidates, rows, refused = [], [], []
+    for values, each in spanned:
         try:
-            options.append(candidate(subject(each, known), goals))
+            candidates.append(candidate(values, subject(each, known.of(each)), goals))
         except ValueError as error:  # a combination that was not traced
-            refused.append(str(error))
-    if not options:
-        raise ValueError(refused[0])
-    best, table = choose(
-        options, goals, partial(check_accuracy, config), budget=config.plan, play=play
+            rows.append(unknown_row(values, str(error)))
+            refused.append(error)
+    if not candidates:
+        raise refused[0]
+    best = choose(candidates, goals, partial(check_accuracy, config), budget=config.plan, play=play)
+    spent = sum(each.found.requests for each in candidates if each.found)
+    best.found = capacity(
+        best.subject.spec, best.subject.sources, goals, budget=config.plan, play=play
     )
-    found = single(config, best.subject, play=play)
-    spent = sum(each.found.requests for each in options if each.found)
+    found = explained(config, best.subject, best.found, play=play)
+    on_front = front(candidates)
+    ranked = sorted(candidates, key=lambda each: -each.n_most)
+    table = [*(each.row(front=id(each) in on_front) for each in ranked), *rows]
     return {**found, "requests": found["requests"] + spent, "choice": table}
+
+
+def explained(config: Any, asked: Subject, found: Capacity, *, play: Player) -> Found:
+    """A capacity with why it is what it is, and how far to believe it."""
+    reasons = why(asked.spec, asked.sources, found, play=play)
+    return described(asked, found, reasons, judged(config, asked, found, reasons))
 
 
 def judged(config: Any, asked: Subject, found: Capacity, reasons: Why) -> Trust:
@@ -97,6 +111,11 @@ def judged(config: Any, asked: Subject, found: Capacity, reasons: Why) -> Trust:
         gains=reasons.gains,
         kinds=asked.kinds,
     )
+
+
+def alone(config: Any) -> Subject:
+    """The one system that a configuration describes."""
+    return subject(config, Tables([config]).of(config))
 
 
 def check_accuracy(config: Any, asked: Subject) -> None:
@@ -205,15 +224,16 @@ def as_json(found: Mapping[str, Any]) -> str:
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:
     """One row: the scalars, the gains by name, the columns at N*."""
-    row = {
-        key: value
-        for key, value in found.items()
-        if isinstance(value, str | int | float | bool) or value is None
-    }
+    row = scalars(found)
     for gain in found["gains"]:
         for end, name in (("devices", ""), ("lo", "_lo"), ("hi", "_hi")):
             row[f"devices_per_percent_{gain['name']}{name}"] = gain[end]
     return {**row, **found["at_n_star"]}
+
+
+def scalars(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an answer fits into a cell."""
+    return {k: v for k, v in found.items() if isinstance(v, str | int | float | bool | None)}
 
 
 def show(found: Mapping[str, Any]) -> None:
@@ -248,16 +268,20 @@ def _choice(rows: Sequence[Mapping[str, Any]]) -> Table:
             continue
         drop = row["accuracy_drop_pp_hi"]
         table.add_row(
-            escape(f"{row['cut']} {row['codec']} batch {row['max_batch']} {row['link']}"),
+            escape(row["label"]),
             escape(f"{row['n_star']} [{row['n_star_lo']}, {row['n_star_hi']}]"),
             "-" if drop is None else f"{drop:.2f}",
-            f"{1e3 * row['device_energy_j']:.1f}",
-            f"{1e3 * row['device_s']:.2f}",
+            _milli(row["device_energy_j"], 1),
+            _milli(row["device_s"], 2),
             "*" if row["pareto"] else "",
         )
     pruned = sum(row["n_star"] is None for row in rows)
     table.caption = f"{pruned} further systems set aside by bounds or a few runs: plan.csv"
     return table
+
+
+def _milli(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{1e3 * value:.{digits}f}"
 
 
 def _gains(found: Mapping[str, Any]) -> Table:

@@ -14,7 +14,7 @@ from rich.markup import escape
 from plots import files
 from plots.inverse import draw
 from scenarios._results import Store, write_table
-from scenarios.planning.answer import Found, as_json, check_accuracy
+from scenarios.planning.answer import Found, alone, as_json, check_accuracy, scalars
 from scenarios.planning.inverse import inverse
 from scenarios.planning.page import document, image, origin, table
 from scenarios.planning.probe import Player
@@ -28,12 +28,13 @@ _LOOKS = 8
 _TELLING = "latency_p95_s"
 
 
-def needed(config: Any, asked: Subject, *, play: Player) -> Found:
+def needed(config: Any, *, play: Player) -> Found:
     """The least resources for `plan.n_devices`, each with its grade.
 
     Raises:
         Refusal: no resource by itself is enough, or the budget ended.
     """
+    asked = alone(config)
     check_accuracy(config, asked)
     found = inverse(
         asked.spec, asked.sources, config.slo.goals, config.plan.n_devices,
@@ -143,14 +144,23 @@ def store(folder: Store, found: Found) -> None:
     rows = [{key: row[key] for key in row if key != "trust"} for row in found["remedies"]]
     write_table(folder.folder / "plan.csv", rows)
     files.save(draw(found), folder.folder)
-    folder.write_text("plan.html", _page(found, image(folder.folder / "figure.png", _title(found))))
+    folder.write_text("plan.html", _page(found, image(folder.folder / "figure.png", headline(found))))
+
+
+def flat(found: Mapping[str, Any]) -> dict[str, Any]:
+    """One row: the scalars, and every remedy's least with its interval and grade."""
+    row = scalars(found)
+    for remedy in found["remedies"]:
+        for key, end in (("least", ""), ("lo", "_lo"), ("hi", "_hi"), ("grade", "_grade")):
+            row[f"{remedy['name']}{end}"] = remedy[key]
+    return row
 
 
 def show(found: Mapping[str, Any]) -> None:
     """Print a line per resource, its grade, and below it what stands against it."""
     console = Console()
     printed = {"highlight": False, "soft_wrap": True}
-    console.print(escape(_title(found)), style="bold", **printed)
+    console.print(escape(headline(found)), style="bold", **printed)
     for remedy in found["remedies"]:
         grade = f"; grade {remedy['grade']}: {remedy['action']}" if remedy["grade"] else ""
         console.print(escape(f"  {remedy['words']}: {_least(remedy)}{grade}"), **printed)
@@ -160,7 +170,8 @@ def show(found: Mapping[str, Any]) -> None:
     console.print(escape(_limits(found)), **printed)
 
 
-def _title(found: Mapping[str, Any]) -> str:
+def headline(found: Mapping[str, Any]) -> str:
+    """The question in one line."""
     return f"{found['n_devices']} devices need one of these ({found['words']}):"
 
 
@@ -195,7 +206,7 @@ def _page(found: Mapping[str, Any], picture: str) -> str:
         (r["words"], _least(r), r["grade"] or "-", r["action"] or "-") for r in found["remedies"]
     ]
     return document([
-        f"<h1>{html.escape(_title(found))}</h1>",
+        f"<h1>{html.escape(headline(found))}</h1>",
         f"<p>{html.escape(_limits(found))}.</p>",
         table(("resource", "least needed, by itself", "grade", "what to do with it"), rows),
         picture,

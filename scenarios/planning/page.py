@@ -82,8 +82,8 @@ def _gain(gain: Mapping[str, Any], kinds: Mapping[str, str]) -> tuple[str, ...]:
 def _choice(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         return []
-    heads = ("cut", "codec", "batch", "link", "N*", "accuracy drop pp, at most", "device mJ",
-             "device ms", "Pareto", "what became of it")  # fmt: skip
+    heads = ("system", "N*", "accuracy drop pp, at most", "device mJ", "device ms", "Pareto",
+             "what became of it")  # fmt: skip
     return ["<h2>Systems compared</h2>", table(heads, [_system(row) for row in rows])]
 
 
@@ -91,11 +91,15 @@ def _system(row: Mapping[str, Any]) -> tuple[str, ...]:
     n_star = "-" if row["n_at_most"] is None else f"<= {row['n_at_most']}"
     if row["n_star"] is not None:
         n_star = f"{row['n_star']} [{row['n_star_lo']}, {row['n_star_hi']}]"
-    drop = row["accuracy_drop_pp_hi"]
+    drop, energy_j, device_s = (
+        row[name] for name in ("accuracy_drop_pp_hi", "device_energy_j", "device_s")
+    )
     return (
-        row["cut"], row["codec"], row["max_batch"], row["link"], n_star,
-        "-" if drop is None else f"{drop:.2f}", f"{1e3 * row['device_energy_j']:.1f}",
-        _ms(row["device_s"]), "yes" if row["pareto"] else "", row["fate"],
+        row["label"], n_star,
+        "-" if drop is None else f"{drop:.2f}",
+        "-" if energy_j is None else f"{1e3 * energy_j:.1f}",
+        "-" if device_s is None else _ms(device_s),
+        "yes" if row["pareto"] else "", row["fate"],
     )  # fmt: skip
 
 

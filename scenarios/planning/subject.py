@@ -11,7 +11,7 @@ import numpy as np
 
 from profiles.quality import drop_interval
 from scenarios import _members
-from scenarios._measured import Measured, measure
+from scenarios._measured import Measured
 from scenarios._members import Member
 from scenarios._system import Scenario, system_spec
 from sim import ConstantSource, Source, SystemSpec
@@ -83,24 +83,6 @@ class Subject:
         if len(each) > 1:
             return f"groups of devices, cut after {', '.join(each)}"
         return f"codec {codec} after {each[0]}"
-
-
-def tables(config: Any) -> Measured | None:
-    """What the network costs and answers; None where requests are given by hand."""
-    if config.request is not None:
-        return None
-    if config.members:
-        return _members.measured(config, config.members)
-    axes = {text.split("=", 1)[0]: text for text in config.plan.over}
-    codecs = [config.codec]
-    if axes.get("codec") == "codec":
-        codecs = list(config.codecs.values())
-    elif "codec" in axes:
-        codecs = [_members.choice("codec", name) for name in axes["codec"][6:].split(",")]
-    if "cut" in axes:
-        return measure(config.model, codecs, live=config.live)
-    cuts = dict.fromkeys([config.cut, "output"])  # answers without a codec, to pair with
-    return measure(config.model, codecs, list(cuts), live=config.live)
 
 
 def subject(config: Any, known: Measured | None) -> Subject:

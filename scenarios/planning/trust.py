@@ -140,8 +140,9 @@ def _steady(n_star: int, stable: float) -> list[Finding]:
     """The N at which the load alone forbids more."""
     if math.isinf(stable):
         return []
-    first = "and the limit is crossed no earlier" if n_star >= math.floor(stable) else "further on"
-    words = f"beyond {math.floor(stable)} devices a queue grows without end, {first}"
+    caps = n_star >= math.floor(stable)
+    tail = "the limit is crossed later, so N* ends there" if caps else "N* is less"
+    words = f"beyond {math.floor(stable)} devices a queue grows without end; {tail}"
     return [Finding(name="steady state", verdict=GOOD, words=words)]
 
 

@@ -1,0 +1,141 @@
+"""Candidate: one of several systems, with a bound on its N*, what it costs, and its row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scenarios.planning.bound import bound
+from scenarios.planning.capacity import Capacity
+from scenarios.planning.goal import Goal
+from scenarios.planning.guess import parts
+from scenarios.planning.subject import Subject
+
+_SAME = 1e-12
+_GROUPS = ("cut", "codec", "link", "device", "server", "model")
+
+
+@dataclass(kw_only=True)
+class Candidate:
+    """One system, what became of it, and what its owner pays besides.
+
+    `values`: what was chosen on every axis; `device_s`, `energy_j`: per request, NaN where a
+    source or a power sheet is not known; `at_most`: the N below which it was seen to fail.
+    """
+
+    values: Mapping[str, Any]
+    subject: Subject
+    bound: float
+    device_s: float
+    energy_j: float
+    fate: str = ""
+    found: Capacity | None = None
+    at_most: float = math.inf
+
+    @property
+    def costs(self) -> tuple[float, float, float]:
+        """Accuracy points (upper end), joules, seconds; NaN: not known."""
+        drop = self.subject.drop
+        return (drop.hi if drop else math.nan, self.energy_j, self.device_s)
+
+    @property
+    def n_most(self) -> float:
+        """N* where it was searched, else the least upper bound that is known."""
+        return self.found.n_star if self.found else min(self.bound, self.at_most)
+
+    def cheaper(self, other: Candidate) -> bool:
+        """No worse in any cost; what is known of one only cannot be compared."""
+        return all(_no_worse(a, b) for a, b in zip(self.costs, other.costs, strict=True))
+
+    def beats(self, other: Candidate) -> bool:
+        """At least as good in N* and all costs, and better in something."""
+        if not self.cheaper(other) or self.n_most < other.n_most:
+            return False
+        return self.n_most > other.n_most or not other.cheaper(self)
+
+    def row(self, *, front: bool) -> dict[str, Any]:
+        """One line of the table."""
+        drop, found = self.subject.drop, self.found
+        return {
+            **self.subject.names,
+            **_others(self.values),
+            "label": label(self.values),
+            "n_star": found.n_star if found else None,
+            "n_star_lo": found.n_star_lo if found else None,
+            "n_star_hi": found.n_star_hi if found else None,
+            "n_at_most": None if math.isinf(self.n_most) else math.floor(self.n_most),
+            "accuracy_drop_pp": drop.mean if drop else None,
+            "accuracy_drop_pp_hi": drop.hi if drop else None,
+            "device_energy_j": None if math.isnan(self.energy_j) else self.energy_j,
+            "device_s": None if math.isnan(self.device_s) else self.device_s,
+            "pareto": front,
+            "fate": self.fate,
+        }
+
+
+def candidate(values: Mapping[str, Any], subject: Subject, goals: Sequence[Goal]) -> Candidate:
+    """A subject with its bound and its costs: means over groups, weighted by their requests."""
+    each = parts(subject.spec, subject.sources)
+    device_s = energy_j = math.nan
+    if each is not None:
+        device_s = math.fsum(part.weight * part.demands.device_s for part in each)
+        watts = [part.group.power.compute_w if part.group.power else math.nan for part in each]
+        worked_s = [part.weight * part.demands.device_s for part in each]
+        energy_j = sum(w * s for w, s in zip(watts, worked_s, strict=True))
+    return Candidate(
+        values=values,
+        subject=subject,
+        bound=bound(subject.spec, subject.sources, goals),
+        device_s=device_s,
+        energy_j=energy_j,
+    )
+
+
+def unknown_row(values: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """The line of a combination that the tables do not hold."""
+    unknown = dict.fromkeys(
+        ("n_star", "n_star_lo", "n_star_hi", "n_at_most", "accuracy_drop_pp",
+         "accuracy_drop_pp_hi", "device_energy_j", "device_s")
+    )  # fmt: skip
+    said = {name: str(values.get(name, "-")) for name in ("cut", "codec", "link")}
+    said["max_batch"] = str(values.get("server.max_batch", "-"))
+    return {
+        **said,
+        **_others(values),
+        "label": label(values),
+        **unknown,
+        "pareto": False,
+        "fate": reason,
+    }
+
+
+def label(values: Mapping[str, Any]) -> str:
+    """What was chosen, as a person says it: stage3 slicer batch 8."""
+    return " ".join(_said(key, value) for key, value in values.items())
+
+
+def front(candidates: Sequence[Candidate]) -> set[int]:
+    """Ids of the searched ones that no other searched one beats."""
+    searched = [each for each in candidates if each.found is not None]
+    return {id(one) for one in searched if not any(other.beats(one) for other in searched)}
+
+
+def _others(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The axes that no column names already."""
+    return {k: v for k, v in values.items() if k not in (*_GROUPS, "server.max_batch")}
+
+
+def _said(key: str, value: Any) -> str:
+    if key in _GROUPS:
+        return str(value)
+    if key == "server.max_batch":
+        return f"batch {value}"
+    return f"{key.rsplit('.', 1)[-1]} {value}"
+
+
+def _no_worse(one: float, other: float) -> bool:
+    if math.isnan(one) or math.isnan(other):
+        return math.isnan(one) and math.isnan(other)
+    return one <= other + _SAME

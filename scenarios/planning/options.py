@@ -1,0 +1,102 @@
+"""Options: the systems that `plan.over` spans, each with what was chosen on every axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from scenarios._names import unknown
+from scenarios._sweep import Axis, axes_of, points
+
+_NO_SYSTEM = (
+    "slo", "plan", "name", "seed", "workers", "horizon_s", "warmup", "warmup_s", "replications",
+    "confidence", "sweep", "dry_run", "methods", "codecs", "live", "fleet.n_devices",
+)  # fmt: skip
+"""Fields that a system does not consist of: what is asked of it, how long, under which name."""
+
+_BY_HAND = ("model", "cut", "codec", "device")
+_BY_MEMBER = ("cut", "codec", "device")
+
+
+class Option(NamedTuple):
+    """One configuration, and the value of every axis that led to it."""
+
+    values: Mapping[str, Any]
+    config: Any
+
+
+def options(config: Any) -> list[Option]:
+    """The configurations that `plan.over` spans; a key without values takes all that are known.
+
+    Raises:
+        ValueError: an axis that no field or group has, that the command line fixes, or that
+            changes no system; a value that its field refuses.
+    """
+    axes = axes_of([_spelt(config, text) for text in config.plan.over])
+    fixed = set(config.plan.axes) - {axis.key for axis in axes}
+    if fixed:
+        raise ValueError(
+            f"plan.over chooses {', '.join(sorted(fixed))}, which the command line fixes; leave one"
+        )
+    for axis in axes:
+        _check(config, axis)
+    base = config
+    if "server.max_batch" in config.plan.axes and config.server.discipline == "fifo":
+        base = replace(config, server=replace(config.server, discipline="take_all"))
+    return list(_sound(base, axes))
+
+
+def _sound(base: Any, axes: list[Axis]) -> Iterator[Option]:
+    for point in points(base, axes):
+        if point.error:
+            chosen = ", ".join(f"{key}={value}" for key, value in point.values.items())
+            raise ValueError(f"plan.over: {chosen}: {point.error}")
+        yield Option(point.values, point.config)
+
+
+def _check(config: Any, axis: Axis) -> None:
+    """Refuse an axis along which every system is the same."""
+    key = axis.key
+    if any(key == name or key.startswith(f"{name}.") for name in _NO_SYSTEM):
+        raise ValueError(f"plan.over: {key} changes no system, got {_text(axis)}; leave it out")
+    for given, without, names in (
+        (config.request is not None, "request by hand", _BY_HAND),
+        (bool(config.members), "members (choose members.NAME.cut and so on)", _BY_MEMBER),
+    ):
+        if given and key.split(".", 1)[0] in names:
+            raise ValueError(f"plan.over: {key} changes nothing with {without}, got {_text(axis)}")
+
+
+def _text(axis: Axis) -> str:
+    return ",".join(map(str, axis.values))
+
+
+def _spelt(config: Any, text: str) -> str:
+    """`text` with all that are known of an axis without values."""
+    if "=" in text:
+        return text
+    known: dict[str, Callable[[], list[str]]] = {
+        "cut": lambda: _cuts(config),
+        "codec": lambda: list(config.codecs),
+        "server.max_batch": lambda: [str(size) for size in config.model.batches],
+        "link": _links,
+    }
+    if text not in known:
+        raise ValueError(f"{unknown('axis of plan.over', text, known)}; others need KEY=A,B")
+    return f"{text}={','.join(known[text]())}"
+
+
+def _cuts(config: Any) -> list[str]:
+    """All but "output": with everything on the devices no number of them is too large."""
+    from profiles import models
+
+    return ["input", *models.create(config.model.name).stages]
+
+
+def _links() -> list[str]:
+    from importlib import resources
+
+    folder = resources.files("conf.link")
+    names = (path.name for path in folder.iterdir())
+    return sorted(n[:-5] for n in names if n.endswith(".yaml") and n != "ideal.yaml")
