@@ -140,10 +140,11 @@ def _steady(n_star: int, stable: float) -> list[Finding]:
     """The N at which the load alone forbids more."""
     if math.isinf(stable):
         return []
-    caps = n_star >= math.floor(stable)
-    tail = "the limit is crossed later, so N* ends there" if caps else "N* is less"
-    words = f"beyond {math.floor(stable)} devices a queue grows without end; {tail}"
-    return [Finding(name="steady state", verdict=GOOD, words=words)]
+    beyond = f"beyond {math.floor(stable)} devices a queue grows without end"
+    if n_star < math.floor(stable):
+        return [Finding(name="steady state", verdict=GOOD, words=f"{beyond}; N* is less")]
+    words = f"{beyond}, and no run is long enough to show the limit crossed before: N* is at most"
+    return [Finding(name="steady state", verdict=CAUTION, words=f"{words} that")]
 
 
 def _binding(first: Gain) -> Finding:

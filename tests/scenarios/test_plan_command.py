@@ -209,6 +209,7 @@ def test_a_queue_that_grows_slower_than_a_run_shows_is_no_service() -> None:
     budget = Budget(n_runs=4, requests_per_run=1000, pilot_requests=300, half_width=0.3)
     found = capacity(spec, sources, Goal(column="latency_p95_s", limit=1.5), budget=budget)
     assert 24 <= found.n_star <= found.n_star_hi <= 25
+    assert found.stable == pytest.approx(25.0)
     for patient in (
         replace(spec, workload=replace(spec.workload, max_in_flight=1)),
         replace(spec, server=ServerSpec(queue_limit=3)),
