@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.planning.bound import stability
 from scenarios.planning.crossing import Crossing
 from scenarios.planning.goal import Goal
 from scenarios.planning.probe import Player, Probe
@@ -15,6 +16,7 @@ from sim import Source, SystemSpec
 
 UNIT = 10_000
 """The point at `centre`."""
+_HALVINGS = 30
 
 Sources = Mapping[str, Source]
 Change = Callable[[SystemSpec, Sources, float], tuple[SystemSpec, Sources]]
@@ -65,8 +67,21 @@ class Along:
         return self._probes[size]
 
     def size(self, point: float) -> float:
-        """Of a point; infinite below the first and 0 beyond the last."""
+        """Of a point, infinite at 0."""
         return UNIT * self._centre / point if point > 0.0 else math.inf
+
+    def grows(self, size: float) -> bool:
+        """Whether the load alone lets a queue grow without end, which a run may not show."""
+        return stability(*self.changed(size)) < self.spec.fleet.n_devices
+
+    def steady(self, low: float, high: float) -> float:
+        """The point beyond which a queue grows, infinite where it does not at the size `low`."""
+        if not self.grows(low):
+            return math.inf
+        for _ in range(_HALVINGS):
+            middle = math.sqrt(low * high)
+            low, high = (middle, high) if self.grows(middle) else (low, middle)
+        return UNIT * self._centre / high
 
     def excess(self, points: Sequence[int], n_runs: int, goal: Goal) -> NDArray[np.float64]:
         """Excess over one goal [n_runs, len(points)]; the mean of a column is the pooled one."""

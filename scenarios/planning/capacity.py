@@ -14,7 +14,7 @@ from scenarios.planning.guess import demands, guess
 from scenarios.planning.pace import lasting, warmed
 from scenarios.planning.probe import Player, Probe
 from scenarios.planning.refine import Refined, Refinement, Report
-from scenarios.planning.refusal import Refusal
+from scenarios.planning.refusal import Refusal, missed
 from sim import Estimate, Source, SystemSpec
 from sim.statistics import replication_interval
 
@@ -114,7 +114,7 @@ class _Search:
         """Numbers of devices about 4 % apart, within and beyond the goals."""
         first, goal = self._pilot(1)
         if first > 0.0:
-            raise Refusal(f"even one device misses {goal}: {self._why(first, goal)}")
+            raise Refusal(missed(goal, first, grows=self._grows))
         most = self._budget.max_devices
         low, high = 1, min(most, max(2, start or guess(self._spec, self._sources) or 2))
         value, _ = self._pilot(high)
@@ -173,13 +173,6 @@ class _Search:
                 f"the budget of {self._budget.max_requests:g} requests ended the search after"
                 f" {self._requests}, at N = {n_devices:.0f}"
             )
-
-    def _why(self, excess: float, goal: Goal) -> str:
-        if self._grows:
-            return "its queue grows without end at N = 1"
-        if math.isinf(excess):
-            return "no request is answered within horizon_s at N = 1"
-        return f"{goal.value(excess):.3g} at N = 1"
 
     def _capacity(self, probe: Probe, refined: Refined) -> Capacity:
         found, points, goal = refined.root.capped(self._stable), refined.points, refined.goal

@@ -18,7 +18,7 @@ from scenarios.planning.levers import faster_server, wider_channel
 from scenarios.planning.pace import lasting, warmed
 from scenarios.planning.probe import Player, Probe
 from scenarios.planning.refine import Refinement
-from scenarios.planning.refusal import Refusal
+from scenarios.planning.refusal import Refusal, missed
 from scenarios.planning.remedy import Held, Remedy
 from sim import Source, SystemSpec
 from sim.statistics import replication_interval
@@ -104,7 +104,12 @@ class _Search:
             if not self._misses(long, low, self._budget.n_runs):
                 return replace(nothing, least=low, sure=True, held=self._held(long, low))
             high = _NEAR * low
-        remedy = self._refined(nothing, long, high / low - 1.0)
+        steady = long.size(long.steady(1.0 / _MOST, _MOST))
+        if steady >= low and self._excess(long, steady, self._budget.n_runs) <= 0.0:
+            held = replace(self._held(long, steady), half_width=0.0)
+            remedy = replace(nothing, least=steady, lo=steady, hi=steady, sure=True, held=held)
+        else:
+            remedy = self._refined(nothing, long, high / low - 1.0)
         self._before.append(f"{words} {remedy.least:.4g}")
         return remedy
 
@@ -132,7 +137,7 @@ class _Search:
         share = self._budget.half_width
         refinement = Refinement(long, self._goals, long, self._budget, self._spend)
         refined = refinement.crossed(UNIT, UNIT * reach, lambda point: share * point)
-        root = refined.root
+        root = refined.root.capped(long.steady(1.0 / _MOST, _MOST))
         least, lo, hi = (long.size(point) for point in (root.root, root.hi, root.lo))
         spec, sources = long.changed(least)
         within = [long.size(point) for point in refined.points if point <= root.root]
@@ -158,9 +163,7 @@ class _Search:
         self._spend(probe.requests)
         grows = probe.saturated(1)
         if grows or excess > 0.0:
-            said = f"{goal.value(excess):.3g}" if excess < math.inf else "no request is answered"
-            said = "its queue grows without end" if grows else said
-            self.alone = f"even one device misses {goal}: {said} at N = 1, and "
+            self.alone = f"{missed(goal, excess, grows=grows)}, and "
         return rate_rps if grows and known else probe.throughput_rps(1)
 
     def _bracket(self, along: Along) -> tuple[float, float] | None:
@@ -200,11 +203,17 @@ class _Search:
 
     def _misses(self, along: Along, size: float, n_runs: int = _PILOTS) -> bool:
         """Whether a goal is missed, or the queue grows without end, which a run may not show."""
+        if along.grows(size) or self._excess(along, size, n_runs) > 0.0:
+            return True
+        return along.probe(size).saturated(self._n)
+
+    def _excess(self, along: Along, size: float, n_runs: int) -> float:
+        """That of the goal that is missed first."""
         probe = along.probe(size)
         before = probe.requests
         excess, _ = probe.worst(self._n, n_runs)
         self._spend(probe.requests - before)
-        return excess > 0.0 or probe.saturated(self._n)
+        return excess
 
     def _surely(self, along: Along, size: float) -> bool:
         """Whether every goal holds by more than the error of the runs."""

@@ -144,7 +144,9 @@ def store(folder: Store, found: Found) -> None:
     rows = [{key: row[key] for key in row if key != "trust"} for row in found["remedies"]]
     write_table(folder.folder / "plan.csv", rows)
     files.save(draw(found), folder.folder)
-    folder.write_text("plan.html", _page(found, image(folder.folder / "figure.png", headline(found))))
+    folder.write_text(
+        "plan.html", _page(found, image(folder.folder / "figure.png", headline(found)))
+    )
 
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:

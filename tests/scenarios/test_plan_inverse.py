@@ -90,7 +90,7 @@ def test_a_count_holds_by_all_runs_however_wrong_the_pilots_were(
     """120 requests/s of 20 ms: three servers are busy for 80 %, two cannot keep up."""
 
     def mistaken(self: _Search, along: Along) -> int:
-        self._misses(along, guessed)
+        self._excess(along, guessed, 3)
         return guessed
 
     monkeypatch.setattr(_Search, "_counted", mistaken)
@@ -210,3 +210,10 @@ def test_the_figure_shows_factors_around_what_there_is_and_counts_as_numbers() -
     assert low < 1 / 64
     assert high > 1.6
     assert [tick.get_text() for tick in factors.get_yticklabels()][1] == "server speed, grade A"
+
+
+def test_the_least_is_never_below_what_the_load_alone_asks_for() -> None:
+    """60 requests/s of 20 ms need a server of 1.2; no run of 50 s has a mean of 5 s there."""
+    speed = of(asked(30, queue(), goal=Goal(column="latency_mean_s", limit=5.0)), "server_speed")
+    assert speed.least == pytest.approx(1.2, rel=1e-6)
+    assert speed.lo <= speed.least <= speed.hi
