@@ -22,7 +22,7 @@ from scenarios.planning.choice import choose
 from scenarios.planning.options import options
 from scenarios.planning.page import page
 from scenarios.planning.probe import Player
-from scenarios.planning.refusal import Refusal
+from scenarios.planning.refusal import Missed, Refusal
 from scenarios.planning.subject import Subject, subject
 from scenarios.planning.tables import Tables
 from scenarios.planning.trust import Finding, Trust, plan_trust, run_trust
@@ -129,7 +129,7 @@ def check_accuracy(config: Any, asked: Subject) -> None:
             " (random weights), or none without a codec (mixed fleets)"
         )
     if asked.drop.hi > limit:
-        raise Refusal(
+        raise Missed(
             f"even one device misses accuracy_drop_pp <= {limit:g}: {asked.words} loses"
             f" {asked.drop.mean:.2f} [{asked.drop.lo:.2f}, {asked.drop.hi:.2f}] points"
         )

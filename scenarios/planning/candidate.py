@@ -70,6 +70,7 @@ class Candidate:
             "accuracy_drop_pp_hi": drop.hi if drop else None,
             "device_energy_j": None if math.isnan(self.energy_j) else self.energy_j,
             "device_s": None if math.isnan(self.device_s) else self.device_s,
+            "requests": found.requests if found else None,
             "pareto": front,
             "fate": self.fate,
         }
@@ -97,7 +98,7 @@ def unknown_row(values: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """The line of a combination that the tables do not hold."""
     unknown = dict.fromkeys(
         ("n_star", "n_star_lo", "n_star_hi", "n_at_most", "accuracy_drop_pp",
-         "accuracy_drop_pp_hi", "device_energy_j", "device_s")
+         "accuracy_drop_pp_hi", "device_energy_j", "device_s", "requests")
     )  # fmt: skip
     said = {name: str(values.get(name, "-")) for name in ("cut", "codec", "link")}
     said["max_batch"] = str(values.get("server.max_batch", "-"))

@@ -14,7 +14,7 @@ from scenarios.planning.guess import demands, guess
 from scenarios.planning.pace import lasting, warmed
 from scenarios.planning.probe import Player, Probe
 from scenarios.planning.refine import Refined, Refinement, Report
-from scenarios.planning.refusal import Refusal, missed
+from scenarios.planning.refusal import Missed, Refusal, missed
 from sim import Estimate, Source, SystemSpec
 from sim.statistics import replication_interval
 
@@ -114,7 +114,7 @@ class _Search:
         """Numbers of devices about 4 % apart, within and beyond the goals."""
         first, goal = self._pilot(1)
         if first > 0.0:
-            raise Refusal(missed(goal, first, grows=self._grows))
+            raise Missed(missed(goal, first, grows=self._grows))
         most = self._budget.max_devices
         low, high = 1, min(most, max(2, start or guess(self._spec, self._sources) or 2))
         value, _ = self._pilot(high)

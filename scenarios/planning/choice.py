@@ -18,10 +18,11 @@ from scenarios.planning.capacity import Capacity, capacity
 from scenarios.planning.goal import Goal
 from scenarios.planning.pace import lasting
 from scenarios.planning.probe import Player, Probe
-from scenarios.planning.refusal import Refusal
+from scenarios.planning.refusal import Missed, Refusal
 from scenarios.planning.subject import Subject
 
-_SHORT = {"half_width": 0.03, "n_runs": 4, "requests_per_run": 2500.0, "pilot_requests": 1000.0}
+_SHORT = {"half_width": 0.05, "n_runs": 3, "requests_per_run": 1500.0, "pilot_requests": 700.0}
+_SHORT_REQUESTS = 5e5  # where two regimes alternate, a short search would be longer than the rest
 _RACE = 2
 _CLOSE = 1.1
 
@@ -47,7 +48,8 @@ def choose(
             check(one.subject)
             _judge(one, searched, goals, short, play)
         except Refusal as refusal:
-            one.fate, one.at_most = str(refusal), 0.0
+            one.fate = str(refusal)
+            one.at_most = 0.0 if isinstance(refusal, Missed) else one.bound
             refusals.append(refusal)
         if one.found is not None:
             searched.append(one)
@@ -92,5 +94,6 @@ def _loses(one: Candidate, rival: Capacity, goals: Sequence[Goal], play: Player)
 
 
 def _plain(budget: Budget) -> Budget:
-    """The plain budget below the command's own fields."""
-    return Budget(max_devices=budget.max_devices, max_requests=budget.max_requests)
+    """That of a short search, within the command's own."""
+    requests = min(_SHORT_REQUESTS, budget.max_requests)
+    return Budget(max_devices=budget.max_devices, max_requests=requests)

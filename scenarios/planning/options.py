@@ -52,7 +52,7 @@ def _sound(base: Any, axes: list[Axis]) -> Iterator[Option]:
         if point.error:
             chosen = ", ".join(f"{key}={value}" for key, value in point.values.items())
             raise ValueError(f"plan.over: {chosen}: {point.error}")
-        yield Option(point.values, point.config)
+        yield Option({key: point.values[key] for key in base.plan.axes}, point.config)
 
 
 def _check(config: Any, axis: Axis) -> None:

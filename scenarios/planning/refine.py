@@ -91,27 +91,27 @@ class Refinement:
         Raises:
             Refusal: nothing is crossed there, or the budget ended.
         """
-        budget, axis = self._budget, self._axis
+        budget, bracket = self._budget, reach
         scouts = min(_SCOUTS, budget.n_runs)
         _, _, found = self._bounded(around(centre, reach, _WIDE), scouts, whole=False)
         widest = max(2.0, _DROP / found.slope if found.slope > 0.0 else reach)
-        reach = max(2.0, min(widest, 3.0 * target(found.root)))
-        points, n_runs = around(found.root, reach, _NARROW), budget.n_runs
+        reach = max(2.0, min(widest, 3.0 * target(_finite(found.root, centre))))
+        centre = _finite(found.root, centre)
+        points, n_runs = around(centre, reach, _NARROW), budget.n_runs
         goal, points, found = self._bounded(points, n_runs)
-        while not found.half_width <= target(found.root):
-            if math.isfinite(found.half_width) and self._collapsed(points, goal):
+        while not _known(found, target):
+            collapsed = self._collapsed(points, goal)
+            if math.isfinite(found.half_width) and collapsed:
                 break  # which of two regimes a run is in is chance: no number of runs narrows that
-            if math.isinf(found.half_width) and reach < widest and math.isfinite(found.root):
-                reach = min(widest, 2.0 * reach)  # so close together, points bound nothing
+            most = max(widest, bracket) if collapsed else widest
+            if not math.isfinite(found.half_width) and reach < most and math.isfinite(found.root):
+                reach = min(most, 3.0 * reach)  # so close together, points bound nothing
                 goal, points, found = self._bounded(around(found.root, reach, _NARROW), n_runs)
                 continue
-            if n_runs >= budget.max_runs:
-                raise Refusal(
-                    f"max_runs = {budget.max_runs} ended the search:"
-                    f" {axis.reached(found, target(found.root))}"
-                )
-            more = n_runs * min(2.0, (found.half_width / target(found.root)) ** 2)
-            n_runs = min(budget.max_runs, max(n_runs + 1, math.ceil(more)))
+            if n_runs >= budget.max_runs or collapsed:
+                raise Refusal(self._end(found, target(found.root), collapsed, n_runs))
+            more = min(2.0, (found.half_width / target(found.root)) ** 2)
+            n_runs = min(budget.max_runs, max(n_runs + 1, math.ceil(n_runs * _finite(more, 2.0))))
             self._report(0, n_runs)
             goal, points, found = self._bounded(points, n_runs)
         return Refined(
@@ -134,7 +134,7 @@ class Refinement:
             below, above = open_sides(points, excess, found, whole=whole)
             if not (below or above) or (whole and extension == _EXTENSIONS - 1):
                 return goal, points, found
-            points = extended(points, below, above, 1 + extension)
+            points = extended(points, below, above, 1 + extension if whole else 2**extension)
         raise Refusal(
             f"{goal} is crossed nowhere between {self._axis.between(points[0], points[-1])},"
             f" by {n_runs} runs"
@@ -158,6 +158,22 @@ class Refinement:
         self._spend(self._curve.requests - before, points[-1])
         return min(each, key=lambda one: one[2].root)
 
+    def _end(self, found: Crossing, target: float, collapsed: int, n_runs: int) -> str:
+        """Why the search ends without an answer, and how far it came."""
+        reached = self._axis.reached(found, target)
+        if collapsed:
+            return f"two regimes, between which chance decides, ended the search: {reached}"
+        return f"max_runs = {n_runs} ended the search: {reached}"
+
     def _collapsed(self, points: Sequence[int], goal: Goal) -> int:
         """The most runs at one of the points that lie far beyond the others."""
         return max(self._curve.apart(point, goal) for point in points)
+
+
+def _known(found: Crossing, target: Callable[[float], float]) -> bool:
+    """Whether the interval is bounded and narrow enough."""
+    return math.isfinite(found.half_width) and found.half_width <= target(found.root)
+
+
+def _finite(value: float, otherwise: float) -> float:
+    return value if math.isfinite(value) else otherwise

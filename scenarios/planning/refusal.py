@@ -11,6 +11,10 @@ class Refusal(ValueError):
     """No number of devices can be named; the one line says which constraint failed where."""
 
 
+class Missed(Refusal):
+    """Not even one device meets a limit."""
+
+
 def missed(goal: Goal, excess: float, *, grows: bool) -> str:
     """That one device misses a goal, and by what figure."""
     if grows:

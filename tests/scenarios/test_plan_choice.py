@@ -12,7 +12,7 @@ from scenarios.__main__ import run
 from scenarios.planning import Budget, Goal
 from scenarios.planning.candidate import Candidate, candidate, front, label, unknown_row
 from scenarios.planning.choice import choose
-from scenarios.planning.refusal import Refusal
+from scenarios.planning.refusal import Missed
 from scenarios.planning.subject import Drop, Subject
 from scenarios.planning.workers import playing
 from sim import (
@@ -56,7 +56,7 @@ def system(server_s: float, device_s: float = 0.0, drop_pp: float | None = 0.0) 
 def chosen(candidates: list[Candidate], limit_pp: float = math.inf) -> Candidate:
     def check(asked: Subject) -> None:
         if asked.drop is not None and asked.drop.hi > limit_pp:
-            raise Refusal("loses too much")
+            raise Missed("loses too much")
 
     with playing("test", 1) as play:
         return choose(candidates, [P95], check, budget=Budget(), play=play)
