@@ -44,6 +44,14 @@ class Slo:
         default=None, metadata={"unit": "B", "help": "on the device; None: what its sheet states"}
     )
 
+    def __post_init__(self) -> None:
+        for name in ("latency_s", "memory_bytes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0.0:
+                raise ValueError(f"slo.{name} must be > 0, got {value}")
+        if self.drop_pp is not None and not self.drop_pp >= 0.0:
+            raise ValueError(f"slo.drop_pp must be >= 0, got {self.drop_pp}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Scenario):
@@ -74,6 +82,7 @@ class Config(Scenario):
         super().__post_init__()
         one_of("search", self.search, SEARCHES)
         one_of("workload.kind", self.workload.kind, ("closed", "poisson"))
+        one_of("server.discipline", self.server.discipline, ("fifo", "edf"))
         one_of("sizes", self.sizes, ("measured", "predicted"))
         at_least("answers", self.answers, 0)
         if not self.tokens or min(self.tokens) < 2:

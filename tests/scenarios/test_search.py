@@ -81,7 +81,8 @@ def test_what_does_not_fit_names_the_least_relaxation(workplace, monkeypatch, ca
         (["search=simplex"], "search must be one of exhaustive, fleet, greedy"),
         (["tokens=[1]"], "tokens must hold lengths >= 2"),
         (["workload.kind=periodic"], "workload.kind must be one of closed, poisson"),
-        (["slo.latency_s=-1"], "limits.latency_s must be > 0, got -1"),
+        (["slo.latency_s=-1"], "slo.latency_s must be > 0, got -1"),
+        (["server.discipline=take_all"], "server.discipline must be one of edf, fifo"),
     ],
 )
 def test_mistakes_are_one_line(words, message, workplace, monkeypatch, capfd) -> None:
