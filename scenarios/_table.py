@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scenarios._results import Row
-from scenarios.planning.trust import Trust
+from scenarios.planning.finding import Trust
 
 __all__ = ["line", "show", "show_trust"]
 

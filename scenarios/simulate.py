@@ -24,8 +24,9 @@ from scenarios._rehearse import rehearse
 from scenarios._results import Row, Store, write_table
 from scenarios._sweep import Point, axes_of, points
 from scenarios._system import Scenario, system_spec
+from scenarios.planning.finding import GOOD, Trust
 from scenarios.planning.subject import kinds_of
-from scenarios.planning.trust import GOOD, Trust, run_trust
+from scenarios.planning.trust import run_trust
 from sim import run as sim_run
 from sim.columns import passages
 from sim.overtime import load_over_time, present_over_time

@@ -1,4 +1,4 @@
-"""Answer: everything that a plan found, as JSON, as rows and as a person reads it."""
+"""Answer: everything that a plan found, as JSON, as rows and in files."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from plots import files, plan
 from scenarios._results import Store, write_table
-from scenarios._table import show_trust
-from scenarios.planning.candidate import candidate, front, unknown_row
+from scenarios.planning.candidate import Candidate, candidate, front, unknown_row
 from scenarios.planning.capacity import Capacity, capacity
 from scenarios.planning.choice import choose
+from scenarios.planning.finding import Trust
 from scenarios.planning.options import options
 from scenarios.planning.page import page
 from scenarios.planning.probe import Player
 from scenarios.planning.refusal import Missed, Refusal
+from scenarios.planning.screen import headline, show
 from scenarios.planning.subject import Subject, subject
 from scenarios.planning.tables import Tables
-from scenarios.planning.trust import Finding, Trust, plan_trust, run_trust
+from scenarios.planning.trust import plan_trust, run_trust
 from scenarios.planning.why import Why, why
+
+__all__ = ["Found", "alone", "as_json", "check_accuracy", "chosen", "flat", "headline", "scalars",
+           "show", "single", "store"]  # fmt: skip
 
 Found = dict[str, Any]
 
@@ -71,16 +71,26 @@ def chosen(config: Any, *, play: Player) -> Found:
             refused.append(error)
     if not candidates:
         raise refused[0]
-    best = choose(candidates, goals, partial(check_accuracy, config), budget=config.plan, play=play)
-    spent = sum(each.found.requests for each in candidates if each.found)
-    best.found = capacity(
-        best.subject.spec, best.subject.sources, goals, budget=config.plan, play=play
+    best, spent = choose(
+        candidates, goals, partial(check_accuracy, config), budget=config.plan, play=play
     )
+    best.found = _surely(config, best, play=play)
     found = explained(config, best.subject, best.found, play=play)
     on_front = front(candidates)
     ranked = sorted(candidates, key=lambda each: -each.n_most)
     table = [*(each.row(front=id(each) in on_front) for each in ranked), *rows]
     return {**found, "requests": found["requests"] + spent, "choice": table}
+
+
+def _surely(config: Any, best: Candidate, *, play: Player) -> Capacity:
+    """The winner's full search; where that has no answer, what the short one knew."""
+    spec, sources, short = best.subject.spec, best.subject.sources, best.found
+    try:
+        return capacity(spec, sources, config.slo.goals, budget=config.plan, play=play)
+    except Refusal as refusal:
+        assert short is not None
+        known = f"{short.n_star} [{short.n_star_lo}, {short.n_star_hi}]"
+        raise Refusal(f"{refusal}; a short search found {known} for {best.subject.words}") from None
 
 
 def explained(config: Any, asked: Subject, found: Capacity, *, play: Player) -> Found:
@@ -188,26 +198,6 @@ def described(asked: Subject, found: Capacity, reasons: Why, trust: Trust) -> Fo
     }
 
 
-def headline(found: Mapping[str, Any]) -> str:
-    """The answer in one sentence."""
-    devices = "device" if found["n_star"] == 1 else "devices"
-    return (
-        f"{found['n_star']} {devices} [{found['n_star_lo']}, {found['n_star_hi']}] at"
-        f" {100 * found['confidence']:g} % confidence; {_binds(found)}; {found['words']}"
-    )
-
-
-def _binds(found: Mapping[str, Any]) -> str:
-    words = _words(found, "binding")
-    return f"{words} binds" if found["binds_surely"] else f"nothing surely binds, closest {words}"
-
-
-def _words(found: Mapping[str, Any], key: str) -> str:
-    """The resource that `key` names, in words."""
-    words = {gain["name"]: str(gain["words"]) for gain in found["gains"]}
-    return words.get(found[key], "nothing that can be bought")
-
-
 def store(folder: Store, found: Found) -> None:
     """plan.json, plan.csv, the figure and plan.html."""
     folder.write_text("plan.json", as_json(found))
@@ -234,83 +224,6 @@ def flat(found: Mapping[str, Any]) -> dict[str, Any]:
 def scalars(found: Mapping[str, Any]) -> dict[str, Any]:
     """What of an answer fits into a cell."""
     return {k: v for k, v in found.items() if isinstance(v, str | int | float | bool | None)}
-
-
-def show(found: Mapping[str, Any]) -> None:
-    """Print the sentence, what is busy, what would help and where slow requests wait."""
-    console = Console()
-    console.print(escape(headline(found)), style="bold", highlight=False, soft_wrap=True)
-    total = (found["n_star_lo_total"], found["n_star_hi_total"])
-    console.print(
-        escape(
-            f"limit {found['goal']}; after that binds {_words(found, 'next_binding')}; with the"
-            f" sampling error of the trace table [{total[0]}, {total[1]}];"
-            f" {found['requests']:,} requests, {found['n_runs']} runs per point"
-        ),
-        highlight=False,
-        soft_wrap=True,
-    )
-    if found.get("choice"):
-        console.print(_choice(found["choice"]))
-    console.print(_gains(found))
-    console.print(_stages(found))
-    show_trust(Trust(findings=tuple(Finding(**finding) for finding in found["trust"])))
-
-
-def _choice(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The Pareto front and what was searched; the rest is in plan.csv."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    columns = ("system", "N*", "drop pp, at most", "device mJ", "device ms", "Pareto")
-    for heading in columns:
-        table.add_column(heading, justify="left" if heading == "system" else "right")
-    for row in rows:
-        if row["n_star"] is None:
-            continue
-        drop = row["accuracy_drop_pp_hi"]
-        table.add_row(
-            escape(row["label"]),
-            escape(f"{row['n_star']} [{row['n_star_lo']}, {row['n_star_hi']}]"),
-            "-" if drop is None else f"{drop:.2f}",
-            _milli(row["device_energy_j"], 1),
-            _milli(row["device_s"], 2),
-            "*" if row["pareto"] else "",
-        )
-    pruned = sum(row["n_star"] is None for row in rows)
-    table.caption = f"{pruned} further systems set aside by bounds or a few runs: plan.csv"
-    return table
-
-
-def _milli(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{1e3 * value:.{digits}f}"
-
-
-def _gains(found: Mapping[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for heading in ("what", "busy at N* %", "devices per 1 % more", "interval", "numbers"):
-        what = heading == "what"
-        table.add_column(heading, justify="left" if what else "right", no_wrap=what)
-    busy = {"server": "server", "uplink": "link", "device": "device"}
-    for gain in found["gains"]:
-        place = busy.get(gain["name"])
-        share = f"{100 * found['utilization'][place]:.0f}" if place else ""
-        table.add_row(
-            gain["words"],
-            share,
-            f"{gain['devices']:+.2f}",
-            escape(f"[{gain['lo']:+.2f}, {gain['hi']:+.2f}]"),
-            found["kinds"][gain["name"]],
-        )
-    return table
-
-
-def _stages(found: Mapping[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for heading in ("stage", "mean ms", "slowest 5 %, ms"):
-        table.add_column(heading, justify="left" if heading == "stage" else "right")
-    for stage in found["stages"]:
-        cells = (f"{1e3 * stage[name]:.2f}" for name in ("mean_s", "slowest_s"))
-        table.add_row(stage["words"], *cells)
-    return table
 
 
 def _plain(value: Any) -> Any:

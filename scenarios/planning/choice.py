@@ -17,7 +17,7 @@ from scenarios.planning.candidate import Candidate
 from scenarios.planning.capacity import Capacity, capacity
 from scenarios.planning.goal import Goal
 from scenarios.planning.pace import lasting
-from scenarios.planning.probe import Player, Probe
+from scenarios.planning.probe import Player, Probe, Tally
 from scenarios.planning.refusal import Missed, Refusal
 from scenarios.planning.subject import Subject
 
@@ -34,19 +34,20 @@ def choose(
     *,
     budget: Budget,
     play: Player,
-) -> Candidate:
-    """The candidate with the largest N*; of all of them their fate and what was found.
+) -> tuple[Candidate, int]:
+    """The candidate with the largest N*, and the requests that were simulated; of all of them
+    their fate and what was found.
 
     Raises:
         Refusal: every candidate misses a constraint at N = 1; the first one's words.
     """
-    short = replace(_plain(budget), **_SHORT)
+    short, tally = replace(_plain(budget), **_SHORT), Tally(play)
     searched: list[Candidate] = []
     refusals: list[Refusal] = []
     for one in sorted(candidates, key=lambda each: -each.bound):
         try:
             check(one.subject)
-            _judge(one, searched, goals, short, play)
+            _judge(one, searched, goals, short, tally)
         except Refusal as refusal:
             one.fate = str(refusal)
             one.at_most = 0.0 if isinstance(refusal, Missed) else one.bound
@@ -55,7 +56,8 @@ def choose(
             searched.append(one)
     if not searched:
         raise refusals[0]
-    return max(searched, key=lambda each: each.found.root.root if each.found else 0.0)
+    best = max(searched, key=lambda each: each.found.root.root if each.found else 0.0)
+    return best, tally.requests
 
 
 def _judge(

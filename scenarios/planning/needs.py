@@ -15,12 +15,13 @@ from plots import files
 from plots.inverse import draw
 from scenarios._results import Store, write_table
 from scenarios.planning.answer import Found, alone, as_json, check_accuracy, scalars
+from scenarios.planning.finding import CAUTION, GOOD, Finding, Trust
 from scenarios.planning.inverse import inverse
 from scenarios.planning.page import document, image, origin, table
 from scenarios.planning.probe import Player
 from scenarios.planning.remedy import Held, Remedy
 from scenarios.planning.subject import Subject
-from scenarios.planning.trust import CAUTION, GOOD, Finding, Trust, run_trust
+from scenarios.planning.trust import run_trust
 from scenarios.planning.why import means, read, worst_checks
 from sim.statistics import replication_interval
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from scenarios.planning.goal import Goal
-from scenarios.planning.probe import Player
+from scenarios.planning.probe import Player, Tally
 from sim import Source, SystemSpec
 from sim.replicate import settled
 
@@ -59,15 +59,8 @@ def warmed(
     """
     if timed(spec):
         return spec, 0
-    requests = 0
-
-    def counted(tasks: object) -> list[object]:
-        nonlocal requests
-        results = play(tasks)  # type: ignore[arg-type]
-        requests += sum(len(result.records["done_s"]) for result in results)
-        return results
-
-    found = settled(spec, sources, play=counted)  # type: ignore[arg-type]
+    tally = Tally(play)
+    found = settled(spec, sources, play=tally)
     warmup_s = max(spec.warmup_s, _SAFETY * found.warmup_s)
     length_s = spec.horizon_s - spec.warmup_s
-    return replace(spec, warmup_s=warmup_s, horizon_s=warmup_s + length_s), requests
+    return replace(spec, warmup_s=warmup_s, horizon_s=warmup_s + length_s), tally.requests

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scenarios.planning.goal import Goal, Sample
 from scenarios.planning.refusal import Refusal
-from sim import Source, SystemSpec, run
+from sim import Result, Source, SystemSpec, run
 
 Player = Callable[[Iterable[Callable[[], Any]]], list[Any]]
 """Plays tasks in order, here or in workers."""
@@ -104,6 +104,22 @@ class Probe:
         """Mean throughput at a number of devices that was played."""
         heard = [h.throughput_rps for (n, _), h in self._known.items() if n == n_devices]
         return float(np.mean(heard))
+
+
+class Tally:
+    """A player that counts the requests of what it plays."""
+
+    def __init__(self, play: Player) -> None:
+        self._play = play
+        self.requests = 0
+
+    def __call__(self, tasks: Iterable[Callable[[], Any]]) -> list[Any]:
+        """Play the tasks in order."""
+        results = self._play(tasks)
+        for result in results:
+            whole = isinstance(result, Result)
+            self.requests += len(result.records["done_s"]) if whole else result.requests
+        return results
 
 
 def hear(

@@ -1,61 +1,21 @@
-"""Trust: how far to believe an answer, finding by finding, and a grade that says what to do.
-
-Every finding is good, a caution or bad. A: nothing to object; B: one caution; C: several; D:
-something bad, the answer must not be used.
-"""
+"""Trust: how far to believe an answer, finding by finding."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from scenarios.planning.finding import BAD, CAUTION, GOOD, Finding, Trust
 from scenarios.planning.levers import Gain
 from scenarios.planning.neighbour import contending, neighbour
 from sim import Source, SystemSpec
 from sim.laws import Check
 
-GOOD, CAUTION, BAD = "good", "caution", "bad"
-ACTIONS = {
-    "A": "use it",
-    "B": "use it with a margin for what the caution names",
-    "C": "use it to compare systems; measure what the cautions name before buying",
-    "D": "do not use it",
-}
 _NEAR = 0.3
 _ROUGH = 0.05
 _NS3_STATIONS = 40
 _SPREAD = 0.1
 _FIRM = ("measured", "published", "assumed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at: what, its verdict, and the figures in words."""
-
-    name: str
-    verdict: str
-    words: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trust:
-    """All findings and the grade."""
-
-    findings: tuple[Finding, ...]
-
-    @property
-    def grade(self) -> str:
-        """A, B, C or D."""
-        verdicts = [finding.verdict for finding in self.findings]
-        if BAD in verdicts:
-            return "D"
-        return "ABC"[min(2, verdicts.count(CAUTION))]
-
-    @property
-    def action(self) -> str:
-        """What a reader may do with the answer."""
-        return ACTIONS[self.grade]
 
 
 def run_trust(

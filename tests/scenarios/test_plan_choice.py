@@ -59,7 +59,9 @@ def chosen(candidates: list[Candidate], limit_pp: float = math.inf) -> Candidate
             raise Missed("loses too much")
 
     with playing("test", 1) as play:
-        return choose(candidates, [P95], check, budget=Budget(), play=play)
+        best, requests = choose(candidates, [P95], check, budget=Budget(), play=play)
+    assert requests >= sum(each.found.requests for each in candidates if each.found)
+    return best
 
 
 def test_what_serves_fewer_but_loses_less_is_searched_too() -> None:

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from scenarios.__main__ import run
 from scenarios.planning import Budget, Goal, Refusal, capacity
 from scenarios.planning.bound import bound, stability
+from scenarios.planning.finding import Trust
 from scenarios.planning.goal import Sample
 from scenarios.planning.inverse import inverse
 from scenarios.planning.levers import LEVERS
 from scenarios.planning.neighbour import neighbour
 from scenarios.planning.slo import Slo
-from scenarios.planning.trust import Trust, run_trust
+from scenarios.planning.trust import run_trust
 from scenarios.planning.workers import playing
 from sim import ConstantSource, FleetSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim import run as sim_run

@@ -1,0 +1,46 @@
+"""Finding: one thing that speaks for or against an answer, and the grade of all of them.
+
+Every finding is good, a caution or bad. A: nothing to object; B: one caution; C: several; D:
+something bad, the answer must not be used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GOOD, CAUTION, BAD = "good", "caution", "bad"
+ACTIONS = {
+    "A": "use it",
+    "B": "use it with a margin for what the caution names",
+    "C": "use it to compare systems; measure what the cautions name before buying",
+    "D": "do not use it",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at: what, its verdict, and the figures in words."""
+
+    name: str
+    verdict: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """All findings and the grade."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def grade(self) -> str:
+        """A, B, C or D."""
+        verdicts = [finding.verdict for finding in self.findings]
+        if BAD in verdicts:
+            return "D"
+        return "ABC"[min(2, verdicts.count(CAUTION))]
+
+    @property
+    def action(self) -> str:
+        """What a reader may do with the answer."""
+        return ACTIONS[self.grade]
