@@ -1,6 +1,7 @@
 """Neighbour: the closed form nearest to a system, and the mean latency that it gives at N.
 
-Poisson devices before a batch server of fixed times: the greedy server's chain, exactly. Poisson
+Poisson devices before a batch server of fixed times: the greedy server's chain, exactly (of
+several GPUs, which share one queue, approximately: each with its part of the load). Poisson
 devices otherwise: processor sharing on the link, M/D/1 at the server. Closed loops: exact MVA,
 whose exponential service is slower than a constant one.
 """
@@ -76,7 +77,7 @@ def _served(
 ) -> tuple[str, float]:
     """The server's part under Poisson arrivals."""
     server = spec.server
-    if server.discipline == "take_all" and server.n_gpus == 1:
+    if server.discipline == "take_all":
         source = next(iter(sources.values()))
         mean = source.mean()
 
@@ -84,7 +85,9 @@ def _served(
             tail_s = source.batch_s([mean] * size) if size > 1 else mean.server_s
             return (tail_s + size * mean.decode_s) / server.speed
 
-        return "greedy batch server", greedy(rate, server.max_batch, batch_s).response_s
+        split = ", load split evenly" if server.n_gpus > 1 else ""
+        chain = greedy(rate / server.n_gpus, server.max_batch, batch_s)
+        return f"greedy batch server{split}", chain.response_s
     if server.n_gpus > 1:
         return "M/M/c", mmc_response_s(rate, found.server_s, server.n_gpus)
     response_s = md1_response_s(rate, found.server_s) if found.server_s > 0.0 else 0.0
