@@ -44,6 +44,12 @@ def run(arguments: list[str]) -> int:
             raise
         print(f"splitfleet: {one_line(error, keys)}", file=sys.stderr)
         return 2
+    except AssertionError as error:  # OmegaConf's way to say that what holds a field is null
+        if "Unexpected type for root" not in str(error):
+            raise
+        print("splitfleet: a field of an empty group cannot be set; choose the group first, such as"
+              " request=by_hand request.server_s=0.01", file=sys.stderr)  # fmt: skip
+        return 2
     except KeyboardInterrupt:
         print("splitfleet: interrupted; finished points are kept, run it again", file=sys.stderr)
         return 130

@@ -83,6 +83,8 @@ def collect(folder: Path) -> int:
     chosen: list[Row] = [rows[point] for job in jobs for point in job["points"] if point in rows]
     path = store.write_table(chosen)
     failed = [row for row in chosen if row.get("error")]
+    for row in failed:
+        print(f"splitfleet: {row['error']}", file=sys.stderr)
     print(f"{len(chosen)} points, {len(failed)} failed: {path}", file=sys.stderr)
     return int(bool(failed))
 

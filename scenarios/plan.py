@@ -87,6 +87,8 @@ class Config(Scenario):
             raise ValueError(
                 "slo.accuracy_drop_pp needs a network that answers, got request by hand"
             )
+        if self.cut == "output" and self.request is None and not self.members:
+            raise ValueError("cut=output shares nothing, so that no number of devices is too large")
         if self.sweep or self.dry_run:
             raise ValueError(
                 "plan takes neither sweep nor dry_run; plan.over=[KEY] chooses among systems, and"

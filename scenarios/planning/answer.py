@@ -28,6 +28,8 @@ from scenarios.planning.why import Why, why
 __all__ = ["Found", "alone", "as_json", "check_accuracy", "chosen", "flat", "headline", "scalars",
            "show", "single", "store"]  # fmt: skip
 
+_BLIND = ("latency_mean_s", "freshness_s")
+
 Found = dict[str, Any]
 
 _STAGES = (
@@ -118,6 +120,7 @@ def judged(config: Any, asked: Subject, found: Capacity, reasons: Why) -> Trust:
         spread_devices=reasons.spread / max(found.root.slope, 1e-9),
         collapsed=max(found.collapsed, reasons.collapsed),
         stable=found.stable,
+        given_up=reasons.columns["dropped_share"] if found.goal.column in _BLIND else 0.0,
         gains=reasons.gains,
         kinds=asked.kinds,
     )

@@ -10,61 +10,74 @@ import math
 from collections.abc import Mapping, Sequence
 
 from scenarios.planning.goal import Goal
-from scenarios.planning.guess import demands, parts
+from scenarios.planning.guess import Demands, demands
 from scenarios.planning.pace import timed
 from sim import Source, SystemSpec, WorkloadSpec
 from sim.places import groups_of
+
+_SHARED = ("fifo", "ps", "weighted", "wifi")
+_EXACT = ("fifo", "ps")
+_ROUND = 1e-9
 
 
 def bound(spec: SystemSpec, sources: Mapping[str, Source], goals: Sequence[Goal]) -> float:
     """Upper bound on N*: 0 where a request alone is too slow, infinite where nothing is shared.
 
-    Unlike groups of which one is a closed loop have none: a busy group slows down, and its share
-    of the load with it. Approximation: a quantile's limit is taken as one on the mean, which holds
-    unless fewer than the quantile's share of requests carry most of the latency.
+    Infinite, too, where the load falls with what waits (requests are given up, groups are unlike,
+    devices come and go) or the medium gets faster with it. Approximation: a quantile's limit is
+    taken as one on the mean, which holds unless fewer than the quantile's share of requests carry
+    most of the latency.
     """
-    each = parts(spec, sources)
     found = demands(spec, sources)
-    if each is None or found is None:
+    if found is None or _bends(spec):
         return math.inf
     limits_s = [g.limit for g in goals if g.column.endswith("_s") and g.column != "freshness_s"]
     limit_s = min(limits_s, default=math.inf)
-    if min(part.demands.alone_s for part in each) > limit_s:
+    if found.alone_s > limit_s:
         return 0.0
-    shared = [found.server_s / spec.server.n_gpus]
-    if spec.link.sharing != "dedicated":
-        shared.append(found.link_s / spec.link.n_cells)
-    worst = max(shared)
+    worst = _most(spec, found, _SHARED)
     if worst <= 0.0:
         return math.inf
-    kinds = {(part.group.workload or spec.workload).kind for part in each}
-    if "closed" not in kinds:
+    if _load(spec).kind != "closed":
         return 1.0 / (found.rate_rps * worst)
-    if len(each) > 1:
-        return math.inf
     think_s = 1.0 / found.rate_rps - found.alone_s
     return (limit_s + think_s) / worst
 
 
 def stability(spec: SystemSpec, sources: Mapping[str, Source]) -> float:
-    """The N at which something shared is busy all the time, so that its queue grows without end.
+    """The most devices beside which no queue has to grow without end; a run shows that the later
+    the closer N is. At a load of exactly 1 only what is periodic does not grow.
 
-    A run shows that the later the closer N is. Infinite where nothing can grow or nobody can tell:
-    closed loops, requests that are given up, media whose capacity depends on who waits.
+    Infinite where nothing can grow or nobody can tell: as `bound`, closed loops, Wi-Fi.
     """
-    each, found = parts(spec, sources), demands(spec, sources)
-    loads = [group.workload or spec.workload for group in groups_of(spec).values()]
-    if each is None or found is None or timed(spec) or _gives_up(spec, loads):
+    found = demands(spec, sources)
+    if found is None or _bends(spec) or _load(spec).kind == "closed":
         return math.inf
+    worst = _most(spec, found, _EXACT)
+    if worst <= 0.0:
+        return math.inf
+    most = 1.0 / (found.rate_rps * worst)
+    if _load(spec).kind == "periodic":
+        return math.floor(most * (1.0 + _ROUND))
+    return math.ceil(most * (1.0 - _ROUND)) - 1
+
+
+def _most(spec: SystemSpec, found: Demands, media: Sequence[str]) -> float:
+    """The largest demand on anything shared."""
     shared = [found.server_s / spec.server.n_gpus]
-    if spec.link.sharing in ("fifo", "ps"):
+    if spec.link.sharing in media and spec.link.snr_spread_db == 0.0:
         shared.append(found.link_s / spec.link.n_cells)
-    return 1.0 / (found.rate_rps * max(shared)) if max(shared) > 0.0 else math.inf
+    return max(shared)
 
 
-def _gives_up(spec: SystemSpec, loads: Sequence[WorkloadSpec]) -> bool:
-    """Whether some load falls when much waits, so that no queue has to grow."""
-    server = spec.server
+def _bends(spec: SystemSpec) -> bool:
+    """Whether the load depends on what waits, so that the demands do not say how it grows."""
+    server, unlike = spec.server, len(groups_of(spec)) > 1
     limited = server.queue_limit is not None or server.drop_expired or server.admission == "reject"
-    patient = all(load.kind != "closed" and load.max_in_flight is None for load in loads)
-    return limited or not patient or spec.link.damages
+    impatient = _load(spec).kind != "closed" and _load(spec).max_in_flight is not None
+    return unlike or limited or impatient or timed(spec) or not spec.link.plain
+
+
+def _load(spec: SystemSpec) -> WorkloadSpec:
+    """That of the only group."""
+    return next(iter(groups_of(spec).values())).workload or spec.workload

@@ -22,7 +22,8 @@ class Candidate:
     """One system, what became of it, and what its owner pays besides.
 
     `values`: what was chosen on every axis; `device_s`, `energy_j`: per request, NaN where a
-    source or a power sheet is not known; `at_most`: the N below which it was seen to fail.
+    source or a power sheet is not known; `at_most`: the N below which it was seen to fail;
+    `failed`: its search ended without an answer.
     """
 
     values: Mapping[str, Any]
@@ -31,6 +32,7 @@ class Candidate:
     device_s: float
     energy_j: float
     fate: str = ""
+    failed: bool = False
     found: Capacity | None = None
     at_most: float = math.inf
 
@@ -72,6 +74,7 @@ class Candidate:
             "device_s": None if math.isnan(self.device_s) else self.device_s,
             "requests": found.requests if found else None,
             "pareto": front,
+            "failed": self.failed,
             "fate": self.fate,
         }
 
@@ -108,6 +111,7 @@ def unknown_row(values: Mapping[str, Any], reason: str) -> dict[str, Any]:
         "label": label(values),
         **unknown,
         "pareto": False,
+        "failed": True,
         "fate": reason,
     }
 

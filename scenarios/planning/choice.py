@@ -49,8 +49,8 @@ def choose(
             check(one.subject)
             _judge(one, searched, goals, short, tally)
         except Refusal as refusal:
-            one.fate = str(refusal)
-            one.at_most = 0.0 if isinstance(refusal, Missed) else one.bound
+            one.fate, one.failed = str(refusal), not isinstance(refusal, Missed)
+            one.at_most = one.bound if one.failed else 0.0
             refusals.append(refusal)
         if one.found is not None:
             searched.append(one)
@@ -66,8 +66,7 @@ def _judge(
 ) -> None:  # fmt: skip
     """Search it, or say why not."""
     if one.bound < 1.0:
-        one.fate, one.at_most = "one request alone is too slow", 0.0
-        return
+        raise Missed(f"even one device misses {_said(goals)}: one request alone is too slow")
     rivals = [other for other in searched if other.cheaper(one)]
     if any(other.n_most >= one.bound for other in rivals):
         one.fate = "its bound lies below another's N*"
@@ -93,6 +92,10 @@ def _loses(one: Candidate, rival: Capacity, goals: Sequence[Goal], play: Player)
     probe = Probe(spec, one.subject.sources, goals, play=play)
     _, goal = probe.worst(n, _RACE)
     return bool((probe.excess((n,), _RACE, goal) > 0.0).all())
+
+
+def _said(goals: Sequence[Goal]) -> str:
+    return " and ".join(map(str, goals))
 
 
 def _plain(budget: Budget) -> Budget:

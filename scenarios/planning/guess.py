@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sim import GroupSpec, Source, SystemSpec
+from sim.channel import rate_bps
 from sim.places import groups_of
-from sim.radio.contention import EFFICIENCY
 from sim.source import Draw
 
 
@@ -46,8 +46,8 @@ def parts(spec: SystemSpec, sources: Mapping[str, Source]) -> tuple[Part, ...] |
     for name, group in groups.items():
         try:
             source = sources[group.source or name]
-            each.append(_demands(spec, group.workload or spec.workload, source, group.slowdown))
-        except (ValueError, KeyError, AttributeError):
+            each.append(_demands(spec, group, source))
+        except (ValueError, KeyError, AttributeError, ZeroDivisionError):
             return None
     rates = [one.rate_rps * g.share for one, g in zip(each, groups.values(), strict=True)]
     weights = [rate / sum(rates) for rate in rates]
@@ -76,33 +76,32 @@ def guess(spec: SystemSpec, sources: Mapping[str, Source]) -> int | None:
     return max(1, math.floor(1.0 / (found.rate_rps * max(shared)))) if max(shared) > 0.0 else None
 
 
-def airtime_s(spec: SystemSpec, payload_bytes: float, n_active: int = 1) -> float:
-    """Seconds on the air of a payload while `n_active` devices contend."""
+def airtime_s(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> float:
+    """Seconds on the air of a payload alone, at the group's mean signal-to-noise ratio."""
     link = spec.link
     if payload_bytes <= 0.0:
         return 0.0
+    snr_db = link.snr_db if group.snr_db is None else group.snr_db
+    rate = group.rate_bps or rate_bps(link, snr_db)
     frames = math.ceil(payload_bytes / link.mtu_bytes)
     bits = 8.0 * (payload_bytes + frames * link.header_bytes)
-    seconds = bits / link.rate_bps + math.ceil(frames / link.aggregation) * link.frame_airtime_s
-    if link.sharing != "wifi":
-        return seconds
-    efficiency = EFFICIENCY[link.contention]
-    return float(seconds * efficiency(1) / efficiency(n_active))
+    return bits / rate + math.ceil(frames / link.aggregation) * link.frame_airtime_s
 
 
-def _demands(spec: SystemSpec, load: object, source: Source, slowdown: float) -> Demands:
-    mean = source.mean()
+def _demands(spec: SystemSpec, group: GroupSpec, source: Source) -> Demands:
+    mean, load = source.mean(), group.workload or spec.workload
     draws = [mean] * spec.server.max_batch
     tail_s = mean.server_s if len(draws) == 1 else _batch_s(source, draws) / len(draws)
     decode_s = mean.decode_s if spec.server.decode_on == "gpu" else 0.0
     server_s, served_s = ((decode_s + each) / spec.server.speed for each in (tail_s, mean.server_s))
-    device_s = mean.device_s * slowdown
-    link_s, network_s = airtime_s(spec, mean.payload_bytes), spec.link.rtt_s
+    device_s = mean.device_s * group.slowdown
+    link_s = airtime_s(spec, group, mean.payload_bytes)
+    network_s = spec.link.rtt_s if link_s > 0.0 else 0.5 * spec.link.rtt_s  # nothing goes up
     alone_s = device_s + link_s + network_s + served_s
-    if load.kind != "closed":  # type: ignore[attr-defined]
-        rate_rps = load.rate_rps  # type: ignore[attr-defined]
+    if load.kind != "closed":
+        rate_rps = load.rate_rps
     else:
-        cycle_s = load.think_s + alone_s  # type: ignore[attr-defined]
+        cycle_s = load.think_s + alone_s
         rate_rps = 1.0 / cycle_s if cycle_s > 0.0 else math.inf
     return Demands(device_s, link_s, server_s, network_s, alone_s, rate_rps)
 

@@ -189,7 +189,7 @@ def _least(remedy: Mapping[str, Any]) -> str:
     """The least of one resource in words."""
     least, spare = remedy["least"], remedy["spare"]
     if least is None:
-        return "not enough by itself, however large"
+        return "not enough by itself, up to 64 times as much"
     if remedy["unit"] != "x":
         unsure = "" if remedy["sure"] else " (within the error of the runs)"
         return f"{least}{f', {spare} of them spare' if spare else ''}{unsure}"

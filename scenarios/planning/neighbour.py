@@ -17,11 +17,15 @@ from sim.theory import greedy, md1_response_s, mmc_response_s, mva, ps_response_
 
 
 class Neighbour(NamedTuple):
-    """A closed form's name, its mean latency, and the least one that the demands allow."""
+    """A closed form's name, its mean latency, and the least one that the demands allow.
+
+    `is_bound`: no latency lies above the form's, that of a longer-tailed service.
+    """
 
     name: str
     latency_s: float
     least_s: float
+    is_bound: bool
 
 
 def neighbour(spec: SystemSpec, sources: Mapping[str, Source], n: int) -> Neighbour | None:
@@ -59,7 +63,7 @@ def _closed(spec: SystemSpec, found: Demands, n: int) -> Neighbour:
     network = mva(n, think_s + alone_s, [s for s in shared if s > 0.0] or [1e-12])
     batches = ", fullest batches" if spec.server.max_batch > 1 else ""
     least_s = max(found.alone_s, n * max(shared) - think_s)
-    return Neighbour(f"exact MVA{batches}", network.response_s + alone_s, least_s)
+    return Neighbour(f"exact MVA{batches}", network.response_s + alone_s, least_s, True)
 
 
 def _open(spec: SystemSpec, sources: Mapping[str, Source], found: Demands, n: int) -> Neighbour:
@@ -69,7 +73,7 @@ def _open(spec: SystemSpec, sources: Mapping[str, Source], found: Demands, n: in
         link_s = ps_response_s(rate / spec.link.n_cells, link_s)
     rest_s = found.device_s + found.network_s + link_s
     name, response_s = _served(spec, sources, found, rate)
-    return Neighbour(name, rest_s + response_s, found.alone_s)
+    return Neighbour(name, rest_s + response_s, found.alone_s, False)
 
 
 def _served(
@@ -89,7 +93,9 @@ def _served(
         chain = greedy(rate / server.n_gpus, server.max_batch, batch_s)
         return f"greedy batch server{split}", chain.response_s
     if server.n_gpus > 1:
-        return "M/M/c", mmc_response_s(rate, found.server_s, server.n_gpus)
+        exponential_s = mmc_response_s(rate, found.server_s, server.n_gpus)
+        wait_s = 0.5 * (exponential_s - found.server_s)  # Lee and Longton 1959, constant service
+        return "M/D/c", found.server_s + wait_s
     response_s = md1_response_s(rate, found.server_s) if found.server_s > 0.0 else 0.0
     return "M/G/1-PS link, M/D/1 server", response_s
 

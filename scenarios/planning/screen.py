@@ -72,8 +72,10 @@ def _choice(rows: Sequence[Mapping[str, Any]]) -> Table:
             _milli(row["device_s"], 2),
             "*" if row["pareto"] else "",
         )
-    pruned = sum(row["n_star"] is None for row in rows)
-    table.caption = f"{pruned} further systems set aside by bounds or a few runs: plan.csv"
+    failed = [row["label"] for row in rows if row["failed"]]
+    pruned = sum(row["n_star"] is None for row in rows) - len(failed)
+    without = f"; {len(failed)} without an answer ({', '.join(failed)})" if failed else ""
+    table.caption = escape(f"{pruned} set aside by bounds or a few runs{without}: see plan.csv")
     return table
 
 

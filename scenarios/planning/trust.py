@@ -54,12 +54,14 @@ def plan_trust(
     spread_devices: float,
     collapsed: int,
     stable: float,
+    given_up: float,
     gains: Sequence[Gain],
     kinds: Mapping[str, str],
 ) -> Trust:
     """`base` with what only a search knows: its interval, its guard, its seeds, its sources.
 
-    `gains` in falling order of what they bring; `stable` the N beyond which a queue grows.
+    `gains` in falling order of what they bring; `stable` the N beyond which a queue grows,
+    `given_up` the share of requests that the limited figure does not hold.
     """
     reached = half_width <= target
     wide = spread_devices > max(2.0, 0.1 * n_star)
@@ -89,6 +91,7 @@ def plan_trust(
             if collapsed
             else "near N* no run lies far from the others",
         ),
+        *_given_up(given_up),
         *_steady(n_star, stable),
         _binding(next(gain for gain in gains if gain.resource)),
         _provenance(gains, kinds),
@@ -105,6 +108,14 @@ def _steady(n_star: int, stable: float) -> list[Finding]:
         return [Finding(name="steady state", verdict=GOOD, words=f"{beyond}; N* is less")]
     words = f"{beyond}, and no run is long enough to show the limit crossed before: N* is at most"
     return [Finding(name="steady state", verdict=CAUTION, words=f"{words} that")]
+
+
+def _given_up(share: float) -> list[Finding]:
+    """Turning requests away serves nobody, but a mean of the answers cannot say so."""
+    if share <= 0.0:
+        return []
+    words = f"{100 * share:.2g} % of the requests are given up, of which the limit knows nothing"
+    return [Finding(name="requests given up", verdict=CAUTION, words=words)]
 
 
 def _binding(first: Gain) -> Finding:
@@ -155,7 +166,8 @@ def _neighbour(
             words=f"{found.name} {1e3 * found.latency_s:.3g} ms, the simulation has no mean",
         )
     distance = simulated_s / found.latency_s - 1.0
-    between = found.least_s * (1.0 - _ROUGH) <= simulated_s <= found.latency_s * (1.0 + _ROUGH)
+    least_s, most_s = found.least_s * (1.0 - _ROUGH), found.latency_s * (1.0 + _ROUGH)
+    between = found.is_bound and least_s <= simulated_s <= most_s
     return Finding(
         name="closed-form neighbour",
         verdict=GOOD if between or abs(distance) <= _NEAR else CAUTION,

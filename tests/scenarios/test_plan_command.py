@@ -15,13 +15,23 @@ from scenarios.planning import Budget, Goal, Refusal, capacity
 from scenarios.planning.bound import bound, stability
 from scenarios.planning.finding import Trust
 from scenarios.planning.goal import Sample
+from scenarios.planning.guess import demands
 from scenarios.planning.inverse import inverse
 from scenarios.planning.levers import LEVERS
 from scenarios.planning.neighbour import neighbour
 from scenarios.planning.slo import Slo
 from scenarios.planning.trust import run_trust
 from scenarios.planning.workers import playing
-from sim import ConstantSource, FleetSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim import (
+    ChurnSpec,
+    ConstantSource,
+    FleetSpec,
+    GroupSpec,
+    LinkSpec,
+    ServerSpec,
+    SystemSpec,
+    WorkloadSpec,
+)
 from sim import run as sim_run
 from sim.theory import md1_response_quantile_s
 
@@ -201,22 +211,104 @@ def test_a_quantile_is_limited_once_and_lies_away_from_its_ends() -> None:
 
 
 def test_a_queue_that_grows_slower_than_a_run_shows_is_no_service() -> None:
-    """M/D/1 of 20 ms: 25 devices of 2 requests/s are its limit however loose the other one is."""
+    """M/D/1 of 20 ms: at 25 devices of 2 requests/s the load is 1, however loose the limit is."""
     spec = SystemSpec(
         workload=WorkloadSpec(kind="poisson", rate_rps=2.0), link=LinkSpec(sharing="dedicated")
     )
     sources = {"default": ConstantSource(server_s=0.02)}
-    assert stability(spec, sources) == pytest.approx(25.0)
+    assert stability(spec, sources) == 24
     budget = Budget(n_runs=4, requests_per_run=1000, pilot_requests=300, half_width=0.3)
     found = capacity(spec, sources, Goal(column="latency_p95_s", limit=1.5), budget=budget)
-    assert 24 <= found.n_star <= found.n_star_hi <= 25
-    assert found.stable == pytest.approx(25.0)
+    assert (found.n_star, found.n_star_hi, found.stable) == (24, 24, 24)
+    steady = replace(spec, workload=replace(spec.workload, kind="periodic"))
+    assert stability(steady, sources) == 25
     for patient in (
         replace(spec, workload=replace(spec.workload, max_in_flight=1)),
         replace(spec, server=ServerSpec(queue_limit=3)),
         replace(spec, workload=WorkloadSpec()),
+        replace(spec, link=LinkSpec(frame_error_rate=0.1)),
+        replace(spec, fleet=FleetSpec(groups={"a": GroupSpec(), "b": GroupSpec()})),
     ):
-        assert stability(patient, sources) == np.inf
+        alike = dict.fromkeys(("default", "a", "b"), sources["default"])
+        assert stability(patient, alike) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("link", "group"),
+    [
+        ({"rate_bps": 8e6}, GroupSpec()),
+        ({"rate_bps": 1e6}, GroupSpec(rate_bps=8e6)),
+        ({"rate": "shannon", "bandwidth_hz": 8e6 / np.log2(1.0 + 10.0), "gap_db": 0.0,
+          "snr_db": 10.0}, GroupSpec()),
+        ({"rate": "shannon", "bandwidth_hz": 8e6 / np.log2(1.0 + 10.0), "gap_db": 0.0},
+         GroupSpec(snr_db=10.0)),
+    ],
+)  # fmt: skip
+def test_the_demand_on_a_link_is_what_the_simulator_sends_at(link, group) -> None:  # type: ignore[no-untyped-def]
+    """1,000 B at 8 Mbit/s last 1 ms; 10 requests/s each: a load of 1 at 100 devices."""
+    spec = SystemSpec(
+        fleet=FleetSpec(groups={"all": group}),
+        workload=WorkloadSpec(kind="poisson", rate_rps=10.0),
+        link=LinkSpec(sharing="fifo", header_bytes=0, frame_airtime_s=0.0, rtt_s=0.0, **link),
+        horizon_s=30.0,
+    )
+    sources = {"all": ConstantSource(payload_bytes=1000.0)}
+    found = demands(spec, sources)
+    assert found is not None
+    assert found.link_s == pytest.approx(1e-3)
+    assert sim_run(spec, sources).value("latency_mean_s") == pytest.approx(found.alone_s, rel=0.05)
+    assert stability(spec, sources) == 99
+
+
+def test_what_falls_with_the_load_has_no_bound() -> None:
+    spec = SystemSpec(
+        workload=WorkloadSpec(kind="poisson", rate_rps=2.0), link=LinkSpec(sharing="dedicated")
+    )
+    sources = {"default": ConstantSource(server_s=0.02)}
+    goal = Goal(column="latency_mean_s", limit=0.5)
+    assert bound(spec, sources, [goal]) == pytest.approx(25.0)
+    churn = GroupSpec(churn=ChurnSpec(mean_up_s=1.0, mean_down_s=9.0))
+    for other in (
+        replace(spec, fleet=FleetSpec(groups={"default": churn})),
+        replace(spec, server=ServerSpec(queue_limit=4)),
+        replace(spec, link=LinkSpec(sharing="dedicated", frame_error_rate=0.8, max_retries=2)),
+    ):
+        assert bound(other, sources, [goal]) == np.inf
+
+
+def test_a_mean_that_holds_by_turning_requests_away_has_a_caution(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    line = [*SMALL, "slo.p95_s=null", "slo.mean_s=0.05", "server.queue_limit=3"]
+    assert run(["plan", *line, "plan.max_devices=200"]) in (0, 2)
+    assert run(["plan", *line, "slo.mean_s=0.04"]) == 0
+    plan = json.loads(Path("outputs/small/plan.json").read_text())
+    (given_up,) = [each for each in plan["trust"] if each["name"] == "requests given up"]
+    assert given_up["verdict"] == "caution"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["plan.over=['server.speed=1,2']", "slo.p95_s=0.001"], "one request alone is too slow"),
+        (["request=foo"], "allowed: by_hand"),
+    ],
+)
+def test_what_cannot_be_planned_ends_in_one_line(words, said, capfd) -> None:  # type: ignore[no-untyped-def]
+    assert run(["plan", *SMALL, *words]) == 2
+    printed = capfd.readouterr().err.strip().splitlines()[-1]
+    assert said in printed
+    assert printed.startswith("splitfleet: ")
+
+
+def test_where_nothing_is_shared_no_number_is_too_large(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", "cut=output"]) == 2
+    assert "cut=output shares nothing" in capfd.readouterr().err
+
+
+def test_a_field_of_requests_by_hand_needs_the_group(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", "request.server_s=0.01"]) == 2
+    assert "choose the group first, such as request=by_hand" in capfd.readouterr().err
 
 
 def test_no_age_outgrows_a_run_shorter_than_its_limit() -> None:
