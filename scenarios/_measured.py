@@ -139,6 +139,14 @@ def measure(
 
     settings = {str(chosen["name"]): coders(chosen) for chosen in codecs}
     network = model.network()
+    if network.task == "language":
+        raise ValueError(
+            f"model must answer with one class here, got {model.name}, which generates tokens; for"
+            " those see the commands long_generation, search and trace"
+        )
+    for cut in cuts or ():
+        if cut not in (allowed := ("input", *network.stages, "output")):
+            raise ValueError(unknown("cut", cut, allowed))  # before anything is timed
     inputs, labels = model.inputs()
     if not live:
         found = _shipped.find(network, settings, inputs, labels, repeats=model.repeats)
@@ -149,8 +157,6 @@ def measure(
     known = profile.cut_names
     wanted = known if cuts is None else tuple(cut for cut in known if cut in cuts)
     for cut in cuts or ():
-        if cut not in known:
-            raise ValueError(unknown("cut", cut, known))
         _check_kind(cut, settings)
     with progress(f"tracing {model.name}") as report:
         table = store.trace(
