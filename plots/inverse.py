@@ -68,7 +68,7 @@ def _factor(axes: Axes, place: int, remedy: Mapping[str, Any], *, to_left: bool)
     side = {"ha": "right" if to_left else "left", "textcoords": "offset points", "fontsize": 7}
     beside = (-4 if to_left else 4, 5)
     if least is None:
-        words = "not enough, however large"
+        words = "not enough up to 64"
         axes.annotate(words, (1.0, place), xytext=(4, 0), va="center", color=GREY, **side)
         return
     axes.plot([1.0, least], [place, place], color=_SKY, linewidth=1.0)
