@@ -111,7 +111,7 @@ def unknown_row(values: Mapping[str, Any], reason: str) -> dict[str, Any]:
         "label": label(values),
         **unknown,
         "pareto": False,
-        "failed": True,
+        "failed": None,
         "fate": reason,
     }
 

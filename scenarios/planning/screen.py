@@ -73,9 +73,12 @@ def _choice(rows: Sequence[Mapping[str, Any]]) -> Table:
             "*" if row["pareto"] else "",
         )
     failed = [row["label"] for row in rows if row["failed"]]
-    pruned = sum(row["n_star"] is None for row in rows) - len(failed)
-    without = f"; {len(failed)} without an answer ({', '.join(failed)})" if failed else ""
-    table.caption = escape(f"{pruned} set aside by bounds or a few runs{without}: see plan.csv")
+    missing = sum(row["failed"] is None for row in rows)
+    pruned = sum(row["n_star"] is None for row in rows) - len(failed) - missing
+    said = [f"{pruned} set aside by bounds or a few runs"]
+    said += [f"{missing} that no table holds"] if missing else []
+    said += [f"{len(failed)} without an answer ({', '.join(failed)})"] if failed else []
+    table.caption = escape(f"{'; '.join(said)}: see plan.csv")
     return table
 
 

@@ -129,7 +129,7 @@ def test_a_label_says_what_was_chosen() -> None:
     assert label(values) == "stage3 batch 8 speed 2.0 wifi"
     row = unknown_row(values, "not traced")
     assert (row["cut"], row["max_batch"], row["server.speed"]) == ("stage3", "8", 2.0)
-    assert (row["n_star"], row["fate"]) == (None, "not traced")
+    assert (row["n_star"], row["failed"], row["fate"]) == (None, None, "not traced")
 
 
 @pytest.mark.parametrize(
