@@ -44,3 +44,9 @@ class Trust:
     def action(self) -> str:
         """What a reader may do with the answer."""
         return ACTIONS[self.grade]
+
+
+def weighed(name: str, holds: bool, words: str, otherwise: str = "") -> Finding:
+    """Good where something holds, else a caution, in words of its own if there are any."""
+    said = words if holds or not otherwise else otherwise
+    return Finding(name=name, verdict=GOOD if holds else CAUTION, words=said)

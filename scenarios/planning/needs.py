@@ -15,7 +15,7 @@ from plots import files
 from plots.inverse import draw
 from scenarios._results import Store, write_table
 from scenarios.planning.answer import Found, alone, as_json, check_accuracy, scalars
-from scenarios.planning.finding import CAUTION, GOOD, Finding, Trust
+from scenarios.planning.finding import GOOD, Finding, Trust, weighed
 from scenarios.planning.inverse import inverse
 from scenarios.planning.page import document, image, origin, table
 from scenarios.planning.probe import Player
@@ -107,34 +107,35 @@ def _looked_at(asked: Subject, remedy: Remedy, held: Held, play: Player) -> tupl
 def _searched(remedy: Remedy, held: Held, target: float) -> list[Finding]:
     """What only the search knows: how well the least is known, and whether it is one thing."""
     if remedy.unit != "x":
-        words = "the limits hold by more than the error of the runs, and one piece less misses them"
-        if not remedy.sure:
-            words = "the limits hold only within the error of the runs: one piece more is sure"
-        return [Finding(name="interval", verdict=GOOD if remedy.sure else CAUTION, words=words)]
+        return [
+            weighed(
+                "interval",
+                remedy.sure,
+                "the limits hold by more than the error of the runs; one piece less misses them",
+                "the limits hold only within the error of the runs: one piece more is sure",
+            )
+        ]
     if remedy.lo is None:
         words = "the least that was looked at is enough"
         return [Finding(name="interval", verdict=GOOD, words=words)]
-    reached = held.half_width <= target
     return [
-        Finding(
-            name="interval",
-            verdict=GOOD if reached else CAUTION,
-            words=f"+-{100 * held.half_width:.2g} %, asked for +-{100 * target:.2g} %",
+        weighed(
+            "interval",
+            held.half_width <= target,
+            f"+-{100 * held.half_width:.2g} %, asked for +-{100 * target:.2g} %",
         ),
-        Finding(
-            name="isotonic guard",
-            verdict=GOOD if held.monotone else CAUTION,
-            words="the monotone fit crosses within the interval"
-            if held.monotone
-            else f"the monotone fit crosses elsewhere: the curve is not smooth in {remedy.words}",
+        weighed(
+            "isotonic guard",
+            held.monotone,
+            "the monotone fit crosses within the interval",
+            f"the monotone fit crosses elsewhere: the curve is not smooth in {remedy.words}",
         ),
-        Finding(
-            name="one regime",
-            verdict=CAUTION if held.collapsed else GOOD,
-            words=f"{held.collapsed} runs took more than twice as long as the others: the system"
-            " has two regimes, and longer runs ask for more"
-            if held.collapsed
-            else "no run lies far from the others",
+        weighed(
+            "one regime",
+            not held.collapsed,
+            "no run lies far from the others",
+            f"{held.collapsed} runs took more than twice as long as the others: the system has two"
+            " regimes, and longer runs ask for more",
         ),
     ]
 

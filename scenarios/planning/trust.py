@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from scenarios.planning.finding import BAD, CAUTION, GOOD, Finding, Trust
+from scenarios.planning.finding import BAD, CAUTION, GOOD, Finding, Trust, weighed
 from scenarios.planning.levers import Gain
 from scenarios.planning.neighbour import contending, neighbour
 from sim import Source, SystemSpec
@@ -63,33 +63,29 @@ def plan_trust(
     `gains` in falling order of what they bring; `stable` the N beyond which a queue grows,
     `given_up` the share of requests that the limited figure does not hold.
     """
-    reached = half_width <= target
-    wide = spread_devices > max(2.0, 0.1 * n_star)
     further = (
-        Finding(
-            name="interval",
-            verdict=GOOD if reached else CAUTION,
-            words=f"+-{half_width:.2g} devices, asked for +-{target:.2g}",
+        weighed(
+            "interval",
+            half_width <= target,
+            f"+-{half_width:.2g} devices, asked for +-{target:.2g}",
         ),
-        Finding(
-            name="isotonic guard",
-            verdict=GOOD if monotone else CAUTION,
-            words="the monotone fit crosses within the interval"
-            if monotone
-            else "the monotone fit crosses elsewhere: the curve is not smooth in N",
+        weighed(
+            "isotonic guard",
+            monotone,
+            "the monotone fit crosses within the interval",
+            "the monotone fit crosses elsewhere: the curve is not smooth in N",
         ),
-        Finding(
-            name="seed spread",
-            verdict=CAUTION if wide else GOOD,
-            words=f"one run alone would be off by {spread_devices:.2g} devices (1 sigma)",
+        weighed(
+            "seed spread",
+            spread_devices <= max(2.0, 0.1 * n_star),
+            f"one run alone would be off by {spread_devices:.2g} devices (1 sigma)",
         ),
-        Finding(
-            name="one regime",
-            verdict=CAUTION if collapsed else GOOD,
-            words=f"near N* {collapsed} runs took more than twice as long as the others: the system"
-            " has two regimes, and longer runs put N* lower"
-            if collapsed
-            else "near N* no run lies far from the others",
+        weighed(
+            "one regime",
+            not collapsed,
+            "near N* no run lies far from the others",
+            f"near N* {collapsed} runs took more than twice as long as the others: the system has"
+            " two regimes, and longer runs put N* lower",
         ),
         *_given_up(given_up),
         *_steady(n_star, stable),
