@@ -6,7 +6,10 @@ y = codec.decode(data)                          # shape and dtype of x
 codec.ledger(data)                              # bytes by part, adding up to len(data)
 """
 
-from codec.base import (
+from codec.chains.registry import create, decode, ledger, names
+from codec.fitting import calibrate
+from codec.stages.calibration import Calibration
+from codec.stream.base import (
     FORMAT_VERSION,
     Codec,
     CodecError,
@@ -17,10 +20,7 @@ from codec.base import (
     UnknownCodecError,
     UnsupportedInputError,
 )
-from codec.calibrate import calibrate
-from codec.calibration import Calibration
-from codec.chains import create, decode, ledger, names
-from codec.revision import revision
+from codec.stream.revision import revision
 
 __all__ = [
     "FORMAT_VERSION",

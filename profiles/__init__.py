@@ -1,14 +1,13 @@
 """What one inference costs and answers, measured.
 
 Importing this package loads neither torch nor the codec: the measured world is handed on as plain
-arrays. `profiles.models`, `profiles.cuts`, `profiles.timing` and `profiles.tracing` do the
-measuring and are imported by name.
+arrays. `profiles.models` and `profiles.measuring` do the measuring and are imported by name.
 """
 
-from profiles.cost import CostSurface
-from profiles.hardware import DeviceSpec, ServerSpec
-from profiles.layers import Cut, Layer, ModelProfile
-from profiles.trace import Column, TraceTable
+from profiles.tables.cost import CostSurface
+from profiles.tables.hardware import DeviceSpec, ServerSpec
+from profiles.tables.layers import Cut, Layer, ModelProfile
+from profiles.tables.trace import Column, TraceTable
 
 __all__ = [
     "Column",

@@ -10,7 +10,10 @@ Times are only worth keeping from a machine that does nothing else meanwhile.
 import sys
 from collections.abc import Callable, Mapping
 
-from profiles import errors, language_report, models, portfolio, shipped
+from profiles import models
+from profiles.shipping import language_report, portfolio
+from profiles.shipping import prediction_report as errors
+from profiles.shipping import products as shipped
 
 
 def make_profiles(options: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import conf
-from scenarios import _commands, _completion, _names
+from scenarios.shell import commands, completion, names
 
 __all__ = ["main"]
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
-    from scenarios._errors import MISTAKES, one_line  # hydra loads here, not for the list
+    from scenarios.shell.errors import MISTAKES, one_line
 
     keys: list[str] = []
     try:
@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> int:
 
 def _dispatch(arguments: list[str], keys: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "list"):
-        from scenarios._help import print_commands
+        from scenarios.shell.help import print_commands
 
         print_commands()
         return 0
@@ -68,18 +68,18 @@ def _dispatch(arguments: list[str], keys: list[str]) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     if name in ("-sc", "--shell-completion"):
-        found = _completion.hydra_arguments(rest[0] if rest else "")
+        found = completion.hydra_arguments(rest[0] if rest else "")
         if isinstance(found, list):
             print(" ".join(found))
             return 0
         name, rest = found
-    if name not in _commands.names():
-        raise ValueError(_names.unknown("command", name, _commands.names()))
-    command = _commands.load(name)
+    if name not in commands.names():
+        raise ValueError(names.unknown("command", name, commands.names()))
+    command = commands.load(name)
     return _run(command, _overrides(command, rest), keys)
 
 
-def _overrides(command: _commands.Command, arguments: list[str]) -> list[str]:
+def _overrides(command: commands.Command, arguments: list[str]) -> list[str]:
     """The arguments with bare words gathered into the command's list of them, if it has one."""
     if not command.positional:
         return arguments
@@ -89,14 +89,14 @@ def _overrides(command: _commands.Command, arguments: list[str]) -> list[str]:
     return [*rest, f"{command.positional}=[{quoted}]"] if bare else rest
 
 
-def _run(command: _commands.Command, arguments: list[str], keys: list[str]) -> int:
-    from scenarios._config import fields, register
+def _run(command: commands.Command, arguments: list[str], keys: list[str]) -> int:
+    from scenarios.shell.schema import fields, register
 
     register(command.name, command.schema)
     groups = _groups(command.name)
     keys += dict.fromkeys([field.key for field in fields(command.schema)] + _keys(groups))
     if "--help" in arguments or "-h" in arguments:
-        from scenarios._help import print_command
+        from scenarios.shell.help import print_command
 
         print_command(command, groups)
         return 0
@@ -107,14 +107,14 @@ def _run(command: _commands.Command, arguments: list[str], keys: list[str]) -> i
     return _hydra(command, arguments)
 
 
-def _hydra(command: _commands.Command, arguments: Sequence[str]) -> int:
+def _hydra(command: commands.Command, arguments: Sequence[str]) -> int:
     """Let Hydra compose the configuration and call the command; return the worst status."""
     import hydra
     from omegaconf import DictConfig, OmegaConf
 
-    from scenarios import _request
-    from scenarios._config import to_spec
-    from scenarios._errors import MISTAKES
+    from scenarios.shell.errors import MISTAKES
+    from scenarios.shell.schema import to_spec
+    from scenarios.sweep import multirun
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us instead of Hydra's printer
     statuses: list[int] = []
@@ -125,7 +125,7 @@ def _hydra(command: _commands.Command, arguments: Sequence[str]) -> int:
             OmegaConf.resolve(config)
             statuses.append(command.run(to_spec(config)) or 0)
         except MISTAKES as error:  # raised inside, Hydra would print lines of its own
-            _request.note_mistake(error)
+            multirun.note_mistake(error)
             mistakes.append(error)
 
     argv, sys.argv = sys.argv, ["splitfleet", *arguments, *_HYDRA]
@@ -135,19 +135,19 @@ def _hydra(command: _commands.Command, arguments: Sequence[str]) -> int:
         hydra.main(version_base="1.3", config_path="pkg://conf", config_name=command.name)(job)()
     finally:
         sys.argv = argv
-    if mistakes and not _request.is_multirun():
+    if mistakes and not multirun.is_multirun():
         raise mistakes[0]
     return max(statuses, default=0)
 
 
-def _multirun(command: _commands.Command, arguments: Sequence[str]) -> int:
+def _multirun(command: commands.Command, arguments: Sequence[str]) -> int:
     """Run one Hydra job per combination, then collect their rows into one table."""
-    from scenarios import _request
+    from scenarios.sweep import multirun
 
     folder = Path("outputs") / _run_name(command.name, arguments)
-    with _request.opened(folder, uuid.uuid4().hex) as setting:
+    with multirun.opened(folder, uuid.uuid4().hex) as setting:
         _hydra(command, [*arguments, setting])
-        return _request.collect(folder)
+        return multirun.collect(folder)
 
 
 def _run_name(default: str, arguments: Sequence[str]) -> str:

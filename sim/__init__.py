@@ -1,10 +1,17 @@
 """The discrete-event model: N devices, shared links, one GPU server."""
 
+from sim.measures.result import Estimate, Result
 from sim.replicate import replicate
-from sim.result import Estimate, Result
-from sim.sessions import ConstantSessions, TraceSessions
-from sim.source import ConstantSource, Draw, ExponentialSource, RandomSource, Source, TraceSource
-from sim.spec import (
+from sim.sources.sessions import ConstantSessions, TraceSessions
+from sim.sources.source import (
+    ConstantSource,
+    Draw,
+    ExponentialSource,
+    RandomSource,
+    Source,
+    TraceSource,
+)
+from sim.specs import (
     AdaptSpec,
     ChurnSpec,
     FleetSpec,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from sim.spec import GroupSpec, SystemSpec
+from sim.specs import GroupSpec, SystemSpec
 
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 DEFAULT_GROUP = "default"

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim.measures.quantiles import Observed, observed
+from sim.measures.result import Estimate, Result
+from sim.measures.saturation import Judgement, grows, judge
 from sim.places import groups_of
-from sim.quantiles import Observed, observed
 from sim.request import DONE
-from sim.result import Estimate, Result
-from sim.saturation import Judgement, grows, judge
-from sim.source import Source
-from sim.spec import SystemSpec
+from sim.sources.source import Source
+from sim.specs import SystemSpec
 from sim.streams import Streams
 from sim.system import run
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import inf, nan
 
-from sim.source import Draw
+from sim.sources.source import Draw
 
 OUTCOMES = (
     "in_flight",

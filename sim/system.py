@@ -9,20 +9,20 @@ from math import nan
 
 from simpy import Environment, Event
 
-from sim.adaptive import Adaptive
-from sim.columns import energy_j_per_request, group_columns, measure, quantile_columns
-from sim.decisions import decision_columns
-from sim.device import Device
-from sim.factory import Factory
-from sim.laws import checks
-from sim.link import Link
-from sim.meters import Meter, Snapshot
+from sim.devices.adaptive import Adaptive
+from sim.devices.device import Device
+from sim.devices.factory import Factory
+from sim.measures.columns import energy_j_per_request, group_columns, measure, quantile_columns
+from sim.measures.decisions import decision_columns
+from sim.measures.laws import checks
+from sim.measures.meters import Meter, Snapshot
+from sim.measures.result import Estimate, Result
+from sim.measures.saturation import judge, load
+from sim.medium.link import Link
 from sim.places import groups_of
-from sim.result import Estimate, Result
-from sim.saturation import judge, load
-from sim.server import PlainServer, QueueServer, Server
-from sim.source import Source
-from sim.spec import ServerSpec, SystemSpec
+from sim.server.server import PlainServer, QueueServer, Server
+from sim.sources.source import Source
+from sim.specs import ServerSpec, SystemSpec
 from sim.streams import Stream, Streams
 
 

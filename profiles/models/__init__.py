@@ -16,17 +16,16 @@ from profiles.models import (
     densenet121,
     digits,
     efficientnet_b0,
-    imagenet,
     llama2,
     llama_folder,
     mobilenet_v2,
     resnet34,
     scenes,
-    sources,
     swin_t,
     vgg16,
 )
-from profiles.models.handwriting import SPLITS, Samples
+from profiles.models.data import imagenet, sources
+from profiles.models.data.handwriting import SPLITS, Samples
 from profiles.models.network import Network, content_digest
 from profiles.models.weights import WeightsError
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from profiles.models import sources
-from profiles.models.handwriting import Samples
+from profiles.models.data import sources
+from profiles.models.data.handwriting import Samples
 from profiles.models.llama import Llama, Shape
 from profiles.models.network import Network
 from profiles.models.recipe import Recipe

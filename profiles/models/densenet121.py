@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from profiles.models import checkpoint, imagenet
+from profiles.models import checkpoint
+from profiles.models.data import imagenet
 from profiles.models.network import Network
 
 GROWTH, DEPTHS, BOTTLENECK = 32, (6, 12, 24, 16), 4

@@ -8,8 +8,8 @@ that has not seen them.
 import numpy as np
 import torch
 
-from profiles.models.draws import uniforms
-from profiles.models.handwriting import Samples, fold_members, handwriting
+from profiles.models.data.draws import uniforms
+from profiles.models.data.handwriting import Samples, fold_members, handwriting
 from profiles.models.network import Network
 from profiles.models.recipe import Recipe
 from profiles.models.residual import STAGES, Normalise, ResidualNet

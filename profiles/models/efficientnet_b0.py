@@ -4,7 +4,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from profiles.models import checkpoint, imagenet
+from profiles.models import checkpoint
+from profiles.models.data import imagenet
 from profiles.models.network import Network
 
 GROUPS = {"stem": 0, "stage1": 1, "stage2": 3, "stage3": 5, "stage4": 8, "stage5": 11}

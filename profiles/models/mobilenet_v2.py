@@ -4,7 +4,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from profiles.models import checkpoint, imagenet
+from profiles.models import checkpoint
+from profiles.models.data import imagenet
 from profiles.models.network import Network
 
 GROUPS = {"stem": 0, "stage1": 2, "stage2": 5, "stage3": 9, "stage4": 12, "stage5": 15}

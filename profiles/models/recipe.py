@@ -14,7 +14,7 @@ import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
-from profiles.models.handwriting import Samples
+from profiles.models.data.handwriting import Samples
 from profiles.models.weights import WeightsError, load_weights, read_provenance, save_weights
 
 Epoch = Callable[[int], Samples]

@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from profiles.models import checkpoint, imagenet
+from profiles.models import checkpoint
+from profiles.models.data import imagenet
 from profiles.models.network import Network
 
 STAGES = ("stem", "layer1", "layer2", "layer3.4", "layer3", "layer4")

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from profiles.models.draws import uniforms
-from profiles.models.handwriting import Samples, check_split, handwriting, shuffled
+from profiles.models.data.draws import uniforms
+from profiles.models.data.handwriting import Samples, check_split, handwriting, shuffled
+from profiles.models.data.photographs import crops
 from profiles.models.network import Network
-from profiles.models.photographs import crops
 from profiles.models.recipe import Recipe
 from profiles.models.residual import STAGES, Normalise, ResidualNet
 from profiles.models.weights import SHIPPED, load_weights

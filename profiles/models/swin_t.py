@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from profiles.models import checkpoint, imagenet
+from profiles.models import checkpoint
+from profiles.models.data import imagenet
 from profiles.models.network import Network
 
 PATCH = 4

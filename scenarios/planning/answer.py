@@ -10,20 +10,20 @@ from functools import partial
 from typing import Any
 
 from plots import files, plan
-from scenarios._results import Store, write_table
 from scenarios.planning.candidate import Candidate, candidate, front, unknown_row
-from scenarios.planning.capacity import Capacity, capacity
 from scenarios.planning.choice import choose
-from scenarios.planning.finding import Trust
 from scenarios.planning.options import options
-from scenarios.planning.page import page
-from scenarios.planning.probe import Player
-from scenarios.planning.refusal import Missed, Refusal
 from scenarios.planning.screen import headline, show
-from scenarios.planning.subject import Subject, subject
-from scenarios.planning.tables import Tables
-from scenarios.planning.trust import plan_trust, run_trust
-from scenarios.planning.why import Why, why
+from scenarios.present.page import page
+from scenarios.sweep.store import Store, write_table
+from scenarios.systems.build import Subject, subject
+from scenarios.systems.tables import Tables
+from sim.planning.capacity import Capacity, capacity
+from sim.planning.finding import Trust
+from sim.planning.probe import Player
+from sim.planning.refusal import Missed, Refusal
+from sim.planning.trust import plan_trust, run_trust
+from sim.planning.why import Why, why
 
 __all__ = ["Found", "alone", "as_json", "check_accuracy", "chosen", "flat", "headline", "scalars",
            "show", "single", "store"]  # fmt: skip

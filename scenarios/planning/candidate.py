@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scenarios.planning.bound import bound
-from scenarios.planning.capacity import Capacity
-from scenarios.planning.goal import Goal
-from scenarios.planning.guess import parts
-from scenarios.planning.subject import Subject
+from scenarios.systems.build import Subject
+from sim.planning.bound import bound
+from sim.planning.capacity import Capacity
+from sim.planning.goal import Goal
+from sim.planning.guess import parts
 
 _SAME = 1e-12
 _GROUPS = ("cut", "codec", "link", "device", "server", "model")

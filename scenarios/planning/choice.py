@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from scenarios.planning.budget import Budget
 from scenarios.planning.candidate import Candidate
-from scenarios.planning.capacity import Capacity, capacity
-from scenarios.planning.goal import Goal
-from scenarios.planning.pace import lasting
-from scenarios.planning.probe import Player, Probe, Tally
-from scenarios.planning.refusal import Missed, Refusal
-from scenarios.planning.subject import Subject
+from scenarios.systems.build import Subject
+from sim.planning.budget import Budget
+from sim.planning.capacity import Capacity, capacity
+from sim.planning.goal import Goal
+from sim.planning.pace import lasting
+from sim.planning.probe import Player, Probe, Tally
+from sim.planning.refusal import Missed, Refusal
 
 _SHORT = {"half_width": 0.05, "n_runs": 3, "requests_per_run": 1500.0, "pilot_requests": 700.0}
 _SHORT_REQUESTS = 5e5  # where two regimes alternate, a short search would be longer than the rest

@@ -12,17 +12,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from plots import files
-from plots.inverse import draw
-from scenarios._results import Store, write_table
+from plots.plan_inverse import draw
 from scenarios.planning.answer import Found, alone, as_json, check_accuracy, scalars
-from scenarios.planning.finding import GOOD, Finding, Trust, weighed
-from scenarios.planning.inverse import inverse
-from scenarios.planning.page import document, image, origin, table
-from scenarios.planning.probe import Player
-from scenarios.planning.remedy import Held, Remedy
-from scenarios.planning.subject import Subject
-from scenarios.planning.trust import run_trust
-from scenarios.planning.why import means, read, worst_checks
+from scenarios.present.page import document, image, origin, table
+from scenarios.sweep.store import Store, write_table
+from scenarios.systems.build import Subject
+from sim.planning.finding import GOOD, Finding, Trust, weighed
+from sim.planning.inverse import inverse
+from sim.planning.probe import Player
+from sim.planning.remedy import Held, Remedy
+from sim.planning.trust import run_trust
+from sim.planning.why import means, read, worst_checks
 from sim.statistics import replication_interval
 
 _LOOKS = 8

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from scenarios._names import unknown
-from scenarios._sweep import Axis, axes_of, points
+from scenarios.shell.names import unknown
+from scenarios.sweep.axes import Axis, axes_of, points
 
 _NO_SYSTEM = (
     "slo", "plan", "name", "seed", "workers", "horizon_s", "warmup", "warmup_s", "replications",

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from scenarios._table import show_trust
-from scenarios.planning.finding import Finding, Trust
+from scenarios.present.table import show_trust
+from sim.planning.finding import Finding, Trust
 
 
 def headline(found: Mapping[str, Any]) -> str:

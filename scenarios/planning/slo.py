@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from scenarios.planning.goal import Goal
+from sim.planning.goal import Goal
 
 _LEAST = 1e-6
 _COLUMNS = {

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from scenarios._progress import Report, progress
-from scenarios.planning.probe import Player
+from scenarios.shell.progress import Report, progress
+from sim.planning.probe import Player
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sim.search.problem import Floats
-from sim.spec import LinkSpec
+from sim.specs import LinkSpec
 
 __all__ = ["STATES", "airtime_s", "capacity"]
 
@@ -39,7 +39,7 @@ def capacity(link: LinkSpec, n_devices: int) -> Callable[[Floats], Floats]:
         return lambda x: np.asarray(x, dtype=float)
     if link.sharing != "wifi":
         return lambda x: np.ones_like(np.asarray(x, dtype=float))
-    from sim.sharing.wifi import contention  # special functions that no other rule needs
+    from sim.medium.sharing.wifi import contention
 
     rule = contention(link)
     points = np.unique(np.geomspace(1, max(STATES, n_devices), 64).astype(int))

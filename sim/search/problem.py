@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.spec import LinkSpec, ServerSpec
-from sim.spec.check import above, at_least, one_of
+from sim.specs import LinkSpec, ServerSpec
+from sim.specs.check import above, at_least, one_of
 
 __all__ = ["First", "Floats", "Group", "Limits", "Observed", "Option", "Options", "Problem"]
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.measures.result import Result
 from sim.request import DONE
-from sim.result import Result
-from sim.source import Source
-from sim.spec import SystemSpec
+from sim.sources.source import Source
+from sim.specs import SystemSpec
 from sim.statistics import Interval, replication_interval, section_quantile, two_sided_t
 from sim.system import run
 

@@ -7,8 +7,8 @@ import numpy as np
 from sim.radio import Access, expected_sends, frame_error_rate, residual_loss
 from sim.radio.bianchi import efficiency
 from sim.radio.slots import play
-from sim.source import ConstantSource
-from sim.spec import LinkSpec, SystemSpec, WorkloadSpec
+from sim.sources.source import ConstantSource
+from sim.specs import LinkSpec, SystemSpec, WorkloadSpec
 from sim.statistics import replication_interval
 from sim.validation.case import CONFIDENCE, Case, Metric, Row, mean_of, row_of
 

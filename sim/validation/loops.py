@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from sim import theory
+from sim.measures.result import Result
 from sim.radio import EFFICIENCY
-from sim.result import Result
-from sim.source import ConstantSource, ExponentialSource, RandomSource
-from sim.spec import FleetSpec, LinkSpec, SystemSpec, WorkloadSpec
+from sim.sources.source import ConstantSource, ExponentialSource, RandomSource
+from sim.specs import FleetSpec, LinkSpec, SystemSpec, WorkloadSpec
 from sim.validation.case import Case, Metric, quantiles
 from sim.validation.queues import one_medium
 

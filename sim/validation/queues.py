@@ -8,8 +8,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sim import theory
-from sim.source import ConstantSource, Draw, ExponentialSource, Randomness, RandomSource, Source
-from sim.spec import LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.sources.source import (
+    ConstantSource,
+    Draw,
+    ExponentialSource,
+    Randomness,
+    RandomSource,
+    Source,
+)
+from sim.specs import LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.validation.case import Case, Metric, quantiles
 
 _LEVELS = (0.5, 0.95, 0.99)

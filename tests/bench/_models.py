@@ -6,7 +6,7 @@ import numpy as np
 import simpy
 
 import sim
-from sim.meters import Meter
+from sim.measures.meters import Meter
 from sim.request import DONE, Request
 from sim.streams import Streams
 

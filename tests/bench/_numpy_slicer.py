@@ -1,6 +1,6 @@
 """SLICER's chain in plain numpy, as one would write it from the paper: the yardstick of speed.
 
-Same readings as `codec.slicer` at its defaults (weighted scores, equal cardinality, integer guard
+Same readings as `chains.slicer` at its defaults (weighted scores, equal cardinality, integer guard
 on the tensor's scale, bitmap or CSR, packed), so that errors and sizes agree; a container is left
 out, which favours this side.
 """

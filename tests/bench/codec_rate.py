@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 import codec
-from codec import scalar
-from codec.tables import entropy_bits
-from profiles.activations import Activations, activations
+from codec.entropy.frequency_tables import entropy_bits
+from codec.stages import scalar
+from profiles.measuring.activations import Activations, activations
 
 ERROR = 0.1
 LOSS = 0.01

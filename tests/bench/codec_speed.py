@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 import codec
-from codec import entropy, scalar
-from profiles.machine import fingerprint
+from codec.entropy import coder as entropy
+from codec.stages import scalar
+from profiles.measuring.machine import fingerprint
 from tests.bench import _numpy_slicer
 
 ELEMENTS = 200_704
@@ -114,7 +115,7 @@ def _load(name: str) -> Any:
 
 def real_map(console: Console) -> None:
     """A feature whose large values cluster, so that `auto` pays for contexts."""
-    from profiles.activations import activations
+    from profiles.measuring.activations import activations
 
     x = activations("resnet34", "layer1", 1).features[0]
     made = {

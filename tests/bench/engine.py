@@ -26,8 +26,8 @@ import numpy as np
 import simpy
 
 import sim
-from sim.meters import Meter
-from sim.shared import SharedStation
+from sim.measures.meters import Meter
+from sim.medium.shared import SharedStation
 from tests.bench._models import idiomatic, ours, system, with_ciw, with_salabim
 
 SIZES = (10, 1000, 10_000)

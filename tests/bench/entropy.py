@@ -18,7 +18,9 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table as Printed
 
-from codec import entropy, rans, tables
+from codec.entropy import coder as entropy
+from codec.entropy import frequency_tables as tables
+from codec.entropy import rans
 
 SIZES = (4_096, 65_536, 1_000_000)
 SCALES = (0.1, 0.7, 4.0)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from profiles import ModelProfile, models, timing
-from profiles.shipped import DATA
+from profiles import ModelProfile, models
+from profiles.measuring import timing
+from profiles.shipping.products import DATA
 
 SHORTEST_S, LOWEST, HIGHEST = 5e-3, 0.92, 1.08
 SMALL_INPUT = 100_000

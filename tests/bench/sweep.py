@@ -12,12 +12,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from scenarios import _commands
-from scenarios._config import register, to_spec
-from scenarios._play import Job, play
-from scenarios._point import job_at
-from scenarios._results import COLUMNS, Row, Store
-from scenarios._sweep import Axis, points
+from scenarios.shell import commands
+from scenarios.shell.schema import register, to_spec
+from scenarios.sweep.axes import Axis, points
+from scenarios.sweep.play import Job, play
+from scenarios.sweep.store import COLUMNS, Row, Store
+from scenarios.systems.case import job_at
 
 N_FIELDS, N_GROUPS = 1000, 8
 
@@ -25,7 +25,7 @@ N_FIELDS, N_GROUPS = 1000, 8
 def main() -> None:
     """Print CPU milliseconds per point and per group combination, beside what was promised."""
     os.chdir(tempfile.mkdtemp())
-    register("simulate", _commands.load("simulate").schema)
+    register("simulate", commands.load("simulate").schema)
     print(f"{'axes':<24}{'points':>8}{'CPU ms each':>14}{'at most':>10}")
     fields = 1e3 * field_axes() / N_FIELDS
     print(f"{'fields':<24}{N_FIELDS:>8}{fields:>14.3f}{1.0:>10.1f}")

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import codec
-from codec import aiq, container
-from codec.tables import entropy_bits
+from codec.chains import aiq
+from codec.entropy.frequency_tables import entropy_bits
+from codec.stream import container
 
 
 def sparse(shape, density, seed=0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import codec
-from codec.bounds import blahut_arimoto, memoryless, symbol_entropy
+from codec.stages.bounds import blahut_arimoto, memoryless, symbol_entropy
 
 
 def binary_entropy(p):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import codec
-from codec import static, transform
-from codec.tables import fit_static
+from codec.chains import static
+from codec.entropy.frequency_tables import fit_static
+from codec.stages import transform
 
 D = 24
 

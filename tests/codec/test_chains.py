@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import codec
-from codec.frame import FloatCodec
+from codec.stream.frame import FloatCodec
 
 IMAGES = ("jpeg", "webp", "raw8")
 FLOATS = tuple(name for name in codec.names() if name not in IMAGES and "+" not in name)
@@ -121,8 +121,8 @@ def test_largest_numbers_of_a_dtype_survive(name):
 
 
 def test_long_tensors_take_several_chunks(monkeypatch):
-    monkeypatch.setattr("codec.container.CHUNK_ELEMENTS", 1000)
-    monkeypatch.setattr("codec.frame.CHUNK_ELEMENTS", 1000)
+    monkeypatch.setattr("codec.stream.container.CHUNK_ELEMENTS", 1000)
+    monkeypatch.setattr("codec.stream.frame.CHUNK_ELEMENTS", 1000)
     x = np.random.default_rng(7).normal(size=(90, 33)).astype(np.float32)
     for name in FLOATS:
         chain = codec.create(name)

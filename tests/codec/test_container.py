@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import codec
-from codec import container
-from codec.base import PARTS
-from codec.container import Chunk, Header, Section
+from codec.stream import container
+from codec.stream.base import PARTS
+from codec.stream.container import Chunk, Header, Section
 
 
 def repaired(body: bytes) -> bytes:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codec import activity, entropy
-from codec.base import CorruptBitstreamError
+from codec.entropy import activity
+from codec.entropy import coder as entropy
+from codec.stream.base import CorruptBitstreamError
 
 SHAPES = [(1, 1, 1), (1, 1, 40), (3, 5, 7), (1, 40, 60), (5, 31, 17), (2, 67, 130), (8, 56, 56)]
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import codec
-from codec import container, floats
+from codec.stream import container, floats
 
 SHAPE = (3, 8, 12)
 BOUND_BYTES = 64 << 20

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import codec
-from codec import scalar
+from codec.stages import scalar
 
 
 def laplace(n, seed=0):

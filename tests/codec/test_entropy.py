@@ -5,8 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from codec import entropy, tables
-from codec.base import CorruptBitstreamError
+from codec.entropy import coder as entropy
+from codec.entropy import frequency_tables as tables
+from codec.stream.base import CorruptBitstreamError
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 SYMBOLS = st.one_of(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from codec import floats
+from codec.stream import floats
 
 
 def all_halves():

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codec.base import CorruptBitstreamError
-from codec.packing import (
+from codec.entropy.packing import (
     blocks_size,
     pack,
     pack_blocks,
@@ -16,6 +15,7 @@ from codec.packing import (
     unpack_bytes,
     width_for,
 )
+from codec.stream.base import CorruptBitstreamError
 
 
 def reference(values, widths):

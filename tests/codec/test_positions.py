@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codec.base import CorruptBitstreamError
-from codec.positions import (
+from codec.stages.positions import (
     bitmap_size,
     csr_size,
     decode_bitmap,
@@ -18,6 +17,7 @@ from codec.positions import (
     encode_gaps,
     encode_map,
 )
+from codec.stream.base import CorruptBitstreamError
 
 CODERS = {
     "csr": (encode_csr, decode_csr, lambda mask: csr_size(*mask.shape, mask.sum())),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import codec
-from codec import blocks, quantize
+from codec.stages import blocks, quantize
 
 positive = st.floats(2.0**-10, 1000, width=32) | st.integers(1, 4).map(float)
 magnitudes = hnp.arrays(np.float32, st.integers(1, 200), elements=positive)

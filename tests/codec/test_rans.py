@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codec import rans, tables
-from codec.base import CorruptBitstreamError
+from codec.entropy import frequency_tables as tables
+from codec.entropy import rans
+from codec.stream.base import CorruptBitstreamError
 
 SIZES = [1, 2, 3, 7, 128, 1024, 1025, 4096, 4097, 4099, 16385, 16391, 70_003]
 

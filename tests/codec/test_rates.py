@@ -6,7 +6,7 @@
 import numpy as np
 
 import codec
-from profiles.activations import activations
+from profiles.measuring.activations import activations
 from tests.bench.codec_rate import ERROR, best_slicer, rate
 
 

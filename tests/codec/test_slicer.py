@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import codec
-from codec.container import read
-from codec.fields import Writer
+from codec.stream.container import read
+from codec.stream.fields import Writer
 from tests.bench import _numpy_slicer
 
 

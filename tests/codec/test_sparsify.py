@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from codec import ranks, sparsify
+from codec.stages import ranks, sparsify
 
 finite = st.floats(-100, 100, width=32)
 coarse = st.integers(-3, 3).map(float)  # many ties

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codec import tables
-from codec.base import CorruptBitstreamError
+from codec.entropy import frequency_tables as tables
+from codec.stream.base import CorruptBitstreamError
 
 counts_of = st.lists(st.integers(0, 10**6), min_size=1, max_size=60).filter(any)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import codec
-from codec import packing
-from codec.container import read
+from codec.entropy import packing
+from codec.stream.container import read
 
 
 def tokens(seed=0):

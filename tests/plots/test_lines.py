@@ -3,7 +3,8 @@
 import pytest
 from matplotlib.figure import Figure
 
-from plots import lines, methods, throughput
+from plots import fig2_throughput as throughput
+from plots import lines, methods
 from plots.style import COLOURS, shades
 
 ROWS = [

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from profiles import models
-from profiles.activations import activations
+from profiles.measuring.activations import activations
 
 
 def test_features_and_answers_of_a_vision_network_are_its_own():

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from profiles import published
-from profiles.analytic import LLAMA2_7B, LLAMA2_13B, modelled
-from profiles.hardware import ServerSpec
-from profiles.roofline import Efficiency, Peaks, peaks_of
+from profiles.predicting import published
+from profiles.predicting.analytic import LLAMA2_7B, LLAMA2_13B, modelled
+from profiles.predicting.roofline import Efficiency, Peaks, peaks_of
+from profiles.tables.hardware import ServerSpec
 
 FULL = Efficiency(compute=1.0, memory=1.0, kernel_s=0.0)
 A100 = Peaks(flops=312e12, bandwidth_bytes_per_s=2.039e12, bytes_per_number=2.0)

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 import codec
-from profiles import answering, models
-from profiles.models.arithmetic import Problem
-from profiles.models.questions import Question
-from profiles.models.tokens import Bytes, Pretrained
+from profiles import models
+from profiles.measuring import answering
+from profiles.models.data.arithmetic import Problem
+from profiles.models.data.questions import Question
+from profiles.models.data.tokens import Bytes, Pretrained
 
 WORDS = ("<s>", "the", "cup", "box", "was", "big", "is", "cold", "ice", "7")
 

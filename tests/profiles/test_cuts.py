@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from profiles import models
-from profiles.cuts import UnexportableError, split
-from profiles.graph import export
+from profiles.measuring.cuts import UnexportableError, split
+from profiles.measuring.graph import export
 from profiles.models.network import Network, content_digest
 
 

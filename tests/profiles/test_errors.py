@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from profiles import CostSurface, Cut, Layer, ModelProfile, ServerSpec, errors, published
-from profiles.published import Latency
+from profiles import CostSurface, Cut, Layer, ModelProfile, ServerSpec
+from profiles.predicting import published
+from profiles.predicting.published import Latency
+from profiles.shipping import prediction_report as errors
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -9,7 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 import codec
-from profiles import decoding, generation, models
+from profiles import models
+from profiles.measuring import decoding, generation
 from profiles.models.network import Network, content_digest
 
 WIDTH, HEADS, LAYERS, CLASSES = 32, 4, 3, 32

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from profiles import CostSurface, DeviceSpec, ServerSpec, machine
-from profiles.hardware import parse
+from profiles import CostSurface, DeviceSpec, ServerSpec
+from profiles.measuring import machine
+from profiles.tables.hardware import parse
 
 BOARD = {
     "name": "board",

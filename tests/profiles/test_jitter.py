@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from profiles.jitter import Jitter, fit
+from profiles.tables.jitter import Jitter, fit
 
 
 def test_there_is_none_unless_it_is_named():

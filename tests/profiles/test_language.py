@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import codec
-from profiles import Column, TraceTable, language, language_report, models, tolerance
-from profiles.models import bytellama, sources
+from profiles import Column, TraceTable, models
+from profiles.models import bytellama
+from profiles.models.data import sources
+from profiles.shipping import language, language_report, tolerance
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@ import pytest
 
 import codec
 from profiles import models
-from profiles.crossing import codec_points
-from profiles.law import Point, fit
+from profiles.measuring.crossing import codec_points
+from profiles.tables.law import Point, fit
 
 
 def points(fixed, slope, noise=0.0):

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from profiles import models
-from profiles.decoding import run_layers
-from profiles.models import bytellama, sources
+from profiles.measuring.decoding import run_layers
+from profiles.models import bytellama
+from profiles.models.data import sources
 from profiles.models.llama import Llama, Shape
 from profiles.models.training import train
 from profiles.models.weights import SHIPPED, read_provenance

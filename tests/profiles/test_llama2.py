@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from profiles import decoding, models
-from profiles.analytic import LLAMA2_7B, LLAMA2_13B
+from profiles import models
+from profiles.measuring import decoding
 from profiles.models import llama2
 from profiles.models.llama import Llama, Shape
+from profiles.predicting.analytic import LLAMA2_7B, LLAMA2_13B
 
 TINY = Shape(vocabulary=50, width=16, n_layers=1, n_heads=2, inner=24)
 

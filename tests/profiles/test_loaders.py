@@ -5,8 +5,8 @@ import json
 import pytest
 
 from profiles import models
-from profiles.models.arithmetic import number_in, problems
-from profiles.models.questions import question_of, questions
+from profiles.models.data.arithmetic import number_in, problems
+from profiles.models.data.questions import question_of, questions
 
 ARC_CHOICES = [{"text": "ash", "label": "A"}, {"text": "ice", "label": "B"}]
 FLAT = {"text": ["ash", "ice"], "label": ["1", "2"]}

@@ -3,7 +3,7 @@ import pytest
 
 import codec
 from profiles import Column, TraceTable
-from profiles.matching import matched, mean_error, tolerated_l2
+from profiles.shipping.matching import matched, mean_error, tolerated_l2
 
 
 def table(points, n=1000):

@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 
 from profiles import models
-from profiles.cuts import split
-from profiles.models import folders, vgg16
-from profiles.models.imagenet import SIZE
+from profiles.measuring.cuts import split
+from profiles.models import vgg16
+from profiles.models.data import folders
+from profiles.models.data.imagenet import SIZE
 
 # Parameters in millions and GMAC at 224 x 224 (reference of the papers; slicer.md section 3).
 PUBLISHED = {

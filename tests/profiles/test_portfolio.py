@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from profiles import models, portfolio
-from profiles.timing import rounds_at
+from profiles import models
+from profiles.measuring.timing import rounds_at
+from profiles.shipping import portfolio
 
 
 @pytest.fixture(scope="module")

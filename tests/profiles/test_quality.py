@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from profiles import Column, TraceTable
-from profiles.quality import concatenated, drop_interval, drops, merged, table_of
+from profiles.tables.quality import concatenated, drop_interval, drops, merged, table_of
 
 
 def table(right, whole, ids=None):

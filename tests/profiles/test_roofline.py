@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from profiles import CostSurface, Cut, DeviceSpec, Layer, ModelProfile
-from profiles.roofline import Efficiency, Peaks, fit, peaks_of, relative_errors, scaled
+from profiles.predicting.roofline import Efficiency, Peaks, fit, peaks_of, relative_errors, scaled
 
 HERE = Peaks(flops=1e11, bandwidth_bytes_per_s=1e10)
 THERE = Peaks(flops=1e10, bandwidth_bytes_per_s=1e10)

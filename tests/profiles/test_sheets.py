@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from profiles.hardware import DeviceSpec, ServerSpec, parse
+from profiles.tables.hardware import DeviceSpec, ServerSpec, parse
 
 CONF = Path(__file__).parents[2] / "conf"
 SHEETS = [

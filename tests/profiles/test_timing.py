@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from profiles import ModelProfile, archive, models, timing
+from profiles import ModelProfile, models
+from profiles.measuring import timing
+from profiles.tables import archive
 
 
 @pytest.fixture(scope="module")

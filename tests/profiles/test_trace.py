@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles import Column, TraceTable, archive
+from profiles import Column, TraceTable
+from profiles.tables import archive
 
 CELL = ("sample", "cut", "setting")
 

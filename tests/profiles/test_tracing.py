@@ -5,8 +5,9 @@ import pytest
 import torch
 
 import codec
-from profiles import models, store
-from profiles.tracing import trace
+from profiles import models
+from profiles.measuring.tracing import trace
+from profiles.shipping import store
 
 SETTINGS = {
     "raw32": {"input": codec.create("raw8"), "feature": codec.create("raw32")},

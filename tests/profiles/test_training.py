@@ -6,7 +6,7 @@ import torch
 
 from profiles import models
 from profiles.models import digits, scenes
-from profiles.models.handwriting import SPLITS, fold_members
+from profiles.models.data.handwriting import SPLITS, fold_members
 from profiles.models.recipe import accuracy
 from profiles.models.training import train
 from profiles.models.weights import SHIPPED, read_provenance

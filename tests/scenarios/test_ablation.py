@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import codec
-from scenarios import ablation
+from scenarios.figures import ablation
 
 X = np.maximum(np.random.default_rng(0).normal(size=(2, 8, 16, 16)), 0).astype(np.float32)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import codec
-from codec.revision import of_folder
-from scenarios import codec as command
+from codec.stream.revision import of_folder
 from scenarios.__main__ import main
-from scenarios._expressions import expression
+from scenarios.commands import codec as command
+from scenarios.study.expressions import expression
 
 
 @pytest.fixture

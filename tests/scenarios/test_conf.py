@@ -8,9 +8,9 @@ import hydra
 import pytest
 
 import conf
-from scenarios import _commands
 from scenarios.__main__ import run
-from scenarios._config import defaults, register, to_spec
+from scenarios.shell import commands
+from scenarios.shell.schema import defaults, register, to_spec
 
 FOLDER = Path(conf.__file__).parent
 COMMANDS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -24,12 +24,12 @@ SECOND = (
 
 
 def test_every_command_has_its_file_and_every_file_its_command():
-    assert _commands.names() == COMMANDS
+    assert commands.names() == COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_validates_as_it_stands(name):
-    register(name, _commands.load(name).schema)
+    register(name, commands.load(name).schema)
     spec = to_spec(defaults(name))
     assert spec.name == name
 
@@ -46,7 +46,7 @@ def command_of(path):
 
 @pytest.mark.parametrize(("group", "choice"), [c for c in CHOICES if c[0] in IN_SIMULATE])
 def test_a_choice_validates_in_simulate_and_says_what_it_is(group, choice):
-    register("simulate", _commands.load("simulate").schema)
+    register("simulate", commands.load("simulate").schema)
     with hydra.initialize_config_module("conf", version_base="1.3"):
         composed = hydra.compose("simulate", [f"{group}={choice}"])
     to_spec(composed)
@@ -58,7 +58,7 @@ def test_a_list_of_methods_composes_in_every_figure_that_takes_one(choice):
     taking = [name for name in COMMANDS if "methods:" in (FOLDER / f"{name}.yaml").read_text()]
     assert len(taking) >= 9
     for name in taking:
-        register(name, _commands.load(name).schema)
+        register(name, commands.load(name).schema)
         with hydra.initialize_config_module("conf", version_base="1.3"):
             spec = to_spec(hydra.compose(name, [f"methods={choice}"]))
         assert "raw16" in [codec["name"] for codec in spec.codecs.values()]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from omegaconf import OmegaConf
 
-from scenarios._config import check_key, fields, replace_all, replace_at, thawed, to_spec
+from scenarios.shell.schema import check_key, fields, replace_all, replace_at, thawed, to_spec
 
 
 @dataclass(frozen=True, kw_only=True)

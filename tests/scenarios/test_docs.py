@@ -11,9 +11,9 @@ import hydra
 import pytest
 
 import conf
-from scenarios import _commands
 from scenarios.__main__ import run
-from scenarios._config import register, to_spec
+from scenarios.shell import commands
+from scenarios.shell.schema import register, to_spec
 
 ROOT = Path(conf.__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -22,7 +22,7 @@ INLINE = re.compile(r"`(?:\.venv/bin/)?splitfleet ([^`]+)`")
 PLACEHOLDER = re.compile(r"\b(COMMAND|NAME|DIR|FOLDER|GROUP|CHOICE|KEY|VALUE|OTHER)\b")
 
 
-def commands(text):
+def calls(text):
     """Command lines in a text, without comments behind them and without placeholders."""
     for line in [*CALL.findall(text), *INLINE.findall(text)]:
         words = shlex.split(line.split(";")[0], comments=True)
@@ -30,18 +30,18 @@ def commands(text):
             yield words
 
 
-PAGE_LINES = [(page.name, words) for page in PAGES for words in commands(page.read_text())]
+PAGE_LINES = [(page.name, words) for page in PAGES for words in calls(page.read_text())]
 CONF_LINES = [
     (str(path.relative_to(ROOT)), words)
     for path in sorted((ROOT / "conf").rglob("*.yaml"))
-    for words in commands(path.read_text())
+    for words in calls(path.read_text())
 ]
 
 
 @pytest.mark.parametrize(("where", "words"), [*PAGE_LINES, *CONF_LINES])
 def test_a_documented_command_composes(where, words):
     name, *arguments = words
-    command = _commands.load(name)
+    command = commands.load(name)
     register(name, command.schema)
     given = [word for word in arguments if "=" in word and not word.startswith("hydra")]
     if "-m" in arguments or "--multirun" in arguments:
@@ -51,7 +51,7 @@ def test_a_documented_command_composes(where, words):
 
 
 def test_every_figure_and_command_heads_its_file():
-    for name in _commands.names():
+    for name in commands.names():
         first = (ROOT / "conf" / f"{name}.yaml").read_text().split("\n", 1)[0]
         assert first.startswith(f"# splitfleet {name}"), first
 

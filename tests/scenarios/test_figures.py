@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from plots import files
-from scenarios import _commands, figures
 from scenarios.__main__ import run
+from scenarios.commands import figures
+from scenarios.shell import commands
 
 SYSTEMS = (
     "methods=few", "model.samples=30", "replications=2", "span_s=1", "cycles=2", "warmup_s=0.2",
@@ -185,7 +186,7 @@ def test_a_finished_figure_is_drawn_again_to_the_same_bytes(quick):
 
 
 def test_the_split_and_the_codec_get_their_share_either_way():
-    from scenarios.attribution import sentence
+    from scenarios.figures.attribution import sentence
 
     all_split = sentence(3.0, 4.0, 0.95, "stage3")
     assert "the split alone gives 4x, that is all of it" in all_split
@@ -226,4 +227,4 @@ def test_a_misspelt_figure_lists_its_neighbours(quick, capfd):
 
 def test_every_figure_is_a_command_in_the_report_and_in_some_test():
     assert set(figures.ORDER) == set(SMALL)
-    assert set(figures.ORDER + figures.TAKEN_IN) <= set(_commands.names())
+    assert set(figures.ORDER + figures.TAKEN_IN) <= set(commands.names())

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scenarios.planning import Budget, Capacity, Goal, Refusal, capacity, crossing, isotonic
 from sim import ConstantSource, ExponentialSource, FleetSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.planning import Budget, Capacity, Goal, Refusal, capacity, crossing, isotonic
 from sim.theory import mm1_response_quantile_s, mva
 
 SERVICE_S = 0.01

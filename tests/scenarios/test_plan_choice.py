@@ -9,12 +9,10 @@ from pathlib import Path
 import pytest
 
 from scenarios.__main__ import run
-from scenarios.planning import Budget, Goal
 from scenarios.planning.candidate import Candidate, candidate, front, label, unknown_row
 from scenarios.planning.choice import choose
-from scenarios.planning.refusal import Missed
-from scenarios.planning.subject import Drop, Subject
 from scenarios.planning.workers import playing
+from scenarios.systems.build import Drop, Subject
 from sim import (
     ConstantSource,
     FleetSpec,
@@ -25,6 +23,8 @@ from sim import (
     SystemSpec,
     WorkloadSpec,
 )
+from sim.planning import Budget, Goal
+from sim.planning.refusal import Missed
 
 P95 = Goal(column="latency_p95_s", limit=0.1)
 NAMES = {"cut": "stage1", "codec": "ecsq"}

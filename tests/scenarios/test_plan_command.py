@@ -11,16 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.__main__ import run
-from scenarios.planning import Budget, Goal, Refusal, capacity
-from scenarios.planning.bound import bound, stability
-from scenarios.planning.finding import Trust
-from scenarios.planning.goal import Sample
-from scenarios.planning.guess import demands
-from scenarios.planning.inverse import inverse
-from scenarios.planning.levers import LEVERS
-from scenarios.planning.neighbour import neighbour
 from scenarios.planning.slo import Slo
-from scenarios.planning.trust import run_trust
 from scenarios.planning.workers import playing
 from sim import (
     ChurnSpec,
@@ -33,6 +24,15 @@ from sim import (
     WorkloadSpec,
 )
 from sim import run as sim_run
+from sim.planning import Budget, Goal, Refusal, capacity
+from sim.planning.bound import bound, stability
+from sim.planning.finding import Trust
+from sim.planning.goal import Sample
+from sim.planning.guess import demands
+from sim.planning.inverse import inverse
+from sim.planning.levers import LEVERS
+from sim.planning.neighbour import neighbour
+from sim.planning.trust import run_trust
 from sim.theory import md1_response_quantile_s
 
 SMALL = (

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from scenarios.planning import Budget, Capacity, Goal, capacity
 from sim import ConstantSource, ExponentialSource, ServerSpec, SystemSpec, WorkloadSpec
+from sim.planning import Budget, Capacity, Goal, capacity
 from sim.theory import mm1_response_quantile_s, mva
 
 SEEDS = 40

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from plots.inverse import draw
+from plots.plan_inverse import draw
 from scenarios.__main__ import run
-from scenarios.planning import Budget, Goal, Refusal
-from scenarios.planning.along import Along
-from scenarios.planning.capacity import alone
-from scenarios.planning.inverse import Inverse, _gpus, _Search, inverse
 from scenarios.planning.needs import _judged
-from scenarios.planning.remedy import Remedy
-from scenarios.planning.subject import Subject
+from scenarios.systems.build import Subject
 from sim import ConstantSource, ServerSpec, SystemSpec, WorkloadSpec
+from sim.planning import Budget, Goal, Refusal
+from sim.planning.along import Along
+from sim.planning.capacity import alone
+from sim.planning.inverse import Inverse, _gpus, _Search, inverse
+from sim.planning.remedy import Remedy
 from sim.theory import md1_response_quantile_s
 
 SERVICE_S = 0.02

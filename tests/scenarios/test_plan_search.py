@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.planning import Budget, Capacity, Goal, capacity, crossing
-from scenarios.planning.goal import Sample
-from scenarios.planning.levers import LEVERS
-from scenarios.planning.points import around, extended
-from scenarios.planning.probe import Heard, Probe
-from scenarios.planning.why import why
 from sim import ConstantSource, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.planning import Budget, Capacity, Goal, capacity, crossing
+from sim.planning.goal import Sample
+from sim.planning.levers import LEVERS
+from sim.planning.points import around, extended
+from sim.planning.probe import Heard, Probe
+from sim.planning.why import why
 
 NONE = np.empty(0)
 MEAN = Goal(column="latency_mean_s", limit=0.1)

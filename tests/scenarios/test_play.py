@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from scenarios._play import Job, failing, play
-from scenarios._progress import progress
-from scenarios._results import Store, point_id
+from scenarios.shell.progress import progress
+from scenarios.sweep.play import Job, failing, play
+from scenarios.sweep.store import Store, point_id
 
 
 def _job(n, evaluate):
@@ -39,7 +39,7 @@ def test_a_single_point_raises(tmp_path):
 def test_another_table_or_another_meaning_of_the_model_is_another_point(monkeypatch):
     named = point_id({"n": 1}, {"trace": "a"})
     assert point_id({"n": 1}, {"trace": "b"}) != named
-    monkeypatch.setattr("scenarios._results.MODEL_VERSION", -1)
+    monkeypatch.setattr("scenarios.sweep.store.MODEL_VERSION", -1)
     assert point_id({"n": 1}, {"trace": "a"}) != named
 
 
@@ -67,7 +67,7 @@ def test_a_log_gets_plain_lines_with_rate_and_end_at_most_every_ten_seconds(monk
 def test_a_terminal_gets_a_bar_with_rate_and_end(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("scenarios._progress._QUIET_S", 0.0)
+    monkeypatch.setattr("scenarios.shell.progress._QUIET_S", 0.0)
     with progress("simulating") as report:
         time.sleep(0.01)
         report(3, 6)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios._results import Store, point_id
+from scenarios.sweep.store import Store, point_id
 
 ROW = {"point_id": "a", "throughput_rps": 1.5, "throughput_rps_lo": 1.25, "throughput_rps_hi": 2.0}
 

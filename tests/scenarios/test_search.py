@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from profiles.hardware import DeviceSpec, ServerSpec
-from profiles.trace import TraceTable
+from profiles.tables.hardware import DeviceSpec, ServerSpec
+from profiles.tables.trace import TraceTable
 from scenarios.__main__ import run
-from scenarios._options import tables
-from scenarios._playback import counts, play
-from scenarios._problems import draw
-from scenarios._sizes import loss_proxies, size_models
-from scenarios._thetas import GRIDS, theta_of
+from scenarios.searching.options import tables
+from scenarios.searching.playback import counts, play
+from scenarios.searching.problems import draw
+from scenarios.searching.sizes import loss_proxies, size_models
+from scenarios.searching.thetas import GRIDS, theta_of
 from sim.search import SEARCHES, Group, Limits, Option, Predictor, Problem
-from sim.spec import LinkSpec
+from sim.specs import LinkSpec
 
 DEVICE = DeviceSpec(name="slow", title="slow", slowdown=5.0, sources={"slowdown": "a test"})
 SERVER = ServerSpec(name="measured", title="measured")
@@ -111,8 +111,8 @@ def test_shipping_measures_bytes_and_answers_again(model, tmp_path, monkeypatch)
     """Bytes of the same samples are the shipped ones; seconds are this machine's."""
     shipped = tables(model).table
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("scenarios._thetas.FOLDER", tmp_path / "search")
-    monkeypatch.setattr("scenarios._thetas.GRIDS", {model: GRIDS[model][:2]})
+    monkeypatch.setattr("scenarios.searching.thetas.FOLDER", tmp_path / "search")
+    monkeypatch.setattr("scenarios.searching.thetas.GRIDS", {model: GRIDS[model][:2]})
     words = [f"model={model}", "ship=true", "model.samples=4", "model.repeats=1"]
     assert run(["search", *words]) == 0
     fresh = TraceTable.load(tmp_path / "search" / f"{model}.npz")

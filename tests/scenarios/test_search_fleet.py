@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 import sim
-from profiles.hardware import ServerSpec, parse
-from scenarios import _chosen, search_fleet
+from profiles.tables.hardware import ServerSpec, parse
 from scenarios.__main__ import run
-from scenarios._fleets import FLEETS, Fleet
-from scenarios._members import choice
-from scenarios._system import Link
-from scenarios.planning import Budget
+from scenarios.figures import search_fleet
+from scenarios.searching import contest
+from scenarios.searching.fleets import FLEETS, Fleet
+from scenarios.systems.groups import choice
+from scenarios.systems.scenario import Link
 from sim import AdaptSpec
+from sim.planning import Budget
 from sim.search import Predictor
 
 ROUGH = Budget(
@@ -26,10 +27,10 @@ ROUGH = Budget(
 def plan(name, **changes):
     fields = {
         "fleet": FLEETS[name], "link": Link(rate_bps=8.6e6, sharing="ps", rtt_s=2e-3),
-        "known": _chosen.known(FLEETS[name].model), "drop_pp": 3.0, "reserve": 0.2,
+        "known": contest.known(FLEETS[name].model), "drop_pp": 3.0, "reserve": 0.2,
         "adapt": AdaptSpec(), "budget": ROUGH, "seed": 0,
     }  # fmt: skip
-    return _chosen.Plan(**{**fields, **changes})
+    return contest.Plan(**{**fields, **changes})
 
 
 def test_the_eight_fleets_are_those_of_the_question():
@@ -43,8 +44,8 @@ def test_the_eight_fleets_are_those_of_the_question():
 def test_a_device_alone_takes_the_least_server_time_within_its_reserve(name):
     """Against every option tried one by one."""
     case = plan(name)
-    problem = _chosen.whole(case, 1, 0.8 * case.fleet.limit_s)
-    for number, row in enumerate(_chosen.chosen(case, "own")):
+    problem = contest.whole(case, 1, 0.8 * case.fleet.limit_s)
+    for number, row in enumerate(contest.chosen(case, "own")):
         alone = problem.of_group(number, 1)
         found = Predictor(alone).predict(np.arange(len(alone.groups[0].options))[:, None])
         assert found.feasible[row]
@@ -60,23 +61,23 @@ def test_nobody_answers_without_the_server():
 
 def test_a_proposal_is_feasible_where_it_is_made_and_at_fewer_devices():
     case = plan("tight link")
-    rows = _chosen._largest(case, 1.0)
+    rows = contest._largest(case, 1.0)
     assert rows is not None
     for n_devices in (1, 8):
-        problem = _chosen.whole(case, n_devices, case.fleet.limit_s)
+        problem = contest.whole(case, n_devices, case.fleet.limit_s)
         assert Predictor(problem).predict(np.array([rows])).feasible[0]
 
 
 def test_the_group_adapts_among_the_options_that_may_be_best():
     case = plan("mixed fleet")
-    rows = _chosen.chosen(case, "own")
-    problem = _chosen.whole(case, 1, case.fleet.limit_s)
-    spec, sources = _chosen.system(case, problem, rows, online=True)
+    rows = contest.chosen(case, "own")
+    problem = contest.whole(case, 1, case.fleet.limit_s)
+    spec, sources = contest.system(case, problem, rows, online=True)
     for group in spec.fleet.groups.values():
         assert group.policy == "search"
         assert 1 <= len(group.alternatives) < 30
         assert {group.source, *group.alternatives} <= set(sources)
-    fixed, few = _chosen.system(case, problem, rows, online=False)
+    fixed, few = contest.system(case, problem, rows, online=False)
     assert {group.policy for group in fixed.fleet.groups.values()} == {"fixed"}
     assert len(few) == len(fixed.fleet.groups)
 
@@ -84,9 +85,9 @@ def test_the_group_adapts_among_the_options_that_may_be_best():
 def test_a_fleet_of_sessions_is_looked_for_where_whole_sessions_fill_the_server():
     """By the prompt alone it was from 657 devices downwards, each run drowned: nothing finished."""
     case = plan("autoregressive")
-    problem = _chosen.whole(case, 1, case.fleet.limit_s)
-    spec, sources = _chosen.system(case, problem, _chosen.chosen(case, "own"), online=False)
-    knee = _chosen._knee(spec, sources)
+    problem = contest.whole(case, 1, case.fleet.limit_s)
+    spec, sources = contest.system(case, problem, contest.chosen(case, "own"), online=False)
+    knee = contest._knee(spec, sources)
     busy = []
     for n_devices in (knee // 2, 2 * knee):
         fleet = replace(spec.fleet, n_devices=n_devices)
@@ -113,7 +114,7 @@ def test_the_command_tells_every_way_to_choose(tmp_path, monkeypatch, capfd):
     assert run(["search_fleet", 'fleets=["weak server"]', "workers=1", *rough]) == 0
     with Path("outputs/search_fleet/results.csv").open() as file:
         rows = {row["method"]: row for row in csv.DictReader(file)}
-    assert tuple(rows) == _chosen.ARMS
+    assert tuple(rows) == contest.ARMS
     for row in rows.values():
         assert int(row["n_star_lo"]) <= int(row["n_star"]) <= int(row["n_star_hi"])
         assert row["decision"]

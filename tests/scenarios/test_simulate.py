@@ -99,9 +99,9 @@ def test_finished_points_are_not_run_again(quick, monkeypatch):
     line = ["simulate", *quick, "name=resumed"]
     assert run(line) == 0
     before = table("resumed")
-    import scenarios._point
+    import scenarios.systems.case
 
-    monkeypatch.setattr(scenarios._point, "replicate", None)  # would raise if it were called
+    monkeypatch.setattr(scenarios.systems.case, "replicate", None)  # would raise if it were called
     assert run(line) == 0
     assert table("resumed") == before
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from profiles.trace import TraceTable
-from scenarios import _shipped
+from profiles.tables.trace import TraceTable
 from scenarios.__main__ import run
+from scenarios.systems import shipped
 
 SMALL = ("model.samples=12", "model.repeats=1")
 
@@ -66,10 +66,10 @@ def test_mistakes_are_one_line(words, said, capsys):
 @pytest.mark.usefixtures("here")
 def test_a_shipped_table_may_hold_more_settings_than_are_asked_for(monkeypatch, tmp_path):
     from profiles import models
-    from scenarios._measured import coders
+    from scenarios.systems.measured import coders
 
-    monkeypatch.setattr(_shipped, "_profile", lambda network, table, phase: "its profile")
-    monkeypatch.setattr(_shipped, "DATA", tmp_path)
+    monkeypatch.setattr(shipped, "_profile", lambda network, table, phase: "its profile")
+    monkeypatch.setattr(shipped, "DATA", tmp_path)
     assert run(["trace", "model=digits", *SMALL, "+methods=few", "cut=[stem,output]"]) == 0
     (tmp_path / "traces").mkdir()
     Path("outputs/trace/digits.npz").rename(tmp_path / "traces" / "digits.npz")
@@ -80,9 +80,9 @@ def test_a_shipped_table_may_hold_more_settings_than_are_asked_for(monkeypatch, 
         data.inputs,
         data.labels,
     )
-    found = _shipped.find(*sent, repeats=1)
+    found = shipped.find(*sent, repeats=1)
     assert found is not None
     assert {"raw16", "slicer"} < set(found[1].settings)
-    assert _shipped.find(*sent, repeats=2) is None
+    assert shipped.find(*sent, repeats=2) is None
     other = {"raw16": coders({"name": "raw16", "chain": "int4"})}
-    assert _shipped.find(network, other, data.inputs, data.labels, repeats=1) is None
+    assert shipped.find(network, other, data.inputs, data.labels, repeats=1) is None

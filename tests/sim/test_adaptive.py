@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sim
-from sim.adaptive import Adaptive, weight
-from sim.policy import Cost, Fastest, Search, Seen
+from sim.devices.adaptive import Adaptive, weight
+from sim.devices.policy import Cost, Fastest, Search, Seen
 
 NEAR, FAR = Cost(0.02, 0.0, 0.0), Cost(0.001, 1000.0, 0.001)
 BOTH = [FAR, NEAR]
@@ -162,7 +162,7 @@ def test_hysteresis_calms_a_fleet_that_crowds_the_link():
 
 
 def test_the_load_by_the_second_adds_up_to_the_utilization():
-    from sim.decisions import server_load
+    from sim.measures.decisions import server_load
 
     result = sim.run(system(STEADY), SOURCES)
     load = server_load(result.records, 0.0, 40.0)
@@ -179,8 +179,8 @@ def test_a_fleet_that_does_not_choose_has_no_such_columns():
 
 @pytest.mark.parametrize("name", ["burst", "fading", "mobility"])
 def test_the_shipped_traces_are_what_their_recipe_makes(name, tmp_path):
+    from sim.medium.rates import located, read
     from sim.radio.fluctuation import write
-    from sim.rates import located, read
 
     (made,) = [path for path in write(tmp_path) if path.stem == name]
     assert made.read_bytes() == located(f"{name}.csv").read_bytes()
@@ -190,7 +190,7 @@ def test_the_shipped_traces_are_what_their_recipe_makes(name, tmp_path):
 
 
 def test_a_trace_that_nobody_ships_lists_those_that_are():
-    from sim.rates import read
+    from sim.medium.rates import read
 
     with pytest.raises(ValueError, match=r"one of burst\.csv, .* got 'bursts\.csv' \(did you"):
         read("bursts.csv")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import sim
-from sim import batching, sharing
+from sim.medium import sharing
+from sim.server import batching
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import sim
-from sim.link import speed_plan
-from sim.sharing.cellular import diversity_gain
+from sim.medium.link import speed_plan
+from sim.medium.sharing.cellular import diversity_gain
 
 ONE = sim.WorkloadSpec(think_s=0.0)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sim
-from sim.policy import Cost, Fastest, Search, Seen, cost, smoothed
+from sim.devices.policy import Cost, Fastest, Search, Seen, cost, smoothed
 
 SECONDS = st.floats(1e-4, 1.0)
 COSTS = st.lists(

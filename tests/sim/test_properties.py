@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.columns import passages
-from sim.timeline import chrome_trace
+from sim.measures.columns import passages
+from sim.measures.timeline import chrome_trace
 
 REPLAY = Path(__file__).parent / "golden" / "arrivals.csv"
 WORKLOADS = st.builds(

@@ -69,7 +69,7 @@ def test_quantiles_are_those_of_all_runs_together():
 
 def test_a_law_broken_in_any_run_is_reported(monkeypatch):
     from sim import system
-    from sim.laws import Check
+    from sim.measures.laws import Check
 
     seen = []
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import sim
-from sim.saturation import Load, judge
+from sim.measures.saturation import Load, judge
 
 LATENCIES = ("latency_mean_s", "latency_p95_s", "server_wait_s", "server_queue_mean")
 

@@ -12,7 +12,7 @@ from sim.search import SEARCHES, Group, Limits, Option, Options, Predictor, Prob
 from sim.search.fleet import front
 from sim.search.greedy import neighbours
 from sim.search.splitllm import cheapest
-from sim.spec import LinkSpec, ServerSpec
+from sim.specs import LinkSpec, ServerSpec
 
 WIFI = LinkSpec(sharing="wifi", rate_bps=50e6, mtu_bytes=1400, frame_airtime_s=3e-5, rtt_s=2e-3)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sim import ConstantSessions, run
 from sim.request import ENDINGS
 from sim.search.budget import exit_at, kv_bytes, longest, weight_bytes
-from sim.source import Draw
-from sim.spec import FleetSpec, GroupSpec, LinkSpec, SystemSpec, WorkloadSpec
+from sim.sources.source import Draw
+from sim.specs import FleetSpec, GroupSpec, LinkSpec, SystemSpec, WorkloadSpec
 
 
 @given(

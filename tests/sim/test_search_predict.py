@@ -9,8 +9,8 @@ from sim import ConstantSessions, ConstantSource, run
 from sim.search import First, Group, Limits, Option, Options, Predicted, Predictor, Problem
 from sim.search.airtime import airtime_s
 from sim.search.size import LossProxy, SizeModel
-from sim.source import Draw
-from sim.spec import FleetSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.sources.source import Draw
+from sim.specs import FleetSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.theory import md1_response_s, mva, ps_response_s
 
 PS = LinkSpec(sharing="ps", rate_bps=8e6, mtu_bytes=1500, header_bytes=0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import sim
-from profiles.cost import CostSurface
-from profiles.trace import Column, TraceTable
+from profiles.tables.cost import CostSurface
+from profiles.tables.trace import Column, TraceTable
 
 FREE = sim.LinkSpec(sharing="dedicated", rate_bps=8e6, header_bytes=0)
 PROMPT = sim.Draw(0, 0.05, 4000.0, 0.0, 0.02, 4.0, math.nan, 20, 0)

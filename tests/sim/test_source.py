@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import sim
-from profiles.cost import CostSurface
-from profiles.trace import Column, TraceTable
+from profiles.tables.cost import CostSurface
+from profiles.tables.trace import Column, TraceTable
 from sim.streams import Streams
 
 CUTS = ("input", "stage1", "output")

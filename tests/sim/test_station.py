@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simpy import Environment
 
-from sim.shared import SharedStation
+from sim.medium.shared import SharedStation
 from sim.station import FifoStation, PoolStation, QueueStation, timeout_at
 
 JOBS = st.lists(

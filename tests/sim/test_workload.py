@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import sim
-from sim.columns import freshness_s
-from sim.overtime import load_over_time, present_over_time
+from sim.measures.columns import freshness_s
+from sim.measures.overtime import load_over_time, present_over_time
 from sim.request import DONE
 
 FREE = sim.LinkSpec(sharing="dedicated")

@@ -1,0 +1,1 @@
+"""The named chains, a file each, and their registry."""

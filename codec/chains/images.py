@@ -1,0 +1,158 @@
+"""Raw input instead of features: uint8 images through JPEG or WebP, uint8 arrays as they are.
+
+jpeg, webp   (H, W, 3) uint8 --> Pillow --> values
+raw8         any uint8 array -------------> values
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.stream import container, floats
+from codec.stream.base import CorruptBitstreamError, UnsupportedInputError
+from codec.stream.container import MAX_ELEMENTS, Chunk, Header, Section
+from codec.stream.frame import flat_piece, require_int, sections_of
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByteCodec(ABC):
+    """A codec of uint8 arrays, numpy or torch; decoding gives uint8 of the same shape."""
+
+    name: ClassVar[str]
+    chain_id: ClassVar[int]
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Every option with its value."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    @property
+    def spec(self) -> str:
+        """Name and options, sorted."""
+        return f"{self.name}({','.join(f'{k}={v!r}' for k, v in sorted(self.options.items()))})"
+
+    @abstractmethod
+    def _compress(self, x: Pixels) -> bytes:
+        """The bytes of an array; UnsupportedInputError for a shape that it does not take."""
+
+    @abstractmethod
+    def _expand(self, data: memoryview, shape: tuple[int, ...]) -> Pixels:
+        """The array back; CorruptBitstreamError unless it has this shape."""
+
+    def encode(self, x: Any) -> bytes:
+        """A self-describing stream of a uint8 array; UnsupportedInputError for anything else."""
+        torch = type(x).__module__.partition(".")[0] == "torch"
+        pixels = x.detach().cpu().numpy() if torch and str(x.dtype) == "torch.uint8" else x
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+            kind = getattr(x, "dtype", type(x))
+            raise UnsupportedInputError(f"{self.name} takes uint8 arrays, got {kind}")
+        shape = tuple(pixels.shape)
+        header = Header(chain=self.chain_id, dtype=floats.UINT8, shape=shape, torch=torch)
+        if header.n_chunks > 1:
+            raise UnsupportedInputError(
+                f"{self.name} takes at most {header.chunk_elements} bytes, got {header.elements}"
+            )
+        sections = (Section("values", self._compress(pixels)),) if pixels.size else ()
+        return container.write(header, [Chunk(container.CODED, sections)] * header.n_chunks)
+
+    def decode(self, data: bytes, *, max_elements: int = MAX_ELEMENTS, device: str = "cpu") -> Any:
+        """The uint8 array of a stream of this codec; CorruptBitstreamError for damaged ones."""
+        header, chunks = container.read(data, max_elements=max_elements)
+        if header.chain != self.chain_id:
+            raise CorruptBitstreamError(f"stream of chain {header.chain}, not of {self.name!r}")
+        return self.decode_stream(header, chunks, device=device)
+
+    def decode_stream(self, header: Header, chunks: list[Chunk], *, device: str = "cpu") -> Any:
+        """The array of a stream that `container.read` has taken apart."""
+        if header.dtype != floats.UINT8 or len(chunks) > 1:
+            raise CorruptBitstreamError(f"{self.name!r} holds one chunk of uint8")
+        out = np.empty(header.shape, dtype=np.uint8)
+        if chunks:
+            (values,) = sections_of(chunks[0].sections, "values")
+            out = self._expand(values, header.shape)
+        if not header.torch:
+            return out
+        import torch
+
+        return torch.from_numpy(out).to(device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raw8(ByteCodec):
+    """One byte per element, exact."""
+
+    name: ClassVar[str] = "raw8"
+    chain_id: ClassVar[int] = 6
+
+    def _compress(self, x: Pixels) -> bytes:
+        return flat_piece(x, 0, x.size).tobytes()
+
+    def _expand(self, data: memoryview, shape: tuple[int, ...]) -> Pixels:
+        if len(data) != int(np.prod(shape)):
+            raise CorruptBitstreamError(f"shape {shape} does not take {len(data)} bytes")
+        return np.frombuffer(data, dtype=np.uint8).reshape(shape).copy()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Photo(ByteCodec):
+    """An (H, W, 3) image at `quality` 1..100, lossy."""
+
+    quality: int = 90
+    format: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        require_int(self.name, "quality", self.quality, 1, 100)
+
+    def _compress(self, x: Pixels) -> bytes:
+        from PIL import Image
+
+        if x.ndim != 3 or x.shape[2] != 3 or max(x.shape) > 16383:
+            raise UnsupportedInputError(
+                f"{self.name} takes images (H, W, 3) of at most 16383 pixels a side, got {x.shape}"
+            )
+
+        out = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(x)).save(out, format=self.format, quality=self.quality)
+        return out.getvalue()
+
+    def _expand(self, data: memoryview, shape: tuple[int, ...]) -> Pixels:
+        """Size and mode are compared before Pillow allocates the pixels."""
+        from PIL import Image
+
+        try:
+            with Image.open(io.BytesIO(data), formats=[self.format]) as image:
+                if (image.height, image.width, 3) != shape or image.mode != "RGB":
+                    raise CorruptBitstreamError(f"image {image.size} {image.mode}, not {shape}")
+                return np.array(image)
+        except CorruptBitstreamError:
+            raise
+        except Exception as error:  # Pillow raises what its parsers happen to raise
+            raise CorruptBitstreamError(f"no {self.format} image: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jpeg(_Photo):
+    """Baseline JPEG with 4:2:0 chroma, as Pillow writes it."""
+
+    name: ClassVar[str] = "jpeg"
+    chain_id: ClassVar[int] = 7
+    format: ClassVar[str] = "JPEG"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebP(_Photo):
+    """Lossy WebP."""
+
+    name: ClassVar[str] = "webp"
+    chain_id: ClassVar[int] = 8
+    format: ClassVar[str] = "WEBP"

@@ -1,0 +1,164 @@
+"""The plain baselines: floats as they are, and uniform integers between minimum and maximum.
+
+raw16, raw32   x --> 16 or 32 bits per element ------------------------> values
+int8, int4     x --> round((x - min) / step) --> 8 or 4 bits ----------> values
+                 \\-> min, max of the chunk or of every channel -------> scales
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.entropy import packing
+from codec.stream import floats
+from codec.stream.base import CodecOptionError, CorruptBitstreamError
+from codec.stream.container import Section
+from codec.stream.fields import Reader, Writer
+from codec.stream.frame import FloatCodec, Patch, sections_of
+
+Floats = npt.NDArray[np.float32]
+
+_MAX_NDIM = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raw16(FloatCodec):
+    """float16, round to nearest even, saturating at 65504: exact for float16 input only.
+
+    A bfloat16 tensor fits no float16; its numbers are rounded to float16 like any others.
+    """
+
+    name: ClassVar[str] = "raw16"
+    chain_id: ClassVar[int] = 2
+
+    def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
+        """Two bytes per element."""
+        return [Section("values", floats.from_float32(x, floats.FLOAT16).tobytes())]
+
+    def decode_chunk(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
+        """The numbers that were sent."""
+        return _floats(sections, patch.size, floats.FLOAT16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raw32(FloatCodec):
+    """float32: exact for every dtype."""
+
+    name: ClassVar[str] = "raw32"
+    chain_id: ClassVar[int] = 3
+
+    def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
+        """Four bytes per element."""
+        return [Section("values", x.astype("<f4", copy=False).tobytes())]
+
+    def decode_chunk(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
+        """The numbers that were sent."""
+        return _floats(sections, patch.size, floats.FLOAT32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Integer(FloatCodec):
+    """Minimum to maximum in 2**bits levels; `axis` gives every index of that axis its own."""
+
+    axis: int | None = None
+    bits: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        valid = isinstance(self.axis, int) and not isinstance(self.axis, bool)
+        if self.axis is not None and not (valid and -_MAX_NDIM <= self.axis < _MAX_NDIM):
+            raise CodecOptionError(f"{self.name}.axis must be None or an axis, got {self.axis!r}")
+
+    def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
+        """Levels of `bits` bits, a range of two float32 per channel."""
+        axis = 0 if self.axis is None else self._resolved(patch) + 1
+        channel, n_channels = _channels(patch, axis)
+        low, high = _ranges(x, channel, n_channels)
+        top = (1 << self.bits) - 1
+        step = (high.astype(np.float64) - low) / top
+        safe = np.where(step > 0, step, 1.0)
+        levels = np.clip(np.rint((x - low[channel].astype(np.float64)) / safe[channel]), 0, top)
+        ranges = np.stack([low, high], axis=1).astype("<f4").tobytes()
+        return [
+            Section("header", Writer().u8(axis).done()),
+            Section("scales", ranges),
+            Section("values", packing.pack(levels.astype(np.uint32), self.bits)),
+        ]
+
+    def decode_chunk(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
+        """low + level * step of the element's channel."""
+        head, scales, values = sections_of(sections, "header", "scales", "values")
+        fields = Reader(head)
+        channel, n_channels = _channels(patch, fields.u8(len(patch.shape)))
+        fields.end()
+        if len(scales) != 8 * n_channels:
+            raise CorruptBitstreamError(f"{n_channels} ranges do not take {len(scales)} bytes")
+        ranges = np.frombuffer(scales, dtype="<f4").reshape(-1, 2)
+        if not np.isfinite(ranges).all() or (ranges[:, 0] > ranges[:, 1]).any():
+            raise CorruptBitstreamError("a range must rise and be finite")
+        low, high = ranges.T.astype(np.float64)
+        levels = packing.unpack(values, patch.size, self.bits)
+        step = (high - low) / ((1 << self.bits) - 1)
+        return np.asarray(low[channel] + levels * step[channel], dtype=np.float32)
+
+    def _resolved(self, patch: Patch) -> int:
+        axis, ndim = self.axis or 0, len(patch.shape)
+        if not -ndim <= axis < ndim:
+            raise CodecOptionError(f"{self.name}.axis must lie in a {ndim}-D tensor, got {axis}")
+        return axis % ndim
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8(_Integer):
+    """256 levels between minimum and maximum."""
+
+    name: ClassVar[str] = "int8"
+    chain_id: ClassVar[int] = 4
+    bits: ClassVar[int] = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int4(_Integer):
+    """16 levels between minimum and maximum."""
+
+    name: ClassVar[str] = "int4"
+    chain_id: ClassVar[int] = 5
+    bits: ClassVar[int] = 4
+
+
+def _floats(sections: tuple[Section, ...], size: int, dtype: int) -> Floats:
+    (values,) = sections_of(sections, "values")
+    storage = floats.STORAGE[dtype]
+    if len(values) != size * storage.itemsize:
+        raise CorruptBitstreamError(f"{size} elements do not take {len(values)} bytes")
+    x = floats.to_float32(np.frombuffer(values, dtype=storage).copy(), dtype)
+    if not floats.look(x).finite:
+        raise CorruptBitstreamError("a tensor must be finite")
+    return x
+
+
+def _channels(patch: Patch, axis: int) -> tuple[npt.NDArray[np.intp], int]:
+    """Channel of every element and number of channels; axis 0 means one channel for all."""
+    if axis == 0:
+        return np.zeros(1, dtype=np.intp).repeat(patch.size), 1
+    inner = math.prod(patch.shape[axis:])
+    index = np.arange(patch.start, patch.stop, dtype=np.intp)
+    return index // inner % patch.shape[axis - 1], patch.shape[axis - 1]
+
+
+def _ranges(x: Floats, channel: npt.NDArray[np.intp], n_channels: int) -> tuple[Floats, Floats]:
+    """Least and greatest number of every channel; one that the chunk lacks spans 0..0."""
+    if n_channels == 1:
+        return x.min(keepdims=True), x.max(keepdims=True)
+    low = np.full(n_channels, np.inf, dtype=np.float32)
+    high = np.full(n_channels, -np.inf, dtype=np.float32)
+    np.minimum.at(low, channel, x)
+    np.maximum.at(high, channel, x)
+    absent = low > high
+    low[absent] = high[absent] = 0
+    return low, high

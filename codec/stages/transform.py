@@ -1,0 +1,97 @@
+"""Karhunen-Loeve transform: features decorrelated by a basis that was fitted once.
+
+    x (rows, D) --> x - mean --> times basis --> y (rows, D)
+
+The basis holds the principal components of calibration data, so that most of the energy of y lies
+in few components; being orthonormal, it leaves every error as large as it was. The products are
+summed in one fixed order by a serial kernel: the same bytes on every number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from codec.stages.calibration import Calibration
+from codec.stream.base import CodecOptionError
+from codec.stream.kernel import array, kernel
+
+_F32 = types.float32
+Floats = npt.NDArray[np.float32]
+
+
+def fit(vectors: Floats) -> tuple[Floats, Floats]:
+    """(mean, basis) of vectors (n, D): components by falling variance, first entries positive.
+
+    Raises CodecOptionError for fewer than two vectors.
+    """
+    if vectors.ndim != 2 or len(vectors) < 2:
+        raise CodecOptionError(f"a basis needs two vectors or more, got shape {vectors.shape}")
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    centred = vectors - mean
+    _, basis = np.linalg.eigh(centred.T @ centred)
+    basis = basis[:, ::-1]
+    largest = np.abs(basis).argmax(axis=0)
+    basis = basis * np.sign(basis[largest, np.arange(basis.shape[1])])
+    return mean.astype(np.float32), np.ascontiguousarray(basis, dtype=np.float32)
+
+
+def forward(x: Floats, mean: Floats, basis: Floats) -> Floats:
+    """Components (rows, D) of vectors x (rows, D); what float32 cannot hold is clipped."""
+    out = np.empty_like(x)
+    with np.errstate(over="ignore", invalid="ignore"):
+        _project(np.ascontiguousarray(x - mean), basis, out)
+    return _clipped(out)
+
+
+def inverse(y: Floats, mean: Floats, basis: Floats) -> Floats:
+    """Vectors (rows, D) of components y (rows, D); what float32 cannot hold is clipped."""
+    out = np.empty_like(y)
+    with np.errstate(over="ignore", invalid="ignore"):
+        _project(y, np.ascontiguousarray(basis.T), out)
+        out += mean
+    return _clipped(out)
+
+
+def without(
+    x: Floats, where: npt.NDArray[np.int64], shape: tuple[int, ...], known: Calibration
+) -> Floats:
+    """x (n,) with the mean of their feature in the places `where`."""
+    means = np.broadcast_to(known.mean, (x.size // known.size, known.size))
+    out = x.copy()
+    out[where] = elements_of(means, shape, known.axis)[where]
+    return out
+
+
+def _clipped(x: Floats) -> Floats:
+    limit = float(np.finfo(np.float32).max)
+    np.nan_to_num(x, copy=False, nan=0.0, posinf=limit, neginf=-limit)
+    return x
+
+
+def vectors_of(x: Floats, shape: tuple[int, ...], axis: int) -> Floats:
+    """Elements of a tensor of this shape as vectors along the axis (-1 or -3): (rows, D)."""
+    whole = x.reshape(shape)
+    if axis == -3:
+        whole = np.moveaxis(whole, -3, -1)
+    return np.ascontiguousarray(whole).reshape(-1, whole.shape[-1])
+
+
+def elements_of(vectors: Floats, shape: tuple[int, ...], axis: int) -> Floats:
+    """The way back of `vectors_of`, flattened."""
+    if axis == -1:
+        return vectors.reshape(-1)
+    moved = vectors.reshape((*shape[:-3], *shape[-2:], shape[-3]))
+    return np.ascontiguousarray(np.moveaxis(moved, -1, -3)).reshape(-1)
+
+
+@kernel((array(_F32, ndim=2), array(_F32, ndim=2), array(_F32, ndim=2, writable=True)))
+def _project(x, basis, out):  # type: ignore[no-untyped-def]
+    for r in range(x.shape[0]):
+        row = out[r]
+        row[:] = np.float32(0)
+        for i in range(x.shape[1]):
+            weight = x[r, i]
+            for j in range(row.size):
+                row[j] += weight * basis[i, j]

@@ -1,0 +1,1 @@
+"""What measures, on torch: a network's graph and cuts, clocks, layer times, traces, generations."""

@@ -1,0 +1,140 @@
+"""The tensors that cross a cut, and what answers become when they come back changed.
+
+For comparing codecs by themselves: no times, no bytes, no simulation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from profiles import models
+from profiles.measuring.cuts import split
+from profiles.measuring.decoding import Cache, decoder_of, run_layers
+from profiles.measuring.machine import threads
+from profiles.models.network import Network
+from profiles.tables import choices, quality
+
+__all__ = ["Activations", "activations"]
+
+_BATCH = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Activations:
+    """`features` [sample, ...] as they cross `cut`; `answer` runs the rest of the network.
+
+    `labels` are the right answers, -1 where there is none; `weights` as in `Network`.
+    """
+
+    model: str
+    cut: str
+    features: np.ndarray
+    labels: np.ndarray
+    weights: str
+    task: str
+    answer: Callable[[np.ndarray], np.ndarray] = field(repr=False)
+
+    def judge(self, decoded: np.ndarray) -> dict[str, float]:
+        """What the task loses: paired accuracy drop, or bits per byte; empty on random weights.
+
+        Classification gives `accuracy`, `accuracy_drop` with its 95 % interval (Bonett and Price);
+        language `bits_per_byte` and its rise.
+        """
+        if self.weights != "trained" or (self.labels < 0).any():
+            return {}
+        plain, coded = self._plain, self.answer(decoded)
+        if self.task == "language":
+            before, after = (_bits(scores, self.labels) for scores in (plain, coded))
+            return {"bits_per_byte": after, "bits_per_byte_rise": after - before}
+        before, after = (scores.argmax(1) == self.labels for scores in (plain, coded))
+        lost, gained = int((before & ~after).sum()), int((~before & after).sum())
+        drop = quality.drop_interval(len(self.labels), lost, gained)
+        return {
+            "table_accuracy": float(after.mean()),
+            "accuracy_drop": drop.mean,
+            "accuracy_drop_lo": drop.lo,
+            "accuracy_drop_hi": drop.hi,
+        }
+
+    @cached_property
+    def _plain(self) -> np.ndarray:
+        """Answers to the features as they are."""
+        return self.answer(self.features)
+
+
+def activations(
+    model: str, cut: str, n: int, *, split_name: str = "test", seed: int = 0, **options: Any
+) -> Activations:
+    """The features of `n` samples of a split at one cut; options go to both network and data.
+
+    Raises:
+        ValueError: an unknown model, split or cut, or a cut at which no feature crosses.
+    """
+    network = models.create(model, **options)
+    if cut not in network.stages and network.task != "language":
+        known = network.stages
+        choices.position("cut", cut, known)
+    samples = models.samples(model, split_name, n, seed, **options)
+    make = _language if network.task == "language" else _vision
+    with threads(1):
+        features, answer = make(network, cut, samples.inputs)
+    return Activations(
+        model=model,
+        cut=cut,
+        features=features,
+        labels=samples.labels,
+        weights=network.weights,
+        task=network.task,
+        answer=answer,
+    )
+
+
+Answer = Callable[[np.ndarray], np.ndarray]
+
+
+def _vision(network: Network, cut: str, inputs: np.ndarray) -> tuple[np.ndarray, Answer]:
+    """One sample at a time: what a device does, and no batch changes a sum."""
+    parts = split(network)
+    head, tail = parts.head(cut), parts.tail(cut)
+
+    def answer(features: np.ndarray) -> np.ndarray:
+        with threads(1):
+            return np.concatenate([tail(torch.from_numpy(x[None])).numpy() for x in features])
+
+    images = torch.from_numpy(inputs)
+    return np.concatenate([head(image[None]).numpy() for image in images]), answer
+
+
+def _language(network: Network, cut: str, inputs: np.ndarray) -> tuple[np.ndarray, Answer]:
+    decoder = decoder_of(network)
+    names = [f"layers.{index}" for index in range(decoder.n_layers)]
+    first = choices.position("cut", cut, names) + 1
+
+    @torch.inference_mode()
+    def answer(features: np.ndarray) -> np.ndarray:
+        found = []
+        for rows in torch.split(torch.from_numpy(features), _BATCH):
+            cache: Cache = [None] * decoder.n_layers
+            hidden = run_layers(decoder, rows, cache, first, decoder.n_layers)
+            found.append(decoder.answer(hidden).float().numpy())
+        return np.concatenate(found)
+
+    found = []
+    with torch.inference_mode():
+        for rows in torch.split(torch.from_numpy(inputs), _BATCH):
+            cache: Cache = [None] * decoder.n_layers
+            found.append(run_layers(decoder, decoder.embed(rows), cache, 0, first).numpy())
+    return np.concatenate(found), answer
+
+
+def _bits(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Mean -log2 probability of the labels."""
+    loss = functional.cross_entropy(
+        torch.from_numpy(scores).flatten(0, -2).double(), torch.from_numpy(labels).flatten()
+    )
+    return float(loss) / float(np.log(2))

@@ -1,0 +1,230 @@
+"""Traces: samples -> head -> encode -> decode -> tail -> rows, all of it really computed.
+
+    samples -[ head ]-> features -[ encode ]-> bytes -[ decode ]-> features' -[ tail ]-> answer
+
+Heads and tails run in batches (their times belong to the cost surfaces); the codec runs sample by
+sample, and its times are the median of interleaved repeats: every repeat goes through all cuts and
+settings before the next begins, so that a machine's drift meets all of them alike.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.special import log_softmax
+
+import codec
+from codec.stream.base import PARTS
+from profiles.measuring.crossing import Crossing, relative_l2, send
+from profiles.measuring.cuts import Side, Split, split
+from profiles.measuring.machine import fingerprint, threads
+from profiles.measuring.timing import Progress
+from profiles.models.network import Network
+from profiles.tables import choices
+from profiles.tables.trace import Column, TraceTable
+
+__all__ = ["CUT_KINDS", "Settings", "samples_digest", "specs", "trace"]
+
+CUT_KINDS = ("input", "feature")
+Settings = Mapping[str, Mapping[str, codec.Codec]]
+
+_CELL = ("sample", "cut", "setting")
+_UNITS = {"correct": "1", "relative_l2": "1", "logit_kl": "nat", "encode_s": "s", "decode_s": "s"}
+_LEDGER = tuple(f"{part}_bytes" for part in PARTS)
+_COLUMNS = ("payload_bytes", *_LEDGER, *_UNITS)
+
+
+def specs(settings: Settings) -> dict[str, str]:
+    """The codec spec behind every setting and kind of cut, for provenance and caches."""
+    return {
+        f"{name}@{kind}": chosen.spec
+        for name, kinds in sorted(settings.items())
+        for kind, chosen in sorted(kinds.items())
+    }
+
+
+def trace(
+    network: Network,
+    settings: Settings,
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    *,
+    sample_ids: Sequence[int] | None = None,
+    cuts: Sequence[str] | None = None,
+    repeats: int = 5,
+    batch: int = 60,
+    answer_bytes: int = 4,
+    progress: Progress | None = None,
+) -> TraceTable:
+    """Trace `inputs` [sample, ...] at every cut and setting, on one thread.
+
+    `settings` maps a name to a codec per kind of cut: "input" for the raw input, "feature" for a
+    stage's output; a kind that is missing gives no rows there. At the cut "output" nothing is
+    encoded: the answer alone leaves, under every setting. `correct` compares the answer with
+    `labels` and stays NaN for random weights; `relative_l2` is the error of the tensor that
+    crossed, `logit_kl` KL(answer without codec || answer with it) in nats.
+
+    Raises:
+        ValueError: fewer than one repeat, an unknown cut or kind, lengths that differ.
+    """
+    if repeats < 1:
+        raise ValueError(f"repeats must be >= 1, got {repeats}")
+    if len(inputs) != len(labels):
+        raise ValueError(f"labels must be as many as inputs = {len(inputs)}, got {len(labels)}")
+    ids = np.arange(len(inputs)) if sample_ids is None else np.asarray(sample_ids)
+    with threads(1):
+        parts = split(network, batch=min(batch, len(inputs)))
+        wanted = parts.cuts if cuts is None else tuple(cuts)
+        desk = _Desk(parts, settings, wanted, len(inputs), repeats)
+        for start in range(0, len(inputs), parts.batch):
+            rows = slice(start, min(start + parts.batch, len(inputs)))
+            desk.fill(rows, inputs[rows], labels[rows])
+            if progress is not None:
+                progress(rows.stop, len(inputs))
+        machine = fingerprint()
+    desk.columns["answer_bytes"] = np.full(len(inputs), float(answer_bytes))
+    return TraceTable(
+        model=network.name,
+        cuts=wanted,
+        settings=tuple(settings),
+        sample_ids=ids,
+        columns=desk.columns,
+        schema={name: _column(name) for name in desk.columns},
+        provenance={
+            "kind": "measured",
+            "model_digest": network.digest,
+            "weights": network.weights,
+            "codecs": specs(settings),
+            "codec_version": codec.FORMAT_VERSION,
+            "samples_digest": samples_digest(inputs, labels),
+            "repeats": repeats,
+            "machine": machine,
+        },
+    )
+
+
+def samples_digest(inputs: np.ndarray, labels: np.ndarray) -> str:
+    """Content hash of the traced samples."""
+    total = hashlib.sha256(f"{inputs.dtype.str}{inputs.shape}".encode())
+    total.update(np.ascontiguousarray(inputs).tobytes())
+    total.update(np.ascontiguousarray(labels).tobytes())
+    return total.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Cell:
+    """One (cut, setting) with its codec and its place in the columns."""
+
+    cut: str
+    codec: codec.Codec
+    at: tuple[int, int]
+
+
+class _Desk:
+    """The columns while they are being filled."""
+
+    def __init__(
+        self, parts: Split, settings: Settings, cuts: Sequence[str], n: int, repeats: int
+    ) -> None:
+        self._parts, self._cuts, self._repeats = parts, cuts, repeats
+        self._trained = parts.network.weights == "trained"
+        self._heads = {cut: parts.head(cut) for cut in {*cuts, "output"}}
+        self._tails = {cut: parts.tail(cut) for cut in cuts}
+        self._cells = _cells(cuts, settings)
+        shape = (n, len(cuts), len(settings))
+        self.columns: dict[str, np.ndarray] = {name: np.full(shape, np.nan) for name in _COLUMNS}
+
+    def fill(self, rows: slice, inputs: np.ndarray, labels: np.ndarray) -> None:
+        """Fill the rows of one batch at every cut and setting."""
+        features = {cut: self._run(head, inputs) for cut, head in self._heads.items()}
+        crossings = _cross(self._cells, features, self._repeats)
+        for cell, crossing in zip(self._cells, crossings, strict=True):
+            self._book(rows, cell, crossing, features[cell.cut])
+            answers = self._run(self._tails[cell.cut], crossing.received)
+            self._judge(rows, cell.at, answers, features["output"], labels)
+        if "output" in self._cuts:
+            self._stay(rows, features["output"], labels)
+
+    def _run(self, side: Side, x: np.ndarray) -> np.ndarray:
+        """One side on a batch that may be short: padded by its last sample, then cut off."""
+        short = self._parts.batch - len(x)
+        whole = np.concatenate([x, np.repeat(x[-1:], short, axis=0)]) if short else x
+        y: np.ndarray = side(torch.from_numpy(np.ascontiguousarray(whole))).numpy()
+        return y[: len(x)]
+
+    def _book(self, rows: slice, cell: _Cell, crossing: Crossing, sent: np.ndarray) -> None:
+        put = {name: column[rows, *cell.at] for name, column in self.columns.items()}
+        put["encode_s"][:] = crossing.encode_s
+        put["decode_s"][:] = crossing.decode_s
+        put["relative_l2"][:] = relative_l2(sent, crossing.received)
+        put["payload_bytes"][:] = [len(stream) for stream in crossing.streams]
+        for row, stream in enumerate(crossing.streams):
+            parts = codec.ledger(stream)
+            for name in PARTS:
+                put[f"{name}_bytes"][row] = parts.get(name, 0)
+
+    def _judge(
+        self,
+        rows: slice,
+        at: tuple[int, int],
+        answers: np.ndarray,
+        reference: np.ndarray,
+        labels: np.ndarray,
+    ) -> None:
+        self.columns["logit_kl"][rows, *at] = _kl(reference, answers)
+        if self._trained:
+            self.columns["correct"][rows, *at] = answers.argmax(-1) == labels
+
+    def _stay(self, rows: slice, reference: np.ndarray, labels: np.ndarray) -> None:
+        """The cut "output": nothing is encoded and nothing is lost, under every setting."""
+        at = list(self._cuts).index("output")
+        for name in (*_LEDGER, "payload_bytes", "encode_s", "decode_s", "relative_l2"):
+            self.columns[name][rows, at] = 0.0
+        for setting in range(self.columns["correct"].shape[2]):
+            self._judge(rows, (at, setting), reference, reference, labels)
+
+
+def _cells(cuts: Sequence[str], settings: Settings) -> list[_Cell]:
+    for name, kinds in settings.items():
+        for kind in kinds:
+            choices.position(f"kind of cut of setting {name}", kind, CUT_KINDS)
+    return [
+        _Cell(cut=cut, codec=kinds[kind], at=(at_cut, at_setting))
+        for at_cut, cut in enumerate(cuts)
+        for at_setting, kinds in enumerate(settings.values())
+        for kind in ("input" if cut == "input" else "feature",)
+        if cut != "output" and kind in kinds
+    ]
+
+
+def _cross(
+    cells: Sequence[_Cell], features: Mapping[str, np.ndarray], repeats: int
+) -> list[Crossing]:
+    """Send every sample of the batch through every cell, `repeats` times in turn."""
+    for cell in cells:
+        send(cell.codec, features[cell.cut][:1])
+    rounds = [[send(cell.codec, features[cell.cut]) for cell in cells] for _ in range(repeats)]
+    return [
+        Crossing(
+            streams=same[0].streams,
+            received=same[0].received,
+            encode_s=np.median([once.encode_s for once in same], axis=0),
+            decode_s=np.median([once.decode_s for once in same], axis=0),
+        )
+        for same in zip(*rounds, strict=True)
+    ]
+
+
+def _kl(reference: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """KL(softmax(reference) || softmax(answers)) in nats per sample, mean over further axes."""
+    p, q = (log_softmax(scores.astype(np.float64), axis=-1) for scores in (reference, answers))
+    divergence = (np.exp(p) * (p - q)).sum(-1)
+    return np.asarray(np.maximum(0.0, divergence.reshape(len(p), -1).mean(1)))
+
+
+def _column(name: str) -> Column:
+    if name == "answer_bytes":
+        return Column(unit="B", dims=("sample",))
+    return Column(unit=_UNITS.get(name, "B"), dims=_CELL)

@@ -1,0 +1,1 @@
+"""The samples that networks are measured on: images, prompts, questions."""

@@ -1,0 +1,1 @@
+"""Seconds of machines and networks that were not measured: roofline, analytic, published."""

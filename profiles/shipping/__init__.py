@@ -1,0 +1,1 @@
+"""What the repository ships and the folder that keeps what was measured here."""

@@ -1,0 +1,1 @@
+"""What was measured, as plain arrays: traces, cost surfaces, layers, machine sheets; no torch."""

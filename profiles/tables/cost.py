@@ -1,0 +1,154 @@
+"""Cost surfaces: seconds of the head or the tail of a network at every cut.
+
+Shapes: `seconds[cut, batch, token, kv]`; axes ascend. `token` counts the new tokens of one call
+(1 for vision), `kv` the tokens that already lie in the cache.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from profiles.tables import archive, choices
+
+__all__ = ["CostSurface"]
+
+_KIND = "cost surface"
+_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CostSurface:
+    """Seconds of one part of a network over (cut, batch, new tokens, KV length) on one machine.
+
+    Between measured points it interpolates linearly along every axis; it refuses to extrapolate.
+    `factor` is 1 for a measured surface, and the product of all factors after `scaled`.
+    `provenance["kind"]` is one of measured, scaled, modelled, published.
+
+    Raises:
+        ValueError: an axis that does not ascend, a wrong shape, a negative or NaN time.
+    """
+
+    part: str
+    hardware: str
+    cuts: tuple[str, ...]
+    seconds: np.ndarray
+    batches: tuple[int, ...] = (1,)
+    new_tokens: tuple[int, ...] = (1,)
+    kv_lengths: tuple[int, ...] = (0,)
+    factor: float = 1.0
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        choices.position("cost.part", self.part, ("head", "tail"))
+        for name in ("batches", "new_tokens", "kv_lengths"):
+            _ascends(f"cost.{name}", getattr(self, name), lowest=0 if name == "kv_lengths" else 1)
+        if not self.cuts or len(set(self.cuts)) != len(self.cuts):
+            raise ValueError(f"cost.cuts must be distinct names, got {self.cuts}")
+        if not (np.isfinite(self.factor) and self.factor > 0):
+            raise ValueError(f"cost.factor must be > 0, got {self.factor}")
+        axes = (self.cuts, self.batches, self.new_tokens, self.kv_lengths)
+        shape = tuple(len(axis) for axis in axes)
+        seconds = np.array(self.seconds, np.float64)
+        if seconds.shape != shape:
+            raise ValueError(f"cost.seconds must have shape {shape}, got {seconds.shape}")
+        if not (np.isfinite(seconds) & (seconds >= 0)).all():
+            worst = seconds[~(np.isfinite(seconds) & (seconds >= 0))][0]
+            raise ValueError(f"cost.seconds must be finite and >= 0, got {worst}")
+        seconds.setflags(write=False)
+        object.__setattr__(self, "seconds", seconds)
+
+    def seconds_at(
+        self, cut: str, batch: float = 1, new_tokens: float = 1, kv_length: float = 0
+    ) -> float:
+        """Seconds of one call at `cut`.
+
+        Raises:
+            ValueError: an unknown cut, or a point outside the measured range.
+        """
+        values = self.seconds[choices.position("cut", cut, self.cuts)]
+        for name, axis, at in (
+            ("batch", self.batches, batch),
+            ("new_tokens", self.new_tokens, new_tokens),
+            ("kv_length", self.kv_lengths, kv_length),
+        ):
+            values = _interpolate(values, name, axis, at)
+        return float(values)
+
+    def scaled(self, factor: float, *, hardware: str, source: str) -> "CostSurface":
+        """The same surface on a machine that is `factor` times slower; marked "scaled"."""
+        if not source:
+            raise ValueError("cost.scaled needs the source of its factor, got an empty text")
+        provenance = {
+            "kind": "scaled",
+            "from": {"hardware": self.hardware, **self.provenance},
+            "factor": factor,
+            "source": source,
+        }
+        return replace(
+            self,
+            hardware=hardware,
+            seconds=self.seconds * factor,
+            factor=self.factor * factor,
+            provenance=provenance,
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """Content hash; equal surfaces have equal digests."""
+        return archive.digest(self.header(), {"seconds": self.seconds})
+
+    def header(self) -> archive.Header:
+        """Everything but the seconds, as JSON."""
+        return {
+            "part": self.part,
+            "hardware": self.hardware,
+            "cuts": list(self.cuts),
+            "batches": list(self.batches),
+            "new_tokens": list(self.new_tokens),
+            "kv_lengths": list(self.kv_lengths),
+            "factor": self.factor,
+            "provenance": dict(self.provenance),
+        }
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any], seconds: np.ndarray) -> "CostSurface":
+        """The inverse of `header`."""
+        names = ("cuts", "batches", "new_tokens", "kv_lengths")
+        axes: dict[str, Any] = {name: tuple(header[name]) for name in names}
+        rest = {name: header[name] for name in ("part", "hardware", "factor", "provenance")}
+        return cls(seconds=seconds, **axes, **rest)
+
+    def save(self, path: Path | str) -> None:
+        """Write npz."""
+        archive.write(Path(path), _KIND, _VERSION, self.header(), {"seconds": self.seconds})
+
+    @classmethod
+    def load(cls, path: Path | str) -> "CostSurface":
+        """Read what `save` wrote; ValueError in one line on anything else."""
+        header, arrays = archive.read(Path(path), _KIND, _VERSION)
+        return archive.rebuild(path, _KIND, lambda: cls.from_header(header, arrays["seconds"]))
+
+
+def _ascends(name: str, axis: tuple[int, ...], lowest: int) -> None:
+    if not axis or axis[0] < lowest or any(b <= a for a, b in itertools.pairwise(axis)):
+        raise ValueError(f"{name} must ascend from {lowest} or above, got {axis}")
+
+
+def _interpolate(values: np.ndarray, name: str, axis: tuple[int, ...], at: float) -> np.ndarray:
+    """Take the first axis of `values` at `at`, linearly between its two neighbours."""
+    if not axis[0] <= at <= axis[-1]:
+        raise ValueError(
+            f"{name} must lie in the measured range {axis[0]}..{axis[-1]}, got {at}"
+            " (cost surfaces do not extrapolate)"
+        )
+    right = max(1, int(np.searchsorted(axis, at))) if len(axis) > 1 else 0
+    left = max(0, right - 1)
+    if left == right:
+        return np.asarray(values[0])
+    weight = (at - axis[left]) / (axis[right] - axis[left])
+    return np.asarray((1 - weight) * values[left] + weight * values[right])

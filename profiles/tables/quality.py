@@ -1,0 +1,144 @@
+"""What a codec costs in answers: accuracy drops, paired per sample, with an interval."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+
+from profiles.tables.trace import TraceTable
+
+__all__ = ["Drop", "concatenated", "drop_interval", "drops", "merged", "table_of"]
+
+
+class Interval(NamedTuple):
+    """Estimate and the ends of its interval, in fractions."""
+
+    mean: float
+    lo: float
+    hi: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop:
+    """How much accuracy is lost at one cut and setting against no codec at all.
+
+    `n_lost` samples were right without the codec and wrong with it, `n_gained` the reverse.
+    """
+
+    cut: str
+    setting: str
+    n: int
+    accuracy: float
+    n_lost: int
+    n_gained: int
+    drop: Interval
+
+    @property
+    def width(self) -> float:
+        """Length of the interval, as a fraction."""
+        return self.drop.hi - self.drop.lo
+
+
+def drop_interval(n: int, n_lost: int, n_gained: int, level: float = 0.95) -> Interval:
+    """The paired drop (n_lost - n_gained) / n with Bonett and Price's adjusted Wald interval.
+
+    One sample is added to either kind of discordant pair, so that the interval keeps its coverage
+    when few pairs or none differ (Bonett and Price, Psychological Methods 17(4), 2012).
+    """
+    if not 0 <= n_lost + n_gained <= n or n < 1:
+        raise ValueError(f"lost + gained must lie in 0..{n}, got {n_lost} + {n_gained}")
+    lost, gained = (n_lost + 1) / (n + 2), (n_gained + 1) / (n + 2)
+    spread = math.sqrt((lost + gained - (lost - gained) ** 2) / (n + 2))
+    reach = NormalDist().inv_cdf((1 + level) / 2) * spread
+    centre = lost - gained
+    mean = (n_lost - n_gained) / n
+    return Interval(mean, max(-1.0, centre - reach), min(1.0, centre + reach))
+
+
+def merged(first: Drop, second: Drop, level: float = 0.95) -> Drop:
+    """The drop over the samples of both, which must not overlap."""
+    n, n_lost = first.n + second.n, first.n_lost + second.n_lost
+    n_gained = first.n_gained + second.n_gained
+    right = first.accuracy * first.n + second.accuracy * second.n
+    return replace(
+        first,
+        n=n,
+        accuracy=right / n,
+        n_lost=n_lost,
+        n_gained=n_gained,
+        drop=drop_interval(n, n_lost, n_gained, level),
+    )
+
+
+def drops(table: TraceTable, level: float = 0.95) -> list[Drop]:
+    """The drop at every cut and setting that was traced, except "output".
+
+    Raises:
+        ValueError: the table has no column "output" to pair with, or no answers (random weights).
+    """
+    whole = table.cell("correct", "output", table.settings[0])
+    if np.isnan(whole).any():
+        raise ValueError(f"trace of {table.model} knows no right answers: its weights are random")
+    pairs = [(cut, setting) for cut in table.cuts for setting in table.settings]
+    return [
+        _drop(table, whole, cut, setting, level)
+        for cut, setting in pairs
+        if cut != "output" and table.exists(cut, setting)
+    ]
+
+
+def table_of(found: Sequence[Drop]) -> str:
+    """A Markdown table, percentage points with two decimals."""
+    lines = [
+        "| cut | setting | n | accuracy % | drop pp | 95 % interval |",
+        "|---|---|---|---|---|---|",
+    ]
+    for d in found:
+        mean, lo, hi = (100 * value for value in d.drop)
+        lines.append(
+            f"| {d.cut} | {d.setting} | {d.n:,} | {100 * d.accuracy:.2f} | {mean:.2f}"
+            f" | {lo:.2f} .. {hi:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def concatenated(tables: Sequence[TraceTable]) -> TraceTable:
+    """The rows of several tables of one model, such as the folds of a cross-fitting.
+
+    Raises:
+        ValueError: cuts, settings or columns differ, or a sample stands in two of them.
+    """
+    first = tables[0]
+    for other in tables[1:]:
+        for name in ("model", "cuts", "settings", "schema", "axes"):
+            if getattr(other, name) != getattr(first, name):
+                raise ValueError(f"tables of {first.model} differ in their {name}")
+    columns = {
+        name: np.concatenate([table.columns[name] for table in tables])
+        for name, column in first.schema.items()
+        if "sample" in column.dims
+    }
+    digests = "+".join(str(table.provenance["model_digest"]) for table in tables)
+    return replace(
+        first,
+        sample_ids=np.concatenate([table.sample_ids for table in tables]),
+        columns={**first.columns, **columns},
+        provenance={**first.provenance, "model_digest": digests},
+    )
+
+
+def _drop(table: TraceTable, whole: np.ndarray, cut: str, setting: str, level: float) -> Drop:
+    right = table.cell("correct", cut, setting)
+    n_lost, n_gained = int((whole > right).sum()), int((whole < right).sum())
+    return Drop(
+        cut=cut,
+        setting=setting,
+        n=len(right),
+        accuracy=float(right.mean()),
+        n_lost=n_lost,
+        n_gained=n_gained,
+        drop=drop_interval(len(right), n_lost, n_gained, level),
+    )

@@ -1,0 +1,1 @@
+"""The commands that answer and measure, one a file."""

@@ -1,0 +1,179 @@
+"""A language model's answers to local questions, with every codec at every cut.
+
+Multiple choice (BoolQ, PIQA, HellaSwag, ARC, Winogrande, OpenBookQA, MMLU, or prompt, endings,
+answer) by log-likelihood; task=number: word problems (GSM8K) by exact match of generated numbers.
+The file is model.data=FILE.jsonl, the network model.weights=FOLDER (or the byte Llama). Writes one
+row per cut and setting with the accuracy and its paired drop (CSV), and run.json.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from scenarios.shell.names import unknown
+from scenarios.shell.progress import progress
+from scenarios.sweep.store import Row, Store, write_table
+from scenarios.systems.measured import coders
+from scenarios.systems.scenario import Model
+
+_TASKS = ("choice", "number")
+_PLAIN = "none"
+
+Judge = Callable[[str, Any, list[float] | None], np.ndarray]
+"""Cut, codec (None: nothing is encoded) and where sizes go, to right or wrong, bool [question]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Which network, which questions, which settings, at which cuts."""
+
+    name: str = field(default="answers", metadata={"help": "folder of the results"})
+    model: Model = field(default_factory=Model)
+    task: str = field(default="choice", metadata={"help": "choice, or number (GSM8K)"})
+    codec: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "the setting; see group codec"}
+    )
+    codecs: dict[str, dict[str, Any]] = field(
+        default_factory=dict, metadata={"help": "many settings instead of one: +methods=few"}
+    )
+    cut: Any = field(default="all", metadata={"help": "all, one cut, or a list"})
+    shots: int = field(default=0, metadata={"help": "task=number: solved examples in the prompt"})
+    new_tokens: int = field(default=256, metadata={"help": "task=number: longest answer"})
+    seed: int = field(default=0, metadata={"help": "which model.samples questions are drawn"})
+
+    def __post_init__(self) -> None:
+        if self.task not in _TASKS:
+            raise ValueError(unknown("task", self.task, _TASKS))
+        if self.new_tokens < 1:
+            raise ValueError(f"new_tokens must be >= 1, got {self.new_tokens}")
+
+
+def run(config: Config) -> int:
+    """Answer, store and print."""
+    if not config.model.data:
+        raise ValueError("model.data is empty: name a jsonl file of questions, model.data=FILE")
+    network = config.model.network()
+    settings = _settings(config)
+    cuts = _cuts(config.cut, network)
+    judge = _judge(config, network)
+    store = Store(Path("outputs") / config.name)
+    with store.lock():
+        with progress(f"answering with {config.model.name}") as report:
+            rows = list(_rows(config, cuts, settings, judge, report))
+        write_table(store.folder / "answers.csv", rows)
+        about = {"kind": "measured", "weights": network.weights, "data": config.model.data}
+        store.write_run(
+            command="answers",
+            config=asdict(config),
+            provenance=about,
+            digests={"model": network.digest},
+        )
+    Console().print(_shown(rows))
+    print(f"written: {store.folder}/answers.csv and run.json")
+    return 0
+
+
+def _settings(config: Config) -> Mapping[str, Any]:
+    """Codecs of hidden states by name; those of images do not take part."""
+    chosen = config.codecs.values() if config.codecs else [config.codec]
+    found = {str(one["name"]): coders(one).get("feature") for one in chosen}
+    kept = {name: one for name, one in found.items() if one is not None}
+    if not kept:
+        raise ValueError(f"no codec of {', '.join(found)} encodes hidden states; try slicer")
+    return kept
+
+
+def _cuts(wanted: Any, network: Any) -> tuple[str, ...]:
+    if network.task != "language":
+        raise ValueError(f"{network.name} answers no questions in words; try model=bytellama")
+    if wanted == "all":
+        return tuple(network.stages)
+    given = [wanted] if isinstance(wanted, str) else list(wanted)
+    for cut in given:
+        if cut not in network.stages:
+            raise ValueError(unknown("cut", str(cut), ("all", *network.stages)))
+    return tuple(given)
+
+
+def _judge(config: Config, network: Any) -> Judge:
+    from profiles.measuring import answering
+    from profiles.models.data import arithmetic, questions, tokens
+
+    model = config.model
+    pretrained = model.name != "bytellama"
+    tokenizer = tokens.Pretrained(model.weights) if pretrained else tokens.Bytes()
+    if config.task == "number":
+        problems = arithmetic.problems(model.data, model.samples, config.seed, n_shots=config.shots)
+        return lambda cut, chosen, sent: answering.solve(
+            network, tokenizer, problems, cut=cut, chosen=chosen, n_tokens=config.new_tokens,
+            sent_bytes=sent,
+        )  # fmt: skip
+    asked = questions.questions(model.data, model.samples, config.seed)
+    right = np.array([one.answer for one in asked])
+
+    def chosen_rightly(cut: str, chosen: Any, sent: list[float] | None) -> np.ndarray:
+        forward = answering.through(network, cut, chosen, sent_bytes=sent)
+        return answering.choose(forward, tokenizer, asked) == right
+
+    return chosen_rightly
+
+
+def _rows(
+    config: Config,
+    cuts: Sequence[str],
+    settings: Mapping[str, Any],
+    judge: Judge,
+    report: Callable[[int, int], None],
+) -> Iterator[Row]:
+    """The answers without a codec, then every setting at every cut, paired with them."""
+    from profiles.tables.quality import drop_interval
+
+    n_all = 1 + len(cuts) * len(settings)
+    plain = judge(cuts[0], None, None)
+    report(1, n_all)
+    yield _row(config, "", _PLAIN, plain, drop_interval(len(plain), 0, 0), None)
+    for at, (cut, name) in enumerate([(c, s) for c in cuts for s in settings], 2):
+        sent: list[float] = []
+        right = judge(cut, settings[name], sent)
+        report(at, n_all)
+        lost, gained = int((plain & ~right).sum()), int((right & ~plain).sum())
+        yield _row(config, cut, name, right, drop_interval(len(right), lost, gained), sent)
+
+
+def _row(
+    config: Config, cut: str, setting: str, right: np.ndarray, drop: Any, sent: list[float] | None
+) -> Row:
+    from scipy.stats import binomtest
+
+    low, high = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+    row: Row = {
+        "model": config.model.name, "cut": cut, "setting": setting, "n": len(right),
+        "accuracy": float(right.mean()), "accuracy_lo": float(low), "accuracy_hi": float(high),
+    }  # fmt: skip
+    if sent is not None:
+        row |= {"drop_pp": 100 * drop.mean, "drop_pp_lo": 100 * drop.lo,
+                "drop_pp_hi": 100 * drop.hi,
+                "uplink_bytes_per_request": sum(sent) / len(right)}  # fmt: skip
+    return row
+
+
+def _shown(rows: Sequence[Row]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for heading in ("cut", "setting"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("n", "right % [95 %]", "drop pp [95 %]", "bytes each"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        right = [100 * row[f"accuracy{end}"] for end in ("", "_lo", "_hi")]
+        cells = [f"{row['n']}", "{:.1f} [{:.1f}, {:.1f}]".format(*right), "", ""]
+        if "drop_pp" in row:
+            drop = [row[f"drop_pp{end}"] for end in ("", "_lo", "_hi")]
+            cells[2:] = ["{:+.1f} [{:+.1f}, {:+.1f}]".format(*drop),
+                         f"{row['uplink_bytes_per_request']:,.0f}"]  # fmt: skip
+        table.add_row(str(row["cut"]) or "-", str(row["setting"]), *cells)
+    return table

@@ -1,0 +1,50 @@
+"""Build one table of many runs: splitfleet collect FOLDER ...
+
+Every run folder below the given ones adds the rows of its last request (all finished points where
+the run was interrupted before its table); column `run` says which folder a row came from.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scenarios.sweep.store import Row, Store, write_table
+
+POSITIONAL = "folders"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Which runs, and where their table goes."""
+
+    name: str = field(default="collect", metadata={"help": "folder of the table below outputs/"})
+    folders: list[str] = field(
+        default_factory=list, metadata={"help": "folders searched for runs; outputs/ if empty"}
+    )
+
+
+def run(config: Config) -> int:
+    """Write outputs/NAME/results.csv (and .parquet); status 1 if a row holds an error."""
+    store = Store(Path("outputs") / config.name)
+    roots = [Path(folder) for folder in config.folders or ["outputs"]]
+    missing = next((root for root in roots if not root.is_dir()), None)
+    if missing is not None:
+        raise ValueError(f"folder {str(missing)!r} does not exist")
+    runs = [found for root in roots for found in _runs(root) if found != store.folder]
+    rows = [{"run": str(folder), **row} for folder in runs for row in _rows(folder)]
+    if not rows:
+        raise ValueError(f"no run lies below {', '.join(map(str, roots))}")
+    path = write_table(store.folder / "results.csv", rows)
+    failed = sum(bool(row.get("error")) for row in rows)
+    print(f"{len(rows)} rows of {len(runs)} runs, {failed} failed: {path}")
+    return int(failed > 0)
+
+
+def _runs(root: Path) -> Iterator[Path]:
+    yield from sorted(path.parent for path in root.rglob("rows.jsonl"))
+
+
+def _rows(folder: Path) -> list[Row]:
+    store = Store(folder)
+    latest, wanted = store.latest(), store.requested()
+    return [latest[key] for key in wanted if key in latest] or list(latest.values())

@@ -1,0 +1,126 @@
+"""Plan: how many devices a system serves within its limits, how surely, and what binds.
+
+`slo.p95_s=0.1 slo.accuracy_drop_pp=1` asks for the largest number of devices at which the 95th
+percentile of the latency stays below 100 ms and the codec costs at most one point of accuracy (the
+upper end of its interval). The answer comes with a 95 % interval, the resource that binds, what a
+faster one would bring, and a grade that says how far to believe it.
+
+`plan.over=[cut,codec]` chooses among systems, `plan.n_devices=200` turns the question round: the
+least server speed, channel width or number of cells for so many devices. With `-m` every
+combination is a plan of its own, and results.csv holds a row of each.
+"""
+
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scenarios.planning import answer, needs
+from scenarios.planning.slo import Slo
+from scenarios.planning.workers import playing
+from scenarios.sweep import multirun
+from scenarios.sweep.store import Store
+from scenarios.systems.build import Constant
+from scenarios.systems.groups import Member
+from scenarios.systems.scenario import Scenario
+from sim.planning.budget import Budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Budget):
+    """What is asked, and how long to look for it."""
+
+    over: list[str] = field(
+        default_factory=list,
+        metadata={"help": "what to choose among: cut, codec, server.max_batch, link, KEY=A,B"},
+    )
+    n_devices: int | None = field(
+        default=None, metadata={"help": "inverse: the least resources for so many devices"}
+    )
+    spare: int = field(
+        default=0, metadata={"help": "inverse: GPUs and cells that may fail at once (1: N+1)"}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_devices is not None and self.n_devices < 1:
+            raise ValueError(f"plan.n_devices must be >= 1, got {self.n_devices}")
+        if self.spare < 0:
+            raise ValueError(f"plan.spare must be >= 0, got {self.spare}")
+        if self.n_devices is not None and self.over:
+            raise ValueError("plan takes n_devices (the inverse) or over (the choice), got both")
+        if self.spare and self.n_devices is None:
+            raise ValueError(f"plan.spare needs plan.n_devices, got {self.spare} alone")
+
+    @property
+    def axes(self) -> list[str]:
+        """The keys of `over` without their values."""
+        return [text.split("=", 1)[0] for text in self.over]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Scenario):
+    """The system, the limits and the question."""
+
+    slo: Slo
+    plan: Plan = field(default_factory=Plan)
+    cut: str = field(default="stage3", metadata={"help": "last stage on the device"})
+    codec: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "chain and its options; see group codec"}
+    )
+    codecs: dict[str, dict[str, Any]] = field(
+        default_factory=dict, metadata={"help": "what plan.over=[codec] takes; see group methods"}
+    )
+    request: Constant | None = field(
+        default=None, metadata={"help": "requests by hand instead of a measured network"}
+    )
+    members: dict[str, Member] = field(
+        default_factory=dict, metadata={"help": "unlike groups: device, codec and cut of each"}
+    )
+    live: bool = field(default=False, metadata={"help": "measure here, use no shipped table"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.slo.deadline_miss_share is not None and not _deadlines(self):
+            raise ValueError("slo.deadline_miss_share needs workload.deadline_s, got None")
+        if self.slo.accuracy_drop_pp is not None and self.request is not None:
+            raise ValueError(
+                "slo.accuracy_drop_pp needs a network that answers, got request by hand"
+            )
+        if self.cut == "output" and self.request is None and not self.members:
+            raise ValueError("cut=output shares nothing, so that no number of devices is too large")
+        if self.sweep or self.dry_run:
+            raise ValueError(
+                "plan takes neither sweep nor dry_run; plan.over=[KEY] chooses among systems, and"
+                " -m plays a plan per value"
+            )
+
+
+def run(config: Config) -> int:
+    """Search, explain, store, print; of several jobs (`-m`) each into a folder of its own."""
+    began_s = time.monotonic()
+    store = Store(Path("outputs") / config.name)
+    told = answer if config.plan.n_devices is None else needs
+    with multirun.locked(store), playing("planning", config.workers) as play:
+        if config.plan.over:
+            found = answer.chosen(config, play=play)
+        elif config.plan.n_devices is not None:
+            found = needs.needed(config, play=play)
+        else:
+            found = answer.single(config, play=play)
+        found["elapsed_s"] = time.monotonic() - began_s
+        own = Store(store.folder / "plans" / multirun.job()) if multirun.is_multirun() else store
+        told.store(own, found)
+        own.write_run(command="plan", config=asdict(config), provenance=found["provenance"])
+    if multirun.is_multirun():
+        multirun.keep(store, {**told.flat(found), "folder": str(own.folder)})
+        print(told.headline(found))
+        return 0
+    told.show(found)
+    print(f"written: {own.folder}/plan.json, plan.csv, figure.pdf and plan.html")
+    return 0
+
+
+def _deadlines(config: Config) -> bool:
+    loads = [config.workload, *(g.workload for g in config.fleet.groups.values() if g.workload)]
+    return any(load.deadline_s is not None for load in loads)

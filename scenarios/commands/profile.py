@@ -1,0 +1,141 @@
+"""Measure what a network costs on this machine: seconds of both sides of every cut.
+
+Vision: over batch sizes. Language: prefill and decode apart, over batch, prompt and KV length. Says
+beforehand how long it takes; writes the tables (npz), one row per cut and point (CSV) and run.json.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from scenarios.shell.names import unknown
+from scenarios.shell.progress import progress
+from scenarios.sweep.store import Row, Store, write_table
+from scenarios.systems.scenario import Model
+
+_PROCESSORS = ("this", "cpu", "cuda")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Which network, on which processor, how thoroughly."""
+
+    name: str = field(default="profile", metadata={"help": "folder of the results"})
+    model: Model = field(default_factory=Model)
+    hardware: str = field(
+        default="this", metadata={"help": "this (the GPU if there is one), cpu or cuda"}
+    )
+    threads: int = field(default=1, metadata={"help": "CPU threads"})
+    batches: list[int] = field(
+        default_factory=list, metadata={"help": "batch sizes; empty: what the budget allows"}
+    )
+    budget_s: float = field(
+        default=60.0, metadata={"unit": "s", "help": "about how long it may take"}
+    )
+    dry_run: bool = field(default=False, metadata={"help": "say how long it takes, no more"})
+
+    def __post_init__(self) -> None:
+        if self.hardware not in _PROCESSORS:
+            raise ValueError(unknown("hardware", self.hardware, _PROCESSORS))
+        for name, value in (("threads", self.threads), ("budget_s", self.budget_s)):
+            if value <= 0:
+                raise ValueError(f"{name} must be > 0, got {value}")
+        if self.batches != sorted(set(self.batches)) or min(self.batches, default=1) < 1:
+            raise ValueError(f"batches must ascend from 1 or above, got {self.batches}")
+
+
+def run(config: Config) -> int:
+    """Measure, store and print."""
+    import torch
+
+    from profiles.shipping import portfolio
+
+    gpu = torch.cuda.is_available()
+    device = {"this": "cuda" if gpu else "cpu"}.get(config.hardware, config.hardware)
+    network = config.model.network()
+    where: dict[str, Any] = {"n_threads": config.threads, "device": device}
+    how = portfolio.effort(network, batches=config.batches, budget_s=config.budget_s, **where)
+    random = "" if network.weights == "trained" else ", random weights"
+    console = Console()
+    console.print(f"{config.model.name}{random}: {how}", highlight=False)
+    if config.dry_run:
+        return 0
+    store = Store(Path("outputs") / config.name)
+    with store.lock():
+        with progress(f"timing {config.model.name}") as report:
+            found = portfolio.measured(
+                network, how, hardware=portfolio.hardware_name(device), progress=report, **where
+            )
+        files = {phase: store.folder / f"{config.model.name}-{phase}.npz" for phase in found}
+        for phase, profile in found.items():
+            profile.save(files[phase])
+        rows = list(_rows(found))
+        write_table(store.folder / "profile.csv", rows)
+        provenance = {phase: profile.provenance for phase, profile in found.items()}
+        store.write_run(
+            command="profile",
+            config=asdict(config),
+            provenance=provenance,
+            digests={phase: profile.digest for phase, profile in found.items()},
+        )
+    for phase, profile in found.items():
+        console.print(_table(phase, profile))
+    names = ", ".join(str(path) for path in files.values())
+    print(f"written: {names}, profile.csv and run.json")
+    return 0
+
+
+def _rows(found: Mapping[str, Any]) -> Iterator[Row]:
+    """One row per phase, cut and point of the grid."""
+    for phase, profile in found.items():
+        head, tail = profile.head, profile.tail
+        for at, cut in enumerate(profile.cuts):
+            for b, batch in enumerate(head.batches):
+                for t, tokens in enumerate(head.new_tokens):
+                    for k, kv in enumerate(head.kv_lengths):
+                        yield {
+                            "model": profile.model,
+                            "phase": phase,
+                            "hardware": profile.hardware,
+                            "cut": cut.name,
+                            "batch": batch,
+                            "new_tokens": tokens,
+                            "kv_length": kv,
+                            "elements": cut.elements,
+                            "head_flops": cut.head_flops,
+                            "tail_flops": cut.tail_flops,
+                            "head_s": float(head.seconds[at, b, t, k]),
+                            "tail_s": float(tail.seconds[at, b, t, k]),
+                            "kv_head_bytes": cut.kv_head_bytes,
+                            "kv_tail_bytes": cut.kv_tail_bytes,
+                        }
+
+
+def _table(phase: str, profile: Any) -> Table:
+    """The cuts at the smallest point of the grid."""
+    head, tail = profile.head, profile.tail
+    at = (head.batches[0], head.new_tokens[0], head.kv_lengths[0])
+    words = {"single": f"batch {at[0]}", "prefill": f"batch {at[0]}, {at[1]} token"}
+    where = words.get(phase, f"batch {at[0]}, {at[2]} tokens cached")
+    table = Table(box=None, pad_edge=False, padding=(0, 2), title=f"{phase}, {where}",
+                  title_justify="left")  # fmt: skip
+    for heading in ("cut", "crossing", "elements", "head GFLOP", "head ms", "tail ms"):
+        table.add_column(heading, justify="left" if heading in ("cut", "crossing") else "right")
+    for cut in profile.cuts:
+        shape = "x".join(map(str, cut.shape))
+        table.add_row(
+            cut.name, f"{shape} {cut.dtype}", f"{cut.elements:,}", f"{cut.head_flops / 1e9:.3f}",
+            f"{1e3 * head.seconds_at(cut.name, *at):.3f}",
+            f"{1e3 * tail.seconds_at(cut.name, *at):.3f}",
+        )  # fmt: skip
+    if profile.layers:
+        whole, rest = head.seconds_at("output", *at), profile.layers[-1].seconds
+        table.caption = (
+            f"overhead that no block accounts for: {100 * rest / whole:.1f} % of the whole"
+        )
+        table.caption_justify = "left"
+    return table

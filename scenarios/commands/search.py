@@ -1,0 +1,285 @@
+"""Find the cut, codec setting and sequence length that keep the limits at least server load.
+
+Searches the stored tables of a network (scenes, bytellama): every cut under a grid of theta =
+(s, delta, M, lambda). Prints the decision with its predicted and simulated numbers, the limit that
+binds and the runner-up; where nothing fits, the least relaxation that would help. ship=true
+measures the tables again.
+"""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from scenarios.searching import thetas
+from scenarios.searching.options import Tables, tables
+from scenarios.searching.playback import Played, play
+from scenarios.searching.sizes import with_predicted_sizes
+from scenarios.sweep.store import Store
+from scenarios.systems.scenario import Scenario
+from sim.medium.channel import rate_bps
+from sim.search import SEARCHES, Decision, Group, Limits, Option, Problem
+from sim.search.budget import longest
+from sim.specs.check import at_least, one_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slo:
+    """The limits; None: no such limit."""
+
+    latency_s: float | None = field(
+        default=None, metadata={"unit": "s", "help": "mean latency of a request, or of a token"}
+    )
+    drop_pp: float | None = field(
+        default=3.0, metadata={"unit": "pp", "help": "loss of accuracy, upper end of its interval"}
+    )
+    memory_bytes: float | None = field(
+        default=None, metadata={"unit": "B", "help": "on the device; None: what its sheet states"}
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("latency_s", "memory_bytes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0.0:
+                raise ValueError(f"slo.{name} must be > 0, got {value}")
+        if self.drop_pp is not None and not self.drop_pp >= 0.0:
+            raise ValueError(f"slo.drop_pp must be >= 0, got {self.drop_pp}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Scenario):
+    """One fleet, its limits, and which search decides."""
+
+    slo: Slo = field(default_factory=Slo)
+    search: str = field(default="fleet", metadata={"help": "which search decides"})
+    compare: bool = field(default=False, metadata={"help": "print what every search decides"})
+    tokens: list[int] = field(
+        default_factory=lambda: [8, 16, 24, 32],
+        metadata={"help": "language: sequence lengths to choose from"},
+    )
+    answers: int = field(
+        default=4000, metadata={"help": "answers (tokens) simulated per replication; 0: none"}
+    )
+    sizes: str = field(
+        default="measured",
+        metadata={"help": "payload sizes: measured, or predicted from theta by the size model"},
+    )
+    allowance: float = field(
+        default=0.1, metadata={"help": "predicted latency is widened by this times the load"}
+    )
+    ship: bool = field(
+        default=False, metadata={"help": "measure the stored tables of the network anew"}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("search", self.search, SEARCHES)
+        one_of("workload.kind", self.workload.kind, ("closed", "poisson"))
+        one_of("server.discipline", self.server.discipline, ("fifo", "edf"))
+        one_of("sizes", self.sizes, ("measured", "predicted"))
+        at_least("answers", self.answers, 0)
+        if not self.tokens or min(self.tokens) < 2:
+            raise ValueError(f"tokens must hold lengths >= 2, got {self.tokens}")
+        if self.fleet.groups:
+            raise ValueError(f"fleet.groups must be empty for a search, got {self.fleet.groups}")
+
+
+def run(config: Config) -> int:
+    """Decide, simulate the decision and the runner-up, print and store."""
+    if config.ship:
+        print(f"written: {thetas.make(config.model)}")
+        return 0
+    store = Store(Path("outputs") / config.name)
+    known = tables(config.model.name)
+    problem = _problem(config, known)
+    start = time.perf_counter()
+    chosen = SEARCHES[config.search](problem)
+    spent_s = time.perf_counter() - start
+    others = [name for name in SEARCHES if config.compare and name != config.search]
+    found = {config.search: chosen, **{name: SEARCHES[name](problem) for name in others}}
+    with store.lock():
+        if not chosen.feasible:
+            _write(store, config, known, {"refusal": chosen.refusal})
+            raise ValueError(chosen.refusal)
+        second = _runner_up(problem, chosen, config.search)
+        rows = {"decision": chosen, "runner-up": second}
+        shown = {
+            key: (decision, _played(config, known, problem, decision))
+            for key, decision in rows.items()
+            if decision.feasible
+        }
+        plain = {key: _plain(*pair) for key, pair in shown.items()}
+        compared = {name: _plain(one, None) for name, one in found.items()}
+        _write(store, config, known, {**plain, "search_s": spent_s, "searches": compared})
+    console = Console()
+    console.print(_shown(config, shown))
+    console.print(f"binding: {chosen.binding}; {chosen.evaluations} of {problem.n_choices}"
+                  f" options evaluated in {spent_s:.2g} s", highlight=False)  # fmt: skip
+    if known.speaks and chosen.options is not None:
+        console.print(_longest(problem, known, chosen.options[0]), highlight=False)
+    if config.compare:
+        console.print(_compared(found))
+    print(f"written: {store.folder}/search.json")
+    return 0
+
+
+def _problem(config: Config, known: Tables) -> Problem:
+    slo, load = config.slo, config.workload
+    memory = slo.memory_bytes if slo.memory_bytes is not None else config.device.memory_bytes
+    limits = {"latency_s": slo.latency_s, "drop_pp": slo.drop_pp, "memory_bytes": memory}
+    options = known.options(config.device, config.server, tuple(config.tokens))
+    if config.sizes == "predicted":
+        options = with_predicted_sizes(known, options)
+    group = Group(
+        options=options,
+        n_devices=config.fleet.n_devices,
+        rate_bps=rate_bps(config.link, config.link.snr_db),
+        limits=Limits(**{key: value for key, value in limits.items() if value is not None}),
+        think_s=load.think_s if load.kind == "closed" else None,
+        rate_rps=load.rate_rps if load.kind == "poisson" else None,
+    )
+    return Problem(
+        groups=(group,), link=config.link, server=config.server, allowance=config.allowance
+    )
+
+
+def _runner_up(problem: Problem, chosen: Decision, search: str) -> Decision:
+    """What the search decides without its decision and those that cost the same in everything."""
+    assert chosen.rows is not None
+    group = problem.groups[0]
+    options, row = group.options, chosen.rows[0]
+    columns = (options.device_s, options.encode_s, options.payload_bytes, options.decode_s,
+               options.server_s, options.memory_bytes)  # fmt: skip
+    others = np.flatnonzero(np.any([column != column[row] for column in columns], axis=0))
+    if not len(others):
+        return replace(chosen, options=None, rows=None)
+    rest = replace(group, options=options.taken(others))
+    found = SEARCHES[search](replace(problem, groups=(rest,)))
+    if found.rows is None:
+        return found
+    return replace(found, problem=problem, rows=(int(others[found.rows[0]]),))
+
+
+def _played(config: Config, known: Tables, problem: Problem, decision: Decision) -> Played | None:
+    if not config.answers:
+        return None
+    assert decision.rows is not None
+    assert decision.options is not None
+    source = known.source(decision.options[0], config.device, config.server)
+    return play(
+        problem, decision.rows, [source],
+        answers=config.answers, replications=config.replications, seed=config.seed,
+    )  # fmt: skip
+
+
+def _longest(problem: Problem, known: Tables, option: Option) -> str:
+    """How long a session could be before it ends early for want of memory, at this cut."""
+    limit = problem.groups[0].limits.memory_bytes
+    start = known.memory_bytes(option._replace(tokens=1))
+    token = known.profiles[-1].cut(option.cut).kv_head_bytes
+    if limit == math.inf:
+        return "memory: no limit; every token is kept"
+    steps = longest(limit, start, 0.0, token)
+    return f"memory: a session at this cut ends after {steps:,} tokens; those made are kept"
+
+
+def _plain(decision: Decision, played: Played | None) -> dict[str, Any]:
+    """A decision as JSON."""
+    if not decision.feasible or decision.options is None:
+        return {"search": decision.search, "refusal": decision.refusal,
+                "evaluations": decision.evaluations}  # fmt: skip
+    return {
+        "search": decision.search,
+        "option": decision.options[0]._asdict(),
+        "predicted": {
+            **decision.forecasts[0]._asdict(),
+            "server_s": decision.server_s,
+            "link_load": decision.link_load,
+            "server_load": decision.server_load,
+        },
+        "simulated": None if played is None else played._asdict(),
+        "binding": decision.binding,
+        "evaluations": decision.evaluations,
+    }
+
+
+def _write(store: Store, config: Config, known: Tables, content: dict[str, Any]) -> None:
+    store.write_text("search.json", json.dumps(content, indent=1))
+    store.write_run(
+        command="search",
+        config=asdict(config),
+        provenance=dict(known.table.provenance),
+        digests=known.digests,
+    )
+
+
+def _shown(config: Config, shown: dict[str, tuple[Decision, Played | None]]) -> Table:
+    """Predicted and simulated side by side."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("")
+    for key in shown:
+        for kind in ("predicted", "simulated"):
+            table.add_column(f"{key}\n{kind}", justify="right")
+    unit = (
+        "token" if any(d.options and d.options[0].tokens for d, _ in shown.values()) else "request"
+    )
+    for heading, cells in _lines(unit, list(shown.values())):
+        table.add_row(heading, *cells)
+    return table
+
+
+def _lines(
+    unit: str, pairs: Sequence[tuple[Decision, Played | None]]
+) -> list[tuple[str, list[str]]]:
+    def cells(predicted: str, simulated: str, scale: float) -> list[str]:
+        texts = []
+        for decision, played in pairs:
+            before = decision.forecasts[0]._asdict() | {
+                "server_s": decision.server_s, "link_load": decision.link_load,
+                "server_load": decision.server_load,
+            }  # fmt: skip
+            after = {} if played is None else played._asdict()
+            value = after.get(simulated)
+            value = value[0] if isinstance(value, tuple) else value
+            texts += [f"{scale * before[predicted]:.4g}",
+                      "-" if value is None else f"{scale * value:.4g}"]  # fmt: skip
+        return texts
+
+    choices = [part for d, _ in pairs for part in (d.options[0].cut if d.options else "-", "")]
+    settings = [part for d, _ in pairs for part in (d.options[0].setting if d.options else "-", "")]
+    lines = [("cut", choices), ("theta", settings)]
+    if unit == "token":
+        words = [str(d.options[0].tokens) if d.options else "-" for d, _ in pairs]
+        lines.append(("w, tokens", [part for word in words for part in (word, "")]))
+    parts = ("device_s", "uplink_s", "link_wait_s", "server_wait_s", "service_s", "down_s")
+    return [
+        *lines,
+        (f"server ms/{unit}", cells("server_s", "server_s", 1e3)),
+        ("latency ms", cells("latency_s", "latency_s", 1e3)),
+        *((f"  {part.removesuffix('_s').replace('_', ' ')} ms", cells(part, "", 1e3))
+          for part in parts),
+        ("link load", cells("link_load", "link_load", 1.0)),
+        ("server load", cells("server_load", "server_load", 1.0)),
+        ("loss pp, upper end", cells("drop_pp", "", 1.0)),
+        ("device memory MB", cells("memory_bytes", "", 1e-6)),
+    ]  # fmt: skip
+
+
+def _compared(found: dict[str, Decision]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for heading in ("search", "option", "server ms", "latency ms", "evaluations"):
+        table.add_column(heading, justify="left" if heading in ("search", "option") else "right")
+    for name, one in found.items():
+        row = (str(one.options[0]) if one.options else "none",
+               f"{1e3 * one.server_s:.4g}" if one.options else "-",
+               f"{1e3 * one.forecasts[0].latency_s:.4g}" if one.options else "-",
+               str(one.evaluations))  # fmt: skip
+        table.add_row(name, *row)
+    return table

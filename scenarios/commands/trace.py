@@ -1,0 +1,163 @@
+"""Trace a network: what its samples cost and answer at every cut and codec setting.
+
+Whole rows: every sample stands at every cut and setting. Codec seconds are the median of
+interleaved repeats. Language networks generate with the codec inside. Random weights and language
+get CHAIN-1pp of every chain with a knob, slicer always: at the error at which the trained network
+of the same kind of task loses 1 pp.
+Writes the table (npz), one row per cut and setting (CSV) and run.json.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from scenarios.shell.names import unknown
+from scenarios.shell.progress import progress
+from scenarios.sweep.store import Row, Store, write_table
+from scenarios.systems import equal
+from scenarios.systems.measured import CACHE, coders
+from scenarios.systems.scenario import Model
+from scenarios.systems.shipped import DATA
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Which network, which settings, at which cuts."""
+
+    name: str = field(default="trace", metadata={"help": "folder of the results"})
+    model: Model = field(default_factory=Model)
+    codec: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "the setting; see group codec"}
+    )
+    codecs: dict[str, dict[str, Any]] = field(
+        default_factory=dict, metadata={"help": "many settings instead of one: +methods=all"}
+    )
+    cut: Any = field(default="all", metadata={"help": "all, one cut, or a list: cut=[stem,stage3]"})
+    prompt_tokens: int = field(default=64, metadata={"help": "language: bytes of each prompt"})
+    new_tokens: int = field(default=48, metadata={"help": "language: tokens generated"})
+    ship: bool = field(
+        default=False, metadata={"help": "store the table among the shipped ones, too"}
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("prompt_tokens", "new_tokens"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+
+
+def run(config: Config) -> int:
+    """Trace, store and print."""
+    network = config.model.network()
+    wanted = _cuts(config, network)
+    chosen = config.codecs.values() if config.codecs else [config.codec]
+    settings = {str(one["name"]): coders(one) for one in chosen}
+    if network.weights == "random" or network.task == "language":
+        chains = [str(one["chain"]) for one in chosen]
+        if not any("feature" in kinds for kinds in settings.values()):
+            raise ValueError(f"no codec of {', '.join(settings)} encodes hidden states; try slicer")
+        twins = equal.settings_for(network, ["slicer", *chains])
+        settings |= {name: {"feature": made} for name, made in twins.items()}
+    store = Store(Path("outputs") / config.name)
+    with store.lock():
+        make = _generations if network.task == "language" else _inferences
+        table = make(config, network, settings, wanted)
+        path = store.folder / f"{config.model.name}.npz"
+        table.save(path)
+        if config.ship:
+            table.save(DATA / "traces" / path.name)
+        rows = list(_rows(table))
+        write_table(store.folder / "trace.csv", rows)
+        store.write_run(
+            command="trace",
+            config=asdict(config),
+            provenance=dict(table.provenance),
+            digests={"trace": table.digest},
+        )
+    console = Console()
+    random = "" if network.weights == "trained" else ", random weights"
+    console.print(f"{config.model.name}{random}, {len(table.sample_ids)} samples", highlight=False)
+    console.print(_shown(rows))
+    print(f"written: {path}, trace.csv and run.json")
+    return 0
+
+
+def _cuts(config: Config, network: Any) -> tuple[str, ...]:
+    """The cuts to trace, in the network's order; a generation crosses none of its ends."""
+    if network.copies > 1:
+        raise ValueError(
+            f"{network.name} holds one layer of {network.copies} and answers nothing;"
+            " splitfleet profile measures it"
+        )
+    ends = () if network.task == "language" else ("input", "output")
+    known = (*ends[:1], *network.stages, *ends[1:])
+    if config.cut == "all":
+        return known
+    given = [config.cut] if isinstance(config.cut, str) else list(config.cut)
+    for cut in given:
+        if cut not in known:
+            raise ValueError(unknown("cut", str(cut), ("all", *known)))
+    return tuple(cut for cut in known if cut in given)
+
+
+def _inferences(config: Config, network: Any, settings: Any, cuts: Sequence[str]) -> Any:
+    from profiles.shipping import store
+
+    inputs, labels = config.model.inputs()
+    with progress(f"tracing {config.model.name}") as report:
+        return store.trace(
+            CACHE, network, settings, inputs, labels,
+            cuts=cuts, repeats=config.model.repeats, progress=report,
+        )  # fmt: skip
+
+
+def _generations(config: Config, network: Any, settings: Any, cuts: Sequence[str]) -> Any:
+    from profiles.measuring import generation
+    from profiles.models.data import sources
+
+    features = {name: kinds["feature"] for name, kinds in settings.items() if "feature" in kinds}
+    prompts = sources.windows("test", config.model.samples, length=config.prompt_tokens).inputs
+    with progress(f"generating with {config.model.name}") as report:
+        return generation.trace(
+            network, features, prompts,
+            cuts=cuts, n_tokens=config.new_tokens, repeats=config.model.repeats, progress=report,
+        )  # fmt: skip
+
+
+def _rows(table: Any) -> Iterator[Row]:
+    """Means over samples (and tokens) at every cut and setting that exist."""
+    for cut in table.cuts:
+        for setting in table.settings:
+            if not table.exists(cut, setting):
+                continue
+            means: Mapping[str, float] = {
+                name: float(np.mean(table.cell(name, cut, setting)))
+                for name, column in table.schema.items()
+                if "setting" in column.dims
+            }
+            known = {name: value for name, value in means.items() if not np.isnan(value)}
+            yield {"model": table.model, "cut": cut, "setting": setting, **known}
+
+
+def _shown(rows: Sequence[Row]) -> Table:
+    """The figures that matter most, one line per cut and setting."""
+    columns = (
+        ("payload_bytes", "payload B", 1.0, ".0f"), ("encode_s", "encode ms", 1e3, ".3f"),
+        ("decode_s", "decode ms", 1e3, ".3f"), ("relative_l2", "rel. L2", 1.0, ".4f"),
+        ("logit_kl", "KL nat", 1.0, ".4f"), ("correct", "right %", 100.0, ".2f"),
+        ("agree", "same token %", 100.0, ".2f"),
+    )  # fmt: skip
+    present = [column for column in columns if any(column[0] in row for row in rows)]
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for heading in ("cut", "setting"):
+        table.add_column(heading, no_wrap=True)
+    for _, heading, _, _ in present:
+        table.add_column(heading, justify="right")
+    for row in rows:
+        cells = (format(row[key] * unit, form) for key, _, unit, form in present)
+        table.add_row(str(row["cut"]), str(row["setting"]), *cells)
+    return table

@@ -1,0 +1,79 @@
+"""Hold the simulator against exact queueing theory and write outputs/validate/validate.csv.
+
+Deterministic cycles, M/M/1, M/D/1, M/G/1, M/M/c, processor sharing, closed networks, batch servers,
+802.11 contention, fading and retransmission: every simulated figure stands beside its exact value
+and its interval. quick=true plays one seed (under a minute), otherwise ten.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from scenarios.shell.progress import progress
+from scenarios.sweep.store import Store
+from sim.validation import SEEDS, Row, validate, verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """How much of the ladder."""
+
+    name: str = field(default="validate", metadata={"help": "folder of the results"})
+    quick: bool = field(default=False, metadata={"help": "one seed instead of ten"})
+    workers: int = field(default=2, metadata={"help": "processes; the table is the same"})
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ValueError(f"workers must be >= 1, got {self.workers}")
+
+
+def run(config: Config) -> int:
+    """Play the ladder, write and print the table; status 1 if the verdict fails."""
+    store = Store(Path("outputs") / config.name)
+    with store.lock():
+        with progress("validating") as report:
+            seeds = SEEDS[:1] if config.quick else SEEDS
+            rows = validate(seeds, play=partial(_play, config.workers), progress=report)
+        path = store.folder / "validate.csv"
+        _write(path, rows)
+        store.write_run(command="validate", config=asdict(config))
+    found = verdict(rows)
+    Console().print(_summary(rows))
+    print(f"{found}\nwritten: {path}")
+    return 0 if found.holds else 1
+
+
+def _play(workers: int, tasks: Sequence[Callable[[], list[Row]]]) -> Iterator[list[Row]]:
+    """The rungs' rows in order, from as many processes."""
+    if workers == 1:
+        return (task() for task in tasks)
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
+    found: Iterator[list[Row]] = parallel(delayed(task)() for task in tasks)
+    return found
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0].columns()), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row.columns() for row in rows)
+
+
+def _summary(rows: Sequence[Row]) -> Table:
+    """One line per case and metric: the exact value, the mean over seeds, how many lie inside."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for heading in ("case", "metric", "exact", "simulated", "inside"):
+        table.add_column(heading, justify="left" if heading in ("case", "metric") else "right")
+    for case, metric in dict.fromkeys((row.case, row.metric) for row in rows):
+        same = [row for row in rows if (row.case, row.metric) == (case, metric)]
+        mean = sum(row.simulated for row in same) / len(same)
+        inside = f"{sum(row.inside for row in same)}/{len(same)}"
+        table.add_row(case, metric, f"{same[0].exact:.5g}", f"{mean:.5g}", inside)
+    return table

@@ -1,0 +1,1 @@
+"""The figures, one command a file; each plays what it draws."""

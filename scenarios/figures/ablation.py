@@ -1,0 +1,212 @@
+"""What each of SLICER's knobs does at equal total rate: one is set, the others pay for it.
+
+For every value of a knob the remaining ones are set anew: the sparsity so that whole streams take
+just the bits asked for (for the sparsity itself, the distortion), the distortion as the best of a
+few. What is left to compare is the error, on rectified and on signed features; measured here.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import codec
+from plots import ablation
+from scenarios.present.summary import Summary, number
+from scenarios.shell.progress import progress
+from scenarios.study.figure import produce
+from scenarios.sweep.play import Job
+from scenarios.sweep.store import Row
+
+_BLOCKS = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The features with the rate that all settings get, and the knobs."""
+
+    name: str = field(default="ablation", metadata={"help": "folder of the results below outputs/"})
+    features: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "NAME: {model, cut, samples, bits_per_element}"}
+    )
+    panels: dict[str, Any] = field(
+        default_factory=dict,
+        metadata={"help": "PANEL: {LINE: options, one a list; `features` names those it is for}"},
+    )
+    distortions: list[float] = field(
+        default_factory=lambda: [0.01], metadata={"help": "of which every setting gets the best"}
+    )
+    seed: int = field(default=0, metadata={"help": "which samples"})
+    workers: int = field(default=1, metadata={"help": "processes that make the rows"})
+    dry_run: bool = field(default=False, metadata={"help": "print the points, play none"})
+    live: bool = field(default=False, metadata={"help": "all is measured here in any case"})
+
+    def __post_init__(self) -> None:
+        for name in ("features", "panels", "distortions"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must name at least one, got none")
+        if self.workers < 1:
+            raise ValueError(f"workers must be >= 1, got {self.workers}")
+        for panel, lines in self.panels.items():
+            for line, options in lines.items():
+                _varied(f"{panel}: {line}", options)
+                for name in options.get("features", ()):
+                    if name not in self.features:
+                        raise ValueError(f"{panel}: {line} must be for "
+                                         f"{', '.join(self.features)}, got {name}")  # fmt: skip
+
+
+def run(config: Config) -> int:
+    """Set everything to the same rate, write and draw the errors."""
+    arrays = _arrays(config)
+    return produce(
+        config,
+        "ablation",
+        list(_jobs(config, arrays)),
+        draw=ablation.draw,
+        summarise=partial(_summary, config),
+        provenance={"kind": "measured", "revision": codec.revision()},
+    )
+
+
+def _varied(line: str, options: Mapping[str, Any]) -> str:
+    """The option that holds a list."""
+    found = [k for k, v in options.items() if isinstance(v, list) and k != "features"]
+    if len(found) != 1:
+        raise ValueError(f"{line} must vary one option, got {', '.join(found) or 'none'}")
+    return found[0]
+
+
+def _arrays(config: Config) -> dict[str, np.ndarray]:
+    from profiles.measuring.activations import activations
+
+    found = {}
+    with progress("features") as report:
+        for done, (name, where) in enumerate(config.features.items(), 1):
+            made = activations(where["model"], where["cut"], where["samples"], seed=config.seed)
+            found[name] = made.features
+            report(done, len(config.features))
+    return found
+
+
+def _jobs(config: Config, arrays: Mapping[str, np.ndarray]) -> Iterator[Job]:
+    for panel, lines in config.panels.items():
+        for line, options in lines.items():
+            option = _varied(line, options)
+            for name in options.get("features", arrays):
+                for value in options[option]:
+                    yield _job(config, arrays[name], (panel, line, name), options, option, value)
+
+
+def _job(
+    config: Config,
+    x: np.ndarray,
+    place: tuple[str, str, str],
+    options: Mapping[str, Any],
+    option: str,
+    value: Any,
+) -> Job:
+    panel, line, name = place
+    told_apart = _told_apart(config.panels[panel], line)
+    rate = float(config.features[name]["bits_per_element"])
+    chosen = {**{k: v for k, v in options.items() if k != "features"}, option: value}
+    tried = [value] if option == "distortion" else config.distortions
+    where = {key: config.features[name][key] for key in ("model", "cut", "samples")}
+    return Job(
+        spec={"codec": chosen, "rate": rate, "distortions": list(tried), "seed": config.seed},
+        digests={"codec": codec.revision()},
+        labels={
+            "panel": panel,
+            "method": f"{name}, {line}" if told_apart else name,
+            "line": line if told_apart else "packed",
+            "features": name,
+            **where,
+            "option": option,
+            "value": value,
+            "codec": f"{option}={value}, {line}" if told_apart else f"{option}={value}",
+        },
+        evaluate=partial(_evaluate, x, chosen, rate, option, tuple(tried)),
+    )
+
+
+def _told_apart(lines: Mapping[str, Any], line: str) -> bool:
+    """Whether a panel shows several settings on the same features."""
+    return sum(other.get("features") == lines[line].get("features") for other in lines.values()) > 1
+
+
+def _evaluate(
+    x: np.ndarray,
+    options: Mapping[str, Any],
+    rate: float,
+    option: str,
+    distortions: Sequence[float],
+) -> Row:
+    """The least error at that rate over the remaining knobs."""
+    how = {"bits_per_element": rate, **options}
+    if option == "sparsity":  # whole bits: another number of blocks may fill the rate better
+        made = [_at_rate(x, {**how, "n_blocks": m, "knob": "distortion"}) for m in _BLOCKS]
+    else:
+        made = [_at_rate(x, {**how, "distortion": each}) for each in distortions]
+    found = [_measured(x, each) for each in made if each is not None]
+    if not found:
+        raise ValueError(f"no setting of the other knobs reaches {rate:g} bits per element")
+    return min(found, key=lambda row: float(row["relative_l2"]))
+
+
+def _at_rate(x: np.ndarray, how: Mapping[str, Any]) -> Any:
+    try:
+        return codec.calibrate("slicer", list(x), **how)
+    except codec.CodecOptionError:
+        return None  # positions alone take more at these widths
+
+
+def _measured(x: np.ndarray, made: Any) -> Row:
+    streams = [made.encode(each) for each in x]
+    decoded = np.stack([made.decode(stream) for stream in streams]).astype(np.float64)
+    return {
+        "bits_per_element": 8 * sum(map(len, streams)) / x.size,
+        "relative_l2": float(np.linalg.norm(decoded - x) / np.linalg.norm(x.astype(np.float64))),
+        "sparsity": made.options["sparsity"],
+        "distortion": made.options["distortion"],
+        "n_blocks": made.options["n_blocks"],
+    }
+
+
+def _summary(config: Config, rows: Sequence[Row]) -> Summary:
+    rates = "; ".join(
+        f"{name}: {where['model']} {where['cut']}, {number(where['bits_per_element'])} bits"
+        for name, where in config.features.items()
+    )
+    return Summary(
+        title="What SLICER's knobs do at equal total rate",
+        finding=_finding(rows),
+        columns=("setting", "features", "rel. L2", "bits", "s", "delta", "M"),
+        rows=tuple(
+            (
+                str(row["codec"]), str(row["features"]), number(row["relative_l2"]),
+                number(row["bits_per_element"]), number(row["sparsity"]),
+                number(row["distortion"]), str(row["n_blocks"]),
+            )
+            for row in rows
+        ),
+        origin=(
+            f"Measured here, whole streams with headers ({rates}); rates are met from below. "
+            "Every setting has the best of the tried distortions and the sparsity that uses up "
+            "the rate; for a given sparsity, the distortion and 1 to 4 blocks that do, which whole "
+            "bits leave partly unused."
+        ),
+    )  # fmt: skip
+
+
+def _finding(rows: Sequence[Row]) -> str:
+    """Best and worst value of every line, and how far apart their errors are."""
+    words = []
+    for panel, method in dict.fromkeys((row["panel"], row["method"]) for row in rows):
+        here = [row for row in rows if (row["panel"], row["method"]) == (panel, method)]
+        best, worst = (pick(here, key=lambda row: row["relative_l2"]) for pick in (min, max))
+        more = 100 * (worst["relative_l2"] / best["relative_l2"] - 1)
+        found = f"{best['value']} (+{number(more)} % at {worst['value']})" if more else "no matter"
+        words.append(f"{panel}, {method}: {found}")
+    return "Best value, and the error of the worst over its: " + "; ".join(words) + "."

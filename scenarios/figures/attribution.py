@@ -1,0 +1,152 @@
+"""Draw how much of the savings is due to the split and how much to the codec.
+
+Factors against the full server with raw input: the codec alone (the input as JPEG, no split), the
+split alone (features as half floats), both (every feature codec), at every cut; for server seconds
+per request, uplink bytes per request and throughput of a large fleet. The paper's "4.4x" and "10x"
+stand as bands.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from plots import attribution
+from scenarios.present.summary import Summary, number
+from scenarios.study.figure import Figure, grid, measured, methods, origin, produce
+from scenarios.sweep.play import Job
+from scenarios.sweep.store import Row
+from scenarios.systems.measured import Measured
+
+BASE, CODEC, SPLIT = "full server, raw", "full server, JPEG", "split, no codec"
+METRICS = ("server_s_per_request", "uplink_bytes_per_request", "throughput_rps")
+SAVED = ("server_saved", "uplink_saved", "throughput_gained")
+_ENDS = ("_lo_total", "_hi_total")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Figure):
+    """The figure; `sweep` holds a light and a heavy load, `cut` is where the sentence is made."""
+
+
+def run(config: Config) -> int:
+    """Play every method at every cut under both loads, take the factors, draw them."""
+    known = measured(config)
+    provenance = known.describe(config.device, config.server)
+    return produce(
+        config,
+        "attribution",
+        list(_jobs(config, known)),
+        draw=partial(attribution.draw, title=f"{config.model.name}, {config.link.name}"),
+        summarise=partial(_summary, config, origin(config, provenance)),
+        provenance=provenance,
+        finish=_with_factors,
+    )
+
+
+def _jobs(config: Config, known: Measured) -> Iterator[Job]:
+    stages = [cut for cut in known.table.cuts if cut not in ("input", "output")]
+    ends = [m for m in methods(config, stages[0]) if m.cut == "input"]
+    if BASE not in [method.name for method in ends]:
+        raise ValueError(f"attribution needs the method {BASE!r}; add raw8 to the methods")
+    yield from grid(config, known, ends)
+    for cut in stages:
+        split = [m for m in methods(config, cut) if m.cut == cut]
+        yield from grid(config, known, split)
+
+
+def _with_factors(rows: Sequence[Row]) -> list[Row]:
+    """Every row with its factors against the full server of raw inputs at the same N."""
+    base = {row["n_devices"]: row for row in rows if row["method"] == BASE}
+    return [_with_factor(row, base.get(row.get("n_devices"))) for row in rows]
+
+
+def _with_factor(row: Row, base: Row | None) -> Row:
+    if row.get("error") or base is None or base.get("error"):
+        return row
+    found = dict(row)
+    for metric, saved in zip(METRICS, SAVED, strict=True):
+        up = metric == "throughput_rps"
+        found[saved] = _over(row[metric], base[metric], up)
+        for end, other in (_ENDS, _ENDS[::-1]):
+            # conservative: the ends of both intervals against each other
+            mine, theirs = (row.get(metric + (end if up else other)),
+                            base.get(metric + (other if up else end)))  # fmt: skip
+            if mine is not None and theirs is not None:
+                found[saved + end] = _over(mine, theirs, up)
+    return found
+
+
+def _over(value: float, base: float, up: bool) -> float:
+    top, bottom = (value, base) if up else (base, value)
+    return top / bottom if bottom > 0 else math.inf
+
+
+def sentence(saved: float, split: float, codec: float, cut: str) -> str:
+    """How much of the server's saving is the split's and how much the codec's, either way."""
+    share = 100 * math.log(split) / math.log(saved) if saved > 1 and split > 0 else math.nan
+    if saved <= 1:
+        return (
+            f"Behind {cut} the server saves nothing ({number(saved)}x): the split alone gives "
+            f"{number(split)}x."
+        )
+    whole = (
+        f"Of the server's saving of {number(saved)}x behind {cut} the split alone gives "
+        f"{number(split)}x"
+    )
+    if split >= saved:
+        back = 100 * (1 - saved / split)
+        return (
+            f"{whole}, that is all of it: the codec saves the server nothing, its decoding takes "
+            f"{number(back)} % of the factor back (codec without split: {number(codec)}x)."
+        )
+    return (
+        f"{whole} ({number(share)} % of it on a logarithmic scale), the codec adds a factor of "
+        f"{number(saved / split)} (codec without split: {number(codec)}x)."
+    )
+
+
+def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
+    light, heavy = (choose(row["n_devices"] for row in rows) for choose in (min, max))
+    at = {(r["method"], r["cut"], r["n_devices"]): r for r in rows}
+    best = at[f"split, {config.best}", config.cut, light]
+    split = at[SPLIT, config.cut, light]
+    codec = at.get((CODEC, "input", light), at[BASE, "input", light])
+    finding = sentence(*(row["server_saved"] for row in (best, split, codec)), config.cut)
+    finding += (
+        f" Of the uplink's {number(best['uplink_saved'])}x the split alone gives "
+        f"{number(split['uplink_saved'])}x, the codec the remaining "
+        f"{number(best['uplink_saved'] / split['uplink_saved'])}x; JPEG without a split gives "
+        f"{number(codec['uplink_saved'])}x."
+    )
+    shown = [r for r in rows if r["n_devices"] == light and r["cut"] in (config.cut, "input")]
+    return Summary(
+        title="What the split saves and what the codec saves",
+        finding=finding,
+        columns=("method", "server ms/request", "server saved x", "payload B", "uplink saved x",
+                 f"throughput gained x, N = {heavy}", "accuracy %"),
+        rows=tuple(
+            (row["method"], number(1e3 * row["server_s_per_request"]),
+             _factor(row, "server_saved"), number(row["uplink_bytes_per_request"]),
+             _factor(row, "uplink_saved"),
+             _factor(at[row["method"], row["cut"], heavy], "throughput_gained"),
+             _accuracy(row))
+            for row in shown
+        ),
+        origin=where,
+    )  # fmt: skip
+
+
+def _factor(row: Mapping[str, float], name: str) -> str:
+    low, high = (row.get(f"{name}{end}") for end in _ENDS)
+    if low is None or high is None:
+        return number(row[name])
+    return f"{number(row[name])} [{number(low)}, {number(high)}]"
+
+
+def _accuracy(row: Mapping[str, float]) -> str:
+    ends = [row.get(f"table_accuracy{end}") for end in ("", "_lo", "_hi")]
+    if None in ends:
+        return "-"
+    mean, low, high = (100 * end for end in ends if end is not None)
+    return f"{mean:.1f} [{low:.1f}, {high:.1f}]"

@@ -1,0 +1,116 @@
+"""Draw how sparse intermediate features are, layer by layer, and what top-K keeps (Fig. 1c).
+
+Above: the share of a feature's energy that its largest elements hold. Below: how magnitudes are
+distributed, in units of the feature's root mean square. Real features of test samples.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from plots import fig1_sparsity as sparsity
+from scenarios.present.summary import Summary, between
+from scenarios.study.figure import produce
+from scenarios.study.gallery import Gallery, measured_origin
+from scenarios.sweep.play import Job
+from scenarios.sweep.store import Row
+from scenarios.systems.measured import features
+
+KEPT, MAGNITUDE = "kept", "magnitude"
+_Z = 1.959964
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Gallery):
+    """The figure: what shares are kept, and the magnitudes at which the tail is read."""
+
+    shares: list[float] = field(
+        default_factory=list, metadata={"help": "shares of the elements that top-K keeps"}
+    )
+    magnitudes: list[float] = field(
+        default_factory=list, metadata={"help": "magnitudes over the root mean square"}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.shares or min(self.shares) <= 0 or max(self.shares) > 1:
+            raise ValueError(f"shares must lie in (0, 1] and be at least one, got {self.shares}")
+
+
+def run(config: Config) -> int:
+    """Take the features of every stage, measure their concentration, draw it."""
+    found, provenance = features(config.model)
+    return produce(
+        config,
+        "fig1_sparsity",
+        list(_jobs(config, found, str(provenance["model_digest"]))),
+        draw=partial(sparsity.draw, title=config.model.name),
+        summarise=partial(_summary, measured_origin(provenance, provenance["samples"])),
+        provenance=provenance,
+    )
+
+
+def _jobs(config: Config, found: dict[str, np.ndarray], digest: str) -> Iterator[Job]:
+    for cut, values in found.items():
+        for panel, places in ((KEPT, config.shares), (MAGNITUDE, config.magnitudes)):
+            for at in places:
+                measure = _energy if panel == KEPT else _tail
+                yield Job(
+                    spec={"samples": config.model.samples},
+                    digests={"model": digest},
+                    labels={"model": config.model.name, "cut": cut, "panel": panel, "at": at,
+                            "elements": int(values[0].size)},
+                    evaluate=partial(_row, values, partial(measure, at)),
+                )  # fmt: skip
+
+
+def _row(values: np.ndarray, measure: partial[np.ndarray]) -> Row:
+    """Mean over the samples with its 95 % interval; and the share of zeros."""
+    flat = values.reshape(len(values), -1).astype(np.float64)
+    return {**_mean("value", measure(flat)), **_mean("zero_share", np.mean(flat == 0, axis=1))}
+
+
+def _mean(name: str, found: np.ndarray) -> Row:
+    mean = float(found.mean())
+    reach = _Z * float(found.std(ddof=1)) / np.sqrt(len(found)) if len(found) > 1 else 0.0
+    return {name: mean, f"{name}_lo": max(0.0, mean - reach), f"{name}_hi": min(1.0, mean + reach)}
+
+
+def _energy(share: float, flat: np.ndarray) -> np.ndarray:
+    """Share of the energy in the largest `share` of the elements, per sample."""
+    energy = -np.sort(-(flat**2), axis=1)
+    kept = max(1, round(share * flat.shape[1]))
+    return np.asarray(energy[:, :kept].sum(axis=1) / np.maximum(energy.sum(axis=1), 1e-300))
+
+
+def _tail(magnitude: float, flat: np.ndarray) -> np.ndarray:
+    """Share of the elements beyond `magnitude` root mean squares, per sample."""
+    rms = np.sqrt(np.mean(flat**2, axis=1, keepdims=True))
+    return np.asarray(np.mean(np.abs(flat) > magnitude * rms, axis=1))
+
+
+def _summary(where: str, rows: Sequence[Row]) -> Summary:
+    kept = [row for row in rows if row["panel"] == KEPT]
+    shares = sorted({row["at"] for row in kept})
+    shown = [min(shares, key=lambda at: abs(at - wanted)) for wanted in (0.1, 0.2, 0.5)]
+    at = {(row["cut"], row["at"]): row for row in kept}
+    cuts = list(dict.fromkeys(row["cut"] for row in kept))
+    least = min(cuts, key=lambda cut: at[cut, shown[1]]["value"])
+    return Summary(
+        title="Sparsity of intermediate features and what top-K keeps",
+        finding=(
+            f"The largest {100 * shown[1]:g} % of the elements hold at least "
+            f"{between(at[least, shown[1]], 'value', 100)} % of the energy ({least})."
+        ),
+        columns=("cut", "elements", "exact zeros %",
+                 *(f"energy in {100 * share:g} % of the elements" for share in shown)),
+        rows=tuple(
+            (cut, f"{at[cut, shown[0]]['elements']:,}",
+             between(at[cut, shown[0]], "zero_share", 100),
+             *(between(at[cut, share], "value", 100) for share in shown))
+            for cut in cuts
+        ),
+        origin=where,
+    )  # fmt: skip

@@ -1,0 +1,152 @@
+"""Draw device 0's running time of a fixed workload against N (the paper's Fig. 2 right).
+
+Llama-2-7B, modelled: BoolQ (a prompt of 117 tokens: passages of 108 and questions of 8.9 tokens on
+average, Clark et al. 2019; one token of answer) and an answer of 64 tokens (assumed); the byte
+Llama and the scenes network, measured. Terminating: device 0 finishes its sessions while all
+others keep loading the system. Nobody batches: the server takes one request, or token, at a time.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+
+from plots import fig2_runtime as runtime
+from profiles.tables.hardware import DeviceSpec
+from scenarios.present.summary import Summary, between, number
+from scenarios.study.figure import Figure, produce, split_methods
+from scenarios.study.panels import Panel, pictures, text
+from scenarios.sweep.axes import axes_of, points
+from scenarios.sweep.play import Job, failing
+from scenarios.sweep.store import Row
+from scenarios.systems import equal
+from scenarios.systems.case import job_of
+from scenarios.systems.generations import Sessions, Text
+from scenarios.systems.llama2 import Big, roof_share
+from scenarios.systems.scenario import Model, Server
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Figure):
+    """The figure: its workloads, and the machines of the big network."""
+
+    sessions: int = field(default=3, metadata={"help": "generations of device 0"})
+    requests: int = field(default=30, metadata={"help": "pictures of device 0"})
+    text: Text = field(default_factory=Text)
+    picture_model: Model = field(default_factory=Model)
+    big_cut: str = field(default="layers.23", metadata={"help": "cut of Llama-2-7B"})
+    big_device: DeviceSpec
+    big_server: Server
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("sessions", "requests"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+
+
+def run(config: Config) -> int:
+    """Model the big network, measure the others, play all to the end, draw them."""
+    panels = [
+        _llama2(config),
+        text(config, config.text, sessions=config.sessions),
+        pictures(config, config.picture_model, config.cut, requests=config.requests),
+    ]
+    work = f"{config.sessions} sessions or {config.requests} pictures each"
+    return produce(
+        config,
+        "fig2_runtime",
+        [job for panel in panels for job in panel.jobs],
+        draw=partial(runtime.draw, title=f"{config.link.name}, {work}"),
+        summarise=partial(_summary, " ".join(panel.origin for panel in panels)),
+        provenance={panel.name: panel.provenance for panel in panels},
+    )
+
+
+def _llama2(config: Config) -> Panel:
+    """Llama-2-7B answering BoolQ and at length, as seconds and bytes are modelled."""
+    small = config.text.generations(config.codecs.values(), live=config.live)
+    share = roof_share({config.big_server.name: config.big_server})
+    big = Big(
+        device=config.big_device, server=config.big_server, share=share, small=small,
+        small_cut=config.text.cut, cut=config.big_cut, prompt_tokens=config.text.prompt_tokens,
+        n_tokens=1,
+    )  # fmt: skip
+    long = replace(big, n_tokens=config.text.n_tokens)
+    jobs = [
+        *_jobs(config, big, "llama2-7b, BoolQ"),
+        *_jobs(config, long, f"llama2-7b, {config.text.n_tokens} tokens"),
+    ]
+    device, server = config.big_device.title, config.big_server.title
+    machine = small.table.provenance["machine"]["processor"]
+    words = (
+        f"llama2-7b ({device} after {config.big_cut}, {server}): seconds modelled by the roofline "
+        f"at {100 * share:.0f} % of the roof, the share that published latencies reach; payloads "
+        "and errors scaled from the byte Llama's measured ones per element, topk, slicer and ecsq "
+        f"at the relative L2 at which it loses 1 pp; codec seconds as on {machine}; prompts as "
+        "long as BoolQ's on average (108 + 8.9 tokens, Clark et al. 2019), longer answers assumed; "
+        "nothing in it is random, so that its intervals have no width."
+    )
+    return Panel("llama2-7b", jobs, words, {"roof_share": share, **small.digests})
+
+
+def _jobs(config: Config, big: Big, panel: str) -> Iterator[Job]:
+    known = big.small.table.settings
+    ways = {"full server, raw": "input"}
+    ways |= {m.name: equal.twin(m.setting, known) for m in split_methods(config, config.big_cut)}
+    ways |= {"full device": "output"}
+    for method, way in ways.items():
+        source = big.source(way)
+        labels = {
+            "panel": panel, "method": method, "model": "llama2-7b", "codec": way,
+            "cut": config.big_cut if way in known else way,
+            "device": config.big_device.name, "server": config.big_server.name,
+        }  # fmt: skip
+        labels |= _error(big.small, config.text.cut, way) if way in known else {}
+        for point in points(config, axes_of(config.sweep)):
+            if point.error:
+                yield failing(point.error, labels)
+                continue
+            at = replace(
+                point.config,
+                workload=replace(point.config.workload, requests=config.sessions),
+                device=config.big_device,
+                server=config.big_server,
+            )
+            spec = [asdict(config.text), big.n_tokens, config.big_cut, big.share]
+            yield job_of(at, source, big.small.digests, spec, **labels)
+
+
+def _error(small: Sessions, cut: str, way: str) -> dict[str, float]:
+    """Relative L2 alone: what the byte Llama answers says nothing of another network."""
+    return {"relative_l2": float(small.table.cell("relative_l2", cut, way).mean())}
+
+
+def _summary(where: str, rows: Sequence[Row]) -> Summary:
+    first, last = (choose(row["n_devices"] for row in rows) for choose in (min, max))
+    at = {(row["panel"], row["method"], row["n_devices"]): row for row in rows}
+    keys = list(dict.fromkeys((row["panel"], row["method"]) for row in rows))
+    words = []
+    for panel in dict.fromkeys(panel for panel, _ in keys):
+        here = [at[p, m, last] for p, m in keys if p == panel]
+        best = min(here, key=lambda row: row["device_time_s"])
+        full = at[panel, "full server, raw", last]
+        words.append(
+            f"{panel}: {best['method']} {number(best['device_time_s'])} s, full server "
+            f"{number(full['device_time_s'])} s"
+        )
+    return Summary(
+        title="Running time of device 0 for a fixed workload",
+        finding=f"Least running time at N = {last}: {'; '.join(words)}.",
+        columns=("workload", "method", f"seconds, N = {first}", f"seconds, N = {last}",
+                 "server ms/session", "payload B/session", "right %", "relative L2"),
+        rows=tuple(
+            (panel, method, between(at[panel, method, first], "device_time_s"),
+             between(at[panel, method, last], "device_time_s"),
+             number(1e3 * at[panel, method, last]["server_s_per_request"]),
+             number(at[panel, method, last]["uplink_bytes_per_request"]),
+             between(at[panel, method, last], "table_accuracy", 100),
+             between(at[panel, method, last], "relative_l2"))
+            for panel, method in keys
+        ),
+        origin=where,
+    )  # fmt: skip

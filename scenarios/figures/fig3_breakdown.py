@@ -1,0 +1,91 @@
+"""Draw where a request's time goes, by method and by how many layers the device runs (Fig. 3 left).
+
+One device alone: its own layers, encoding, the air, the network, decoding, the server's layers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from plots import fig3_breakdown as breakdown
+from scenarios.present.summary import Summary, between, number
+from scenarios.study.figure import Figure, grid, measured, methods, origin, produce, split_methods
+from scenarios.sweep.store import Row
+from scenarios.systems.measured import Measured
+
+PARTS = ("head_s", "encode_s", "air_s", "network_s", "decode_s", "tail_s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Figure):
+    """The figure: its cuts, early to late."""
+
+    cuts: list[str] = field(default_factory=list, metadata={"help": "cuts that are compared"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.cuts:
+            raise ValueError("cuts must name at least one cut, got []")
+
+
+def run(config: Config) -> int:
+    """Play one device by every method at every cut, part its latency, draw the parts."""
+    known = measured(config)
+    provenance = known.describe(config.device, config.server)
+    ends = [m for m in methods(config, config.cuts[0]) if m.cut in ("input", "output")]
+    chosen = [*ends, *(m for cut in config.cuts for m in split_methods(config, cut))]
+    return produce(
+        config,
+        "fig3_breakdown",
+        list(grid(config, known, chosen)),
+        draw=partial(breakdown.draw, title=f"{config.model.name}, {config.link.name}, one device"),
+        summarise=partial(_summary, config, origin(config, provenance)),
+        provenance=provenance,
+        finish=partial(_parted, config, known),
+    )
+
+
+def _parted(config: Config, known: Measured, rows: Sequence[Row]) -> list[Row]:
+    """Rows with the seconds of every part; they add up to the mean latency."""
+    head, tail = config.device.scale(known.profile.head), config.server.scale(known.profile.tail)
+    found = []
+    for row in rows:
+        if row.get("error"):
+            found.append(row)
+            continue
+        head_s = head.seconds_at(row["cut"])
+        tail_s = tail.seconds_at(row["cut"]) if row["cut"] != "output" else 0.0
+        parts = {
+            "head_s": head_s,
+            "encode_s": row["device_service_s"] - head_s,
+            "air_s": row["link_service_s"] + row["link_wait_s"],
+            "network_s": row["network_s"],
+            "decode_s": row["server_service_s"] - tail_s,
+            "tail_s": tail_s,
+        }
+        found.append({**row, **{name: max(0.0, value) for name, value in parts.items()}})
+    return found
+
+
+def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
+    split = [row for row in rows if row["cut"] in config.cuts]
+    fastest = min(rows, key=lambda row: row["latency_mean_s"])
+    worst = max(split, key=lambda row: row["encode_s"] / row["latency_mean_s"])
+    share = 100 * worst["encode_s"] / worst["latency_mean_s"]
+    return Summary(
+        title="Where a request's time goes, one device alone",
+        finding=(
+            f"Fastest: {fastest['method']} at {fastest['cut']} with "
+            f"{between(fastest, 'latency_mean_s', 1e3)} ms. Encoding costs the device at most "
+            f"{number(share)} % of a request ({worst['method']} at {worst['cut']}); a codec pays "
+            "for one device only where the air costs more than encoding and decoding."
+        ),
+        columns=("cut", "method", *(f"{part.removesuffix('_s')} ms" for part in PARTS),
+                 "latency ms"),
+        rows=tuple(
+            (row["cut"], row["method"], *(number(1e3 * row[part]) for part in PARTS),
+             between(row, "latency_mean_s", 1e3))
+            for row in rows
+        ),
+        origin=where,
+    )  # fmt: skip

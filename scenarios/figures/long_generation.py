@@ -1,0 +1,146 @@
+"""Draw how errors grow over a long generation, and what crosses the link per step.
+
+The byte Llama, trained weights, greedy: the cut sends one hidden state per token, and both caches
+carry every earlier codec error. Above: KL of the next token's distribution against no codec, on
+the same tokens. Middle: share of generations still equal to those without codec. Below: bits.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from plots import long_generation as generation
+from profiles.tables.trace import TraceTable
+from scenarios.present.summary import Summary, between, number
+from scenarios.study.figure import produce
+from scenarios.study.gallery import Gallery
+from scenarios.sweep.play import Job
+from scenarios.sweep.store import Row
+from scenarios.systems.generations import generations
+from scenarios.systems.measured import kind_of
+
+_Z = 1.959964
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Gallery):
+    """The figure: how many prompts, how long, at which cut."""
+
+    codecs: dict[str, dict[str, Any]] = field(
+        default_factory=dict, metadata={"help": "what is compared; see group methods"}
+    )
+    cut: str = field(default="layers.1", metadata={"help": "last layer on the device"})
+    n_prompts: int = field(default=8, metadata={"help": "generations; intervals are over them"})
+    prompt_tokens: int = field(default=117, metadata={"help": "length of every prompt"})
+    n_tokens: int = field(default=96, metadata={"help": "steps of every generation"})
+    window: int = field(default=8, metadata={"help": "steps that one point averages"})
+    repeats: int = field(default=3, metadata={"help": "repeats of every codec time"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("n_prompts", "prompt_tokens", "n_tokens", "window", "repeats"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+
+
+def run(config: Config) -> int:
+    """Generate with every codec between both sides, measure each step, draw it."""
+    chosen = [codec for codec in config.codecs.values() if kind_of(codec) == "feature"]
+    found = generations(
+        config.model.name, chosen, [config.cut], n_prompts=config.n_prompts,
+        prompt_tokens=config.prompt_tokens, n_tokens=config.n_tokens, repeats=config.repeats,
+        live=config.live,
+    )  # fmt: skip
+    table = found.table
+    return produce(
+        config,
+        "long_generation",
+        list(_jobs(config, table, [str(codec["name"]) for codec in chosen])),
+        draw=partial(generation.draw, title=f"{table.model}, cut at {config.cut}"),
+        summarise=partial(_summary, config, table),
+        provenance=table.provenance,
+    )
+
+
+def _jobs(config: Config, table: TraceTable, settings: Sequence[str]) -> Iterator[Job]:
+    for setting in settings:
+        for start in range(1, config.n_tokens, config.window):  # step 0 is the prompt
+            steps = slice(start, min(start + config.window, config.n_tokens))
+            name = "no codec" if setting.startswith("raw") else setting
+            yield Job(
+                spec={"window": config.window},
+                digests={"trace": table.digest},
+                labels={"method": f"split, {name}", "model": table.model, "cut": config.cut,
+                        "codec": setting, "step": (steps.start + steps.stop - 1) / 2},
+                evaluate=partial(_row, table, config.cut, setting, steps),
+            )  # fmt: skip
+
+
+def _row(table: TraceTable, cut: str, setting: str, steps: slice) -> Row:
+    """Means over generations and the steps of a window, intervals over the generations."""
+    row: Row = {}
+    for name, column, factor in (
+        ("uplink_bits_per_token", "payload_bytes", 8.0),
+        ("relative_l2", "relative_l2", 1.0),
+        ("logit_kl", "logit_kl", 1.0),
+        ("agree", "agree", 1.0),
+    ):
+        values = factor * table.cell(column, cut, setting)[:, steps].mean(axis=1)
+        row |= _mean(name, values)
+    whole = table.cell("agree_free", cut, setting)[:, : steps.stop].min(axis=1)
+    row |= _mean("still_equal", whole)
+    bits = 8.0 * table.cell("payload_bytes", cut, setting)[:, 1:]
+    row["bits_per_token_cv"] = float(bits.std() / bits.mean())
+    return row
+
+
+def _mean(name: str, values: np.ndarray) -> Row:
+    mean = float(values.mean())
+    reach = _Z * float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    low = max(0.0, mean - reach)
+    high = min(1.0, mean + reach) if name in ("agree", "still_equal") else mean + reach
+    return {name: mean, f"{name}_lo": low, f"{name}_hi": high}
+
+
+def _summary(config: Config, table: TraceTable, rows: Sequence[Row]) -> Summary:
+    names = list(dict.fromkeys(row["method"] for row in rows))
+    first, last = ({r["method"]: r for r in rows if r["step"] == choose(x["step"] for x in rows)}
+                   for choose in (min, max))  # fmt: skip
+    lossy = [name for name in names if last[name]["logit_kl"] > 1e-3]
+    grown = {name: _growth(first[name], last[name]) for name in lossy}
+    worst = max(grown, key=lambda name: grown[name], default="")
+    steadiest = min(names, key=lambda name: last[name]["bits_per_token_cv"])
+    machine = table.provenance["machine"]["processor"]
+    words = (
+        f"Over {config.n_tokens} steps the KL per token changes most with {worst}, by a factor of "
+        f"{number(grown[worst])}; " if worst else ""
+    )  # fmt: skip
+    return Summary(
+        title=f"Error and traffic over long generations, {table.model}",
+        finding=(
+            f"{words}traffic per step varies by at most "
+            f"{number(100 * max(row['bits_per_token_cv'] for row in rows))} % of its mean "
+            f"(least: {steadiest})."
+        ),
+        columns=("method", "bits per token", "variation %", "KL nats, first steps", "last steps",
+                 "same next token %", "generations still equal %"),
+        rows=tuple(
+            (name, between(last[name], "uplink_bits_per_token"),
+             number(100 * last[name]["bits_per_token_cv"]), between(first[name], "logit_kl"),
+             between(last[name], "logit_kl"), between(last[name], "agree", 100),
+             between(last[name], "still_equal", 100))
+            for name in names
+        ),
+        origin=(
+            f"Bytes, KL and tokens: measured on {config.n_prompts} generations from "
+            f"{config.prompt_tokens} bytes of held-out source text each, trained weights, "
+            f"{machine}. Intervals: 95 % over generations."
+        ),
+    )  # fmt: skip
+
+
+def _growth(first: Mapping[str, float], last: Mapping[str, float]) -> float:
+    return last["logit_kl"] / max(first["logit_kl"], 1e-12)

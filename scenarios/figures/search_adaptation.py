@@ -1,0 +1,192 @@
+"""Draw what devices decide while the network moves, with and without hysteresis.
+
+Every device searches for itself, anew for every frame: the least server seconds whose predicted
+latency keeps the deadline, at the rate of its own transfers and the wait that the server hinted at.
+The link's speed follows a trace. "at once" acts on every prediction; "reserve" wants a share of the
+limit to spare; "hysteresis" also waits until a gain has lasted (sim/devices/adaptive.py).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from plots import search_adaptation as adaptation
+from scenarios.present.summary import Summary, between, number
+from scenarios.study.figure import origin, produce
+from scenarios.sweep.axes import axes_of, points
+from scenarios.sweep.play import Job
+from scenarios.sweep.store import Row
+from scenarios.systems.case import file_digests, identity, row_of
+from scenarios.systems.measured import Measured, measure
+from scenarios.systems.scenario import Scenario, system_spec
+from sim import AdaptSpec, FleetSpec, GroupSpec, SystemSpec, replicate
+from sim.measures.decisions import server_load
+from sim.measures.meters import Records
+from sim.medium.rates import read
+from sim.sources.source import Source
+
+AT_ONCE, RESERVE, HYSTERESIS = "at once", "reserve", "hysteresis"
+_GROUP = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Scenario):
+    """The figure; `sweep` holds the links whose speeds move."""
+
+    codecs: dict[str, dict[str, Any]] = field(
+        default_factory=dict, metadata={"help": "codecs of the sources; see group methods"}
+    )
+    choices: list[str] = field(
+        default_factory=list,
+        metadata={"help": "what a device may choose, CUT/CODEC each; the first is its first"},
+    )
+    policy: str = field(default="search", metadata={"help": "what it looks for: search, fastest"})
+    adapt: AdaptSpec = field(
+        default_factory=AdaptSpec, metadata={"help": "the rule with hysteresis"}
+    )
+    live: bool = field(
+        default=False, metadata={"help": "measure everything here, use no shipped table"}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.choices) < 2:
+            raise ValueError(f"choices must name two CUT/CODEC or more, got {self.choices}")
+        for choice in self.choices:
+            if choice.count("/") != 1:
+                raise ValueError(f"choices must be CUT/CODEC each, got {choice!r}")
+
+
+def run(config: Config) -> int:
+    """Play every trace under the three rules, draw the last replication over time."""
+    known = measure(config.model, list(config.codecs.values()), live=config.live)
+    provenance = known.describe(config.device, config.server)
+    return produce(
+        config,
+        "search_adaptation",
+        list(_jobs(config, known)),
+        draw=partial(adaptation.draw, title=_title(config)),
+        summarise=partial(_summary, config, origin(config, provenance)),
+        provenance=provenance,
+        finish=_unfolded,
+    )
+
+
+def rules(adapt: AdaptSpec) -> dict[str, AdaptSpec]:
+    """The rule of the configuration, and what is left without its parts."""
+    return {
+        AT_ONCE: replace(adapt, margin=0.0, dwell_s=0.0),
+        RESERVE: replace(adapt, dwell_s=0.0),
+        HYSTERESIS: adapt,
+    }
+
+
+def _jobs(config: Config, known: Measured) -> Iterator[Job]:
+    for point in points(config, axes_of(config.sweep)):
+        if point.error:
+            raise ValueError(point.error)
+        for name, adapt in rules(config.adapt).items():
+            each = point.config
+            yield Job(
+                spec={**identity(each), "adapt": asdict(adapt), "policy": config.policy,
+                      "choices": config.choices},
+                digests={**known.digests, **file_digests(each)},
+                labels={"panel": "run", "method": name, "n_devices": each.fleet.n_devices,
+                        "model": each.model.name, "device": each.device.name,
+                        "link": each.link.name, "server": each.server.name, "seed": each.seed},
+                evaluate=partial(_evaluate, each, known, adapt),
+            )  # fmt: skip
+
+
+def system(
+    config: Config, known: Measured, adapt: AdaptSpec
+) -> tuple[SystemSpec, dict[str, Source]]:
+    """What `sim` plays: one group that may choose, and all that it may choose from."""
+    group = GroupSpec(
+        source=config.choices[0], alternatives=config.choices[1:], policy=config.policy, adapt=adapt
+    )
+    fleet = FleetSpec(n_devices=config.fleet.n_devices, groups={_GROUP: group})
+    sources: dict[str, Source] = {}
+    for choice in config.choices:
+        cut, setting = choice.split("/")
+        sources[choice] = known.source(cut, setting, config.device, config.server)
+    return system_spec(replace(config, fleet=fleet)), sources
+
+
+def _evaluate(config: Config, known: Measured, adapt: AdaptSpec) -> Row:
+    spec, sources = system(config, known, adapt)
+    result = replicate(spec, sources)
+    return {**row_of(result), "over_time": _over_time(spec, result.records, list(sources))}
+
+
+def _over_time(spec: SystemSpec, records: Records, names: list[str]) -> list[Row]:
+    """One row a second of the last replication; `decision` is device 0's last choice by then."""
+    seconds = np.arange(np.ceil(spec.warmup_s), np.floor(spec.horizon_s))
+    load = server_load(records, float(seconds[0]), float(seconds[-1]) + 1.0)
+    born = records["created_s"]
+    late_s = records["done_s"] - born
+    mine = np.flatnonzero(records["device"] == 0)
+    mine = mine[np.argsort(born[mine])]
+    factors = np.array(read(spec.link.rate_csv) if spec.link.rate_csv else [(0.0, 1.0)])
+    rows = []
+    for second, seconds_of_work in zip(seconds.tolist(), load.tolist(), strict=True):
+        inside = (born >= second) & (born < second + 1.0)
+        last = mine[born[mine] < second + 1.0][-1:]
+        at = np.searchsorted(factors[:, 0], second, side="right") - 1
+        rows.append({
+            "time_s": second,
+            "factor": float(factors[max(at, 0), 1]),
+            "decision": names[int(records["choice"][last[0]])] if len(last) else "",
+            "latency_mean_s": float(late_s[inside].mean()) if inside.any() else None,
+            "server_load": seconds_of_work,
+        })  # fmt: skip
+    return rows
+
+
+def _unfolded(rows: Sequence[Row]) -> list[Row]:
+    """The rows of the runs, then those over time of each."""
+    runs = [{key: value for key, value in row.items() if key != "over_time"} for row in rows]
+    labels = ("point_id", "method", "n_devices", "model", "device", "link", "server", "seed")
+    later = [
+        {**{key: row[key] for key in labels}, "panel": "time", **second}
+        for row in rows
+        for second in row.get("over_time", ())
+    ]
+    return [*runs, *later]
+
+
+def _title(config: Config) -> str:
+    return f"{config.fleet.n_devices} x {config.device.name}, {config.model.name}"
+
+
+def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
+    played = {(row["link"], row["method"]): row for row in rows if row["panel"] == "run"}
+    links = list(dict.fromkeys(link for link, _ in played))
+    words = []
+    for link in links:
+        free, held = played[link, AT_ONCE], played[link, HYSTERESIS]
+        changes = [row["decision_changes_per_minute"] for row in (free, held)]
+        missed = [100.0 * row["deadline_miss_share"] for row in (free, held)]
+        load = [row["server_utilization"] for row in (free, held)]
+        times = f"{number(changes[0] / changes[1])} times less often" if changes[1] else "never"
+        words.append(
+            f"{link}: {times}, {missed[1] - missed[0]:+.1f} pp of deadlines missed,"
+            f" server load times {number(load[1] / load[0])}"
+        )
+    cells = tuple(
+        (link, method, between(row, "decision_changes_per_minute"),
+         number(row["probes_per_minute"]), between(row, "deadline_miss_share", 100.0),
+         number(row["server_utilization"]), number(row["latency_p95_s"] * 1e3))
+        for (link, method), row in played.items()
+    )  # fmt: skip
+    deadline_s = config.workload.deadline_s or float("nan")
+    return Summary(
+        title=f"Decisions while the network moves, deadline {number(1e3 * deadline_s)} ms",
+        finding=f"With hysteresis decisions change, {'; '.join(words)}.",
+        columns=("trace", "rule", "changes/min", "probes/min", "missed %", "load", "p95 ms"),
+        rows=cells,
+        origin=f"{where} Speeds of the link: synthetic (sim/radio/fluctuation.py).",
+    )  # fmt: skip

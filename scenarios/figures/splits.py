@@ -1,0 +1,88 @@
+"""Draw what every cut does at N = 1, 4, 16, 64, and which cut is best over N.
+
+Throughput, the running time of device 0 for a fixed workload (device_time_s) and server load
+against the cut; below a map of the mean latency over N and cut with the best cut marked. Input
+means that the whole image is sent (`sent`), output that nothing is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from plots import splits
+from scenarios.present.summary import Summary, between
+from scenarios.study.figure import Figure, Method, grid, measured, origin, produce
+from scenarios.sweep.play import Job
+from scenarios.sweep.store import Row
+from scenarios.systems.measured import Measured
+
+STEADY, FIXED = "steady", "fixed work"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Figure):
+    """The figure; `sweep` holds the numbers of devices."""
+
+    sent: str = field(default="jpeg", metadata={"help": "codec of the input at the cut input"})
+    requests: int = field(
+        default=30, metadata={"help": "requests of device 0 behind device_time_s"}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.requests < 1:
+            raise ValueError(f"requests must be >= 1, got {self.requests}")
+
+
+def run(config: Config) -> int:
+    """Play every cut at every N twice, steady and to the end of the fixed work; draw."""
+    known = measured(config)
+    provenance = known.describe(config.device, config.server)
+    return produce(
+        config,
+        "splits",
+        list(_jobs(config, known)),
+        draw=partial(splits.draw, title=_title(config)),
+        summarise=partial(_summary, config, origin(config, provenance)),
+        provenance=provenance,
+    )
+
+
+def _jobs(config: Config, known: Measured) -> Iterator[Job]:
+    cuts = [
+        Method(cut, cut, config.sent if cut == "input" else config.best) for cut in known.table.cuts
+    ]
+    yield from grid(config, known, cuts, phase=STEADY)
+    fixed = replace(config, workload=replace(config.workload, requests=config.requests))
+    yield from grid(fixed, known, cuts, phase=FIXED)
+
+
+def _title(config: Config) -> str:
+    return f"{config.model.name}, {config.best}, {config.link.name}"
+
+
+def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
+    steady = {(r["cut"], r["n_devices"]): r for r in rows if r["phase"] == STEADY}
+    fixed = {(r["cut"], r["n_devices"]): r for r in rows if r["phase"] == FIXED}
+    sizes = sorted({n for _, n in steady})
+    cuts = list(dict.fromkeys(cut for cut, _ in steady))
+    best = {n: min(cuts, key=lambda c: steady[c, n]["latency_mean_s"]) for n in sizes}
+    last = min((n for n in sizes if n >= 64), default=sizes[-1])
+    return Summary(
+        title=f"Every cut of {_title(config)}",
+        finding="Least mean latency: "
+        + "; ".join(f"N = {n}: {cut}" for n, cut in best.items())
+        + ".",
+        columns=("cut", f"requests/s, N = {last}", f"latency ms, N = {last}",
+                 f"device_time_s of {config.requests} requests, N = {last}",
+                 "server ms/request", "accuracy %"),
+        rows=tuple(
+            (cut, between(steady[cut, last], "throughput_rps"),
+             between(steady[cut, last], "latency_mean_s", 1e3),
+             between(fixed[cut, last], "device_time_s"),
+             between(steady[cut, last], "server_s_per_request", 1e3),
+             between(steady[cut, last], "table_accuracy", 100))
+            for cut in cuts
+        ),
+        origin=where,
+    )  # fmt: skip

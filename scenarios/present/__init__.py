@@ -1,0 +1,1 @@
+"""A value on the screen and on a page."""

@@ -1,0 +1,1 @@
+"""What the search commands share: tables of options, comparisons, playback."""

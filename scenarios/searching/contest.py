@@ -1,0 +1,278 @@
+"""What a fleet runs under each way to choose, and how many devices that serves.
+
+Protocol, fixed before the first comparison. Devices that choose for themselves keep `reserve` of
+the limit to spare, since they cannot know their neighbours. The fleet search bounds the mean, and
+what share of a 95th percentile the mean may be depends on the system: it proposes one decision per
+share of the limit in `SHARES` (at the largest N that it predicts to keep it), and a short simulated
+planning on a seed of its own picks among those and what the devices would choose alone. All N*
+that are reported are then found on another seed, the same for all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from profiles.tables.hardware import DeviceSpec, parse
+from profiles.tables.hardware import ServerSpec as ServerSheet
+from scenarios.searching.fleets import Fleet
+from scenarios.searching.options import Tables, tables
+from scenarios.sweep.store import Row
+from scenarios.systems import generations
+from scenarios.systems.groups import choice
+from scenarios.systems.scenario import Link
+from sim import AdaptSpec, FleetSpec, GroupSpec, ServerSpec, Source, SystemSpec
+from sim.medium.channel import rate_bps
+from sim.planning import Budget, Capacity, Goal, Refusal, capacity, guess
+from sim.search import SEARCHES, Group, Limits, Option, Options, Predictor, Problem
+from sim.search.fleet import front
+from sim.sources.source import ConstantSource
+
+__all__ = ["ARMS", "SHARES", "Plan", "answers", "known"]
+
+ARMS = ("latency", "paper", "own", "online", "fleet")
+_ALONE = {"latency": "neurosurgeon", "paper": "hierarchical"}
+SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+_MOST = 4096
+_GOAL = "latency_p95_s"
+_TOKENS_PER_REQUEST = 4.0
+_FEWER_SESSIONS = 2.0
+_PLANNING_SEED = 1_000_003
+
+Rows = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One fleet with everything that its comparison depends on."""
+
+    fleet: Fleet
+    link: Link
+    known: Tables
+    drop_pp: float
+    reserve: float
+    adapt: AdaptSpec
+    budget: Budget
+    seed: int
+
+    @property
+    def sheets(self) -> dict[str, DeviceSpec]:
+        """Data sheet by group."""
+        return {name: parse(DeviceSpec, choice("device", name)) for name in self.fleet.devices}
+
+    @cached_property
+    def options(self) -> dict[str, Options]:
+        """What fits into the memory of each group's devices."""
+        fleet = self.fleet
+        deepest = self.known.profiles[0].cut_names.index(fleet.deepest)
+        lengths = (fleet.tokens,) if fleet.tokens else ()
+        found = {}
+        for name, sheet in self.sheets.items():
+            every = self.known.options(sheet, self.server, lengths)
+            found[name] = every.taken(np.flatnonzero(every.depth <= deepest))
+        return found
+
+    @property
+    def server(self) -> ServerSheet:
+        """The measuring machine; the fleet's speed is the simulator's."""
+        return parse(ServerSheet, choice("server", "measured"))
+
+
+def known(model: str) -> Tables:
+    """The stored tables of a network."""
+    return tables(model)
+
+
+def answers(plan: Plan) -> Row:
+    """One row per way to choose under `arms`: N* with its interval, and what is chosen.
+
+    Ways that choose alike are played once.
+    """
+    problem = whole(plan, 1, plan.fleet.limit_s)
+    known: dict[tuple[Rows, bool], Row] = {}
+    arms = []
+    for arm in ARMS:
+        key = chosen(plan, arm), arm == "online"
+        if key not in known:
+            known[key] = _answer(plan, problem, *key)
+        words = "; ".join(map(str, labels(problem, key[0])))
+        arms.append({"method": arm, "decision": words, **known[key]})
+    return {"arms": arms}
+
+
+def _answer(plan: Plan, problem: Problem, rows: Rows, online: bool) -> Row:
+    try:
+        found = _served(plan, problem, rows, online=online, budget=plan.budget)
+    except Refusal as refusal:
+        if "even one device" not in str(refusal):
+            raise
+        return {"n_star": 0, "n_star_lo": 0, "n_star_hi": 0, "warning": str(refusal)}
+    return {
+        "n_star": found.n_star,
+        "n_star_lo": max(0, found.n_star_lo),
+        "n_star_hi": found.n_star_hi,
+        "n_runs": found.n_runs,
+        "n_requests": found.requests,
+        "warmup_s": found.spec.warmup_s,
+        "run_s": found.spec.horizon_s - found.spec.warmup_s,
+    }
+
+
+def whole(plan: Plan, n_devices: int, limit_s: float) -> Problem:
+    """The search problem of `n_devices`: what fits into memory, within a mean of `limit_s`."""
+    fleet = plan.fleet
+    per_step_s = limit_s / max(1, fleet.tokens)
+    total = sum(fleet.devices.values())
+    load = fleet.workload
+    groups = []
+    for name, options in plan.options.items():
+        groups.append(
+            Group(
+                name=name,
+                options=options,
+                n_devices=max(1, round(n_devices * fleet.devices[name] / total)),
+                rate_bps=rate_bps(plan.link, plan.link.snr_db),
+                limits=Limits(latency_s=per_step_s, drop_pp=plan.drop_pp),
+                think_s=load.think_s if load.kind == "closed" else None,
+                rate_rps=load.rate_rps if load.kind != "closed" else None,
+            )
+        )
+    server = ServerSpec(speed=fleet.server_speed)
+    return Problem(groups=tuple(groups), link=plan.link, server=server)
+
+
+def chosen(plan: Plan, arm: str) -> Rows:
+    """A row of the options for every group."""
+    if arm == "fleet":
+        return _planned(plan)
+    return _alone(plan, _ALONE.get(arm, "exhaustive"))
+
+
+def _alone(plan: Plan, search: str) -> Rows:
+    """Every group's choice as that of one device with nobody beside it."""
+    limit_s = (1.0 - plan.reserve) * plan.fleet.limit_s
+    problem = whole(plan, 1, limit_s)
+    rows = []
+    for number in range(len(problem.groups)):
+        found = SEARCHES[search](problem.of_group(number, 1))
+        if found.rows is None:  # nothing keeps the limit: what is fastest
+            late_s = Predictor(problem.of_group(number, 1)).alone(0)
+            rows.append(int(np.argmin(late_s)))
+        else:
+            rows.append(found.rows[0])
+    return tuple(rows)
+
+
+def _planned(plan: Plan) -> Rows:
+    """The proposal that serves most devices in a short planning."""
+    proposals = dict.fromkeys(
+        [*(_largest(plan, share) for share in SHARES), _alone(plan, "exhaustive")]
+    )
+    rows = [proposal for proposal in proposals if proposal is not None]
+    if len(rows) == 1:
+        return rows[0]
+    problem = whole(plan, 1, plan.fleet.limit_s)
+    rough = replace(
+        plan.budget,
+        half_width=min(0.99, 3.0 * plan.budget.half_width),
+        n_runs=3,
+        requests_per_run=plan.budget.pilot_requests,
+    )
+    trial = replace(plan, seed=plan.seed + _PLANNING_SEED)
+
+    def served(proposal: Rows) -> int:
+        try:
+            return _served(trial, problem, proposal, online=False, budget=rough).n_star
+        except Refusal:
+            return 0
+
+    return max(rows, key=served)
+
+
+def _largest(plan: Plan, share: float) -> Rows | None:
+    """The fleet search's decision at the most devices that it predicts to keep the limit."""
+    limit_s = share * plan.fleet.limit_s
+
+    def decided(n_devices: int) -> Rows | None:
+        return SEARCHES["fleet"](whole(plan, n_devices, limit_s)).rows
+
+    low, best, high = 0, None, 1
+    while high <= _MOST and (found := decided(high)) is not None:
+        low, best, high = high, found, 2 * high
+    while high - low > max(1, low // 50):
+        middle = (low + high) // 2
+        found = decided(middle)
+        if found is None:
+            high = middle
+        else:
+            low, best = middle, found
+    return best
+
+
+def _served(plan: Plan, problem: Problem, rows: Rows, *, online: bool, budget: Budget) -> Capacity:
+    spec, sources = system(plan, problem, rows, online=online)
+    start = None
+    if plan.fleet.tokens:  # a session of 32 tokens costs as much to play as so many requests
+        share = max(1.0, plan.fleet.tokens / _TOKENS_PER_REQUEST)
+        budget = replace(
+            budget,  # only pilots as short as that: near N* the queue takes many turns to build up
+            requests_per_run=budget.requests_per_run / min(share, _FEWER_SESSIONS),
+            pilot_requests=budget.pilot_requests / share,
+        )
+        start = _knee(spec, sources)
+    goal = Goal(column=_GOAL, limit=plan.fleet.limit_s)
+    return capacity(spec, sources, goal, budget=budget, start=start)
+
+
+def _knee(spec: SystemSpec, sources: dict[str, Source]) -> int | None:
+    """Where to start: at how many whole sessions the slowest shared station is always busy.
+
+    The planner's own guess takes a source's mean request, of a session the prompt alone: 657
+    devices where 36 are served, and long runs of a drowned server all the way back.
+    """
+    entire = {}
+    for name, source in sources.items():
+        costs = generations.whole(source)
+        entire[name] = ConstantSource(
+            device_s=costs.device_s, payload_bytes=costs.payload_bytes,
+            decode_s=costs.decode_s, server_s=costs.server_s,
+        )  # fmt: skip
+    return guess(spec, entire)
+
+
+def system(
+    plan: Plan, problem: Problem, rows: Rows, *, online: bool
+) -> tuple[SystemSpec, dict[str, Source]]:
+    """What `sim` plays: every group at its row, or free to leave it for any that may be best."""
+    fleet = plan.fleet
+    groups: dict[str, GroupSpec] = {}
+    sources: dict[str, Source] = {}
+    predictor = Predictor(problem)
+    for number, (name, row) in enumerate(zip(fleet.devices, rows, strict=True)):
+        others = [i for i in front(predictor, number) if i != row] if online else []
+        found = [problem.groups[number].options.labels[i] for i in (row, *others)]
+        names = [f"{name} {label}" for label in found]
+        for key, label in zip(names, found, strict=True):
+            sources[key] = plan.known.source(label, plan.sheets[name], plan.server)
+        groups[name] = GroupSpec(
+            share=fleet.devices[name],
+            source=names[0],
+            alternatives=names[1:],
+            policy="search" if online else "fixed",
+            adapt=replace(plan.adapt, limit_s=fleet.limit_s / max(1, fleet.tokens)),
+        )
+    spec = SystemSpec(
+        fleet=FleetSpec(groups=groups),
+        workload=fleet.workload,
+        link=plan.link,
+        server=problem.server,
+        seed=plan.seed,
+    )
+    return spec, sources
+
+
+def labels(problem: Problem, rows: Rows) -> list[Option]:
+    """What the rows of a decision are called, group by group."""
+    return [g.options.labels[row] for g, row in zip(problem.groups, rows, strict=True)]

@@ -1,0 +1,1 @@
+"""The command line: schema, commands, help, completion, errors, progress."""

@@ -1,0 +1,70 @@
+"""The commands: every module of scenarios/commands and scenarios/figures is one.
+
+A command module holds a docstring (its first line is the description in the list), a frozen
+dataclass `Config` (its fields are the command line) and `run(config)`. Listing them imports none.
+"""
+
+import ast
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from scenarios.shell.names import unknown
+
+__all__ = ["Command", "describe", "load", "names"]
+
+_ROOMS = ("commands", "figures")
+_HOUSE = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command: its name, its configuration schema and what it does with it.
+
+    Words of the command line that are no KEY=VALUE go into the list field `positional`, if any.
+    """
+
+    name: str
+    description: str
+    schema: type
+    run: Callable[[Any], int | None]
+    positional: str = ""
+
+
+def names() -> list[str]:
+    """Return the names of all commands, in alphabetical order."""
+    return sorted(_files())
+
+
+def _files() -> dict[str, Path]:
+    """The module of every command by its name."""
+    paths = [path for room in _ROOMS for path in (_HOUSE / room).glob("*.py")]
+    return {path.stem: path for path in paths if path.stem != "__init__"}
+
+
+def describe(name: str) -> str:
+    """Return a command's docstring without importing its module (and so without torch)."""
+    tree = ast.parse(_files()[name].read_text(encoding="utf-8"))
+    return ast.get_docstring(tree) or ""
+
+
+def load(name: str) -> Command:
+    """Import one command.
+
+    Raises:
+        ValueError: for an unknown name, listing the nearest ones.
+    """
+    path = _files().get(name)
+    if path is None:
+        raise ValueError(unknown("command", name, names()))
+    module = import_module(f"scenarios.{path.parent.name}.{name}")
+    return Command(
+        name=name,
+        description=inspect.getdoc(module) or "",  # ast.parse in two threads at once fails in 3.11
+        schema=module.Config,
+        run=module.run,
+        positional=getattr(module, "POSITIONAL", ""),
+    )

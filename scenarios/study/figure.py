@@ -1,0 +1,232 @@
+"""What all figures share: their configuration, the methods they compare, and what they leave.
+
+A figure is a table first: jobs become rows, the rows go to results.csv, and the drawing and the
+short table below it see nothing but those rows.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure as Drawing
+
+from plots import files
+from scenarios.present.summary import Summary
+from scenarios.shell.names import unknown
+from scenarios.sweep import multirun
+from scenarios.sweep.axes import axes_of, points
+from scenarios.sweep.play import Job, play
+from scenarios.sweep.rehearse import rehearse
+from scenarios.sweep.store import Row, Store
+from scenarios.systems.case import job_at
+from scenarios.systems.measured import Measured, kind_of, measure
+from scenarios.systems.pace import paced
+from scenarios.systems.scenario import Scenario
+
+__all__ = [
+    "Figure",
+    "Method",
+    "Subset",
+    "grid",
+    "measured",
+    "methods",
+    "origin",
+    "produce",
+    "split_methods",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure(Scenario):
+    """A scenario with methods to compare and a pace that costs every point about the same."""
+
+    codecs: dict[str, dict[str, Any]] = field(
+        default_factory=dict, metadata={"help": "what is compared; see group methods"}
+    )
+    best: str = field(default="ecsq", metadata={"help": "codec that is named the best chain"})
+    cut: str = field(default="stage3", metadata={"help": "where the methods split the network"})
+    span_s: float = field(
+        default=60.0,
+        metadata={"unit": "s", "help": "device-seconds per run: N devices play span_s / N or more"},
+    )
+    cycles: float = field(
+        default=8.0, metadata={"help": "least length of a run, in cycles of a device; see _pace"}
+    )
+    live: bool = field(
+        default=False, metadata={"help": "measure everything here, use no shipped table"}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.codecs:
+            raise ValueError("codecs must name at least one method, got none; see group methods")
+        for name in ("span_s", "cycles"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+
+
+class Method(NamedTuple):
+    """One line of a figure: what it is called, where it cuts, which setting it sends."""
+
+    name: str
+    cut: str
+    setting: str
+
+
+def measured(config: Figure) -> Measured:
+    """The tables behind a figure: all methods at every cut, one trace for all figures."""
+    return measure(config.model, list(config.codecs.values()), live=config.live)
+
+
+def methods(config: Figure, cut: str | None = None) -> list[Method]:
+    """Full server per input codec, the split at `cut` per feature codec, full device."""
+    names = {str(chosen["name"]): kind_of(chosen) for chosen in config.codecs.values()}
+    inputs = [n for n, kind in names.items() if kind == "input"]
+    split = split_methods(config, cut or config.cut)
+    return [
+        *(Method(f"full server, {_input_name(n)}", "input", n) for n in inputs),
+        *split,
+        Method("full device", "output", split[0].setting),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subset(Figure):
+    """A figure whose panels are many: it shows some of the methods unless told otherwise."""
+
+    shown: list[str] = field(
+        default_factory=list, metadata={"help": "codecs that are compared; empty: all"}
+    )
+
+    def chosen(self) -> list[Method]:
+        """The methods whose codec is to be shown, and full device.
+
+        Raises:
+            ValueError: a codec that is none of the methods'.
+        """
+        known = [str(codec["name"]) for codec in self.codecs.values()]
+        for name in self.shown:
+            if name not in known:
+                raise ValueError(unknown("codec of shown", name, known))
+        wanted = self.shown or known
+        return [m for m in methods(self) if m.cut == "output" or m.setting in wanted]
+
+    def words(self) -> str:
+        """One sentence on what is left out."""
+        left = len(methods(self)) - len(self.chosen())
+        return (
+            f" {left} of the {len(methods(self))} methods left out; shown=[] plays all."
+            if left
+            else ""
+        )
+
+
+def split_methods(config: Figure, cut: str) -> list[Method]:
+    """The feature codecs at `cut`, those that only cast to fewer bits first."""
+    names = [str(c["name"]) for c in config.codecs.values() if kind_of(c) == "feature"]
+    if config.best not in names:
+        raise ValueError(f"best must be one of {', '.join(names)}, got {config.best!r}")
+    return [Method(_split_name(name), cut, name) for name in names]
+
+
+def _input_name(setting: str) -> str:
+    return {"raw8": "raw", "jpeg": "JPEG"}.get(setting, setting)
+
+
+def _split_name(setting: str) -> str:
+    return "split, no codec" if setting.startswith("raw") else f"split, {setting}"
+
+
+def grid(
+    config: Figure,
+    known: Measured,
+    chosen: Sequence[Method],
+    *,
+    change: Callable[[Any], Any] | None = None,
+    **labels: Any,
+) -> Iterator[Job]:
+    """Every method at every point of the sweep, each point at the figure's pace.
+
+    `change` alters the configuration of every point, after the sweep has.
+    """
+    axes = axes_of(config.sweep)
+    chosen_points = list(points(config, axes))
+    for method in chosen:
+        how = {"cut": method.cut, "setting": method.setting}
+        for point in chosen_points:
+            if not point.error:
+                changed = point.config if change is None else change(point.config)
+                point = point._replace(config=paced(changed, known, **how))
+            swept = {key: value for key, value in point.values.items() if key == "link.rate_bps"}
+            named = {key.rsplit(".", 1)[-1]: value for key, value in swept.items()}
+            yield job_at(point, known, method=method.name, **how, **labels, **named)
+
+
+def produce(
+    config: Any,
+    command: str,
+    jobs: Sequence[Job],
+    *,
+    draw: Callable[[Sequence[Row]], Drawing],
+    summarise: Callable[[Sequence[Row]], Summary],
+    provenance: Mapping[str, Any],
+    finish: Callable[[Sequence[Row]], Sequence[Row]] = list,
+) -> int:
+    """Play the jobs, write the table, the figure, the summary below it and how they came about.
+
+    `finish` derives columns that need several rows (a fit, a baseline) before all is written.
+    """
+    store = Store(Path("outputs") / config.name)
+    if config.dry_run:
+        return rehearse(jobs, store, workers=config.workers)
+    with multirun.locked(store):
+        rows = list(finish(play(jobs, store, workers=config.workers, label=command)))
+        store.write_table(rows)
+        sound = [row for row in rows if not row.get("error")]
+        if not sound:
+            raise ValueError(f"no point could be played: {rows[0]['error']}")
+        summary = summarise(sound)
+        written = files.save(draw(sound), store.folder)
+        store.write_text("table.md", summary.markdown())
+        store.write_run(
+            command=command,
+            config=asdict(config),
+            provenance=dict(provenance),
+            summary=summary.plain(),
+        )
+    summary.show()
+    print(f"written: {', '.join(map(str, written))}, {store.folder}/results.csv and table.md")
+    return int(len(sound) < len(rows))
+
+
+def origin(config: Any, provenance: Mapping[str, Any]) -> str:
+    """One sentence per kind of number: what is measured, scaled, modelled, random."""
+    head = provenance["head_seconds"]
+    device = "measured"
+    if head["kind"] == "scaled":
+        device = f"scaled x {head['factor']:.2f} to {config.device.name} by published ResNet-18"
+    payloads = provenance["payloads"]
+    processor = payloads["machine"]["processor"]
+    trained = payloads["weights"] == "trained"
+    what = "Payloads and answers" if trained else "Payloads (random weights, no answers)"
+    link = f"link {config.link.name} and queues: modelled"
+    if config.link.sharing == "wifi" and config.link.contention == "ns3":
+        link += " (802.11ax contention from ns-3 runs of up to 40 stations, carried on beyond)"
+    return (
+        f"{what}: measured on {provenance['samples']} test samples"
+        f"{_equal_words(payloads)}. "
+        f"Server: {config.server.title}, {processor}: measured. Device: {device}; {link}. "
+        "Intervals: 95 %, with the table's sampling error."
+    )
+
+
+def _equal_words(payloads: Mapping[str, Any]) -> str:
+    """Which chains stand at which error, where a network has no answers."""
+    equal = [name.split("-1pp@")[0] for name in payloads["codecs"] if "-1pp@" in name]
+    if payloads["weights"] == "trained" or not equal:
+        return ""
+    return (
+        f" ({', '.join(sorted(equal))} at the relative L2 at which a trained classifier loses 1 pp;"
+        " the others at the error in the table)"
+    )

@@ -1,0 +1,115 @@
+"""Axes to points: `sweep: ["fleet.n_devices=1,2,4", "link=wifi,lte"]` inside one Hydra job.
+
+A field axis is played by `dataclasses.replace` (tens of microseconds a point); an axis over a
+group is composed once per combination of group choices. An axis that also stands on the command
+line leaves the grid: what the user typed wins.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from scenarios.shell.errors import MISTAKES, one_line
+from scenarios.shell.schema import check_key, replace_all, to_spec
+
+__all__ = ["Axis", "Point", "axes_of", "points"]
+
+
+class Axis(NamedTuple):
+    """One swept key with its values; `is_group` where it chooses between files."""
+
+    key: str
+    values: tuple[Any, ...]
+    is_group: bool
+
+
+class Point(NamedTuple):
+    """One combination of axis values and the configuration that it resolves to.
+
+    Where the spec refuses the values, `error` says why and `config` is that of no axis.
+    """
+
+    values: dict[str, Any]
+    config: Any
+    error: str = ""
+
+
+def points(config: Any, axes: Sequence[Axis]) -> Iterator[Point]:
+    """Yield the cartesian product of `axes`, the last axis fastest, each resolved to a config.
+
+    Raises:
+        ValueError: for an axis whose key no field or group has.
+    """
+    for axis in axes:
+        if not axis.is_group:
+            check_key(config, axis.key)
+    group_axes = [axis for axis in axes if axis.is_group]
+    field_axes = [axis for axis in axes if not axis.is_group]
+    for chosen in itertools.product(*(axis.values for axis in group_axes)):
+        groups = {axis.key: value for axis, value in zip(group_axes, chosen, strict=True)}
+        base, refusal = config, ""
+        try:
+            base = _compose(groups) if groups else config
+        except MISTAKES as error:
+            refusal = one_line(error)
+        for values in itertools.product(*(axis.values for axis in field_axes)):
+            fields = {axis.key: value for axis, value in zip(field_axes, values, strict=True)}
+            resolved, why = (base, refusal) if refusal else _resolve(base, fields)
+            yield Point({**groups, **fields}, resolved, why)
+
+
+def _resolve(base: Any, fields: dict[str, Any]) -> tuple[Any, str]:
+    try:
+        return replace_all(base, fields), ""
+    except ValueError as error:
+        return base, one_line(error)
+
+
+def axes_of(sweep: Sequence[str]) -> list[Axis]:
+    """Parse a list of override strings into axes, without those given on the command line.
+
+    Raises:
+        ValueError: for text that is no override, or a key that stands in it twice.
+    """
+    typed = {override.split("=", 1)[0].lstrip("+~") for override in _typed()}
+    axes = [_axis(text) for text in sweep]
+    keys = [axis.key for axis in axes]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice:
+        raise ValueError(f"sweep names {twice!r} twice; join the values with commas")
+    return [axis for axis in axes if axis.key not in typed]
+
+
+def _axis(text: str) -> Axis:
+    override = OverridesParser.create().parse_override(text)
+    key = override.get_key_element()
+    if override.is_sweep_override():
+        values = tuple(_plain(value) for value in override.sweep_iterator(lambda x: x))
+    else:
+        values = (_plain(override.value()),)
+    return Axis(key, values, _is_group(key))
+
+
+def _plain(value: Any) -> Any:
+    return value.text if hasattr(value, "text") else value
+
+
+def _typed() -> list[str]:
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def _is_group(key: str) -> bool:
+    return HydraConfig.initialized() and key in HydraConfig.get().runtime.choices
+
+
+def _compose(groups: dict[str, Any]) -> Any:
+    overrides = [*_typed(), *(f"{key}={value}" for key, value in groups.items())]
+    config = hydra.compose(HydraConfig.get().job.config_name, overrides)
+    OmegaConf.resolve(config)
+    return dataclasses.replace(to_spec(config), sweep=[])

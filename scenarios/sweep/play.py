@@ -1,0 +1,99 @@
+"""Points to rows: what is finished is kept, what fails is a row, what runs shows progress."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from scenarios.shell.progress import progress
+from scenarios.sweep import multirun
+from scenarios.sweep.store import Row, Store, point_id
+
+__all__ = ["Job", "failing", "play"]
+
+_CHUNKS_PER_WORKER = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One point ready to run: its identity, its labels and the function that measures it.
+
+    `evaluate` is pickled where workers play; `seconds` predicts its CPU seconds for a dry run.
+    """
+
+    spec: Any
+    digests: dict[str, str]
+    labels: dict[str, Any]
+    evaluate: Callable[[], Row]
+    seconds: Callable[[], float] | None = None
+
+    @cached_property
+    def point_id(self) -> str:
+        """Name of the point: hash of the spec and of all tables behind it."""
+        return point_id({"spec": self.spec, "labels": self.labels}, self.digests)
+
+
+def failing(error: str, labels: dict[str, Any]) -> Job:
+    """A point whose configuration was refused: it becomes a row with that error."""
+
+    def evaluate() -> Row:
+        raise ValueError(error)
+
+    return Job(spec=error, digests={}, labels=labels, evaluate=evaluate)
+
+
+def play(
+    jobs: Sequence[Job], store: Store, *, workers: int = 1, label: str = "simulating"
+) -> list[Row]:
+    """Run what is not finished yet and return the rows of all jobs in their order.
+
+    With `workers` > 1 the points run in as many processes (joblib); every process adds its rows to
+    the store by itself, so that an interrupted sweep loses only the points under way. A point that
+    fails becomes a row with its `error`; a single one raises.
+
+    Raises:
+        ValueError: the refusal, where there is only one point to run.
+    """
+    finished = store.finished()
+    todo = {job.point_id: job for job in jobs if job.point_id not in finished}
+    fresh = _played(list(todo.values()), store, workers, alone=len(jobs) == 1)
+    with progress(label) as report:
+        for done, row in enumerate(fresh, 1):
+            finished[row["point_id"]] = row
+            report(done, len(todo))
+    multirun.note([job.point_id for job in jobs])
+    return [finished[job.point_id] for job in jobs]
+
+
+def _played(jobs: list[Job], store: Store, workers: int, *, alone: bool) -> Iterator[Row]:
+    if workers == 1 or len(jobs) < 2:
+        several = multirun.is_multirun()  # then other jobs may append meanwhile
+        with store.appending(alone=not several) as append:
+            for job in jobs:
+                yield append(_row(job, alone=alone and not several))
+        return
+    from joblib import Parallel, delayed
+
+    n_chunks = min(len(jobs), workers * _CHUNKS_PER_WORKER)
+    chunks = (delayed(_chunk)(jobs[i::n_chunks], store.folder) for i in range(n_chunks))
+    parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+    for rows in parallel(chunks):
+        yield from rows
+
+
+def _chunk(jobs: Iterable[Job], folder: Path) -> list[Row]:
+    """Play some jobs in a worker; jobs that share tables arrive with one copy of them."""
+    with Store(folder).appending() as append:
+        return [append(_row(job, alone=False)) for job in jobs]
+
+
+def _row(job: Job, *, alone: bool) -> Row:
+    try:
+        metrics = job.evaluate()
+    except Exception as error:  # a sweep of days must not end with one of its points
+        if alone:
+            raise
+        known = isinstance(error, ValueError)
+        metrics = {"error": str(error) if known else f"{type(error).__name__}: {error}"}
+    return {"point_id": job.point_id, **job.labels, **metrics}

@@ -1,0 +1,52 @@
+"""A dry run: the points that would be played, and about how long they would take."""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from scenarios.sweep.play import Job
+from scenarios.sweep.store import Store
+
+__all__ = ["rehearse"]
+
+_PROBES = 3
+
+
+def rehearse(jobs: Sequence[Job], store: Store, *, workers: int = 1) -> int:
+    """Print every point, marked where it is finished already, and the time of the others.
+
+    The estimate times one replication of the smallest, the middle and the largest system, and
+    interpolates between them over the number of devices.
+    """
+    finished = store.finished()
+    todo = {job.point_id: job for job in jobs if job.point_id not in finished}
+    for job in jobs:
+        mark = "to run  " if job.point_id in todo else "finished"
+        words = " ".join(f"{key}={value}" for key, value in job.labels.items())
+        print(f"{mark} {job.point_id} {words}")
+    total = _estimate_s(list(todo.values()))
+    about = "" if total is None else f", about {_words(total / workers)} with workers={workers}"
+    print(f"{len(jobs)} points, {len(jobs) - len(todo)} finished, {len(todo)} to run{about}")
+    print(f"dry run: nothing written to {store.folder}", file=sys.stderr)
+    return 0
+
+
+def _estimate_s(jobs: list[Job]) -> float | None:
+    known = sorted((job for job in jobs if job.seconds is not None), key=_size)
+    if not known:
+        return 0.0 if not jobs else None
+    picks = np.linspace(0, len(known) - 1, min(_PROBES, len(known))).round().astype(int)
+    at = {_size(known[i]): known[i].seconds() for i in picks}  # type: ignore[misc]
+    seconds = np.interp([_size(job) for job in jobs], list(at), list(at.values()))
+    return float(seconds.sum())
+
+
+def _size(job: Job) -> float:
+    return float(job.labels.get("n_devices", 1))
+
+
+def _words(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,1 @@
+"""A measured network and a configuration become the case that `sim` plays."""

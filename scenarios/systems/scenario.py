@@ -1,0 +1,115 @@
+"""The configuration of one simulated system: sim's specs, the data sheets and the measured parts.
+
+Everything is a field of a frozen dataclass owned by the room that it describes; this module only
+puts them side by side under the names of the command line.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from profiles.tables import hardware
+from sim.specs import GroupSpec, LinkSpec, PowerSpec, ServerSpec, SystemSpec
+
+__all__ = ["Link", "Model", "Scenario", "Server", "powered", "system_spec"]
+
+
+def _field(default: Any, help: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"help": help, "unit": unit})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """The network and how many of its test samples are measured."""
+
+    name: str = _field("scenes", "network: scenes, digits, resnet34, ...; see group model")
+    weights: str = _field("", "folder of a checkpoint; empty: shipped or random weights")
+    data: str = _field("", "folder of images by class, or a jsonl file; empty: shipped data")
+    samples: int = _field(600, "test samples behind the trace table; intervals tell their number")
+    repeats: int = _field(5, "interleaved repeats of every codec time; the median counts")
+    batches: list[int] = field(
+        default_factory=lambda: [1],
+        metadata={"help": "batch sizes whose time is measured; a batching server needs them"},
+    )
+
+    def __post_init__(self) -> None:
+        for name, least in (("samples", 2), ("repeats", 1)):
+            value = getattr(self, name)
+            if value < least:
+                raise ValueError(f"model.{name} must be >= {least}, got {value}")
+
+    def network(self) -> Any:
+        """The network, a `profiles.models.Network`; ValueError where it or its weights are not."""
+        from profiles import models
+
+        return models.create(self.name, **({"weights": self.weights} if self.weights else {}))
+
+    def inputs(self) -> Any:
+        """Test samples and their labels; ValueError where the data are not there."""
+        from profiles import models
+
+        chosen = {"data": self.data} if self.data else {}
+        return models.samples(self.name, "test", self.samples, 0, **chosen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link(LinkSpec):
+    """The medium, with the name that stands in the results."""
+
+    name: str = _field("custom", "name of this link in the results")
+    source: str = _field("", "where its numbers come from")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server(hardware.ServerSpec, ServerSpec):
+    """The server's data sheet and its way of serving, side by side."""
+
+    def __post_init__(self) -> None:
+        hardware.ServerSpec.__post_init__(self)
+        ServerSpec.__post_init__(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario(SystemSpec):
+    """One system: what `sim` needs, and the measured things its sources are made of."""
+
+    name: str = _field("scenario", "folder of the results below outputs/")
+    model: Model = field(default_factory=Model)
+    device: hardware.DeviceSpec
+    server: Server
+    link: Link
+    sweep: list[str] = field(
+        default_factory=list,
+        metadata={"help": "inner axes, such as fleet.n_devices=1,2,4; played in one process"},
+    )
+    workers: int = _field(1, "processes that play the points; the rows are the same")
+    dry_run: bool = _field(False, "print the points and how long they would take, run none")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.name or "/" in self.name or self.name.startswith("."):
+            raise ValueError(f"name must be a plain folder name, got {self.name!r}")
+        if self.workers < 1:
+            raise ValueError(f"workers must be >= 1, got {self.workers}")
+
+
+def system_spec(scenario: Scenario) -> SystemSpec:
+    """Return the part of a scenario that the simulator reads, with the device sheet's power."""
+    names = [f.name for f in dataclasses.fields(SystemSpec)]
+    spec = SystemSpec(**{name: getattr(scenario, name) for name in names})
+    groups = spec.fleet.groups or {"default": GroupSpec()}
+    fed = {name: powered(group, scenario.device) for name, group in groups.items()}
+    return dataclasses.replace(spec, fleet=dataclasses.replace(spec.fleet, groups=fed))
+
+
+def powered(group: GroupSpec, sheet: hardware.DeviceSpec) -> GroupSpec:
+    """The group with the power of its data sheet, unless it has a power sheet of its own.
+
+    Approximation: no sheet states what sending adds, so that it counts as nothing beyond idling;
+    `fleet.groups.NAME.power` takes what the user knows.
+    """
+    idle_w, busy_w = sheet.power_idle_w, sheet.power_busy_w
+    if group.power is not None or idle_w is None or busy_w is None:
+        return group
+    power = PowerSpec(idle_w=idle_w, compute_w=busy_w - idle_w, transmit_w=0.0)
+    return dataclasses.replace(group, power=power)

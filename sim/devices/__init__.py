@@ -1,0 +1,1 @@
+"""The devices: requests as they arise, policies that choose, memory, sessions."""

@@ -1,0 +1,214 @@
+"""Devices that hold autoregressive sessions: prefill once, then the same way for every token.
+
+KV memory grows on both sides; a session ends at its length, at the memory limit of either side, or
+at a latency limit (per token, or for the whole session). A policy with `adapt.per=token` may change
+the codec from token to token, but not the cut: both caches stay where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf, log1p
+from typing import Any, cast
+
+from simpy import Event, Interrupt
+
+from sim.devices.device import Device, Steps
+from sim.devices.memory import Memory
+from sim.request import (
+    BUSY,
+    DONE,
+    LEFT,
+    MEMORY,
+    REJECTED,
+    SESSION_DEADLINE,
+    TOKEN_DEADLINE,
+    Request,
+)
+from sim.sources.sessions import Session, SessionSource
+from sim.specs import WorkloadSpec
+
+
+class Conversation(Device):
+    """A device whose requests are sessions; `memory` is the server's, shared by all."""
+
+    __slots__ = ("_limits", "_memory", "_memory_bytes", "_rejects")
+
+    def __init__(
+        self,
+        *positional: Any,
+        workload: WorkloadSpec,
+        memory: Memory,
+        rejects: bool,
+        memory_bytes: float | None,
+        **named: Any,
+    ) -> None:
+        super().__init__(*positional, workload=workload, **named)
+        self._memory = memory
+        self._rejects = rejects
+        self._memory_bytes = inf if memory_bytes is None else memory_bytes
+        self._limits = (
+            inf if workload.max_new_tokens is None else workload.max_new_tokens,
+            inf if workload.token_deadline_s is None else workload.token_deadline_s,
+            inf if workload.session_deadline_s is None else workload.session_deadline_s,
+        )
+
+    def handle(self) -> Steps:
+        """One session from birth to record."""
+        choice = self.choose()
+        sessions = self._alike(choice)
+        request = self.born(sessions[choice].steps[0], choice)
+        request.payload_bytes = 0.0
+        if self.max_in_flight is not None and self.in_flight >= self.max_in_flight:
+            self.meter.left(request, BUSY)
+            return
+        self.in_flight += 1
+        held = _Held(self._memory)
+        try:
+            outcome = yield from self._admit_and_talk(request, sessions, held)
+        except Interrupt:
+            self._end(request, held, LEFT)
+            raise
+        self._end(request, held, outcome)
+
+    def _alike(self, choice: int) -> dict[int, Session]:
+        """The session as every source that may serve it has it: the chosen one, and where a policy
+        decides per token all others of its cut. One draw for all, so that their rows agree.
+        """
+        sources = cast(Sequence[SessionSource], self.sources)
+        if self.policy is None or self.adapt.per != "token":
+            return {choice: sources[choice].session(self.rows)}
+        key, once = sources[choice].key, _Once(self.rows.random())
+        return {i: each.session(once) for i, each in enumerate(sources) if each.key == key}
+
+    def _end(self, request: Request, held: _Held, outcome: int) -> None:
+        """Give the memory back and record the session."""
+        held.release()
+        self.in_flight -= 1
+        self.meter.left(request, outcome)
+
+    def _admit_and_talk(
+        self, request: Request, sessions: Mapping[int, Session], held: _Held
+    ) -> Steps:
+        """Take memory for the prompt, waiting for it where the server lets sessions wait."""
+        session = sessions[request.choice]
+        need = session.server_bytes[0]
+        if session.device_bytes[0] > self._memory_bytes:
+            return REJECTED  # the prompt itself does not fit: nothing was answered
+        if need > self._memory.limit_bytes:
+            return REJECTED
+        if not held.take(need):
+            if self._rejects:
+                return REJECTED
+            yield held.wait(need)
+        return (yield from self._talk(request, sessions, held))
+
+    def _talk(self, request: Request, sessions: Mapping[int, Session], held: _Held) -> Steps:
+        """Step after step until something ends the session."""
+        max_tokens, token_limit_s, session_limit_s = self._limits
+        used_bytes = 0.0
+        session, usable = sessions[request.choice], tuple(sessions)
+        for number, draw in enumerate(session.steps):
+            used_bytes += session.device_bytes[number]
+            grown = number == 0 or held.grow(session.server_bytes[number])
+            if used_bytes > self._memory_bytes or not grown:
+                request.ending = MEMORY
+                break
+            choice = request.choice
+            if number > 0 and len(usable) > 1:
+                choice = self.choose(usable)
+                draw = sessions[choice].steps[number]
+            step = Request(self.index, self.group, draw, self.env.now, choice)
+            step.tokens = number
+            step.deadline_s = request.deadline_s
+            if number == 0:
+                step.created_s = request.created_s
+            try:
+                outcome = yield from self.step(step)
+            except Interrupt:
+                self.withdraw(step)
+                raise
+            _add(request, step)
+            if outcome != DONE:
+                return outcome
+            self.meter.stepped(step)
+            now = self.env.now
+            if number + 1 >= max_tokens:
+                break
+            if now - step.created_s > token_limit_s:
+                request.ending = TOKEN_DEADLINE
+                break
+            if now - request.created_s > session_limit_s:
+                request.ending = SESSION_DEADLINE
+                break
+        return DONE
+
+
+class _Once:
+    """One uniform number that several sources draw the same row with."""
+
+    def __init__(self, uniform: float) -> None:
+        self._uniform = uniform
+
+    def random(self) -> float:
+        """The number."""
+        return self._uniform
+
+    def integers(self, high: int) -> int:
+        """As `Stream.integers` makes it of that number."""
+        return int(self._uniform * high)
+
+    def exponential(self, scale: float = 1.0) -> float:
+        """As `Stream.exponential` makes it of that number."""
+        return -scale * log1p(-self._uniform)
+
+
+class _Held:
+    """The server memory of one session, given back whatever ends it."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._bytes = 0.0
+        self._waiting: tuple[Event, float] | None = None
+
+    def take(self, n_bytes: float) -> bool:
+        taken = self._memory.take(n_bytes)
+        self._bytes += n_bytes if taken else 0.0
+        return taken
+
+    def grow(self, n_bytes: float) -> bool:
+        grown = self._memory.grow(n_bytes)
+        self._bytes += n_bytes if grown else 0.0
+        return grown
+
+    def wait(self, n_bytes: float) -> Event:
+        event = self._memory.wait(n_bytes)
+        self._waiting = (event, n_bytes)
+        event.callbacks.append(self._arrived)
+        return event
+
+    def _arrived(self, event: Event) -> None:
+        if self._waiting is not None:
+            self._bytes += self._waiting[1]
+            self._waiting = None
+
+    def release(self) -> None:
+        if self._waiting is not None:
+            self._memory.forget(*self._waiting)
+            self._waiting = None
+        self._memory.release(self._bytes)
+        self._bytes = 0.0
+
+
+def _add(request: Request, step: Request) -> None:
+    """Book a step on its session."""
+    if request.tokens == 0:
+        request.device_start_s = step.device_start_s
+    request.tokens += 1
+    request.payload_bytes += step.payload_bytes
+    request.air_bytes += step.air_bytes
+    request.airtime_s += step.airtime_s
+    request.resent_frames += step.resent_frames
+    request.retries += step.retries
+    request.server_share_s += step.server_share_s
+    request.outcome = step.outcome

@@ -1,0 +1,181 @@
+"""Workloads: generators that decide when a device makes its requests.
+
+A workload is a function of (env, device, spec, stream) that yields pauses; `device.handle()` is
+one request. Registry at the end.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from simpy import Environment
+
+from sim.devices.device import Device, Steps
+from sim.places import phase
+from sim.specs import GroupSpec, WorkloadSpec
+from sim.streams import Stream
+
+
+def closed_loop(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
+    """Think, make one request, wait for its answer, again."""
+    mean_s = spec.think_s
+    constant = spec.think == "constant"
+    if spec.start_spread_s > 0.0:
+        yield env.timeout(phase(device.index) * spec.start_spread_s)
+    while True:
+        if mean_s > 0.0:
+            yield env.timeout(mean_s if constant else stream.exponential(mean_s))
+        began_s = env.now
+        yield from device.handle()
+        if mean_s == 0.0 and env.now == began_s:
+            raise ValueError("workload.think_s must be > 0 for a request that takes no time, got 0")
+
+
+def open_loop(gap: Callable[[WorkloadSpec, Stream], Callable[[], float]]) -> Workload:
+    """A workload whose requests come after independent gaps, whatever happens to them."""
+
+    def life(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
+        next_gap = gap(spec, stream)
+        while True:
+            yield env.timeout(next_gap())
+            device.spawn(device.handle())
+
+    return life
+
+
+def poisson_gap(spec: WorkloadSpec, stream: Stream) -> Callable[[], float]:
+    """Exponential gaps."""
+    mean_s = 1.0 / spec.rate_rps
+    return lambda: stream.exponential(mean_s)
+
+
+def gamma_gap(spec: WorkloadSpec, stream: Stream) -> Callable[[], float]:
+    """Gamma gaps with mean 1 / rate and coefficient of variation `gap_cv`."""
+    shape = 1.0 / spec.gap_cv**2
+    scale_s = 1.0 / (spec.rate_rps * shape)
+    return lambda: stream.gamma(shape, scale_s)
+
+
+def mmpp_gap(spec: WorkloadSpec, stream: Stream) -> Callable[[], float]:
+    """Markov-modulated Poisson gaps: two states, rates chosen so that the mean rate holds.
+
+    rate_calm (1 - p + p f) = rate, with p = burst_share, f = burst_factor; calm periods last
+    burst_s (1 - p) / p on average. Starts calm or in a burst with the stationary probability.
+    """
+    share, factor = spec.burst_share, spec.burst_factor
+    calm_rps = spec.rate_rps / (1.0 - share + share * factor)
+    rates = (calm_rps, calm_rps * factor)
+    stays_s = (spec.burst_s * (1.0 - share) / share, spec.burst_s)
+    bursting = int(stream.random() < share)
+    left_s = stream.exponential(stays_s[bursting])
+
+    def next_gap() -> float:
+        nonlocal bursting, left_s
+        gap_s = 0.0
+        while True:
+            arrival_s = stream.exponential(1.0 / rates[bursting])
+            if arrival_s <= left_s:
+                left_s -= arrival_s
+                return gap_s + arrival_s
+            gap_s += left_s
+            bursting = 1 - bursting
+            left_s = stream.exponential(stays_s[bursting])
+
+    return next_gap
+
+
+def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
+    """A camera: frame k is taken at (k + phase) * period, late by a jitter that does not add up."""
+    period_s = 1.0 / spec.rate_rps
+    offset = 0.0 if spec.synchronised else phase(device.index)
+    frame = math.ceil(env.now / period_s - offset - 1e-9)
+    while True:
+        due_s = (frame + offset) * period_s
+        if spec.jitter_s > 0.0:
+            due_s += spec.jitter_s * stream.random()
+        yield env.timeout(max(0.0, due_s - env.now))
+        device.spawn(device.handle())
+        frame += 1
+
+
+def replay(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
+    """The recorded times of this device; rows without a device go to device 0, 1, ... by turns."""
+    stamp = Path(spec.replay_csv).stat().st_mtime_ns
+    times = recorded(spec.replay_csv, device.meter.n_devices, stamp).get(device.index, ())
+    wanted = device.meter.waits_for(device.index)
+    if len(times) < wanted:
+        raise ValueError(
+            f"workload.requests must be <= the {len(times)} times of device {device.index} in"
+            f" workload.replay_csv, got {wanted}"
+        )
+    for time_s in times:
+        if time_s >= env.now:
+            yield env.timeout(time_s - env.now)
+            device.spawn(device.handle())
+
+
+@lru_cache(maxsize=16)
+def recorded(path: str, n_devices: int, stamp: int) -> dict[int, tuple[float, ...]]:
+    """Arrival times by device from a CSV with the column time_s and, if wanted, device.
+
+    `stamp` is the file's time of change, so that a new file is read again.
+
+    Raises:
+        ValueError: no column time_s, a negative time, or a device that the fleet does not have.
+    """
+    times: dict[int, list[float]] = {}
+    with Path(path).open(newline="") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames is None or "time_s" not in reader.fieldnames:
+            raise ValueError(f"workload.replay_csv needs a column time_s, got {path}")
+        for number, row in enumerate(reader):
+            index = int(row["device"]) if "device" in row else number % n_devices
+            time_s = float(row["time_s"])
+            if not 0 <= index < n_devices or not 0.0 <= time_s < math.inf:
+                raise ValueError(
+                    f"workload.replay_csv row {number + 1} must have time_s >= 0 and a device"
+                    f" below {n_devices}, got {row}"
+                )
+            times.setdefault(index, []).append(time_s)
+    return {index: tuple(sorted(values)) for index, values in times.items()}
+
+
+def presence(
+    env: Environment, device: Device, spec: WorkloadSpec, stream: Stream, group: GroupSpec
+) -> Steps:
+    """Joining, leaving, restarting: the workload runs while the device is there."""
+    churn = group.churn
+    assert churn is not None
+    life = WORKLOADS[spec.kind]
+    if churn.join_s > 0.0:
+        yield env.timeout(churn.join_s)
+    while True:
+        device.spawn(life(env, device, spec, stream))
+        if churn.mean_up_s is not None:
+            yield env.timeout(stream.exponential(churn.mean_up_s))
+            device.leave()
+            yield env.timeout(stream.exponential(churn.mean_down_s))
+        elif churn.leave_s is not None and env.now < churn.leave_s:
+            yield env.timeout(churn.leave_s - env.now)
+            device.leave()
+            if churn.back_s is None:
+                return
+            yield env.timeout(churn.back_s - env.now)
+        else:
+            return
+
+
+Workload = Callable[[Environment, Device, WorkloadSpec, Stream], Steps]
+
+WORKLOADS: dict[str, Workload] = {
+    "closed": closed_loop,
+    "gamma": open_loop(gamma_gap),
+    "mmpp": open_loop(mmpp_gap),
+    "periodic": periodic,
+    "poisson": open_loop(poisson_gap),
+    "replay": replay,
+}

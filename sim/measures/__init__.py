@@ -1,0 +1,1 @@
+"""What a run is judged by: meters, columns, laws that must hold, results."""

@@ -1,0 +1,54 @@
+"""A run over time: the server's load and how many requests wait where, bin by bin."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.measures.meters import Records
+
+_PLACES = {
+    "in_system": ("created_s", "done_s"),
+    "device_present": ("created_s", "device_end_s"),
+    "uplink_present": ("device_end_s", "link_end_s"),
+    "server_waiting": ("reached_s", "server_start_s"),
+    "server_present": ("server_start_s", "server_end_s"),
+}
+
+
+def load_over_time(records: Records, edges_s: np.ndarray) -> np.ndarray:
+    """GPU seconds of work per second in every bin between `edges_s`, shape [bins].
+
+    A batch's time is shared equally by its requests; requests in flight at the end are missing.
+    """
+    served = ~np.isnan(records["server_end_s"])
+    start, stop, share = (
+        records[name][served] for name in ("server_start_s", "server_end_s", "server_share_s")
+    )
+    return mean_over_time(start, stop, edges_s, share / np.maximum(stop - start, 1e-300))
+
+
+def present_over_time(records: Records, edges_s: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean number of requests at every place in every bin, shape [bins].
+
+    Half of the round trip counts to the device and the uplink. Requests in flight at the end are
+    missing from the last bins.
+    """
+    found = {}
+    link_end_s, device_end_s = records["link_end_s"], records["device_end_s"]
+    times = {**records, "reached_s": np.where(np.isnan(link_end_s), device_end_s, link_end_s)}
+    for name, (begin, end) in _PLACES.items():
+        start, stop = times[begin], times[end]
+        there = ~np.isnan(start + stop)
+        found[name] = mean_over_time(start[there], stop[there], edges_s)
+    return found
+
+
+def mean_over_time(
+    start_s: np.ndarray, stop_s: np.ndarray, edges_s: np.ndarray, weight: np.ndarray | float = 1.0
+) -> np.ndarray:
+    """Mean of sum_i weight_i [start_i <= t < stop_i] over every bin, shape [bins]."""
+    passed = [
+        float(np.sum(weight * (np.minimum(stop_s, edge) - np.minimum(start_s, edge))))
+        for edge in edges_s
+    ]
+    return np.diff(passed) / np.diff(edges_s)

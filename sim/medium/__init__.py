@@ -1,0 +1,1 @@
+"""What crosses the air: links, channels, rates, and how stations share them."""

@@ -1,0 +1,179 @@
+"""A device's channel: what a payload costs on the air now, and what becomes of its frames.
+
+Equations. Shannon with a gap: R = W log2(1 + snr g / gap). Outage rate under Rayleigh block
+fading: R = W log2(1 - snr ln(1 - eps)), each block fails with probability eps. Frame of L bytes:
+loss 1 - (1 - fer)(1 - ber)^(8 L). g is exponential with mean 1, constant within `coherence_s`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from typing import Any
+
+from simpy import Environment, Event
+
+from sim.request import Request
+from sim.specs import LinkSpec
+from sim.station import Station
+from sim.streams import Stream
+
+
+def rate_bps(spec: LinkSpec, snr_db: float, gain: float = 1.0) -> float:
+    """Physical rate at mean `snr_db` and fading gain `gain`; 0 where no scheme gets through."""
+    if spec.rate == "fixed":
+        return spec.rate_bps
+    from sim.radio import mcs, rates  # their special functions are not needed at a fixed rate
+
+    if spec.rate == "outage":
+        return float(rates.outage_rate_bps(spec.outage, snr_db, spec.bandwidth_hz))
+    now_db = snr_db + 10.0 * math.log10(max(gain, 1e-30))
+    if spec.rate == "mcs":
+        return mcs.mcs_rate_bps(now_db, spec.bandwidth_hz)
+    return float(rates.shannon_rate_bps(now_db, spec.bandwidth_hz, spec.gap_db))
+
+
+class Channel:
+    """Frames, airtime and bytes of a payload at a fixed rate, nothing lost."""
+
+    __slots__ = (
+        "_aggregation",
+        "_byte_s",
+        "_equal_frames",
+        "_fixed_s",
+        "_header_bytes",
+        "_mtu_bytes",
+        "medium",
+    )
+
+    def __init__(self, spec: LinkSpec, medium: Station, rate: float) -> None:
+        if rate <= 0.0:
+            raise ValueError(f"link.snr_db must let a frame pass at its mean, got {spec.snr_db:g}")
+        self.medium = medium
+        self._mtu_bytes = spec.mtu_bytes
+        self._header_bytes = spec.header_bytes
+        self._fixed_s = spec.frame_airtime_s
+        self._aggregation = spec.aggregation
+        self._byte_s = 8.0 / rate
+        self._equal_frames = spec.sharing == "wifi"
+
+    def send(self, request: Request, weight: float) -> Event:
+        """Put a payload on the air: ceil(frames / aggregation) accesses, then the bytes."""
+        payload_bytes = request.payload_bytes
+        frames = -(-payload_bytes // self._mtu_bytes)
+        air_bytes = payload_bytes + frames * self._header_bytes
+        accesses = frames if self._aggregation == 1 else -(-frames // self._aggregation)
+        airtime_s = accesses * self._fixed_s + air_bytes * self._byte_s
+        request.airtime_s += airtime_s
+        request.air_bytes += air_bytes
+        if self._equal_frames:
+            weight = airtime_s / frames
+        request.visit = visit = self.medium.serve(airtime_s, 0.0, weight)
+        return visit
+
+
+class RadioChannel:
+    """A channel that fades or loses frames: payloads go out in runs of frames.
+
+    A run is what fits into one fading block. Approximation: the rate and the state of the block
+    are taken at the run's start; a run that would not let one frame pass waits for the next
+    block; retransmissions follow at once, without a growing backoff.
+    """
+
+    def __init__(
+        self, env: Environment, spec: LinkSpec, medium: Station, stream: Stream, snr_db: float
+    ) -> None:
+        self._env = env
+        self._spec = spec
+        self.medium = medium
+        self._stream = stream
+        self._snr_db = snr_db
+        self._block = -1
+        self._gain = 1.0
+        self._refuse_hopeless()
+
+    def _refuse_hopeless(self) -> None:
+        """A frame that does not fit into a block at the mean would wait for ever."""
+        rate = rate_bps(self._spec, self._snr_db)
+        frame_s = self._frame_s(self._spec.mtu_bytes, rate) if rate > 0.0 else math.inf
+        limit_s = self._spec.coherence_s if self._spec.fading != "none" else math.inf
+        if frame_s >= limit_s:
+            raise ValueError(
+                f"link.snr_db must let a frame of {self._spec.mtu_bytes} B pass within"
+                f" {limit_s:g} s at its mean, got {self._snr_db:g}"
+            )
+
+    def _frame_s(self, n_bytes: float, rate: float) -> float:
+        return self._spec.frame_airtime_s + 8.0 * (n_bytes + self._spec.header_bytes) / rate
+
+    def _gain_now(self) -> float:
+        """The block's gain; blocks in which nothing was sent leave the stream untouched."""
+        block = math.floor(self._env.now / self._spec.coherence_s + 1e-9)
+        if self._spec.fading == "rayleigh" and block != self._block:
+            self._block = block
+            self._gain = self._stream.exponential(1.0)
+        return self._gain
+
+    def _lost(self, n_bytes: float, gain: float) -> bool:
+        """Whether a frame sent now is lost."""
+        spec = self._spec
+        if spec.rate == "outage" and gain < -math.log1p(-spec.outage):
+            return True
+        bits = 8.0 * (n_bytes + spec.header_bytes)
+        ber = 0.0 if spec.transport == "bit_error" else spec.bit_error_rate
+        through = (1.0 - spec.frame_error_rate) * (1.0 - ber) ** bits
+        return bool(through < 1.0 and self._stream.random() >= through)
+
+    def send(self, request: Request, weight: float) -> Generator[Event, Any, bool]:
+        """Move a payload; False if a frame ran out of retransmissions."""
+        spec, env = self._spec, self._env
+        frames = self._frames(request.payload_bytes)
+        n_frames = len(frames)
+        start_s = math.nan
+        while frames:
+            gain = self._gain_now()
+            run, airtime_s = self._run(frames, rate_bps(spec, self._snr_db, gain))
+            if not run:
+                yield env.timeout((self._block + 1) * spec.coherence_s - env.now + 1e-12)
+                continue
+            request.airtime_s += airtime_s
+            request.air_bytes += sum(size + spec.header_bytes for size, _ in run)
+            if spec.sharing == "wifi":
+                weight = airtime_s / len(run)
+            request.visit = self.medium.serve(airtime_s, 0.0, weight)
+            began_s, request.link_end_s = yield request.visit
+            if start_s != start_s:
+                request.link_start_s = start_s = began_s
+            del frames[: len(run)]
+            lost = [frame for frame in run if self._lost(frame[0], gain)]
+            if spec.transport != "exact":
+                request.erased += len(lost) / n_frames
+                continue
+            if any(tries >= spec.max_retries for _, tries in lost):
+                return False
+            request.resent_frames += len(lost)
+            frames[:0] = [(size, tries + 1) for size, tries in lost]
+        return True
+
+    def _frames(self, payload_bytes: float) -> list[tuple[float, int]]:
+        """(bytes, retransmissions so far) of every frame; the last one is what is left."""
+        mtu_bytes = self._spec.mtu_bytes
+        n_full = int(-(-payload_bytes // mtu_bytes)) - 1
+        return [*[(float(mtu_bytes), 0)] * n_full, (payload_bytes - n_full * mtu_bytes, 0)]
+
+    def _run(
+        self, frames: list[tuple[float, int]], rate: float
+    ) -> tuple[list[tuple[float, int]], float]:
+        """The first frames that fit into one block, and their airtime."""
+        if rate <= 0.0:
+            return [], 0.0
+        limit_s = self._spec.coherence_s if self._spec.fading != "none" else math.inf
+        airtime_s = 0.0
+        for count, (size, _) in enumerate(frames):
+            access = count % self._spec.aggregation == 0
+            fixed_s = self._spec.frame_airtime_s if access else 0.0
+            more_s = fixed_s + 8.0 * (size + self._spec.header_bytes) / rate
+            if airtime_s + more_s > limit_s:
+                return frames[:count], airtime_s
+            airtime_s += more_s
+        return list(frames), airtime_s

@@ -1,0 +1,83 @@
+"""Bounds: no more devices than this can be served, by the demands on what they share alone.
+
+A closed loop turns once in think + R >= n D (Denning and Buzen 1978), so R <= L needs
+n <= (L + think) / D with D the largest demand on something shared; an open one needs n rate D < 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from sim import Source, SystemSpec, WorkloadSpec
+from sim.places import groups_of
+from sim.planning.goal import Goal
+from sim.planning.guess import Demands, demands
+from sim.planning.pace import timed
+
+_SHARED = ("fifo", "ps", "weighted", "wifi")
+_EXACT = ("fifo", "ps")
+_ROUND = 1e-9
+
+
+def bound(spec: SystemSpec, sources: Mapping[str, Source], goals: Sequence[Goal]) -> float:
+    """Upper bound on N*: 0 where a request alone is too slow, infinite where nothing is shared.
+
+    Infinite, too, where the load falls with what waits (requests are given up, groups are unlike,
+    devices come and go) or the medium gets faster with it. Approximation: a quantile's limit is
+    taken as one on the mean, which holds unless fewer than the quantile's share of requests carry
+    most of the latency.
+    """
+    found = demands(spec, sources)
+    if found is None or _bends(spec):
+        return math.inf
+    limits_s = [g.limit for g in goals if g.column.endswith("_s") and g.column != "freshness_s"]
+    limit_s = min(limits_s, default=math.inf)
+    if found.alone_s > limit_s:
+        return 0.0
+    worst = _most(spec, found, _SHARED)
+    if worst <= 0.0:
+        return math.inf
+    if _load(spec).kind != "closed":
+        return 1.0 / (found.rate_rps * worst)
+    think_s = 1.0 / found.rate_rps - found.alone_s
+    return (limit_s + think_s) / worst
+
+
+def stability(spec: SystemSpec, sources: Mapping[str, Source]) -> float:
+    """The most devices beside which no queue has to grow without end; a run shows that the later
+    the closer N is. At a load of exactly 1 only what is periodic does not grow.
+
+    Infinite where nothing can grow or nobody can tell: as `bound`, closed loops, Wi-Fi.
+    """
+    found = demands(spec, sources)
+    if found is None or _bends(spec) or _load(spec).kind == "closed":
+        return math.inf
+    worst = _most(spec, found, _EXACT)
+    if worst <= 0.0:
+        return math.inf
+    most = 1.0 / (found.rate_rps * worst)
+    if _load(spec).kind == "periodic":
+        return math.floor(most * (1.0 + _ROUND))
+    return math.ceil(most * (1.0 - _ROUND)) - 1
+
+
+def _most(spec: SystemSpec, found: Demands, media: Sequence[str]) -> float:
+    """The largest demand on anything shared."""
+    shared = [found.server_s / spec.server.n_gpus]
+    if spec.link.sharing in media and spec.link.snr_spread_db == 0.0:
+        shared.append(found.link_s / spec.link.n_cells)
+    return max(shared)
+
+
+def _bends(spec: SystemSpec) -> bool:
+    """Whether the load depends on what waits, so that the demands do not say how it grows."""
+    server, unlike = spec.server, len(groups_of(spec)) > 1
+    limited = server.queue_limit is not None or server.drop_expired or server.admission == "reject"
+    impatient = _load(spec).kind != "closed" and _load(spec).max_in_flight is not None
+    return unlike or limited or impatient or timed(spec) or not spec.link.plain
+
+
+def _load(spec: SystemSpec) -> WorkloadSpec:
+    """That of the only group."""
+    return next(iter(groups_of(spec).values())).workload or spec.workload

@@ -1,0 +1,153 @@
+"""Goal: the figure of a system that must not exceed a limit, and what a run says about it.
+
+Shapes: `latency_s` [requests that left]; `fractions` [runs].
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim import Result
+from sim.request import DONE
+
+Floats = NDArray[np.float64]
+
+MEANS = ("deadline_miss_share", "freshness_s", "latency_mean_s")
+_QUANTILE = re.compile(r"latency_p(\d+)_s")
+_CEILING = 3.0
+_GAP = 2.0
+_NONE: Floats = np.empty(0)
+
+
+class Sample(NamedTuple):
+    """One run: the sorted latencies for a quantile, a sum and its number of terms for a mean; and
+    `slow_s`, the 95th percentile of its latencies, which tells in what regime it is.
+    """
+
+    latency_s: Floats
+    total: float
+    n_terms: float
+    slow_s: float = math.nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """`column` must stay at or below `limit` (seconds, or a share of the requests).
+
+    A column is one of `MEANS` or a quantile of the latency, `latency_p95_s`; the digits behind the
+    p are those behind the point: p95 is 0.95, p999 is 0.999. A request that is dropped counts as
+    infinitely late in a quantile: turning requests away does not serve more devices.
+
+    Raises:
+        ValueError: an unknown column, or a limit that is not above 0.
+    """
+
+    column: str
+    limit: float
+
+    def __post_init__(self) -> None:
+        if self.column not in MEANS and not _QUANTILE.fullmatch(self.column):
+            raise ValueError(
+                f"goal must be one of {', '.join(MEANS)} or latency_p95_s with the digits of any"
+                f" quantile, got {self.column!r}"
+            )
+        if not 0.0 < self.limit < math.inf:
+            raise ValueError(f"limit of {self.column} must be above 0, got {self.limit}")
+
+    @property
+    def probability(self) -> float | None:
+        """The quantile's, or None of a mean."""
+        found = _QUANTILE.fullmatch(self.column)
+        return float(f"0.{found[1]}") if found else None
+
+    def sample(self, result: Result) -> Sample:
+        """What one run says: everything that left in its window."""
+        records, spec = result.records, result.spec
+        terminating = spec.workload.requests is not None
+        inside = records["done_s"] > (-1.0 if terminating else spec.warmup_s)
+        slow_s = result.value("latency_p95_s")
+        if self.probability is not None:
+            late_s = (records["done_s"] - records["created_s"])[inside]
+            served = records["outcome"][inside] == DONE
+            sorted_s = np.sort(np.where(served, late_s, np.inf))
+            return Sample(sorted_s, math.nan, float(late_s.size), slow_s)
+        value = result.value(self.column)
+        count = {
+            "deadline_miss_share": float(np.count_nonzero(inside)),
+            "freshness_s": 1.0,
+            "latency_mean_s": result.value("n_requests"),
+        }[self.column]
+        if math.isnan(value):
+            return Sample(_NONE, 0.0, 0.0, slow_s)
+        return Sample(_NONE, value * count, count, slow_s)
+
+    def excess(self, samples: Sequence[Sample]) -> Floats:
+        """How far the system lies above the limit, one value per run; their mean is the answer.
+
+        The figure is that of all runs pooled, so that its bias is that of the whole sample and
+        not of one run: for a quantile Q the values are log(Q / limit) + (R / n) Q'(p) / Q
+        (above_r - (1 - p) n_r), where run r has `above_r` of its n_r requests above Q (Bahadur
+        1966; the infinitesimal jackknife over runs), for a mean the ratio estimator's likewise.
+        The logarithm makes a latency near saturation, about c / (N0 - N), close to a line in N;
+        a share has none: it may be 0.
+        Approximation: an excess beyond +-3 (a factor of 20) is cut off; infinite if nothing left.
+        """
+        count = np.array([sample.n_terms for sample in samples])
+        if not count.sum():
+            return np.full(len(samples), math.inf)
+        if self.probability is not None:
+            pooled, parts = self._quantile(samples, count, self.probability)
+        else:
+            totals = np.array([sample.total for sample in samples])
+            pooled = float(totals.sum() / count.sum())
+            parts = totals - pooled * count
+        parts = parts * (len(samples) / count.sum())
+        if self.column == "deadline_miss_share":
+            shares: Floats = (pooled + parts) / self.limit - 1.0
+            return shares
+        if not 0.0 < pooled < math.inf:
+            return np.full(len(samples), math.copysign(_CEILING, pooled - self.limit))
+        centre = min(_CEILING, max(-_CEILING, math.log(pooled / self.limit)))
+        logs: Floats = centre + parts / pooled
+        return logs
+
+    @staticmethod
+    def apart(samples: Sequence[Sample]) -> int:
+        """Runs that lie beyond a gap of a factor of two in the latency, 0 without such a gap.
+
+        A system with two regimes (a shared channel that collapses once too many stations wait)
+        has one: which regime a run is in is chance, and the longer it is the likelier the worse.
+        The 95th percentile tells, whatever is limited: a small share of missed deadlines, or a
+        quantile of a few requests, doubles by chance from run to run.
+        """
+        slow_s = np.sort([sample.slow_s for sample in samples if sample.slow_s > 0.0])
+        wide = np.flatnonzero(slow_s[1:] > _GAP * slow_s[:-1])
+        return int(slow_s.size - 1 - wide[0]) if wide.size else 0
+
+    def value(self, excess: float) -> float:
+        """The figure, in its own unit, that lies so far above the limit."""
+        factor = 1.0 + excess if self.column == "deadline_miss_share" else math.exp(excess)
+        return self.limit * factor
+
+    def _quantile(self, samples: Sequence[Sample], count: Floats, p: float) -> tuple[float, Floats]:
+        """The pooled quantile, and by how much every run's requests pull it, times n."""
+        pooled = np.sort(np.concatenate([sample.latency_s for sample in samples]))
+        reach = max(0.2 * (1.0 - p), min(0.5 * (1.0 - p), 2.0 / math.sqrt(pooled.size)))
+        low, at, high = np.quantile(pooled, (p - reach, p, p + reach), method="lower")
+        if not math.isfinite(at):
+            return math.inf, np.zeros(len(samples))
+        high = high if math.isfinite(high) else at + (at - low)
+        slope_s = float(high - low) / (2.0 * reach)
+        above = np.array([s.latency_s.size - np.searchsorted(s.latency_s, at) for s in samples])
+        pull = above - (1.0 - p) * count
+        return float(at), slope_s * (pull - count * (pull.sum() / count.sum()))
+
+    def __str__(self) -> str:
+        return f"{self.column} <= {self.limit:g}"

@@ -1,0 +1,121 @@
+"""A first guess at N*, and bounds on it, from the mean demands of one request alone.
+
+Closed loops: the knee (Z + D) / max D of the operational bounds (Denning and Buzen 1978); open
+ones: the rate at which the slowest shared station is busy all the time. No simulation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sim import GroupSpec, Source, SystemSpec
+from sim.medium.channel import rate_bps
+from sim.places import groups_of
+from sim.sources.source import Draw
+
+
+class Demands(NamedTuple):
+    """Mean seconds that one request asks of each resource, alone on it, and its rate per device.
+
+    `server_s` is its share of the fullest batch, `link_s` its airtime alone; `alone_s` the least
+    latency: every stage once, a batch of one, nobody else there.
+    """
+
+    device_s: float
+    link_s: float
+    server_s: float
+    network_s: float
+    alone_s: float
+    rate_rps: float
+
+
+class Part(NamedTuple):
+    """A group's own demands, and its share of all requests while nobody waits."""
+
+    group: GroupSpec
+    demands: Demands
+    weight: float
+
+
+def parts(spec: SystemSpec, sources: Mapping[str, Source]) -> tuple[Part, ...] | None:
+    """Every group's demands; None where a source knows no means."""
+    groups = groups_of(spec)
+    each = []
+    for name, group in groups.items():
+        try:
+            source = sources[group.source or name]
+            each.append(_demands(spec, group, source))
+        except (ValueError, KeyError, AttributeError, ZeroDivisionError):
+            return None
+    rates = [one.rate_rps * g.share for one, g in zip(each, groups.values(), strict=True)]
+    weights = [rate / sum(rates) for rate in rates]
+    return tuple(Part(*of) for of in zip(groups.values(), each, weights, strict=True))
+
+
+def demands(spec: SystemSpec, sources: Mapping[str, Source]) -> Demands | None:
+    """Mean demands over the groups by their shares; None where a source knows no means."""
+    found = parts(spec, sources)
+    if found is None:
+        return None
+    mixed = Demands(
+        *(
+            math.fsum(part.weight * part.demands[i] for part in found)
+            for i in range(len(Demands._fields))
+        )
+    )
+    whole = math.fsum(part.group.share for part in found)
+    rate_rps = math.fsum(part.group.share * part.demands.rate_rps for part in found) / whole
+    return mixed._replace(rate_rps=rate_rps)
+
+
+def guess(spec: SystemSpec, sources: Mapping[str, Source]) -> int | None:
+    """N at which the slowest shared resource is busy all the time; None if nobody can tell."""
+    found = demands(spec, sources)
+    if found is None:
+        return None
+    shared = [found.server_s / spec.server.n_gpus]
+    if spec.link.sharing != "dedicated":
+        shared.append(found.link_s / spec.link.n_cells)
+    return max(1, math.floor(1.0 / (found.rate_rps * max(shared)))) if max(shared) > 0.0 else None
+
+
+def airtime_s(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> float:
+    """Seconds on the air of a payload alone, at the group's mean signal-to-noise ratio."""
+    link = spec.link
+    if payload_bytes <= 0.0:
+        return 0.0
+    snr_db = link.snr_db if group.snr_db is None else group.snr_db
+    rate = group.rate_bps or rate_bps(link, snr_db)
+    frames = math.ceil(payload_bytes / link.mtu_bytes)
+    bits = 8.0 * (payload_bytes + frames * link.header_bytes)
+    return bits / rate + math.ceil(frames / link.aggregation) * link.frame_airtime_s
+
+
+def _demands(spec: SystemSpec, group: GroupSpec, source: Source) -> Demands:
+    mean, load = source.mean(), group.workload or spec.workload
+    draws = [mean] * spec.server.max_batch
+    tail_s = mean.server_s if len(draws) == 1 else _batch_s(source, draws) / len(draws)
+    decode_s = mean.decode_s if spec.server.decode_on == "gpu" else 0.0
+    server_s, served_s = ((decode_s + each) / spec.server.speed for each in (tail_s, mean.server_s))
+    device_s = mean.device_s * group.slowdown
+    link_s = airtime_s(spec, group, mean.payload_bytes)
+    network_s = spec.link.rtt_s if link_s > 0.0 else 0.5 * spec.link.rtt_s  # nothing goes up
+    alone_s = device_s + link_s + network_s + served_s
+    if load.kind != "closed":
+        rate_rps = load.rate_rps
+    else:
+        cycle_s = load.think_s + alone_s
+        rate_rps = 1.0 / cycle_s if cycle_s > 0.0 else math.inf
+    return Demands(device_s, link_s, server_s, network_s, alone_s, rate_rps)
+
+
+def _batch_s(source: Source, draws: list[Draw]) -> float:
+    """Seconds of the fullest batch; of the largest one that was measured if that is smaller."""
+    while len(draws) > 1:
+        try:
+            return source.batch_s(draws)
+        except ValueError:
+            draws = draws[: len(draws) // 2]
+    return source.batch_s(draws)

@@ -1,0 +1,114 @@
+"""Levers: the same system with one thing faster or smaller, and what each is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from sim import FleetSpec, Source, SystemSpec
+from sim.places import groups_of
+from sim.sources.source import Draw, Randomness
+
+Sources = Mapping[str, Source]
+Pull = Callable[[SystemSpec, Sources, float], tuple[SystemSpec, Sources]]
+
+
+class Lever(NamedTuple):
+    """What is pulled: its name in results, in words, and whether it is a resource of its own."""
+
+    name: str
+    words: str
+    resource: bool
+    pull: Pull
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """Devices that one per cent more of something brings, with its interval."""
+
+    name: str
+    words: str
+    resource: bool
+    devices: float
+    lo: float
+    hi: float
+
+
+class Lighter:
+    """A source whose payloads are `factor` times as large; all else is the same."""
+
+    def __init__(self, source: Source, factor: float) -> None:
+        self.key = source.key
+        self._source, self._factor = source, factor
+
+    def draw(self, stream: Randomness) -> Draw:
+        """One request of the source, with its payload scaled."""
+        return self._scaled(self._source.draw(stream))
+
+    def batch_s(self, draws: Sequence[Draw]) -> float:
+        """As the source's."""
+        return self._source.batch_s(draws)
+
+    def mean(self) -> Draw:
+        """The source's mean, with its payload scaled."""
+        return self._scaled(self._source.mean())
+
+    def resampled(self, generator: np.random.Generator) -> Source:
+        """The resampled source, scaled likewise."""
+        return Lighter(self._source.resampled(generator), self._factor)
+
+    def _scaled(self, draw: Draw) -> Draw:
+        return draw._replace(payload_bytes=draw.payload_bytes * self._factor)
+
+
+def faster_server(spec: SystemSpec, sources: Sources, factor: float) -> tuple[SystemSpec, Sources]:
+    """Every GPU `factor` times as fast."""
+    server = replace(spec.server, speed=spec.server.speed * factor)
+    return replace(spec, server=server), sources
+
+
+def wider_channel(spec: SystemSpec, sources: Sources, factor: float) -> tuple[SystemSpec, Sources]:
+    """All that a medium does per second times `factor`: bits and channel accesses, up and down."""
+    link = spec.link
+    down = link.downlink_rate_bps
+    wider = replace(
+        link,
+        rate_bps=link.rate_bps * factor,
+        downlink_rate_bps=None if down is None else down * factor,
+        bandwidth_hz=link.bandwidth_hz * factor,
+        frame_airtime_s=link.frame_airtime_s / factor,
+    )
+    groups = {
+        name: group if group.rate_bps is None else replace(group, rate_bps=group.rate_bps * factor)
+        for name, group in groups_of(spec).items()
+    }
+    return replace(spec, link=wider, fleet=_regrouped(spec, groups)), sources
+
+
+def faster_devices(spec: SystemSpec, sources: Sources, factor: float) -> tuple[SystemSpec, Sources]:
+    """Every device's processor `factor` times as fast."""
+    groups = {
+        name: replace(group, slowdown=group.slowdown / factor)
+        for name, group in groups_of(spec).items()
+    }
+    return replace(spec, fleet=_regrouped(spec, groups)), sources
+
+
+def fewer_bits(spec: SystemSpec, sources: Sources, factor: float) -> tuple[SystemSpec, Sources]:
+    """Every payload smaller by `factor`."""
+    return spec, {name: Lighter(source, 1.0 / factor) for name, source in sources.items()}
+
+
+def _regrouped(spec: SystemSpec, groups: Mapping[str, object]) -> FleetSpec:
+    return replace(spec.fleet, groups=dict(groups))  # type: ignore[arg-type]
+
+
+LEVERS = (
+    Lever("server", "the server", True, faster_server),
+    Lever("uplink", "the uplink", True, wider_channel),
+    Lever("device", "the devices' processors", True, faster_devices),
+    Lever("codec_bits", "the codec's bits", False, fewer_bits),
+)

@@ -1,0 +1,66 @@
+"""Pace: how long a run must be to say something, and where its start-up ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sim import Source, SystemSpec
+from sim.planning.goal import Goal
+from sim.planning.probe import Player, Tally
+from sim.replicate import settled
+
+_WARMUP_SHARE = 0.3
+_SAFETY = 2.0
+_TURNS = 8
+_LIMITS = 5.0
+_BLIND_LIMITS = 6.0
+
+
+def timed(spec: SystemSpec) -> bool:
+    """Whether the system has a timetable of its own, so that its horizon must stay as it is."""
+    loads = [spec.workload, *(g.workload for g in spec.fleet.groups.values() if g.workload)]
+    return (
+        spec.server.fails
+        or spec.interruptible
+        or spec.workload.requests is not None
+        or any(load.kind == "replay" for load in loads)
+    )
+
+
+def lasting(
+    spec: SystemSpec, requests: float, throughput_rps: float, n: int, goals: Sequence[Goal] = ()
+) -> SystemSpec:
+    """`spec` with a run of so many requests behind a warm-up of three tenths of that time.
+
+    It lasts at least five times the limit in seconds of any goal, since no latency and no age
+    outgrows the run. Where the loop is closed, or an age is limited, every one of the `n` devices
+    makes at least eight requests; before an age is looked at six limits pass, so that next to no
+    device is still without an answer.
+    """
+    if timed(spec) or throughput_rps <= 0.0:
+        return spec
+    aged = [goal.limit for goal in goals if goal.column == "freshness_s"]
+    if spec.workload.kind == "closed" or aged:
+        requests = max(requests, _TURNS * n)
+    limits_s = [goal.limit for goal in goals if goal.column.endswith("_s")]
+    length_s = max(requests / throughput_rps, _LIMITS * max(limits_s, default=0.0))
+    warmup_s = max(_WARMUP_SHARE * length_s, _BLIND_LIMITS * max(aged, default=0.0))
+    return replace(spec, warmup="fixed", warmup_s=warmup_s, horizon_s=warmup_s + length_s)
+
+
+def warmed(
+    spec: SystemSpec, sources: Mapping[str, Source], *, play: Player
+) -> tuple[SystemSpec, int]:
+    """`spec` behind a warm-up of twice what MSER-5 cuts off the mean of pilot runs, and their cost.
+
+    A run is never warmed up for less than three tenths of its length, since the cut of a few
+    pilots is itself an estimate (White, Cobb and Spratt 2000); its length stays.
+    """
+    if timed(spec):
+        return spec, 0
+    tally = Tally(play)
+    found = settled(spec, sources, play=tally)
+    warmup_s = max(spec.warmup_s, _SAFETY * found.warmup_s)
+    length_s = spec.horizon_s - spec.warmup_s
+    return replace(spec, warmup_s=warmup_s, horizon_s=warmup_s + length_s), tally.requests

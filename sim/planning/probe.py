@@ -1,0 +1,146 @@
+"""Probe: what runs of one system say at several numbers of devices, each run played once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim import Result, Source, SystemSpec, run
+from sim.planning.goal import Goal, Sample
+from sim.planning.refusal import Refusal
+
+Player = Callable[[Iterable[Callable[[], Any]]], list[Any]]
+"""Plays tasks in order, here or in workers."""
+
+
+class Heard(NamedTuple):
+    """What is kept of one run."""
+
+    samples: tuple[Sample, ...]
+    requests: int
+    throughput_rps: float
+    saturated: bool
+
+
+class Probe:
+    """The excess over the goals by number of devices and replication, at one length of run.
+
+    Replication r has the same streams at every N (common random numbers), so that a row of
+    `excess` is one smooth curve and its noise is shared by all of its points.
+    """
+
+    def __init__(
+        self,
+        spec: SystemSpec,
+        sources: Mapping[str, Source],
+        goals: Sequence[Goal],
+        *,
+        play: Player,
+    ) -> None:
+        self.spec, self.goals = spec, tuple(goals)
+        self.requests = 0
+        self._sources, self._play = sources, play
+        self._known: dict[tuple[int, int], Heard] = {}
+
+    def listen(self, n_devices: Sequence[int], n_runs: int) -> None:
+        """Play whatever of these runs has not been played yet."""
+        wanted = [(n, r) for n in n_devices for r in range(n_runs) if (n, r) not in self._known]
+        tasks = (partial(hear, self.spec, self._sources, self.goals, n, r) for n, r in wanted)
+        for key, heard in zip(wanted, self._play(tasks), strict=True):
+            self._known[key] = heard
+            self.requests += heard.requests
+
+    def excess(self, n_devices: Sequence[int], n_runs: int, goal: Goal) -> NDArray[np.float64]:
+        """Excess over one goal [n_runs, len(n_devices)]; the mean of a column is the pooled one."""
+        self.listen(n_devices, n_runs)
+        number = self.goals.index(goal)
+        columns = [
+            goal.excess([self._known[n, r].samples[number] for r in range(n_runs)])
+            for n in n_devices
+        ]
+        return np.stack(columns, axis=1)
+
+    @property
+    def confidence(self) -> float:
+        """Of every interval."""
+        return self.spec.confidence
+
+    @property
+    def played(self) -> tuple[int, ...]:
+        """The numbers of devices that were played, ascending."""
+        return tuple(sorted({n for n, _ in self._known}))
+
+    def n_runs(self, n_devices: int) -> int:
+        """Replications that were played at a number of devices."""
+        return sum(n == n_devices for n, _ in self._known)
+
+    def worst(self, n_devices: int, n_runs: int) -> tuple[float, Goal]:
+        """The largest pooled excess over any goal, and that goal."""
+        means = [
+            (float(np.mean(self.excess((n_devices,), n_runs, goal))), number)
+            for number, goal in enumerate(self.goals)
+        ]
+        value, number = max(means)
+        return value, self.goals[number]
+
+    def apart(self, n_devices: int, goal: Goal) -> int:
+        """Runs at a number of devices that fell into a far worse regime than the others."""
+        number = self.goals.index(goal)
+        return goal.apart(
+            [h.samples[number] for (n, _), h in self._known.items() if n == n_devices]
+        )
+
+    def saturated(self, n_devices: int) -> bool:
+        """Whether the queue grew without end in most runs at this number of devices."""
+        heard = [h.saturated for (n, _), h in self._known.items() if n == n_devices]
+        return sum(heard) > 0.5 * len(heard)
+
+    def throughput_rps(self, n_devices: int) -> float:
+        """Mean throughput at a number of devices that was played."""
+        heard = [h.throughput_rps for (n, _), h in self._known.items() if n == n_devices]
+        return float(np.mean(heard))
+
+
+class Tally:
+    """A player that counts the requests of what it plays."""
+
+    def __init__(self, play: Player) -> None:
+        self._play = play
+        self.requests = 0
+
+    def __call__(self, tasks: Iterable[Callable[[], Any]]) -> list[Any]:
+        """Play the tasks in order."""
+        results = self._play(tasks)
+        for result in results:
+            whole = isinstance(result, Result)
+            self.requests += len(result.records["done_s"]) if whole else result.requests
+        return results
+
+
+def hear(
+    spec: SystemSpec,
+    sources: Mapping[str, Source],
+    goals: Sequence[Goal],
+    n_devices: int,
+    replication: int,
+) -> Heard:
+    """Play one run and keep what the goals need of it.
+
+    Raises:
+        Refusal: a law that every run obeys does not hold, so that nothing can be believed.
+    """
+    fleet = replace(spec.fleet, n_devices=n_devices)
+    result = run(replace(spec, fleet=fleet), sources, replication=replication)
+    if result.failed_checks:
+        raise Refusal(f"laws that do not hold at N = {n_devices}: {result.failed_checks}")
+    return Heard(
+        samples=tuple(goal.sample(result) for goal in goals),
+        requests=int(result.value("n_requests")),
+        throughput_rps=result.value("throughput_rps"),
+        saturated=result.saturated,
+    )

@@ -1,0 +1,194 @@
+"""Why N* is what it is: what is busy there, where slow requests wait, and what would help."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim import SystemSpec, run
+from sim.measures.laws import Check
+from sim.planning.capacity import Capacity
+from sim.planning.goal import Goal, Sample
+from sim.planning.levers import LEVERS, Gain, Lever, Sources
+from sim.planning.probe import Player
+from sim.statistics import replication_interval, two_sided_t
+from sim.streams import Streams
+
+_STEP = 0.02
+_PULLS = 8  # common streams leave a lever's difference little noise
+_USES = {
+    "server": "server_s_per_request",
+    "uplink": "airtime_s_per_request",
+    "device": "device_service_s",
+    "codec_bits": "airtime_s_per_request",
+}
+
+
+class Reading(NamedTuple):
+    """One run at N*: its columns, its laws, and what the limiting goal hears of it."""
+
+    columns: dict[str, float]
+    checks: tuple[Check, ...]
+    sample: Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class Why:
+    """The system at N*: mean columns over runs, laws, gains in falling order, and both intervals.
+
+    `total_lo`, `total_hi`: N* with the sampling error of the trace table too; `spread`: standard
+    deviation of a run's own excess, what a single seed would be off by; `collapsed`: runs at N*
+    that fell into a far worse regime than the others.
+    """
+
+    columns: Mapping[str, float]
+    checks: tuple[Check, ...]
+    gains: tuple[Gain, ...]
+    total_lo: int
+    total_hi: int
+    spread: float
+    collapsed: int
+    requests: int
+
+    @property
+    def resources(self) -> list[Gain]:
+        """The things that can be bought, the one that helps most first."""
+        return [gain for gain in self.gains if gain.resource]
+
+    @property
+    def binding(self) -> Gain:
+        """The resource whose speed-up raises N* most."""
+        return self.resources[0]
+
+    @property
+    def surely(self) -> bool:
+        """Whether a faster one of it raises N* beyond the interval's doubt."""
+        return self.binding.lo > 0.0
+
+    @property
+    def next_binding(self) -> Gain | None:
+        """The resource that helps most after it; None where none surely helps."""
+        helping = [gain for gain in self.resources[1:] if gain.lo > 0.0]
+        return helping[0] if helping else None
+
+
+def why(
+    spec: SystemSpec, sources: Sources, found: Capacity, *, play: Player, levers: bool = True
+) -> Why:
+    """Play N* again: as it is, on bootstraps of the table, and with every lever pulled by 2 %.
+
+    All variants share the streams of the search run by run, so that a difference is that of the
+    lever alone; what no request uses is not pulled. dN* = -(excess pulled - excess) / (d excess /
+    dN), by Student's t over runs; the slope at N* is the search's, taken as known.
+
+    The table's part follows `sim.statistics.table_interval`: sqrt(half^2 + t^2 max(0, s_b^2 - s^2))
+    with s of plain runs and s_b of runs that each have their own bootstrap, over the slope.
+    """
+    at = max(1, found.n_star)
+    base = replace(found.spec, fleet=replace(found.spec.fleet, n_devices=at))
+    n_runs = found.n_runs
+    variants = [(base, sources)] * n_runs
+    variants += [(base, each) for each in _resampled(spec, sources, n_runs)]
+    first = _played(variants, found.goal, n_runs, play)
+    as_is, boots = first[:n_runs], first[n_runs:]
+    plain, columns = _excess(found.goal, as_is), means([r.columns for r in as_is])
+    slope = max(found.root.slope, 1e-9)
+    pulled = [lever for lever in LEVERS if levers and columns[_USES[lever.name]] > 0.0]
+    pulls = min(n_runs, _PULLS)
+    runs = [lever.pull(base, sources, 1.0 + _STEP) for lever in pulled for _ in range(pulls)]
+    second = _played(runs, found.goal, pulls, play)
+    same = _excess(found.goal, as_is[:pulls])
+    changes = {
+        lever.name: _excess(found.goal, second[i * pulls : (i + 1) * pulls]) - same
+        for i, lever in enumerate(pulled)
+    }
+    nothing = np.zeros(pulls)
+    gains = [
+        _gain(lever, changes.get(lever.name, nothing), slope, spec.confidence) for lever in LEVERS
+    ]
+    extra = _table_part(plain, _excess(found.goal, boots) if boots else None, spec.confidence)
+    lo = math.hypot(found.root.root - found.root.lo, extra / slope)
+    hi = math.hypot(found.root.hi - found.root.root, extra / slope)
+    return Why(
+        columns=columns,
+        checks=worst_checks(as_is),
+        gains=tuple(sorted(gains, key=lambda gain: -gain.devices)),
+        total_lo=max(0, math.floor(found.root.root - lo)),
+        total_hi=math.floor(found.root.root + hi),
+        spread=float(np.std(plain, ddof=1)),
+        collapsed=found.goal.apart([reading.sample for reading in as_is]),
+        requests=int(sum(reading.columns["n_requests"] for reading in (*first, *second))),
+    )
+
+
+def read(spec: SystemSpec, sources: Sources, goal: Goal, replication: int) -> Reading:
+    """One run of one variant."""
+    result = run(spec, sources, replication=replication)
+    columns = {name: estimate.mean for name, estimate in result.estimates.items()}
+    return Reading(columns, result.checks, goal.sample(result))
+
+
+def _excess(goal: Goal, readings: Sequence[Reading]) -> NDArray[np.float64]:
+    return goal.excess([reading.sample for reading in readings])
+
+
+def _played(
+    variants: Sequence[tuple[SystemSpec, Sources]], goal: Goal, n_runs: int, play: Player
+) -> list[Reading]:
+    """Run i of every block of `n_runs` is replication i."""
+    return play(
+        partial(read, *variant, goal, number % n_runs) for number, variant in enumerate(variants)
+    )
+
+
+def _gain(lever: Lever, change: NDArray[np.float64], slope: float, confidence: float) -> Gain:
+    found = replication_interval(change * (-0.01 / (_STEP * slope)), confidence)
+    return Gain(
+        name=lever.name,
+        words=lever.words,
+        resource=lever.resource,
+        devices=found.mean,
+        lo=found.lo,
+        hi=found.hi,
+    )
+
+
+def _table_part(
+    plain: NDArray[np.float64], boot: NDArray[np.float64] | None, confidence: float
+) -> float:
+    """Half-width in excess that the table's sampling error adds."""
+    if boot is None:
+        return 0.0
+    extra = float(np.var(boot, ddof=1) - np.var(plain, ddof=1))
+    return two_sided_t(confidence, boot.size - 1) * math.sqrt(max(0.0, extra))
+
+
+def _resampled(spec: SystemSpec, sources: Sources, n_runs: int) -> list[Sources]:
+    """The sources on a bootstrap of their rows per run; nothing where none has rows."""
+
+    def drawn(replication: int) -> Sources:
+        return {
+            name: source.resampled(Streams(spec.seed, replication).generator("bootstrap"))
+            for name, source in sources.items()
+        }
+
+    if all(other is sources[name] for name, other in drawn(0).items()):
+        return []
+    return [drawn(r) for r in range(n_runs)]
+
+
+def means(columns: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of every column over runs."""
+    return {name: float(np.mean([each[name] for each in columns])) for name in columns[0]}
+
+
+def worst_checks(readings: Sequence[Reading]) -> tuple[Check, ...]:
+    """Of every law the run in which its two sides lie furthest apart for what is allowed."""
+    laws = zip(*(reading.checks for reading in readings), strict=True)
+    return tuple(max(each, key=lambda c: abs(c.left - c.right) - c.tolerance) for each in laws)

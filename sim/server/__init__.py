@@ -1,0 +1,1 @@
+"""The server: decoding, batching rules, GPUs and processors."""

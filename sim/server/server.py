@@ -1,0 +1,227 @@
+"""The server: GPUs behind one queue that decode payloads and run tails.
+
+`PlainServer` serves in order of arrival by arithmetic; `QueueServer` holds an explicit queue for
+batching, priorities, limits and failures. Both end a visit with `(start_s, end_s)`, or with None
+and the request's `outcome` set where it was not served.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Protocol
+
+from simpy import Environment, Event
+
+from sim.request import EXPIRED, REJECTED, SERVER_LOST, Request
+from sim.server.batching import RULES, Job
+from sim.sources.source import Source
+from sim.specs import ServerSpec
+from sim.station import FifoStation, PoolStation, leave
+
+
+class Server(Protocol):
+    """What a device needs of the server."""
+
+    decoder: PoolStation | None
+
+    def serve(self, request: Request, source: Source, after_s: float) -> Event:
+        """Serve one request; the event fires when its answer has been down for `after_s`."""
+
+    def cancel(self, event: Event) -> None:
+        """Its device has left: take a waiting request out; one in service is finished in vain."""
+
+    def busy_s(self) -> float:
+        """Seconds of GPU work so far, per GPU."""
+
+    def wait_hint_s(self) -> float:
+        """How long a request that came now would wait, as the server can know it."""
+
+    def recovered(self) -> Event:
+        """An event that fires when the server is up."""
+
+
+class PlainServer:
+    """First come, first served, unlimited, never failing: departure-time arithmetic."""
+
+    def __init__(self, env: Environment, spec: ServerSpec) -> None:
+        self._env = env
+        one = spec.n_gpus == 1
+        self._gpu: FifoStation | PoolStation
+        self._gpu = FifoStation(env) if one else PoolStation(env, spec.n_gpus)
+        self._slowness = 1.0 / spec.speed
+        self.decoder = _decoder(env, spec)
+
+    def serve(self, request: Request, source: Source, after_s: float) -> Event:
+        """Queue up for decode and tail."""
+        draw = request.draw
+        work_s = draw.server_s if self.decoder else draw.decode_s + draw.server_s
+        request.server_share_s = work_s = work_s * self._slowness
+        return self._gpu.serve(work_s, after_s)
+
+    def cancel(self, event: Event) -> None:
+        """The work was admitted and is done in vain; the caller no longer listens."""
+
+    def busy_s(self) -> float:
+        """Seconds of GPU work so far, per GPU."""
+        return self._gpu.busy_s()
+
+    def wait_hint_s(self) -> float:
+        """The backlog."""
+        return self._gpu.backlog_s()
+
+    def recovered(self) -> Event:
+        """It is always up."""
+        return self._env.event().succeed()
+
+
+class QueueServer:
+    """An explicit queue in front of `n_gpus` GPUs; the discipline picks the batches."""
+
+    def __init__(self, env: Environment, spec: ServerSpec) -> None:
+        self._env = env
+        self._spec = spec
+        self._pick = RULES[spec.discipline](spec)
+        self._queue: list[Job] = []
+        self._running: dict[Event, tuple[list[Job], float]] = {}
+        self._busy_s = 0.0
+        self._last_share_s = 0.0
+        self._again_s = inf
+        self._up = True
+        self._repaired = env.event()
+        self.n_served = 0
+        self.decoder = _decoder(env, spec)
+
+    def serve(self, request: Request, source: Source, after_s: float) -> Event:
+        """Queue up, or be refused at once."""
+        event = self._env.event()
+        limit = self._spec.queue_limit
+        if not self._up:
+            _refuse(request, event, SERVER_LOST)
+        elif limit is not None and self._idle() == 0 and len(self._queue) >= limit:
+            _refuse(request, event, REJECTED)
+        else:
+            self._queue.append(Job(request, source, event, after_s, self._env.now))
+            self._start_batches()
+        return event
+
+    def cancel(self, event: Event) -> None:
+        """Take a waiting request out; one in service is finished in vain."""
+        self._queue = [job for job in self._queue if job.event is not event]
+
+    def busy_s(self) -> float:
+        """Seconds of GPU work so far, per GPU."""
+        now = self._env.now
+        return (self._busy_s + sum(now - start for _, start in self._running.values())) / (
+            self._spec.n_gpus
+        )
+
+    def wait_hint_s(self) -> float:
+        """Requests present times the last batch's seconds per request."""
+        present = len(self._queue) + sum(len(jobs) for jobs, _ in self._running.values())
+        return present * self._last_share_s / self._spec.n_gpus
+
+    def recovered(self) -> Event:
+        """An event that fires when the server is up, at once if it is."""
+        return self._env.event().succeed() if self._up else self._repaired
+
+    def fail(self) -> None:
+        """Lose what waits and what is in service; refuse everything until `repair`."""
+        self._up = False
+        now = self._env.now
+        for jobs, start_s in self._running.values():
+            self._busy_s += now - start_s
+            for job in jobs:
+                job.request.server_share_s -= job.share_s - (now - start_s) / len(jobs)
+                _refuse(job.request, job.event, SERVER_LOST)
+        for job in self._queue:
+            _refuse(job.request, job.event, SERVER_LOST)
+        self._running.clear()
+        self._queue.clear()
+
+    def repair(self) -> None:
+        """Accept requests again."""
+        self._up = True
+        repaired, self._repaired = self._repaired, self._env.event()
+        repaired.succeed()
+
+    def _idle(self) -> int:
+        return self._spec.n_gpus - len(self._running)
+
+    def _start_batches(self) -> None:
+        """Start as many batches as there are idle GPUs and ready requests."""
+        while self._queue and self._idle() > 0:
+            if self._spec.drop_expired and self._drop_expired():
+                continue
+            pick = self._pick(self._queue, self._env.now)
+            if not pick.jobs:
+                self._look_again(pick.again_s)
+                return
+            self._run(pick.jobs)
+
+    def _drop_expired(self) -> bool:
+        """Drop what is past its deadline; whether there was any."""
+        now = self._env.now
+        late = [job for job in self._queue if job.request.deadline_s < now]
+        self._queue = [job for job in self._queue if job.request.deadline_s >= now]
+        for job in late:
+            _refuse(job.request, job.event, EXPIRED)
+        return bool(late)
+
+    def _look_again(self, time_s: float) -> None:
+        """Wake up when the rule wants to be asked again."""
+        if time_s < self._again_s:
+            self._again_s = time_s
+            wake = self._env.timeout(max(0.0, time_s - self._env.now))
+            wake.callbacks.append(self._wake)
+
+    def _wake(self, timer: Event) -> None:
+        self._again_s = inf
+        self._start_batches()
+
+    def _run(self, jobs: list[Job]) -> None:
+        """Put a batch onto an idle GPU."""
+        if jobs == self._queue[: len(jobs)]:
+            del self._queue[: len(jobs)]
+        else:
+            chosen = set(map(id, jobs))
+            self._queue = [job for job in self._queue if id(job) not in chosen]
+        seconds = self._batch_s(jobs) / self._spec.speed
+        share_s = seconds / len(jobs)
+        for job in jobs:
+            job.share_s = share_s
+            job.request.server_share_s += share_s
+        self._last_share_s = share_s
+        done = self._env.timeout(seconds)
+        self._running[done] = (jobs, self._env.now)
+        done.callbacks.append(self._finish)
+
+    def _batch_s(self, jobs: list[Job]) -> float:
+        """Decode of every payload (on the GPU) and one execution of the tail."""
+        draws = [job.request.draw for job in jobs]
+        tail_s = draws[0].server_s if len(draws) == 1 else jobs[0].source.batch_s(draws)
+        if self.decoder:
+            return tail_s
+        return sum(draw.decode_s for draw in draws) + tail_s
+
+    def _finish(self, done: Event) -> None:
+        """A batch is through; a failure may have taken it away before."""
+        if done not in self._running:
+            return
+        now = self._env.now
+        jobs, start_s = self._running.pop(done)
+        self._busy_s += now - start_s
+        for job in jobs:
+            self.n_served += 1
+            leave(self._env, job.event, start_s, now, job.after_s)
+        self._start_batches()
+
+
+def _refuse(request: Request, event: Event, outcome: int) -> None:
+    """End a visit without service."""
+    request.outcome = outcome
+    event.succeed(None)
+
+
+def _decoder(env: Environment, spec: ServerSpec) -> PoolStation | None:
+    """The server's processor where it decodes payloads."""
+    return PoolStation(env, spec.cpu_workers) if spec.decode_on == "cpu" else None

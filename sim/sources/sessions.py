@@ -1,0 +1,212 @@
+"""Autoregressive sessions: a prompt and its tokens, with what each adds to memory on either side.
+
+Step 0 is the prefill (its answer is the first token); step k >= 1 makes token k + 1. A session
+never outlasts its record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from profiles.tables.cost import CostSurface
+from profiles.tables.trace import TraceTable
+from sim.sources.source import Draw, Randomness, Source
+
+
+class Session(NamedTuple):
+    """The steps of one session and the bytes that each step adds on the device and the server."""
+
+    steps: tuple[Draw, ...]
+    device_bytes: tuple[float, ...]
+    server_bytes: tuple[float, ...]
+
+
+class SessionSource(Source, Protocol):
+    """A source whose requests are sessions."""
+
+    def session(self, stream: Randomness) -> Session:
+        """One session; `draw` gives its first step alone."""
+
+
+def iteration_s(draws: Sequence[Draw], decode_s: float) -> float:
+    """Seconds of one iteration: its prompts one after another, its decode steps together.
+
+    Approximation: a prompt gains nothing from sharing an iteration with decode steps.
+    """
+    prompts_s = math.fsum(draw.server_s for draw in draws if draw.new_tokens > 1)
+    return prompts_s + decode_s
+
+
+def mean_step(source: Source) -> Draw:
+    """A request of average costs; of a source of sessions, a step after the prompt."""
+    mean: Callable[[], Draw] = getattr(source, "token_mean", source.mean)
+    return mean()
+
+
+class ConstantSessions:
+    """Sessions alike: a prompt step, then `n_tokens - 1` equal token steps.
+
+    Decode steps of b sessions in one iteration take `token.server_s + (b - 1) * batch_slope_s`.
+    """
+
+    def __init__(
+        self,
+        *,
+        prompt: Draw,
+        token: Draw,
+        n_tokens: int,
+        device_token_bytes: float = 0.0,
+        server_token_bytes: float = 0.0,
+        batch_slope_s: float = 0.0,
+    ) -> None:
+        self.key = "constant sessions"
+        steps = (prompt, *[token] * (n_tokens - 1))
+        growth = [float(step.new_tokens) for step in steps]
+        self._session = Session(
+            steps,
+            tuple(device_token_bytes * tokens for tokens in growth),
+            tuple(server_token_bytes * tokens for tokens in growth),
+        )
+        self._slope_s = batch_slope_s
+
+    def session(self, stream: Randomness) -> Session:
+        """The one session; the stream is not touched."""
+        return self._session
+
+    def draw(self, stream: Randomness) -> Draw:
+        """The prompt."""
+        return self._session.steps[0]
+
+    def batch_s(self, draws: Sequence[Draw]) -> float:
+        """One iteration over prompts and tokens."""
+        tokens = [draw.server_s for draw in draws if draw.new_tokens == 1]
+        together_s = tokens[0] + (len(tokens) - 1) * self._slope_s if tokens else 0.0
+        return iteration_s(draws, together_s)
+
+    def mean(self) -> Draw:
+        """The prompt."""
+        return self._session.steps[0]
+
+    def token_mean(self) -> Draw:
+        """A token; the prompt of a session that has no other."""
+        return self._session.steps[-1]
+
+    def resampled(self, generator: np.random.Generator) -> ConstantSessions:
+        """Itself: a constant has no sampling error."""
+        return self
+
+
+class TraceSessions:
+    """Sessions from a trace table whose columns have a token dimension.
+
+    `payload_bytes`, `encode_s` and `decode_s` are read at (cut, setting) with shape [sample,
+    token] and count up to the session's `n_tokens` (all tokens without that column);
+    `prompt_tokens` has shape [sample]. Head and tail seconds
+    come from the surfaces at (new tokens, KV length); `device_token_bytes` and
+    `server_token_bytes` are the KV memory that one token takes on either side.
+
+    Raises:
+        ValueError: a table without these columns, or a session beyond the surfaces' range.
+    """
+
+    def __init__(
+        self,
+        table: TraceTable,
+        cut: str,
+        setting: str,
+        head: CostSurface | None,
+        tail: CostSurface | None,
+        *,
+        device_token_bytes: float,
+        server_token_bytes: float,
+    ) -> None:
+        self.key = f"{table.model}/{cut}"
+        self._cut = cut
+        self._tail = tail
+        payload = table.cell("payload_bytes", cut, setting)
+        if payload.ndim != 2:
+            raise ValueError(f"trace of {table.model} has no token dimension, got {payload.shape}")
+        encode = table.cell("encode_s", cut, setting) * (head.factor if head else 1.0)
+        decode = table.cell("decode_s", cut, setting) * (tail.factor if tail else 1.0)
+        columns = [np.nan_to_num(c).tolist() for c in (payload, encode, decode)]
+        answers = np.nan_to_num(table.cell("answer_bytes", cut, setting)).tolist()
+        correct = table.cell("correct", cut, setting).tolist()
+        prompts = table.cell("prompt_tokens", cut, setting).tolist()
+        lengths = [payload.shape[1]] * len(payload)
+        if "n_tokens" in table.columns:
+            lengths = [int(length) for length in table.cell("n_tokens", cut, setting)]
+        self.rows = [
+            self._record(
+                int(table.sample_ids[i]),
+                [column[i][: lengths[i]] for column in columns],
+                (answers[i], correct[i], int(prompts[i])),
+                (head, device_token_bytes, server_token_bytes),
+            )
+            for i in range(len(lengths))
+        ]
+
+    def _record(
+        self,
+        sample: int,
+        series: list[list[float]],
+        row: tuple[float, float, int],
+        sides: tuple[CostSurface | None, float, float],
+    ) -> Session:
+        answer_bytes, correct, prompt = row
+        head, device_token_bytes, server_token_bytes = sides
+        steps = []
+        for k, (payload_bytes, encode_s, decode_s) in enumerate(zip(*series, strict=True)):
+            new, kv = (prompt, 0) if k == 0 else (1, prompt + k - 1)
+            at = {"new_tokens": new, "kv_length": kv}
+            head_s = head.seconds_at(self._cut, **at) if head is not None else 0.0
+            tail_s = self._tail.seconds_at(self._cut, **at) if self._tail is not None else 0.0
+            costs = (head_s + encode_s, payload_bytes, decode_s, tail_s, answer_bytes, correct)
+            steps.append(Draw(sample, *costs, new, kv))
+        growth = [float(step.new_tokens) for step in steps]
+        return Session(
+            tuple(steps),
+            tuple(device_token_bytes * tokens for tokens in growth),
+            tuple(server_token_bytes * tokens for tokens in growth),
+        )
+
+    def session(self, stream: Randomness) -> Session:
+        """One whole record, uniformly."""
+        return self.rows[stream.integers(len(self.rows))]
+
+    def draw(self, stream: Randomness) -> Draw:
+        """The first step of a record."""
+        return self.session(stream).steps[0]
+
+    def batch_s(self, draws: Sequence[Draw]) -> float:
+        """One iteration; decode steps together at their mean KV length, from the surface."""
+        lengths = [draw.kv_length for draw in draws if draw.new_tokens == 1]
+        if not lengths or self._tail is None:
+            return iteration_s(draws, 0.0)
+        mean = math.fsum(lengths) / len(lengths)
+        together_s = self._tail.seconds_at(self._cut, batch=len(lengths), kv_length=mean)
+        return iteration_s(draws, together_s)
+
+    def mean(self) -> Draw:
+        """Column means of the prefill steps."""
+        return _mean([session.steps[0] for session in self.rows])
+
+    def token_mean(self) -> Draw:
+        """Column means of the steps after the prefill; of the prefills where there are none."""
+        later = [step for session in self.rows for step in session.steps[1:]]
+        return _mean(later) if later else self.mean()
+
+    def resampled(self, generator: np.random.Generator) -> TraceSessions:
+        """A copy whose records are drawn with replacement from these."""
+        other = object.__new__(TraceSessions)
+        other.key, other._cut, other._tail = self.key, self._cut, self._tail
+        picks = generator.integers(len(self.rows), size=len(self.rows)).tolist()
+        other.rows = [self.rows[pick] for pick in picks]
+        return other
+
+
+def _mean(steps: Sequence[Draw]) -> Draw:
+    return Draw(0, *np.mean([step[1:7] for step in steps], axis=0).tolist())

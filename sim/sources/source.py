@@ -1,0 +1,251 @@
+"""What one request costs: the protocol `Source`, the measured source and analytic ones.
+
+A source hands out whole rows, so that a hard input that compresses badly and is answered wrongly
+stays one request. Seconds and bytes are floats; `correct` is 1, 0 or NaN (unknown).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from profiles.tables.cost import CostSurface
+from profiles.tables.trace import TraceTable
+
+
+class Draw(NamedTuple):
+    """One request's costs; `device_s` holds head and encode, `server_s` the tail at batch 1."""
+
+    sample: int
+    device_s: float
+    payload_bytes: float
+    decode_s: float
+    server_s: float
+    answer_bytes: float
+    correct: float
+    new_tokens: int = 1
+    kv_length: int = 0
+
+
+class Randomness(Protocol):
+    """What a source needs of a stream; `streams.Stream` and NumPy generators offer it."""
+
+    def random(self) -> float:
+        """A uniform number in [0, 1)."""
+
+    def integers(self, high: int) -> int:
+        """An integer in [0, high)."""
+
+    def exponential(self, scale: float = 1.0) -> float:
+        """An exponential number with mean `scale`."""
+
+
+class Source(Protocol):
+    """Hands out requests. `key` names what may share a server batch (one model at one cut)."""
+
+    key: str
+
+    def draw(self, stream: Randomness) -> Draw:
+        """One request, drawn with `stream` alone."""
+
+    def batch_s(self, draws: Sequence[Draw]) -> float:
+        """Seconds of one tail execution that serves all `draws` (decode not included)."""
+
+    def mean(self) -> Draw:
+        """A request of average costs, for policies that predict."""
+
+    def resampled(self, generator: np.random.Generator) -> Source:
+        """The same source with its rows bootstrapped; itself where it has no sampling error."""
+
+
+class ConstantSource:
+    """Every request alike: the deterministic cycle, and the batch server with affine time.
+
+    A batch of b takes `server_s + (b - 1) * batch_slope_s`.
+    """
+
+    def __init__(
+        self,
+        *,
+        device_s: float = 0.0,
+        payload_bytes: float = 0.0,
+        decode_s: float = 0.0,
+        server_s: float = 0.0,
+        answer_bytes: float = 0.0,
+        correct: float = math.nan,
+        batch_slope_s: float | None = None,
+    ) -> None:
+        self.key = "constant"
+        self._draw = Draw(0, device_s, payload_bytes, decode_s, server_s, answer_bytes, correct)
+        self._slope_s = server_s if batch_slope_s is None else batch_slope_s
+
+    def draw(self, stream: Randomness) -> Draw:
+        """The one request; the stream is not touched."""
+        return self._draw
+
+    def batch_s(self, draws: Sequence[Draw]) -> float:
+        """`server_s + (b - 1) * batch_slope_s` seconds."""
+        return self._draw.server_s + (len(draws) - 1) * self._slope_s
+
+    def mean(self) -> Draw:
+        """The one request."""
+        return self._draw
+
+    def resampled(self, generator: np.random.Generator) -> ConstantSource:
+        """Itself: a constant has no sampling error."""
+        return self
+
+
+class RandomSource:
+    """Requests with server seconds and payload bytes from given distributions (theory runs).
+
+    `server_s` and `payload_bytes` are functions of the stream, for instance
+    `lambda stream: stream.exponential(0.01)`.
+    """
+
+    def __init__(
+        self,
+        *,
+        device_s: float = 0.0,
+        payload_bytes: Callable[[Randomness], float] | None = None,
+        server_s: Callable[[Randomness], float] | None = None,
+    ) -> None:
+        self.key = "random"
+        self._device_s = device_s
+        self._payload_bytes = payload_bytes
+        self._server_s = server_s
+
+    def draw(self, stream: Randomness) -> Draw:
+        """One request; payload first, then server seconds."""
+        payload_bytes = self._payload_bytes(stream) if self._payload_bytes else 0.0
+        server_s = self._server_s(stream) if self._server_s else 0.0
+        return Draw(0, self._device_s, payload_bytes, 0.0, server_s, 0.0, math.nan)
+
+    def batch_s(self, draws: Sequence[Draw]) -> float:
+        """The sum: nothing is gained by batching."""
+        return math.fsum(draw.server_s for draw in draws)
+
+    def mean(self) -> Draw:
+        """Refused: the means of arbitrary distributions are not known."""
+        raise ValueError("a policy that predicts needs sources with means, got a RandomSource")
+
+    def resampled(self, generator: np.random.Generator) -> RandomSource:
+        """Itself: the distribution is known."""
+        return self
+
+
+def ExponentialSource(*, server_s: float, device_s: float = 0.0) -> RandomSource:
+    """Exponential server seconds with mean `server_s`: the M/M/1 and machine-repairman server."""
+    return RandomSource(device_s=device_s, server_s=lambda stream: stream.exponential(server_s))
+
+
+class TraceSource:
+    """Rows of a trace table at one (cut, setting), with head and tail seconds from surfaces.
+
+    `head` belongs to the device class, `tail` to the server; None stands for a part that does not
+    exist (head at cut "input", tail at cut "output"). Encode and decode seconds are multiplied by
+    `encode_factor` and `decode_factor`, how much slower these machines are than the one that
+    measured the codec; by default the surfaces' own factors. Where answers were traced over
+    channels that damage payloads, `channel` names the one whose answers are drawn.
+
+    Raises:
+        ValueError: an unknown cut or setting, or one that was not traced.
+    """
+
+    def __init__(
+        self,
+        table: TraceTable,
+        cut: str,
+        setting: str,
+        head: CostSurface | None,
+        tail: CostSurface | None,
+        *,
+        encode_factor: float | None = None,
+        decode_factor: float | None = None,
+        channel: str | None = None,
+    ) -> None:
+        self.key = f"{table.model}/{cut}"
+        self.channel = channel
+        self._cut = cut
+        self._tail = tail
+        self._batch_s: dict[int, float] = {}
+        head_s = head.seconds_at(cut) if head is not None else 0.0
+        tail_s = tail.seconds_at(cut) if tail is not None else 0.0
+        if encode_factor is None:
+            encode_factor = head.factor if head is not None else 1.0
+        if decode_factor is None:
+            decode_factor = tail.factor if tail is not None else 1.0
+        self.rows = _rows(
+            table, cut, setting, head_s, tail_s, encode_factor, decode_factor, channel
+        )
+
+    def draw(self, stream: Randomness) -> Draw:
+        """One whole row, uniformly."""
+        return self.rows[stream.integers(len(self.rows))]
+
+    def batch_s(self, draws: Sequence[Draw]) -> float:
+        """Tail seconds at this batch size, from the surface."""
+        size = len(draws)
+        if size not in self._batch_s:
+            tail = self._tail
+            self._batch_s[size] = tail.seconds_at(self._cut, batch=size) if tail else 0.0
+        return self._batch_s[size]
+
+    def mean(self) -> Draw:
+        """Column means of the rows."""
+        columns = np.array([row[1:] for row in self.rows])
+        return Draw(0, *np.mean(columns, axis=0).tolist()[:6])
+
+    def resampled(self, generator: np.random.Generator) -> TraceSource:
+        """A copy whose rows are drawn with replacement from these."""
+        other = object.__new__(TraceSource)
+        other.key, other.channel = self.key, self.channel
+        other._cut, other._tail = self._cut, self._tail
+        other._batch_s = self._batch_s
+        picks = generator.integers(len(self.rows), size=len(self.rows)).tolist()
+        other.rows = [self.rows[pick] for pick in picks]
+        return other
+
+
+def _rows(
+    table: TraceTable,
+    cut: str,
+    setting: str,
+    head_s: float,
+    tail_s: float,
+    encode_factor: float,
+    decode_factor: float,
+    channel: str | None,
+) -> list[Draw]:
+    """All rows of the table at (cut, setting), as draws."""
+    if not table.exists(cut, setting):
+        raise ValueError(f"trace of {table.model} has no rows at cut {cut!r}, setting {setting!r}")
+    payload = table.cell("payload_bytes", cut, setting)
+    encode = np.nan_to_num(table.cell("encode_s", cut, setting)) * encode_factor
+    decode = np.nan_to_num(table.cell("decode_s", cut, setting)) * decode_factor
+    correct = _over(table, table.cell("correct", cut, setting), channel)
+    answer = np.nan_to_num(table.cell("answer_bytes", cut, setting))
+    columns = (table.sample_ids, payload, encode, decode, answer, correct)
+    return [
+        Draw(int(i), head_s + enc, size, dec, tail_s, reply, right)
+        for i, size, enc, dec, reply, right in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
+    ]
+
+
+def _over(table: TraceTable, correct: np.ndarray, channel: str | None) -> np.ndarray:
+    """Answers [sample] over one channel of [sample] or [sample, channel]."""
+    labels = table.axes.get("channel", ())
+    if correct.ndim == 1:
+        if channel is not None:
+            raise ValueError(f"trace of {table.model} knows no channels, got {channel!r}")
+        return correct
+    if channel not in labels:
+        raise ValueError(
+            f"channel must be one of {', '.join(labels)} for this trace, got {channel!r}"
+        )
+    return np.asarray(correct[:, labels.index(channel)])

@@ -1,0 +1,58 @@
+"""AdaptSpec: how a device's policy estimates, hesitates and probes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sim.specs.check import about, above, at_least, one_of, within
+
+PER = ("request", "token")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptSpec:
+    """The rule by which a policy that adapts changes its mind (sim/devices/adaptive.py).
+
+    With `margin` and `dwell_s` at 0 it follows its predictions at once.
+    """
+
+    limit_s: float | None = field(
+        default=None,
+        metadata=about("search: latency to stay within; None: the workload's deadline", "s"),
+    )
+    margin: float = field(
+        default=0.0, metadata=about("least predicted gain for which a device changes, a share")
+    )
+    dwell_s: float = field(
+        default=0.0,
+        metadata=about(
+            "time for which that gain must have been predicted; none where a limit breaks", "s"
+        ),
+    )
+    dwell_spread: float = field(
+        default=0.0, metadata=about("devices' dwell times are spread by this share, evenly")
+    )
+    probe_s: float | None = field(
+        default=None,
+        metadata=about("time without a transfer after which one is made to see; None: never", "s"),
+    )
+    smoothing: float = field(
+        default=0.3, metadata=about("weight of a new transfer in the rate estimate")
+    )
+    memory_s: float | None = field(
+        default=None,
+        metadata=about("time in which an old rate estimate fades to 1/e; None: it does not", "s"),
+    )
+    per: str = field(
+        default="request", metadata=about("when a device decides: at every request or token")
+    )
+
+    def __post_init__(self) -> None:
+        above("group.adapt.limit_s", self.limit_s, 0.0)
+        above("group.adapt.probe_s", self.probe_s, 0.0)
+        above("group.adapt.memory_s", self.memory_s, 0.0)
+        at_least("group.adapt.dwell_s", self.dwell_s, 0.0)
+        within("group.adapt.margin", self.margin, 0.0, 0.99)
+        within("group.adapt.dwell_spread", self.dwell_spread, 0.0, 1.0)
+        within("group.adapt.smoothing", self.smoothing, 0.01, 1.0)
+        one_of("group.adapt.per", self.per, PER)

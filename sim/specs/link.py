@@ -1,0 +1,156 @@
+"""LinkSpec: frames, rate, fading, losses, sharing and outages of the medium."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+from sim.specs.check import about, above, at_least, one_of, within
+
+RATES = ("fixed", "mcs", "outage", "shannon")
+FADING = ("none", "rayleigh")
+TRANSPORTS = ("exact", "erasure", "bit_error")
+DOWNLINKS = ("dedicated", "shared")
+CONTENTION = ("bianchi", "ns3")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkSpec:
+    """The medium between devices and server.
+
+    A payload becomes ceil(payload / mtu_bytes) frames, each with header_bytes; up to `aggregation`
+    frames share one channel access of frame_airtime_s (preamble, interframe spaces, mean backoff,
+    acknowledgement).
+    """
+
+    sharing: str = field(
+        default="ps",
+        metadata=about("how devices share: dedicated, fifo, ps, weighted, wifi, cellular"),
+    )
+    n_cells: int = field(
+        default=1, metadata=about("independent media; device i uses number i mod n_cells")
+    )
+    rate_bps: float = field(default=50e6, metadata=about("rate=fixed: physical rate", "bit/s"))
+    downlink: str = field(
+        default="dedicated",
+        metadata=about(
+            "answers go on a channel of their own (dedicated) or on the uplink (shared)"
+        ),
+    )
+    downlink_rate_bps: float | None = field(
+        default=None, metadata=about("rate of the answers; None: rate_bps", "bit/s")
+    )
+    mtu_bytes: int = field(default=1500, metadata=about("largest payload of one frame", "B"))
+    header_bytes: int = field(default=64, metadata=about("header bytes of every frame", "B"))
+    frame_airtime_s: float = field(
+        default=0.0, metadata=about("fixed airtime of a channel access", "s")
+    )
+    aggregation: int = field(default=1, metadata=about("frames that may share a channel access"))
+    rtt_s: float = field(
+        default=0.0, metadata=about("round-trip time, half before the uplink, half after", "s")
+    )
+    rate: str = field(
+        default="fixed", metadata=about("where the rate comes from: fixed, shannon, mcs, outage")
+    )
+    snr_db: float = field(default=20.0, metadata=about("mean signal-to-noise ratio", "dB"))
+    snr_spread_db: float = field(
+        default=0.0, metadata=about("standard deviation of the mean over devices (shadowing)", "dB")
+    )
+    bandwidth_hz: float = field(default=20e6, metadata=about("bandwidth", "Hz"))
+    gap_db: float = field(default=3.0, metadata=about("shannon: distance from capacity", "dB"))
+    outage: float = field(
+        default=0.05, metadata=about("outage: probability that a block fails at the chosen rate")
+    )
+    fading: str = field(default="none", metadata=about("none, rayleigh (one gain per block)"))
+    coherence_s: float = field(default=0.05, metadata=about("length of a fading block", "s"))
+    frame_error_rate: float = field(default=0.0, metadata=about("share of frames lost"))
+    bit_error_rate: float = field(default=0.0, metadata=about("share of bits flipped"))
+    transport: str = field(
+        default="exact",
+        metadata=about("exact (retransmission), erasure (frames missing), bit_error (damaged)"),
+    )
+    max_retries: int = field(
+        default=7, metadata=about("exact: retransmissions of a frame before the payload is lost")
+    )
+    contention: str = field(
+        default="ns3", metadata=about("wifi: efficiency against stations from ns3 or bianchi")
+    )
+    grant_s: float = field(
+        default=0.004, metadata=about("cellular: delay from scheduling request to grant", "s")
+    )
+    slot_s: float = field(
+        default=0.001, metadata=about("cellular: length of a scheduled slot", "s")
+    )
+    outage_at_s: list[float] = field(
+        default_factory=list, metadata=about("times at which the medium goes silent", "s")
+    )
+    outage_length_s: float = field(default=1.0, metadata=about("length of a silence", "s"))
+    rate_csv: str = field(
+        default="",
+        metadata=about(
+            "file (or a shipped one: burst.csv, fading.csv, mobility.csv) with columns"
+            " time_s, factor: the medium's speed over time"
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        from sim.medium.sharing import RULES
+
+        one_of("link.sharing", self.sharing, RULES)
+        one_of("link.rate", self.rate, RATES)
+        one_of("link.fading", self.fading, FADING)
+        one_of("link.transport", self.transport, TRANSPORTS)
+        one_of("link.downlink", self.downlink, DOWNLINKS)
+        one_of("link.contention", self.contention, CONTENTION)
+        for name in ("rate_bps", "downlink_rate_bps", "bandwidth_hz", "coherence_s", "slot_s"):
+            above(f"link.{name}", getattr(self, name), 0.0)
+        for name in ("mtu_bytes", "aggregation", "n_cells"):
+            at_least(f"link.{name}", getattr(self, name), 1)
+        for name in ("header_bytes", "frame_airtime_s", "rtt_s", "gap_db", "snr_spread_db"):
+            at_least(f"link.{name}", getattr(self, name), 0.0)
+        at_least("link.max_retries", self.max_retries, 0)
+        at_least("link.grant_s", self.grant_s, 0.0)
+        above("link.outage_length_s", self.outage_length_s, 0.0)
+        within("link.snr_db", self.snr_db, -50.0, 100.0)
+        within("link.frame_error_rate", self.frame_error_rate, 0.0, 0.99)
+        within("link.bit_error_rate", self.bit_error_rate, 0.0, 0.5)
+        within("link.outage", self.outage, 1e-9, 0.99)
+        self._check_combination()
+
+    def _check_combination(self) -> None:
+        if self.rate == "outage" and self.fading == "none":
+            raise ValueError("link.rate=outage needs link.fading=rayleigh, got none")
+        if self.sharing == "wifi" and self.frame_airtime_s == 0.0:
+            raise ValueError(
+                "link.frame_airtime_s must be > 0 for link.sharing=wifi, got 0: preamble, spaces"
+                " and acknowledgement of a lone station are no part of its contention"
+            )
+        if self.rate == "fixed" and self.fading != "none":
+            raise ValueError(f"link.fading={self.fading} needs link.rate=shannon, mcs or outage")
+        starts = [0.0, *self.outage_at_s]
+        if any(later < earlier for earlier, later in itertools.pairwise(starts)):
+            raise ValueError(f"link.outage_at_s must ascend from 0, got {self.outage_at_s}")
+        ends = [start + self.outage_length_s for start in self.outage_at_s]
+        if any(end > start for end, start in zip(ends, self.outage_at_s[1:], strict=False)):
+            raise ValueError(
+                f"link.outage_length_s must leave the windows apart, got {self.outage_length_s:g}"
+            )
+
+    @property
+    def varies(self) -> bool:
+        """Whether the medium's speed changes over time."""
+        return bool(self.outage_at_s or self.rate_csv)
+
+    @property
+    def damages(self) -> bool:
+        """Whether payloads may arrive damaged, so that their answers suffer."""
+        return self.transport != "exact" and (self.rate == "outage" or not self._lossless)
+
+    @property
+    def _lossless(self) -> bool:
+        return self.frame_error_rate == 0.0 and self.bit_error_rate == 0.0
+
+    @property
+    def plain(self) -> bool:
+        """Whether a payload's airtime is known when it is handed over, and none is lost."""
+        return self.fading == "none" and self._lossless

@@ -1,0 +1,94 @@
+"""ServerSpec: the GPU's order of service, batching, limits and failures."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+from sim.specs.check import about, above, at_least, one_of
+
+DECODERS = ("cpu", "gpu")
+ADMISSIONS = ("reject", "wait")
+ON_FAILURE = ("lose", "retry")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSpec:
+    """The GPU server of the fleet. A batch holds requests of one model and cut only."""
+
+    discipline: str = field(
+        default="fifo",
+        metadata=about("order of service: fifo, take_all, dynamic, edf, continuous"),
+    )
+    n_gpus: int = field(default=1, metadata=about("GPUs behind the one queue"))
+    speed: float = field(
+        default=1.0, metadata=about("factor on the GPU's speed (2: twice as fast)")
+    )
+    max_batch: int = field(default=1, metadata=about("largest batch of the batching disciplines"))
+    max_wait_s: float = field(
+        default=0.0, metadata=about("dynamic: longest wait for a batch to fill", "s")
+    )
+    max_batch_tokens: int = field(
+        default=2048, metadata=about("continuous: new tokens that one iteration may hold")
+    )
+    queue_limit: int | None = field(
+        default=None, metadata=about("requests that may wait; further ones are rejected")
+    )
+    drop_expired: bool = field(
+        default=False, metadata=about("requests past their deadline are dropped unserved")
+    )
+    decode_on: str = field(default="gpu", metadata=about("where payloads are decoded: gpu, cpu"))
+    cpu_workers: int = field(default=1, metadata=about("cores that decode when decode_on=cpu"))
+    session_memory_bytes: float | None = field(
+        default=None, metadata=about("GPU memory for the state of sessions; None: no limit", "B")
+    )
+    admission: str = field(default="wait", metadata=about("session without room: wait or reject"))
+    fail_at_s: list[float] = field(
+        default_factory=list, metadata=about("times at which the server fails", "s")
+    )
+    mean_up_s: float | None = field(
+        default=None, metadata=about("mean of exponential times between failures; None: none", "s")
+    )
+    repair_s: float = field(default=1.0, metadata=about("time from a failure to the restart", "s"))
+    on_failure: str = field(
+        default="retry", metadata=about("requests at a failing server: retry (sent again), lose")
+    )
+
+    def __post_init__(self) -> None:
+        from sim.server.batching import RULES
+
+        one_of("server.discipline", self.discipline, RULES)
+        one_of("server.decode_on", self.decode_on, DECODERS)
+        one_of("server.admission", self.admission, ADMISSIONS)
+        one_of("server.on_failure", self.on_failure, ON_FAILURE)
+        for name in ("n_gpus", "max_batch", "max_batch_tokens", "cpu_workers"):
+            at_least(f"server.{name}", getattr(self, name), 1)
+        at_least("server.max_wait_s", self.max_wait_s, 0.0)
+        at_least("server.queue_limit", self.queue_limit, 0)
+        at_least("server.session_memory_bytes", self.session_memory_bytes, 0.0)
+        for name in ("speed", "mean_up_s", "repair_s"):
+            above(f"server.{name}", getattr(self, name), 0.0)
+        if self.discipline == "fifo" and self.max_batch > 1:
+            raise ValueError(
+                f"server.max_batch must be 1 under server.discipline=fifo, got {self.max_batch};"
+                " take_all or dynamic make batches"
+            )
+        if self.fail_at_s and self.mean_up_s is not None:
+            raise ValueError("server takes fail_at_s or mean_up_s, got both")
+        if any(b <= a for a, b in zip([0.0, *self.fail_at_s], self.fail_at_s, strict=False)):
+            raise ValueError(f"server.fail_at_s must ascend from above 0, got {self.fail_at_s}")
+        if any(b < a + self.repair_s for a, b in itertools.pairwise(self.fail_at_s)):
+            raise ValueError(
+                f"server.repair_s must end before the next failure, got {self.repair_s:g}"
+            )
+
+    @property
+    def fails(self) -> bool:
+        """Whether the server may fail."""
+        return bool(self.fail_at_s) or self.mean_up_s is not None
+
+    @property
+    def plain(self) -> bool:
+        """Whether departures follow from arrivals by arithmetic alone."""
+        unlimited = self.queue_limit is None and not self.drop_expired
+        return self.discipline == "fifo" and unlimited and not self.fails

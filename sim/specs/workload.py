@@ -1,0 +1,103 @@
+"""WorkloadSpec: when a device makes requests, and what it expects of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sim.specs.check import about, above, at_least, one_of, within
+
+KINDS = ("closed", "gamma", "mmpp", "periodic", "poisson", "replay")
+THINKING = ("constant", "exponential")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadSpec:
+    """When a device makes requests."""
+
+    kind: str = field(
+        default="closed",
+        metadata=about("closed (think, ask, wait), poisson, gamma, mmpp, periodic, replay"),
+    )
+    think_s: float = field(
+        default=0.0, metadata=about("closed: mean pause between an answer and a request", "s")
+    )
+    think: str = field(
+        default="exponential", metadata=about("closed: law of the pause: constant, exponential")
+    )
+    start_spread_s: float = field(
+        default=0.0, metadata=about("first requests are spread evenly over this time", "s")
+    )
+    rate_rps: float = field(
+        default=1.0, metadata=about("open kinds: mean request rate of one device", "1/s")
+    )
+    gap_cv: float = field(
+        default=2.0, metadata=about("gamma: coefficient of variation of the gaps (1: Poisson)")
+    )
+    burst_factor: float = field(
+        default=10.0, metadata=about("mmpp: rate within a burst over the rate outside")
+    )
+    burst_share: float = field(
+        default=0.1, metadata=about("mmpp: share of time that lies in bursts")
+    )
+    burst_s: float = field(default=1.0, metadata=about("mmpp: mean length of a burst", "s"))
+    synchronised: bool = field(
+        default=False, metadata=about("periodic: all devices fire at once; else phases are spread")
+    )
+    jitter_s: float = field(
+        default=0.0, metadata=about("periodic: each frame comes late by up to this, uniform", "s")
+    )
+    replay_csv: str = field(
+        default="", metadata=about("replay: file with a column time_s and, if wanted, device")
+    )
+    max_in_flight: int | None = field(
+        default=None,
+        metadata=about("open kinds: a device drops new requests beyond this many; None: never"),
+    )
+    deadline_s: float | None = field(
+        default=None, metadata=about("an answer later than this is a miss", "s")
+    )
+    requests: int | None = field(
+        default=None,
+        metadata=about("terminating run: ends when device 0 has this many requests behind it"),
+    )
+    until_all: bool = field(
+        default=False,
+        metadata=about("a terminating run goes on until every device has, for device_time_all_s"),
+    )
+    token_deadline_s: float | None = field(
+        default=None, metadata=about("sessions end when one token takes longer than this", "s")
+    )
+    session_deadline_s: float | None = field(
+        default=None, metadata=about("sessions end at the first token after this time", "s")
+    )
+    max_new_tokens: int | None = field(
+        default=None, metadata=about("sessions end after this many tokens; None: their length")
+    )
+
+    def __post_init__(self) -> None:
+        one_of("workload.kind", self.kind, KINDS)
+        one_of("workload.think", self.think, THINKING)
+        for name in ("think_s", "start_spread_s", "jitter_s"):
+            at_least(f"workload.{name}", getattr(self, name), 0.0)
+        for name in ("rate_rps", "gap_cv", "burst_s", "deadline_s"):
+            above(f"workload.{name}", getattr(self, name), 0.0)
+        for name in ("token_deadline_s", "session_deadline_s"):
+            above(f"workload.{name}", getattr(self, name), 0.0)
+        at_least("workload.burst_factor", self.burst_factor, 1.0)
+        within("workload.burst_share", self.burst_share, 1e-6, 1.0 - 1e-6)
+        for name in ("max_in_flight", "requests", "max_new_tokens"):
+            at_least(f"workload.{name}", getattr(self, name), 1)
+        self._check_combination()
+
+    def _check_combination(self) -> None:
+        if self.until_all and self.requests is None:
+            raise ValueError("workload.until_all needs workload.requests, got None")
+        if self.kind == "replay" and not self.replay_csv:
+            raise ValueError(
+                "workload.replay_csv must name a file for workload.kind=replay, got ''"
+            )
+        if self.kind == "periodic" and self.jitter_s * self.rate_rps > 1.0:
+            raise ValueError(
+                f"workload.jitter_s must be <= one period ({1 / self.rate_rps:g} s),"
+                f" got {self.jitter_s:g}"
+            )
