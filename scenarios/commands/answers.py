@@ -18,7 +18,7 @@ from rich.table import Table
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Row, Store, write_table
-from scenarios.systems.measured import coders
+from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
 
 _TASKS = ("choice", "number")

@@ -20,9 +20,7 @@ from scenarios.planning.slo import Slo
 from scenarios.planning.workers import playing
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
-from scenarios.systems.build import Constant
-from scenarios.systems.groups import Member
-from scenarios.systems.scenario import Scenario
+from scenarios.systems.system import System
 from sim.planning.budget import Budget
 
 
@@ -59,25 +57,14 @@ class Plan(Budget):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Scenario):
+class Config(System):
     """The system, the limits and the question."""
 
     slo: Slo
     plan: Plan = field(default_factory=Plan)
-    cut: str = field(default="stage3", metadata={"help": "last stage on the device"})
-    codec: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "chain and its options; see group codec"}
-    )
     codecs: dict[str, dict[str, Any]] = field(
         default_factory=dict, metadata={"help": "what plan.over=[codec] takes; see group methods"}
     )
-    request: Constant | None = field(
-        default=None, metadata={"help": "requests by hand instead of a measured network"}
-    )
-    members: dict[str, Member] = field(
-        default_factory=dict, metadata={"help": "unlike groups: device, codec and cut of each"}
-    )
-    live: bool = field(default=False, metadata={"help": "measure here, use no shipped table"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -87,7 +74,8 @@ class Config(Scenario):
             raise ValueError(
                 "slo.accuracy_drop_pp needs a network that answers, got request by hand"
             )
-        if self.cut == "output" and self.request is None and not self.members:
+        alone = self.request is None and not self.members and not self.alternatives
+        if self.cut == "output" and alone:
             raise ValueError("cut=output shares nothing, so that no number of devices is too large")
         if self.sweep or self.dry_run:
             raise ValueError(

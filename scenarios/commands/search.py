@@ -18,14 +18,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from profiles.tables.split import Split
 from scenarios.searching import thetas
 from scenarios.searching.options import Tables, tables
 from scenarios.searching.playback import Played, play
 from scenarios.searching.sizes import with_predicted_sizes
 from scenarios.sweep.store import Store
+from scenarios.systems.build import case
 from scenarios.systems.scenario import Scenario
 from sim.medium.channel import rate_bps
-from sim.search import SEARCHES, Decision, Group, Limits, Option, Problem
+from sim.search import SEARCHES, Decision, Group, Limits, Problem
 from sim.search.budget import longest
 from sim.specs.check import at_least, one_of
 
@@ -172,14 +174,14 @@ def _played(config: Config, known: Tables, problem: Problem, decision: Decision)
         return None
     assert decision.rows is not None
     assert decision.options is not None
-    source = known.source(decision.options[0], config.device, config.server)
+    chosen = case(config, known, split=decision.options[0])
     return play(
-        problem, decision.rows, [source],
+        problem, decision.rows, list(chosen.sources.values()),
         answers=config.answers, replications=config.replications, seed=config.seed,
     )  # fmt: skip
 
 
-def _longest(problem: Problem, known: Tables, option: Option) -> str:
+def _longest(problem: Problem, known: Tables, option: Split) -> str:
     """How long a session could be before it ends early for want of memory, at this cut."""
     limit = problem.groups[0].limits.memory_bytes
     start = known.memory_bytes(option._replace(tokens=1))

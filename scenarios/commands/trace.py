@@ -20,7 +20,8 @@ from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Row, Store, write_table
 from scenarios.systems import equal
-from scenarios.systems.measured import CACHE, coders
+from scenarios.systems.answers import CACHE
+from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
 from scenarios.systems.shipped import DATA
 

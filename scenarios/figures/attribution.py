@@ -16,7 +16,7 @@ from scenarios.present.summary import Summary, number
 from scenarios.study.figure import Figure, grid, measured, methods, origin, produce
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-from scenarios.systems.measured import Measured
+from scenarios.systems.answers import Answers
 
 BASE, CODEC, SPLIT = "full server, raw", "full server, JPEG", "split, no codec"
 METRICS = ("server_s_per_request", "uplink_bytes_per_request", "throughput_rps")
@@ -44,7 +44,7 @@ def run(config: Config) -> int:
     )
 
 
-def _jobs(config: Config, known: Measured) -> Iterator[Job]:
+def _jobs(config: Config, known: Answers) -> Iterator[Job]:
     stages = [cut for cut in known.table.cuts if cut not in ("input", "output")]
     ends = [m for m in methods(config, stages[0]) if m.cut == "input"]
     if BASE not in [method.name for method in ends]:

@@ -7,6 +7,7 @@ distributed, in units of the feature's root mean square. Real features of test s
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from scenarios.study.figure import produce
 from scenarios.study.gallery import Gallery, measured_origin
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-from scenarios.systems.measured import features
+from scenarios.systems.scenario import Model
 
 KEPT, MAGNITUDE = "kept", "magnitude"
 _Z = 1.959964
@@ -41,11 +42,11 @@ class Config(Gallery):
 
 def run(config: Config) -> int:
     """Take the features of every stage, measure their concentration, draw it."""
-    found, provenance = features(config.model)
+    arrays, provenance = _features(config.model)
     return produce(
         config,
         "fig1_sparsity",
-        list(_jobs(config, found, str(provenance["model_digest"]))),
+        list(_jobs(config, arrays, str(provenance["model_digest"]))),
         draw=partial(sparsity.draw, title=config.model.name),
         summarise=partial(_summary, measured_origin(provenance, provenance["samples"])),
         provenance=provenance,
@@ -114,3 +115,25 @@ def _summary(where: str, rows: Sequence[Row]) -> Summary:
         ),
         origin=where,
     )  # fmt: skip
+
+
+def _features(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Features [sample, ...] of every stage on test samples, and where they come from."""
+    import torch
+
+    from profiles.measuring import cuts, machine
+
+    network = model.network()
+    inputs = model.inputs()[0]
+    parts = cuts.split(network, batch=len(inputs))
+    with machine.threads(1):
+        x = torch.from_numpy(np.ascontiguousarray(inputs))
+        arrays = {stage: parts.head(stage)(x).numpy() for stage in network.stages}
+        where = machine.fingerprint()
+    return arrays, {
+        "kind": "measured",
+        "model_digest": network.digest,
+        "weights": network.weights,
+        "machine": where,
+        "samples": len(inputs),
+    }

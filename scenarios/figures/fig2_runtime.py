@@ -6,7 +6,7 @@ Llama and the scenes network, measured. Terminating: device 0 finishes its sessi
 others keep loading the system. Nobody batches: the server takes one request, or token, at a time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
@@ -14,13 +14,12 @@ from plots import fig2_runtime as runtime
 from profiles.tables.hardware import DeviceSpec
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import Figure, produce, split_methods
-from scenarios.study.panels import Panel, pictures, text
+from scenarios.study.panels import Panel, pictures, sessions_grid, text
 from scenarios.sweep.axes import axes_of, points
-from scenarios.sweep.play import Job, failing
+from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems import equal
-from scenarios.systems.case import job_of
-from scenarios.systems.generations import Sessions, Text
+from scenarios.systems.generations import Text
 from scenarios.systems.llama2 import Big, roof_share
 from scenarios.systems.scenario import Model, Server
 
@@ -66,16 +65,25 @@ def _llama2(config: Config) -> Panel:
     """Llama-2-7B answering BoolQ and at length, as seconds and bytes are modelled."""
     small = config.text.generations(config.codecs.values(), live=config.live)
     share = roof_share({config.big_server.name: config.big_server})
-    big = Big(
-        device=config.big_device, server=config.big_server, share=share, small=small,
-        small_cut=config.text.cut, cut=config.big_cut, prompt_tokens=config.text.prompt_tokens,
-        n_tokens=1,
-    )  # fmt: skip
-    long = replace(big, n_tokens=config.text.n_tokens)
-    jobs = [
-        *_jobs(config, big, "llama2-7b, BoolQ"),
-        *_jobs(config, long, f"llama2-7b, {config.text.n_tokens} tokens"),
+    at = [
+        point._replace(
+            config=replace(point.config, device=config.big_device, server=config.big_server)
+        )
+        for point in points(config, axes_of(config.sweep))
     ]
+    jobs: list[Job] = []
+    for n_tokens, panel in ((1, "BoolQ"), (config.text.n_tokens, f"{config.text.n_tokens} tokens")):
+        big = Big(
+            share=share, small=small, small_cut=config.text.cut, n_tokens=n_tokens,
+            prompt_tokens=config.text.prompt_tokens,
+            named=[asdict(config.text), n_tokens, config.big_cut, share],
+        )  # fmt: skip
+        chosen = [
+            big.split(config.big_cut, equal.twin(method.setting, small.table.settings))
+            for method in split_methods(config, config.big_cut)
+        ]
+        jobs += sessions_grid(config, big, chosen, at, config.sessions, model="llama2-7b",
+                              panel=f"llama2-7b, {panel}")  # fmt: skip
     device, server = config.big_device.title, config.big_server.title
     machine = small.table.provenance["machine"]["processor"]
     words = (
@@ -87,38 +95,6 @@ def _llama2(config: Config) -> Panel:
         "nothing in it is random, so that its intervals have no width."
     )
     return Panel("llama2-7b", jobs, words, {"roof_share": share, **small.digests})
-
-
-def _jobs(config: Config, big: Big, panel: str) -> Iterator[Job]:
-    known = big.small.table.settings
-    ways = {"full server, raw": "input"}
-    ways |= {m.name: equal.twin(m.setting, known) for m in split_methods(config, config.big_cut)}
-    ways |= {"full device": "output"}
-    for method, way in ways.items():
-        source = big.source(way)
-        labels = {
-            "panel": panel, "method": method, "model": "llama2-7b", "codec": way,
-            "cut": config.big_cut if way in known else way,
-            "device": config.big_device.name, "server": config.big_server.name,
-        }  # fmt: skip
-        labels |= _error(big.small, config.text.cut, way) if way in known else {}
-        for point in points(config, axes_of(config.sweep)):
-            if point.error:
-                yield failing(point.error, labels)
-                continue
-            at = replace(
-                point.config,
-                workload=replace(point.config.workload, requests=config.sessions),
-                device=config.big_device,
-                server=config.big_server,
-            )
-            spec = [asdict(config.text), big.n_tokens, config.big_cut, big.share]
-            yield job_of(at, source, big.small.digests, spec, **labels)
-
-
-def _error(small: Sessions, cut: str, way: str) -> dict[str, float]:
-    """Relative L2 alone: what the byte Llama answers says nothing of another network."""
-    return {"relative_l2": float(small.table.cell("relative_l2", cut, way).mean())}
 
 
 def _summary(where: str, rows: Sequence[Row]) -> Summary:

@@ -12,7 +12,7 @@ from functools import partial
 from plots import fig2_throughput as throughput
 from scenarios.present.summary import Summary, between, number
 from scenarios.shell.names import unknown
-from scenarios.study.figure import Figure, Method, grid, measured, origin, produce, split_methods
+from scenarios.study.figure import Figure, grid, measured, origin, produce, split_methods
 from scenarios.study.panels import Panel, pictures, text
 from scenarios.sweep.store import Row
 from scenarios.systems.generations import Text
@@ -73,7 +73,7 @@ def _moved(config: Config) -> Panel:
     """The best chain and no codec at every split of the model."""
     known = measured(config)
     chosen = [
-        Method(f"{cut}, {method.name.removeprefix('split, ')}", cut, method.setting)
+        method._replace(name=f"{cut}, {method.name.removeprefix('split, ')}")
         for cut in config.splits
         for method in split_methods(config, cut)
         if method.setting == config.best or method.name == "split, no codec"

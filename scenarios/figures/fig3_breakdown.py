@@ -11,7 +11,7 @@ from plots import fig3_breakdown as breakdown
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import Figure, grid, measured, methods, origin, produce, split_methods
 from scenarios.sweep.store import Row
-from scenarios.systems.measured import Measured
+from scenarios.systems.answers import Answers
 
 PARTS = ("head_s", "encode_s", "air_s", "network_s", "decode_s", "tail_s")
 
@@ -45,7 +45,7 @@ def run(config: Config) -> int:
     )
 
 
-def _parted(config: Config, known: Measured, rows: Sequence[Row]) -> list[Row]:
+def _parted(config: Config, known: Answers, rows: Sequence[Row]) -> list[Row]:
     """Rows with the seconds of every part; they add up to the mean latency."""
     head, tail = config.device.scale(known.profile.head), config.server.scale(known.profile.tail)
     found = []

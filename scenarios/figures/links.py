@@ -14,7 +14,7 @@ from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import Subset, grid, measured, origin, produce
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-from scenarios.systems.measured import Measured
+from scenarios.systems.answers import Answers
 from sim.specs import FleetSpec, GroupSpec, WorkloadSpec
 
 CLOSED, STRAGGLERS, POISSON = "closed", "stragglers", "asynchronous"
@@ -44,7 +44,7 @@ def run(config: Config) -> int:
     )
 
 
-def _jobs(config: Config, known: Measured) -> Iterator[Job]:
+def _jobs(config: Config, known: Answers) -> Iterator[Job]:
     chosen = config.chosen()
     yield from grid(config, known, chosen, arrivals=CLOSED)
     yield from grid(config, known, chosen, arrivals=STRAGGLERS, change=_straggling)

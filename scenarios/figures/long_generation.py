@@ -19,8 +19,8 @@ from scenarios.study.figure import produce
 from scenarios.study.gallery import Gallery
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
+from scenarios.systems.coders import kind_of
 from scenarios.systems.generations import generations
-from scenarios.systems.measured import kind_of
 
 _Z = 1.959964
 

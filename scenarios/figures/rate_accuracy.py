@@ -15,7 +15,7 @@ from scenarios.study.figure import produce
 from scenarios.study.gallery import Gallery, elements_of, measured_origin
 from scenarios.study.ladder import jobs, rungs
 from scenarios.sweep.store import Row
-from scenarios.systems.measured import ladder
+from scenarios.systems.answers import trace_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Config(Gallery):
 def run(config: Config) -> int:
     """Trace every setting, write rate, error and loss of each, draw them."""
     chosen = rungs(config.ladders)
-    table = ladder(config.model, {r.setting: r.codec for r in chosen}, config.cuts)
+    table = trace_settings(config.model, {r.setting: r.codec for r in chosen}, config.cuts)
     where = measured_origin(table.provenance, len(table.sample_ids))
     return produce(
         config,

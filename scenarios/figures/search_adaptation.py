@@ -14,19 +14,21 @@ from typing import Any
 import numpy as np
 
 from plots import search_adaptation as adaptation
+from profiles.tables.split import Split
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import origin, produce
 from scenarios.sweep.axes import axes_of, points
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-from scenarios.systems.case import file_digests, identity, row_of
-from scenarios.systems.measured import Measured, measure
-from scenarios.systems.scenario import Scenario, system_spec
-from sim import AdaptSpec, FleetSpec, GroupSpec, SystemSpec, replicate
+from scenarios.systems.answers import measure
+from scenarios.systems.build import Use, case
+from scenarios.systems.case import Case, identify, row_of
+from scenarios.systems.measured import Measured
+from scenarios.systems.scenario import Scenario
+from sim import AdaptSpec, FleetSpec, GroupSpec, SystemSpec
 from sim.measures.decisions import server_load
 from sim.measures.meters import Records
 from sim.medium.rates import read
-from sim.sources.source import Source
 
 AT_ONCE, RESERVE, HYSTERESIS = "at once", "reserve", "hysteresis"
 _GROUP = "default"
@@ -89,37 +91,27 @@ def _jobs(config: Config, known: Measured) -> Iterator[Job]:
         if point.error:
             raise ValueError(point.error)
         for name, adapt in rules(config.adapt).items():
-            each = point.config
-            yield Job(
-                spec={**identity(each), "adapt": asdict(adapt), "policy": config.policy,
-                      "choices": config.choices},
-                digests={**known.digests, **file_digests(each)},
-                labels={"panel": "run", "method": name, "n_devices": each.fleet.n_devices,
-                        "model": each.model.name, "device": each.device.name,
-                        "link": each.link.name, "server": each.server.name, "seed": each.seed},
-                evaluate=partial(_evaluate, each, known, adapt),
-            )  # fmt: skip
+            each = choosing(point.config, known, adapt, method=name)
+            yield replace(each.job(), evaluate=partial(_evaluate, each))
 
 
-def system(
-    config: Config, known: Measured, adapt: AdaptSpec
-) -> tuple[SystemSpec, dict[str, Source]]:
-    """What `sim` plays: one group that may choose, and all that it may choose from."""
-    group = GroupSpec(
-        source=config.choices[0], alternatives=config.choices[1:], policy=config.policy, adapt=adapt
-    )
-    fleet = FleetSpec(n_devices=config.fleet.n_devices, groups={_GROUP: group})
-    sources: dict[str, Source] = {}
-    for choice in config.choices:
-        cut, setting = choice.split("/")
-        sources[choice] = known.source(cut, setting, config.device, config.server)
-    return system_spec(replace(config, fleet=fleet)), sources
+def choosing(config: Config, known: Measured, adapt: AdaptSpec, **labels: Any) -> Case:
+    """The case whose only group may choose by a rule, and all that it may choose from."""
+    splits = {choice: Split(*choice.split("/")) for choice in config.choices}
+    fleet = FleetSpec(n_devices=config.fleet.n_devices, groups={_GROUP: GroupSpec()})
+    named = {"adapt": asdict(adapt), "policy": config.policy, "choices": config.choices}
+    chosen = case(
+        replace(config, fleet=fleet), known, named=named, panel="run", **labels,
+        uses={_GROUP: Use(config.device, splits, config.policy, adapt)},
+    )  # fmt: skip
+    shown = {k: v for k, v in chosen.labels.items() if k not in ("cut", "codec", "scheme")}
+    return replace(chosen, labels=shown, identity={**identify(config), **named})
 
 
-def _evaluate(config: Config, known: Measured, adapt: AdaptSpec) -> Row:
-    spec, sources = system(config, known, adapt)
-    result = replicate(spec, sources)
-    return {**row_of(result), "over_time": _over_time(spec, result.records, list(sources))}
+def _evaluate(chosen: Case) -> Row:
+    result = chosen.result()
+    over_time = _over_time(chosen.spec, result.records, list(chosen.sources))
+    return {**row_of(result), "over_time": over_time}
 
 
 def _over_time(spec: SystemSpec, records: Records, names: list[str]) -> list[Row]:

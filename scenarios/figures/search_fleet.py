@@ -24,7 +24,7 @@ from scenarios.study.figure import produce
 from scenarios.sweep.axes import axes_of, points
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-from scenarios.systems.case import identity
+from scenarios.systems.case import identify
 from scenarios.systems.scenario import Link, Scenario
 from sim import AdaptSpec
 from sim.planning import Budget
@@ -85,7 +85,7 @@ def _jobs(config: Config, links: dict[str, Link], known: dict[str, Any]) -> Iter
             reserve=config.reserve, adapt=config.adapt, budget=config.budget, seed=config.seed,
         )  # fmt: skip
         yield Job(
-            spec={**identity(config), "plan": _identity(plan), "link": asdict(link)},
+            spec={**identify(config), "plan": _identity(plan), "link": asdict(link)},
             digests=known[name].digests,
             labels={"scenario": name, "model": fleet.model, "device": "+".join(fleet.devices),
                     "link": link.name, "server": config.server.name, "limit_s": fleet.limit_s,

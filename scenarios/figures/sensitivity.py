@@ -14,7 +14,7 @@ from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import Subset, grid, measured, origin, produce
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-from scenarios.systems.measured import Measured
+from scenarios.systems.answers import Answers
 from sim.specs import FleetSpec, GroupSpec
 
 
@@ -47,7 +47,7 @@ def run(config: Config) -> int:
     )
 
 
-def _jobs(config: Config, known: Measured, ratio: float) -> Iterator[Job]:
+def _jobs(config: Config, known: Answers, ratio: float) -> Iterator[Job]:
     chosen = config.chosen()
     for slowdown in config.slowdowns:
         change = partial(_slowed, slowdown=slowdown)
@@ -60,7 +60,7 @@ def _slowed(config: Config, slowdown: float) -> Config:
     return replace(config, fleet=fleet)
 
 
-def _speed_ratio(config: Config, known: Measured) -> float:
+def _speed_ratio(config: Config, known: Answers) -> float:
     """Seconds of the whole network on the device over those on the server."""
     head = config.device.scale(known.profile.head).seconds_at("output")
     return head / config.server.scale(known.profile.tail).seconds_at("input")

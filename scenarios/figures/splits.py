@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from plots import splits
+from profiles.tables.split import Split
 from scenarios.present.summary import Summary, between
 from scenarios.study.figure import Figure, Method, grid, measured, origin, produce
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-from scenarios.systems.measured import Measured
+from scenarios.systems.answers import Answers
 
 STEADY, FIXED = "steady", "fixed work"
 
@@ -48,9 +49,10 @@ def run(config: Config) -> int:
     )
 
 
-def _jobs(config: Config, known: Measured) -> Iterator[Job]:
+def _jobs(config: Config, known: Answers) -> Iterator[Job]:
     cuts = [
-        Method(cut, cut, config.sent if cut == "input" else config.best) for cut in known.table.cuts
+        Method(cut, Split(cut, config.sent if cut == "input" else config.best))
+        for cut in known.table.cuts
     ]
     yield from grid(config, known, cuts, phase=STEADY)
     fixed = replace(config, workload=replace(config.workload, requests=config.requests))

@@ -10,14 +10,15 @@ from functools import partial
 from typing import Any
 
 from plots import files, plan
-from scenarios.planning.candidate import Candidate, candidate, front, unknown_row
+from scenarios.planning.candidate import Candidate, candidate, front, name_parts, unknown_row
 from scenarios.planning.choice import choose
 from scenarios.planning.options import options
 from scenarios.planning.screen import headline, show
 from scenarios.present.page import page
 from scenarios.sweep.store import Store, write_table
-from scenarios.systems.build import Subject, subject
-from scenarios.systems.tables import Tables
+from scenarios.systems.build import case
+from scenarios.systems.case import Case
+from scenarios.systems.library import Library
 from sim.planning.capacity import Capacity, capacity
 from sim.planning.finding import Trust
 from sim.planning.probe import Player
@@ -63,11 +64,11 @@ def chosen(config: Any, *, play: Player) -> Found:
     """
     goals = config.slo.goals
     spanned = options(config)
-    known = Tables([option.config for option in spanned])
+    library = Library([option.config for option in spanned])
     candidates, rows, refused = [], [], []
     for values, each in spanned:
         try:
-            candidates.append(candidate(values, subject(each, known.of(each)), goals))
+            candidates.append(candidate(values, case(each, library.measured(each)), goals))
         except ValueError as error:  # a combination that was not traced
             rows.append(unknown_row(values, str(error)))
             refused.append(error)
@@ -77,7 +78,7 @@ def chosen(config: Any, *, play: Player) -> Found:
         candidates, goals, partial(check_accuracy, config), budget=config.plan, play=play
     )
     best.found = _surely(config, best, play=play)
-    found = explained(config, best.subject, best.found, play=play)
+    found = explained(config, best.case, best.found, play=play)
     on_front = front(candidates)
     ranked = sorted(candidates, key=lambda each: -each.n_most)
     table = [*(each.row(front=id(each) in on_front) for each in ranked), *rows]
@@ -86,22 +87,22 @@ def chosen(config: Any, *, play: Player) -> Found:
 
 def _surely(config: Any, best: Candidate, *, play: Player) -> Capacity:
     """The winner's full search; where that has no answer, what the short one knew."""
-    spec, sources, short = best.subject.spec, best.subject.sources, best.found
+    spec, sources, short = best.case.spec, best.case.sources, best.found
     try:
         return capacity(spec, sources, config.slo.goals, budget=config.plan, play=play)
     except Refusal as refusal:
         assert short is not None
         known = f"{short.n_star} [{short.n_star_lo}, {short.n_star_hi}]"
-        raise Refusal(f"{refusal}; a short search found {known} for {best.subject.words}") from None
+        raise Refusal(f"{refusal}; a short search found {known} for {best.case.words}") from None
 
 
-def explained(config: Any, asked: Subject, found: Capacity, *, play: Player) -> Found:
+def explained(config: Any, asked: Case, found: Capacity, *, play: Player) -> Found:
     """A capacity with why it is what it is, and how far to believe it."""
     reasons = why(asked.spec, asked.sources, found, play=play)
     return described(asked, found, reasons, judged(config, asked, found, reasons))
 
 
-def judged(config: Any, asked: Subject, found: Capacity, reasons: Why) -> Trust:
+def judged(config: Any, asked: Case, found: Capacity, reasons: Why) -> Trust:
     """How far to believe it."""
     fleet = replace(found.spec.fleet, n_devices=max(1, found.n_star))
     base = run_trust(
@@ -126,12 +127,12 @@ def judged(config: Any, asked: Subject, found: Capacity, reasons: Why) -> Trust:
     )
 
 
-def alone(config: Any) -> Subject:
+def alone(config: Any) -> Case:
     """The one system that a configuration describes."""
-    return subject(config, Tables([config]).of(config))
+    return case(config, Library([config]).measured(config))
 
 
-def check_accuracy(config: Any, asked: Subject) -> None:
+def check_accuracy(config: Any, asked: Case) -> None:
     """Refuse a codec that costs more answers than allowed."""
     limit = config.slo.accuracy_drop_pp
     if limit is None:
@@ -148,11 +149,11 @@ def check_accuracy(config: Any, asked: Subject) -> None:
         )
 
 
-def described(asked: Subject, found: Capacity, reasons: Why, trust: Trust) -> Found:
+def described(asked: Case, found: Capacity, reasons: Why, trust: Trust) -> Found:
     """JSON of an answer."""
     columns = reasons.columns
     return {
-        **asked.names,
+        **name_parts(asked),
         "n_star": found.n_star,
         "n_star_lo": found.n_star_lo,
         "n_star_hi": found.n_star_hi,

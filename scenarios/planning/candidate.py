@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scenarios.systems.build import Subject
+from scenarios.systems.case import Case
 from sim.planning.bound import bound
 from sim.planning.capacity import Capacity
 from sim.planning.goal import Goal
@@ -27,7 +27,7 @@ class Candidate:
     """
 
     values: Mapping[str, Any]
-    subject: Subject
+    case: Case
     bound: float
     device_s: float
     energy_j: float
@@ -39,7 +39,7 @@ class Candidate:
     @property
     def costs(self) -> tuple[float, float, float]:
         """Accuracy points (upper end), joules, seconds; NaN: not known."""
-        drop = self.subject.drop
+        drop = self.case.drop
         return (drop.hi if drop else math.nan, self.energy_j, self.device_s)
 
     @property
@@ -59,9 +59,9 @@ class Candidate:
 
     def row(self, *, front: bool) -> dict[str, Any]:
         """One line of the table."""
-        drop, found = self.subject.drop, self.found
+        drop, found = self.case.drop, self.found
         return {
-            **self.subject.names,
+            **name_parts(self.case),
             **_others(self.values),
             "label": label(self.values),
             "n_star": found.n_star if found else None,
@@ -79,9 +79,16 @@ class Candidate:
         }
 
 
-def candidate(values: Mapping[str, Any], subject: Subject, goals: Sequence[Goal]) -> Candidate:
-    """A subject with its bound and its costs: means over groups, weighted by their requests."""
-    each = parts(subject.spec, subject.sources)
+def name_parts(asked: Case) -> dict[str, str]:
+    """What the system consists of, as the columns of its answer."""
+    names = ("model", "cut", "codec", "device", "link", "server")
+    parts = {name: str(asked.labels[name]) for name in names}
+    return {**parts, "max_batch": str(asked.spec.server.max_batch)}
+
+
+def candidate(values: Mapping[str, Any], case: Case, goals: Sequence[Goal]) -> Candidate:
+    """A case with its bound and its costs: means over groups, weighted by their requests."""
+    each = parts(case.spec, case.sources)
     device_s = energy_j = math.nan
     if each is not None:
         device_s = math.fsum(part.weight * part.demands.device_s for part in each)
@@ -90,8 +97,8 @@ def candidate(values: Mapping[str, Any], subject: Subject, goals: Sequence[Goal]
         energy_j = sum(w * s for w, s in zip(watts, worked_s, strict=True))
     return Candidate(
         values=values,
-        subject=subject,
-        bound=bound(subject.spec, subject.sources, goals),
+        case=case,
+        bound=bound(case.spec, case.sources, goals),
         device_s=device_s,
         energy_j=energy_j,
     )

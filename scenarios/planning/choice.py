@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from scenarios.planning.candidate import Candidate
-from scenarios.systems.build import Subject
+from scenarios.systems.case import Case
 from sim.planning.budget import Budget
 from sim.planning.capacity import Capacity, capacity
 from sim.planning.goal import Goal
@@ -30,7 +30,7 @@ _CLOSE = 1.1
 def choose(
     candidates: Sequence[Candidate],
     goals: Sequence[Goal],
-    check: Callable[[Subject], None],
+    check: Callable[[Case], None],
     *,
     budget: Budget,
     play: Player,
@@ -46,7 +46,7 @@ def choose(
     refusals: list[Refusal] = []
     for one in sorted(candidates, key=lambda each: -each.bound):
         try:
-            check(one.subject)
+            check(one.case)
             _judge(one, searched, goals, short, tally)
         except Refusal as refusal:
             one.fate, one.failed = str(refusal), not isinstance(refusal, Missed)
@@ -79,7 +79,7 @@ def _judge(
     if rival is not None and rival.found is not None and _loses(one, rival.found, goals, play):
         one.fate, one.at_most = f"fails at N = {rival.found.n_star}", rival.found.n_star - 1
         return
-    one.found = capacity(one.subject.spec, one.subject.sources, goals, budget=short, play=play)
+    one.found = capacity(one.case.spec, one.case.sources, goals, budget=short, play=play)
     one.fate = "searched"
 
 
@@ -88,8 +88,8 @@ def _loses(one: Candidate, rival: Capacity, goals: Sequence[Goal], play: Player)
     if rival.n_star < 1:
         return False
     n, requests = rival.n_star, _SHORT["pilot_requests"]
-    spec = lasting(one.subject.spec, requests, rival.throughput_rps, n, goals)
-    probe = Probe(spec, one.subject.sources, goals, play=play)
+    spec = lasting(one.case.spec, requests, rival.throughput_rps, n, goals)
+    probe = Probe(spec, one.case.sources, goals, play=play)
     _, goal = probe.worst(n, _RACE)
     return bool((probe.excess((n,), _RACE, goal) > 0.0).all())
 

@@ -14,9 +14,10 @@ from rich.markup import escape
 from plots import files
 from plots.plan_inverse import draw
 from scenarios.planning.answer import Found, alone, as_json, check_accuracy, scalars
+from scenarios.planning.candidate import name_parts
 from scenarios.present.page import document, image, origin, table
 from scenarios.sweep.store import Store, write_table
-from scenarios.systems.build import Subject
+from scenarios.systems.case import Case
 from sim.planning.finding import GOOD, Finding, Trust, weighed
 from sim.planning.inverse import inverse
 from sim.planning.probe import Player
@@ -47,7 +48,7 @@ def needed(config: Any, *, play: Player) -> Found:
         rows.append(row)
         requests += cost
     return {
-        **asked.names,
+        **name_parts(asked),
         "n_devices": found.n_devices,
         "spare": config.plan.spare,
         "goal": " and ".join(map(str, config.slo.goals)),
@@ -61,7 +62,7 @@ def needed(config: Any, *, play: Player) -> Found:
     }
 
 
-def _judged(asked: Subject, remedy: Remedy, target: float, play: Player) -> tuple[Found, int]:
+def _judged(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[Found, int]:
     """A remedy's row, and the requests of the runs that look at its system."""
     row: Found = {
         key: getattr(remedy, key)
@@ -82,7 +83,7 @@ def _judged(asked: Subject, remedy: Remedy, target: float, play: Player) -> tupl
     return {**row, **judged}, cost
 
 
-def _looked_at(asked: Subject, remedy: Remedy, held: Held, play: Player) -> tuple[Trust, int]:
+def _looked_at(asked: Case, remedy: Remedy, held: Held, play: Player) -> tuple[Trust, int]:
     """What a few runs of the system with the remedy, less its spare pieces, say of themselves."""
     looks = min(held.n_runs, _LOOKS)
     readings = play(partial(read, held.spec, held.sources, held.goal, r) for r in range(looks))

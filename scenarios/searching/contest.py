@@ -16,19 +16,19 @@ from functools import cached_property
 import numpy as np
 
 from profiles.tables.hardware import DeviceSpec, parse
-from profiles.tables.hardware import ServerSpec as ServerSheet
+from profiles.tables.split import Split
 from scenarios.searching.fleets import Fleet
 from scenarios.searching.options import Tables, tables
 from scenarios.sweep.store import Row
-from scenarios.systems import generations
-from scenarios.systems.groups import choice
-from scenarios.systems.scenario import Link
-from sim import AdaptSpec, FleetSpec, GroupSpec, ServerSpec, Source, SystemSpec
+from scenarios.systems.build import Use, case
+from scenarios.systems.case import Case
+from scenarios.systems.scenario import Link, Model, Scenario, Server
+from scenarios.systems.sheets import device_sheet, read
+from sim import AdaptSpec, FleetSpec, GroupSpec, ServerSpec
 from sim.medium.channel import rate_bps
-from sim.planning import Budget, Capacity, Goal, Refusal, capacity, guess
-from sim.search import SEARCHES, Group, Limits, Option, Options, Predictor, Problem
+from sim.planning import Budget, Capacity, Goal, Refusal, capacity
+from sim.search import SEARCHES, Group, Limits, Options, Predictor, Problem
 from sim.search.fleet import front
-from sim.sources.source import ConstantSource
 
 __all__ = ["ARMS", "SHARES", "Plan", "answers", "known"]
 
@@ -37,8 +37,6 @@ _ALONE = {"latency": "neurosurgeon", "paper": "hierarchical"}
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 _MOST = 4096
 _GOAL = "latency_p95_s"
-_TOKENS_PER_REQUEST = 4.0
-_FEWER_SESSIONS = 2.0
 _PLANNING_SEED = 1_000_003
 
 Rows = tuple[int, ...]
@@ -60,7 +58,7 @@ class Plan:
     @property
     def sheets(self) -> dict[str, DeviceSpec]:
         """Data sheet by group."""
-        return {name: parse(DeviceSpec, choice("device", name)) for name in self.fleet.devices}
+        return {name: device_sheet(name) for name in self.fleet.devices}
 
     @cached_property
     def options(self) -> dict[str, Options]:
@@ -75,9 +73,20 @@ class Plan:
         return found
 
     @property
-    def server(self) -> ServerSheet:
+    def server(self) -> Server:
         """The measuring machine; the fleet's speed is the simulator's."""
-        return parse(ServerSheet, choice("server", "measured"))
+        return parse(Server, {**read("server", "measured"), "speed": self.fleet.server_speed})
+
+    @property
+    def scenario(self) -> Scenario:
+        """The fleet as `sim` knows it, before anything is chosen."""
+        fleet = self.fleet
+        groups = {name: GroupSpec(share=share) for name, share in fleet.devices.items()}
+        return Scenario(
+            model=Model(name=fleet.model), device=next(iter(self.sheets.values())),
+            server=self.server, link=self.link, fleet=FleetSpec(groups=groups),
+            workload=fleet.workload, seed=self.seed,
+        )  # fmt: skip
 
 
 def known(model: str) -> Tables:
@@ -212,67 +221,25 @@ def _largest(plan: Plan, share: float) -> Rows | None:
 
 
 def _served(plan: Plan, problem: Problem, rows: Rows, *, online: bool, budget: Budget) -> Capacity:
-    spec, sources = system(plan, problem, rows, online=online)
-    start = None
-    if plan.fleet.tokens:  # a session of 32 tokens costs as much to play as so many requests
-        share = max(1.0, plan.fleet.tokens / _TOKENS_PER_REQUEST)
-        budget = replace(
-            budget,  # only pilots as short as that: near N* the queue takes many turns to build up
-            requests_per_run=budget.requests_per_run / min(share, _FEWER_SESSIONS),
-            pilot_requests=budget.pilot_requests / share,
-        )
-        start = _knee(spec, sources)
+    chosen = choosing(plan, problem, rows, online=online)
     goal = Goal(column=_GOAL, limit=plan.fleet.limit_s)
-    return capacity(spec, sources, goal, budget=budget, start=start)
+    return capacity(chosen.spec, chosen.sources, goal, budget=budget)
 
 
-def _knee(spec: SystemSpec, sources: dict[str, Source]) -> int | None:
-    """Where to start: at how many whole sessions the slowest shared station is always busy.
-
-    The planner's own guess takes a source's mean request, of a session the prompt alone: 657
-    devices where 36 are served, and long runs of a drowned server all the way back.
-    """
-    entire = {}
-    for name, source in sources.items():
-        costs = generations.whole(source)
-        entire[name] = ConstantSource(
-            device_s=costs.device_s, payload_bytes=costs.payload_bytes,
-            decode_s=costs.decode_s, server_s=costs.server_s,
-        )  # fmt: skip
-    return guess(spec, entire)
-
-
-def system(
-    plan: Plan, problem: Problem, rows: Rows, *, online: bool
-) -> tuple[SystemSpec, dict[str, Source]]:
-    """What `sim` plays: every group at its row, or free to leave it for any that may be best."""
+def choosing(plan: Plan, problem: Problem, rows: Rows, *, online: bool) -> Case:
+    """The case of every group at its row, or free to leave it for any that may be best."""
     fleet = plan.fleet
-    groups: dict[str, GroupSpec] = {}
-    sources: dict[str, Source] = {}
+    uses: dict[str, Use] = {}
     predictor = Predictor(problem)
+    adapt = replace(plan.adapt, limit_s=fleet.limit_s / max(1, fleet.tokens))
     for number, (name, row) in enumerate(zip(fleet.devices, rows, strict=True)):
         others = [i for i in front(predictor, number) if i != row] if online else []
-        found = [problem.groups[number].options.labels[i] for i in (row, *others)]
-        names = [f"{name} {label}" for label in found]
-        for key, label in zip(names, found, strict=True):
-            sources[key] = plan.known.source(label, plan.sheets[name], plan.server)
-        groups[name] = GroupSpec(
-            share=fleet.devices[name],
-            source=names[0],
-            alternatives=names[1:],
-            policy="search" if online else "fixed",
-            adapt=replace(plan.adapt, limit_s=fleet.limit_s / max(1, fleet.tokens)),
-        )
-    spec = SystemSpec(
-        fleet=FleetSpec(groups=groups),
-        workload=fleet.workload,
-        link=plan.link,
-        server=problem.server,
-        seed=plan.seed,
-    )
-    return spec, sources
+        options = problem.groups[number].options
+        splits = {f"{name} {options.labels[i]}": options.labels[i] for i in (row, *others)}
+        uses[name] = Use(plan.sheets[name], splits, "search" if online else "fixed", adapt)
+    return case(plan.scenario, plan.known, uses=uses)
 
 
-def labels(problem: Problem, rows: Rows) -> list[Option]:
+def labels(problem: Problem, rows: Rows) -> list[Split]:
     """What the rows of a decision are called, group by group."""
     return [g.options.labels[row] for g, row in zip(problem.groups, rows, strict=True)]

@@ -7,9 +7,10 @@ and answers from the stored table of every cut and theta. The accuracy drop is t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from math import nan
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -17,49 +18,61 @@ from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
 from profiles.tables.quality import drop_interval
-from profiles.tables.trace import Column, TraceTable
+from profiles.tables.split import Split
+from profiles.tables.trace import TraceTable
 from scenarios.searching.thetas import stored, theta_of
-from scenarios.systems.generations import joined
+from scenarios.systems.answers import Answers
+from scenarios.systems.generations import Generations, join_phases
+from scenarios.systems.measured import Drop, Measured
 from scenarios.systems.shipped import DATA
-from sim.search import First, Option, Options
-from sim.sources.sessions import ConstantSessions, TraceSessions
-from sim.sources.source import ConstantSource, Draw, Source, TraceSource
+from sim.search import First, Options
+from sim.sources.source import ConstantSource, Source
 
 __all__ = ["Tables", "tables"]
 
-_Z = 1.96
-
 
 @dataclass(frozen=True, kw_only=True)
-class Tables:
-    """What is stored of one network; `profiles` holds its single pass, or prefill and decode."""
+class Tables(Measured):
+    """What is stored of one network under many thetas: a `known` network, and its options."""
 
-    table: TraceTable
-    profiles: tuple[ModelProfile, ...]
-    _drops: dict[tuple[str, str], float] = field(default_factory=dict, init=False, repr=False)
+    known: Answers | Generations
+    _drops: dict[tuple[str, str], float] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def table(self) -> TraceTable:
+        """The trace of every cut under every theta."""
+        return self.known.table
+
+    @property
+    def profiles(self) -> tuple[ModelProfile, ...]:
+        """The profile of the single pass, or those of prefill and decode."""
+        known = self.known
+        return (known.profile,) if isinstance(known, Answers) else (known.prefill, known.decode)
 
     @property
     def speaks(self) -> bool:
         """Whether the network generates."""
-        return len(self.profiles) == 2
+        return isinstance(self.known, Generations)
 
-    @property
-    def digests(self) -> dict[str, str]:
+    @cached_property
+    def digests(self) -> Mapping[str, str]:
         """Content hashes, for point ids."""
         return {"table": self.table.digest, **{p.phase: p.digest for p in self.profiles}}
 
-    def labels(self, lengths: tuple[int, ...] = ()) -> tuple[Option, ...]:
+    def labels(self, lengths: tuple[int, ...] = ()) -> tuple[Split, ...]:
         """Every option, from the input to the output and from mild to aggressive."""
         table, words = self.table, lengths if self.speaks else (0,)
         inner = [cut for cut in table.cuts if cut != "output"]
-        found = [
-            Option(cut, setting, w)
+        splits = [
+            Split(cut, setting, w)
             for cut in inner
             for setting in _ordered(table.settings)
             if table.exists(cut, setting)
             for w in words
         ]
-        return (*found, *(Option("output", "none", w) for w in words))
+        return (*splits, *(Split("output", "none", w) for w in words))
 
     def options(
         self, device: DeviceSpec, server: ServerSpec, lengths: tuple[int, ...] = ()
@@ -78,61 +91,64 @@ class Tables:
         return Options(
             labels=labels,
             drop_pp=np.array([self.drop_pp(label) for label in labels]),
-            memory_bytes=np.array([self.memory_bytes(label) for label in labels]),
+            memory_bytes=np.array([self.known.memory_bytes(label) for label in labels]),
             depth=np.array([order[label.cut] for label in labels]),
             harshness=np.array([harsh.get(label.setting, -1) for label in labels]),
             first=first,
             **columns,
         )
 
-    def source(self, label: Option, device: DeviceSpec, server: ServerSpec) -> Source:
-        """What the simulator plays for an option."""
-        if self.speaks:
-            return _SessionCosts(self, device, server).source(label)
-        head, tail = _sides(self.profiles[0], device, server)
-        if label.cut == "output":
-            return ConstantSource(device_s=head.seconds_at("output"))
-        return TraceSource(self.table, label.cut, label.setting, head, tail)
+    def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> Source:
+        """As of the known network; all on the device without a stored setting."""
+        if split.cut != "output" or self.speaks:
+            return self.known.source(split, device, server)
+        head = device.scale(self.profiles[0].head)
+        return ConstantSource(device_s=head.seconds_at("output"))
 
-    def drop_pp(self, label: Option) -> float:
+    def drop_pp(self, split: Split) -> float:
         """Upper end of the loss in percentage points; answers, or next tokens that differ."""
-        key = (label.cut, label.setting)
-        if label.cut == "output":
-            return 0.0
+        key = (split.cut, split.setting)
         if key not in self._drops:
-            exact = not np.any(self.table.cell("relative_l2", *key) > 0.0)
-            lost = _disagreement if self.speaks else _loss
-            self._drops[key] = 0.0 if exact else 100.0 * lost(self.table, *key)
+            self._drops[key] = self._lost_pp(split)
         return self._drops[key]
 
-    def memory_bytes(self, label: Option) -> float:
-        """M_weights(l) + M_kv(w, l) + M_act on the device, 4 bytes a number.
+    def _lost_pp(self, split: Split) -> float:
+        if split.cut == "output":
+            return 0.0
+        if not np.any(self.table.cell("relative_l2", split.cut, split.setting) > 0.0):
+            return 0.0  # an exact copy loses nothing
+        if isinstance(self.known, Generations):
+            return self.known.drop(split).hi
+        return 100.0 * _loss(self.table, split.cut, split.setting)
 
-        Activations: the largest layer of the head as profiled; of a generation, the hidden states
-        of its prompt, in and out.
-        """
-        profile = self.profiles[-1]
-        depth = profile.cut_names.index(label.cut)
-        if not self.speaks:
-            head = profile.layers[:depth]
-            weights = sum(layer.weight_bytes for layer in head)
-            return float(weights + max((layer.activation_bytes for layer in head), default=0.0))
-        weights = 4.0 * sum(_parameters(self.table.model, profile.cut_names)[: depth + 1])
-        prompt = int(self.table.provenance["prompt_tokens"])
-        activations = 2 * 4.0 * prompt * profile.cuts[1].elements
-        kv = profile.cut(label.cut).kv_head_bytes * (prompt + label.tokens - 1)
-        return float(weights + activations + kv)
+    def drop(self, split: Split) -> Drop | None:
+        """That of the known network."""
+        return self.known.drop(split)
+
+    def memory_bytes(self, split: Split) -> float | None:
+        """That of the known network."""
+        return self.known.memory_bytes(split)
+
+    def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
+        """That of the known network."""
+        return self.known.describe(device, server)
 
 
 def tables(model: str) -> Tables:
     """The stored tables of a network; ValueError where there are none."""
     table = stored(model)
-    phases = ("prefill", "decode") if "token" in table.axes else ("single",)
     folder = DATA / "profiles"
-    return Tables(
-        table=table,
-        profiles=tuple(ModelProfile.load(folder / f"{model}-{phase}-1.npz") for phase in phases),
-    )
+
+    def profile(phase: str) -> ModelProfile:
+        return ModelProfile.load(folder / f"{model}-{phase}-1.npz")
+
+    known: Answers | Generations
+    if "token" in table.axes:
+        prefill, decode = profile("prefill"), profile("decode")
+        known = Generations(model=model, prefill=prefill, decode=decode, table=table)
+    else:
+        known = Answers(model=model, profile=profile("single"), table=table)
+    return Tables(model=model, known=known)
 
 
 class _SingleCosts:
@@ -142,12 +158,12 @@ class _SingleCosts:
         self._table = known.table
         self._head, self._tail = _sides(known.profiles[0], device, server)
 
-    def columns(self, labels: tuple[Option, ...]) -> dict[str, list[float]]:
+    def columns(self, labels: tuple[Split, ...]) -> dict[str, list[float]]:
         """Column name -> values over the options."""
         rows = [self._row(label) for label in labels]
         return {name: [row[name] for row in rows] for name in rows[0]}
 
-    def _row(self, label: Option) -> dict[str, float]:
+    def _row(self, label: Split) -> dict[str, float]:
         costs = dict.fromkeys(("payload_bytes", "encode_s", "decode_s", "answer_bytes"), 0.0)
         if label.cut != "output":
             costs = {
@@ -171,34 +187,17 @@ class _SessionCosts:
         self._table = known.table
         prefill, decode = known.profiles
         self._decode = decode
-        self._head = device.scale(joined(prefill.head, decode.head))
-        self._tail = server.scale(joined(prefill.tail, decode.tail))
+        self._head = device.scale(join_phases(prefill.head, decode.head))
+        self._tail = server.scale(join_phases(prefill.tail, decode.tail))
         self._prompt = int(known.table.provenance["prompt_tokens"])
         self._step_s: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
-    def columns(self, labels: tuple[Option, ...]) -> dict[str, list[float]]:
+    def columns(self, labels: tuple[Split, ...]) -> dict[str, list[float]]:
         """Column name -> values over the options."""
         rows = [self._row(label) for label in labels]
         return {name: [row[name] for row in rows] for name in rows[0]}
 
-    def source(self, label: Option) -> Source:
-        """Sessions from the table; all on the device where nothing is sent."""
-        if label.cut != "output":
-            at = self._decode.cut(label.cut)
-            return TraceSessions(
-                _sized(self._table, label.tokens), label.cut, label.setting, self._head, self._tail,
-                device_token_bytes=at.kv_head_bytes, server_token_bytes=at.kv_tail_bytes,
-            )  # fmt: skip
-        head, _ = self._steps("output")
-        prompt = Draw(0, float(head[0]), 0.0, 0.0, 0.0, 0.0, nan, self._prompt, 0)
-        token_s = float(head[1 : label.tokens].mean()) if label.tokens > 1 else 0.0
-        token = Draw(0, token_s, 0.0, 0.0, 0.0, 0.0, nan, 1, self._prompt)
-        kv = self._decode.cut("output").kv_head_bytes
-        return ConstantSessions(
-            prompt=prompt, token=token, n_tokens=label.tokens, device_token_bytes=kv
-        )
-
-    def _row(self, label: Option) -> dict[str, float]:
+    def _row(self, label: Split) -> dict[str, float]:
         w = label.tokens
         head, tail = self._steps(label.cut)
         cells = {name: np.zeros(w) for name in ("payload_bytes", "encode_s", "decode_s")}
@@ -245,23 +244,6 @@ def _sides(
     return device.scale(profile.head), server.scale(profile.tail)
 
 
-def _sized(table: TraceTable, n_tokens: int) -> TraceTable:
-    """The table with the columns that sessions read: prompt, length, whether all tokens agree."""
-    n = len(table.sample_ids)
-    agree = table.columns["agree"][..., :n_tokens].min(axis=-1)
-    prompt = np.full(n, float(table.provenance["prompt_tokens"]))
-    extra = {
-        "prompt_tokens": (prompt, Column(unit="1", dims=("sample",))),
-        "n_tokens": (np.full(n, float(n_tokens)), Column(unit="1", dims=("sample",))),
-        "correct": (agree, Column(unit="1", dims=("sample", "cut", "setting"))),
-    }
-    return replace(
-        table,
-        columns={**table.columns, **{name: values for name, (values, _) in extra.items()}},
-        schema={**table.schema, **{name: column for name, (_, column) in extra.items()}},
-    )
-
-
 def _loss(table: TraceTable, cut: str, setting: str) -> float:
     """Upper end of the paired drop, as a fraction (profiles.tables.quality)."""
     whole = next(
@@ -270,34 +252,6 @@ def _loss(table: TraceTable, cut: str, setting: str) -> float:
     right = table.cell("correct", cut, setting)
     lost, gained = int((whole > right).sum()), int((whole < right).sum())
     return drop_interval(len(right), lost, gained).hi
-
-
-def _disagreement(table: TraceTable, cut: str, setting: str) -> float:
-    """Upper end of the share of next tokens that differ, fed those of no codec.
-
-    Sessions are the independent units: mean + 1.96 standard errors over them, but never below the
-    end for independent tokens, which stays above zero where none differs.
-    """
-    agree = table.cell("agree", cut, setting)
-    differ = 1.0 - agree.mean(axis=1)
-    tokens = drop_interval(agree.size, int((agree < 1.0).sum()), 0).hi
-    return max(tokens, float(differ.mean() + _Z * differ.std(ddof=1) / np.sqrt(len(differ))))
-
-
-@lru_cache(maxsize=8)
-def _parameters(model: str, cuts: tuple[str, ...]) -> tuple[int, ...]:
-    """Parameters before every cut, from the shapes of the stored weights; the embedding is first.
-
-    What belongs to no layer and is not the embedding comes last, with the answer.
-    """
-    with np.load(DATA / "weights" / f"{model}.npz") as weights:
-        sizes = {name: int(weights[name].size) for name in weights.files}
-    inner = [
-        sum(size for name, size in sizes.items() if name.startswith(f"{cut}."))
-        for cut in cuts[1:-1]
-    ]
-    embedding = sum(size for name, size in sizes.items() if name.startswith("embed"))
-    return (embedding, *inner, sum(sizes.values()) - embedding - sum(inner))
 
 
 def _ordered(settings: tuple[str, ...]) -> list[str]:

@@ -16,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from profiles.tables.hardware import DeviceSpec, ServerSpec
+from profiles.tables.split import Split
 from scenarios.searching.options import Tables
 from scenarios.searching.playback import counts
-from sim.search import Group, Limits, Option, Predictor, Problem
+from sim.search import Group, Limits, Predictor, Problem
 from sim.sources.source import Source
 from sim.specs import LinkSpec
 from sim.specs import ServerSpec as Serving
@@ -39,7 +40,7 @@ class Drawn(NamedTuple):
     devices: tuple[DeviceSpec, ...]
     server: ServerSpec
 
-    def source(self, known: Tables, group: int, option: Option) -> Source:
+    def source(self, known: Tables, group: int, option: Split) -> Source:
         """What the simulator plays for an option of a group."""
         return known.source(option, self.devices[group], self.server)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from profiles.tables.trace import TraceTable
 from scenarios.shell.progress import progress
-from scenarios.systems.measured import coders, ladder
+from scenarios.systems.answers import trace_settings
+from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
 from scenarios.systems.shipped import DATA
 
@@ -94,7 +95,7 @@ def _inferences(model: Model, settings: Mapping[str, dict[str, Any]]) -> TraceTa
 
     ends = {"raw8": {"chain": "raw8"}, "jpeg": {"chain": "jpeg", "quality": 95}}
     cuts = ("input", *models.create(model.name).stages)
-    return ladder(model, {**ends, **settings}, cuts, repeats=model.repeats)
+    return trace_settings(model, {**ends, **settings}, cuts, repeats=model.repeats)
 
 
 def _generations(model: Model, settings: Mapping[str, dict[str, Any]]) -> TraceTable:

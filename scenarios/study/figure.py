@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure as Drawing
 
 from plots import files
+from profiles.tables.split import Split
 from scenarios.present.summary import Summary
 from scenarios.shell.names import unknown
 from scenarios.sweep import multirun
@@ -19,8 +20,10 @@ from scenarios.sweep.axes import axes_of, points
 from scenarios.sweep.play import Job, play
 from scenarios.sweep.rehearse import rehearse
 from scenarios.sweep.store import Row, Store
-from scenarios.systems.case import job_at
-from scenarios.systems.measured import Measured, kind_of, measure
+from scenarios.systems.answers import Answers, measure
+from scenarios.systems.build import job
+from scenarios.systems.coders import kind_of
+from scenarios.systems.measured import Measured
 from scenarios.systems.pace import paced
 from scenarios.systems.scenario import Scenario
 
@@ -67,14 +70,23 @@ class Figure(Scenario):
 
 
 class Method(NamedTuple):
-    """One line of a figure: what it is called, where it cuts, which setting it sends."""
+    """One line of a figure: what it is called, and what its devices do."""
 
     name: str
-    cut: str
-    setting: str
+    split: Split
+
+    @property
+    def cut(self) -> str:
+        """Where it cuts."""
+        return self.split.cut
+
+    @property
+    def setting(self) -> str:
+        """What it sends."""
+        return self.split.setting
 
 
-def measured(config: Figure) -> Measured:
+def measured(config: Figure) -> Answers:
     """The tables behind a figure: all methods at every cut, one trace for all figures."""
     return measure(config.model, list(config.codecs.values()), live=config.live)
 
@@ -85,9 +97,9 @@ def methods(config: Figure, cut: str | None = None) -> list[Method]:
     inputs = [n for n, kind in names.items() if kind == "input"]
     split = split_methods(config, cut or config.cut)
     return [
-        *(Method(f"full server, {_input_name(n)}", "input", n) for n in inputs),
+        *(Method(f"full server, {_input_name(n)}", Split("input", n)) for n in inputs),
         *split,
-        Method("full device", "output", split[0].setting),
+        Method("full device", Split("output", split[0].setting)),
     ]
 
 
@@ -127,7 +139,7 @@ def split_methods(config: Figure, cut: str) -> list[Method]:
     names = [str(c["name"]) for c in config.codecs.values() if kind_of(c) == "feature"]
     if config.best not in names:
         raise ValueError(f"best must be one of {', '.join(names)}, got {config.best!r}")
-    return [Method(_split_name(name), cut, name) for name in names]
+    return [Method(_split_name(name), Split(cut, name)) for name in names]
 
 
 def _input_name(setting: str) -> str:
@@ -150,17 +162,15 @@ def grid(
 
     `change` alters the configuration of every point, after the sweep has.
     """
-    axes = axes_of(config.sweep)
-    chosen_points = list(points(config, axes))
+    chosen_points = list(points(config, axes_of(config.sweep)))
     for method in chosen:
-        how = {"cut": method.cut, "setting": method.setting}
         for point in chosen_points:
             if not point.error:
                 changed = point.config if change is None else change(point.config)
-                point = point._replace(config=paced(changed, known, **how))
+                point = point._replace(config=paced(changed, known, method.split))
             swept = {key: value for key, value in point.values.items() if key == "link.rate_bps"}
             named = {key.rsplit(".", 1)[-1]: value for key, value in swept.items()}
-            yield job_at(point, known, method=method.name, **how, **labels, **named)
+            yield job(point, known, split=method.split, method=method.name, **labels, **named)
 
 
 def produce(

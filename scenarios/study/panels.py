@@ -5,20 +5,22 @@ chains with a knob stand at equal relative L2 (see _equal).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from profiles.tables.split import Split
 from scenarios.study.figure import Figure, Method, grid, methods, origin, split_methods
 from scenarios.sweep.axes import Point, axes_of, points
-from scenarios.sweep.play import Job, failing
+from scenarios.sweep.play import Job
 from scenarios.systems import equal
-from scenarios.systems.case import job_of
-from scenarios.systems.generations import Sessions, Text, whole
-from scenarios.systems.measured import Measured, measure
-from scenarios.systems.pace import spanned
+from scenarios.systems.answers import Answers, measure
+from scenarios.systems.build import job
+from scenarios.systems.generations import Text
+from scenarios.systems.measured import Measured
+from scenarios.systems.pace import paced
 from scenarios.systems.scenario import Model
 
-__all__ = ["Panel", "pictures", "text"]
+__all__ = ["Panel", "pictures", "sessions_grid", "text"]
 
 
 class Panel(NamedTuple):
@@ -44,10 +46,11 @@ def pictures(config: Figure, model: Model, cut: str, *, requests: int | None = N
     return Panel(model.name, jobs, f"{model.name}: {origin(config, about)}", about)
 
 
-def _fair(method: Method, known: Measured) -> Method:
+def _fair(method: Method, known: Answers) -> Method:
     if known.table.provenance["weights"] == "trained":
         return method
-    return method._replace(setting=equal.twin(method.setting, known.table.settings))
+    setting = equal.twin(method.setting, known.table.settings)
+    return method._replace(split=method.split._replace(setting=setting))
 
 
 def text(
@@ -59,40 +62,36 @@ def text(
     small = chosen.generations(config.codecs.values(), live=config.live)
     about = small.describe(config.device, config.server)
     about["samples"] = f"{about['samples']} generations from"
-    chosen_points = [
+    swept = [
         point
         for point in points(config, axes_of(config.sweep))
         if most is None or point.error or point.config.fleet.n_devices <= most
     ]
-    jobs = list(_generating(config, chosen, small, chosen_points, sessions))
+    names = [m.setting for m in split_methods(config, chosen.cut)]
+    chosen_ones = [small.split(chosen.cut, name) for name in names]
+    panel = f"{chosen.model}, {chosen.n_tokens} tokens"
+    jobs = list(sessions_grid(config, small, chosen_ones, swept, sessions, panel=panel,
+                              model=chosen.model))  # fmt: skip
     return Panel(chosen.model, jobs, f"{chosen.model}: {origin(config, about)}", about)
 
 
-def _generating(
+def sessions_grid(
     config: Figure,
-    chosen: Text,
-    small: Sessions,
-    chosen_points: Sequence[Point],
+    known: Measured,
+    chosen: Sequence[Split],
+    swept: Sequence[Point],
     sessions: int | None,
+    **labels: Any,
 ) -> Iterator[Job]:
-    split = split_methods(config, chosen.cut)
-    ends = [Method("full server, raw", "input", "input"), Method("full device", "output", "output")]
-    for method in (ends[0], *split, ends[1]):
-        source = small.way(
-            method.setting, chosen.cut, config.device, config.server, chosen.n_tokens
-        )
-        labels = {
-            "panel": f"{chosen.model}, {chosen.n_tokens} tokens", "method": method.name,
-            "model": chosen.model, "cut": method.cut, "codec": method.setting,
-        }  # fmt: skip
-        steps = 1
-        if method in split:
-            labels |= small.quality(chosen.cut, method.setting, chosen.n_tokens)
-            steps = chosen.n_tokens
-        for point in chosen_points:
-            if point.error:
-                yield failing(point.error, labels)
-                continue
-            at = replace(point.config, workload=replace(point.config.workload, requests=sessions))
-            at = spanned(at, whole(source), steps=steps) if sessions is None else at
-            yield job_of(at, source, small.digests, asdict(chosen), **labels)
+    """Full server, every split and full device on generations, at every point."""
+    names = [method.name for method in split_methods(config, config.cut)]
+    ends = [Split(cut, cut) for cut in ("input", "output")]  # a session is one request there
+    lines = [("full server, raw", ends[0]), *zip(names, chosen, strict=True)]
+    for name, split in (*lines, ("full device", ends[1])):
+        named = {"method": name, "codec": split.setting, **labels, **known.quality(split)}
+        for point in swept:
+            if not point.error:
+                load = replace(point.config.workload, requests=sessions)
+                at = replace(point.config, workload=load)
+                point = point._replace(values={}, config=paced(at, known, split))
+            yield job(point, known, split=split, **named)

@@ -1,171 +1,239 @@
-"""Subject: one system whose capacity is asked for, and what is known of its numbers."""
+"""A configuration and what is measured become the case that `sim` plays.
+
+The one place that knows of alternatives, of groups with devices of their own and of requests by
+hand; what answers once and what generates tokens differ in `Measured` alone.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-import numpy as np
+from profiles.tables.hardware import DeviceSpec
+from profiles.tables.split import Split
+from scenarios.sweep.axes import Point
+from scenarios.sweep.play import Job, failing
+from scenarios.systems.case import Case, file_digests, identify
+from scenarios.systems.measured import Drop, Measured
+from scenarios.systems.scenario import Scenario, powered, system_spec
+from scenarios.systems.sheets import Codec, device_sheet, read
+from sim.specs import AdaptSpec, GroupSpec, SystemSpec
 
-from profiles.tables.quality import drop_interval
-from scenarios.systems import groups
-from scenarios.systems.groups import Member
-from scenarios.systems.measured import Measured
-from scenarios.systems.scenario import Scenario, system_spec
-from sim import ConstantSource, Source, SystemSpec
-from sim.places import groups_of
+__all__ = ["Choice", "Use", "case", "choices", "job"]
 
 _WEAKER = ("measured", "published", "assumed", "scaled", "modelled", "random")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Constant:
-    """Requests that all cost the same, instead of a network's measured ones (known systems)."""
+class Choice(NamedTuple):
+    """A cut and a codec as configured, and how a row calls the codec."""
 
-    device_s: float = field(default=0.0, metadata={"unit": "s", "help": "head and encode"})
-    payload_bytes: float = field(default=0.0, metadata={"unit": "B", "help": "uplink payload"})
-    decode_s: float = field(default=0.0, metadata={"unit": "s", "help": "decode of one payload"})
-    server_s: float = field(default=0.0, metadata={"unit": "s", "help": "tail, batch of one"})
-    batch_slope_s: float | None = field(
-        default=None,
-        metadata={"unit": "s", "help": "further seconds of each further request of a batch"},
-    )
-
-    def __post_init__(self) -> None:
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            if value is not None and not value >= 0.0:
-                raise ValueError(f"request.{item.name} must be >= 0, got {value}")
-
-    def source(self) -> ConstantSource:
-        """What `sim` draws from."""
-        return ConstantSource(**dataclasses.asdict(self))
+    cut: str
+    codec: Codec
+    called: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drop:
-    """Accuracy lost against no codec, in percentage points, with its 95 % interval."""
+class Use(NamedTuple):
+    """What the devices of one group are, and their splits by name of the source, their own first.
 
-    mean: float
-    lo: float
-    hi: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """A system, its sources, and where its numbers come from.
-
-    `kinds`: resource to kind of its numbers (measured, scaled, modelled, assumed); `drop` is None
-    where answers are not known (random weights, analytic requests).
+    A single split is named like the group. `policy` and `adapt` say how a device chooses among
+    several; None: as the group's own spec says.
     """
 
-    names: Mapping[str, str]
-    spec: SystemSpec
-    sources: Mapping[str, Source]
-    kinds: Mapping[str, str]
-    drop: Drop | None = None
-    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    largest_batch: int | None = None
-
-    @property
-    def words(self) -> str:
-        """Cut and codec as a person says them."""
-        cut, codec = self.names["cut"], self.names["codec"]
-        if cut == "-":
-            return "requests that all cost the same"
-        if cut == "input":
-            return f"codec {codec}, all layers on the server"
-        if cut == "output":
-            return "all layers on the devices"
-        each = [_spaced(one) for one in cut.split("+")]
-        if len(each) > 1:
-            return f"groups of devices, cut after {', '.join(each)}"
-        return f"codec {codec} after {each[0]}"
+    device: DeviceSpec
+    splits: Mapping[str, Split]
+    policy: str | None = None
+    adapt: AdaptSpec | None = None
 
 
-def subject(config: Any, known: Measured | None) -> Subject:
-    """The system that a configuration describes.
+def choices(config: Any) -> dict[str, Choice]:
+    """The cuts and codecs that a configuration names: by group, by alternative, or its own alone.
+
+    Raises:
+        ValueError: groups and members that do not go together, an alternative that is no
+            CUT/CODEC, an unknown codec, the same way twice.
+    """
+    if config.members:
+        if set(config.members) != set(config.fleet.groups):
+            raise ValueError(
+                "members must be those of fleet.groups"
+                f" ({', '.join(config.fleet.groups) or 'none'}), got {', '.join(config.members)}"
+            )
+        return {
+            name: Choice(member.cut, read("codec", member.codec), member.codec)
+            for name, member in config.members.items()
+        }
+    own = Choice(config.cut, config.codec, str(config.codec["name"]))
+    named = [(own.cut if own.cut == "output" else f"{own.cut}/{own.called}", own)]
+    named += [(text, _alternative(text, own)) for text in config.alternatives]
+    names = [name for name, _ in named]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ValueError(f"alternatives must differ from cut and codec, got {twice} twice")
+    return dict(named)
+
+
+def _alternative(text: str, own: Choice) -> Choice:
+    cut, slash, codec = text.partition("/")
+    if cut != "output" and not (slash and codec):
+        raise ValueError(f"alternatives must be CUT/CODEC or output, got {text!r}")
+    chosen = read("codec", codec) if codec else own.codec
+    return Choice(cut, chosen, str(chosen["name"]))
+
+
+def case(
+    config: Any,
+    measured: Measured,
+    *,
+    split: Split | None = None,
+    uses: Mapping[str, Use] | None = None,
+    named: Mapping[str, Any] | None = None,
+    **labels: Any,
+) -> Case:
+    """The case that a configuration describes, or that of all devices at one `split`.
+
+    Args:
+        config: a `System`; with `split` or `uses` any `Scenario` will do.
+        measured: what its requests cost and answer.
+        split: what every device does, whatever the configuration says.
+        uses: what every group does, whatever the configuration says.
+        named: what names its point besides the configuration.
+        labels: further columns, or other values of the usual ones.
 
     Raises:
         ValueError: a cut, codec or machine that the tables do not hold.
     """
-    if known is None:
-        return _analytic(config)
-    if config.members:
-        return _mixed(config, known)
-    spec = system_spec(config)
-    setting = str(config.codec["name"])
-    source = known.source(config.cut, setting, config.device, config.server)
-    return Subject(
-        names=_names(config, config.cut, setting),
-        spec=spec,
-        sources=dict.fromkeys(spec.fleet.groups, source),
-        kinds=kinds_of(known.describe(config.device, config.server)),
-        drop=_drop(known, config.cut, setting),
-        provenance=known.describe(config.device, config.server),
-        largest_batch=max(known.profile.tail.batches),
-    )
-
-
-def _analytic(config: Any) -> Subject:
-    spec = system_spec(config)
-    return Subject(
-        names=_names(config, "-", "-"),
-        spec=spec,
-        sources=dict.fromkeys(groups_of(spec), config.request.source()),
-        kinds=dict.fromkeys(("device", "uplink", "server", "codec_bits"), "assumed"),
-        provenance={"request": dataclasses.asdict(config.request)},
-    )
-
-
-def _mixed(config: Any, known: Measured) -> Subject:
-    members: Mapping[str, Member] = config.members
-    spec, sources = groups.system(config, known, members)
-    found = [
-        _drop(known, m.cut, str(groups.choice("codec", m.codec)["name"])) for m in members.values()
-    ]
-    drops = [drop for drop in found if drop is not None]
-    described = {
-        name: known.describe(groups.sheet(member), config.server)
-        for name, member in members.items()
+    if uses is None:
+        uses, named, labels = _uses(config, measured, split, named, labels)
+    known = {
+        (name, key): measured.about(split, use.device, config.server)
+        for name, use in uses.items()
+        for key, split in use.splits.items()
     }
-    return Subject(
-        names=_names(
-            config,
-            "+".join(dict.fromkeys(m.cut for m in members.values())),
-            "+".join(dict.fromkeys(m.codec for m in members.values())),
-        ),
+    spec, sources = _system(config, uses), {key: one.source for (_, key), one in known.items()}
+    every, splits = list(known.values()), [s for use in uses.values() for s in use.splits.values()]
+    alone = splits[0] if len(set(splits)) == 1 else None
+    return Case(
         spec=spec,
         sources=sources,
-        kinds=_weakest([kinds_of(each) for each in described.values()]),
-        drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(found) else None,
-        provenance=described,
-        largest_batch=max(known.profile.tail.batches),
+        labels={**_label(config, splits), **labels},
+        identity=_identify(config, measured, named),
+        digests={**measured.digests, **file_digests(config)},
+        provenance=_describe({name: one.provenance for (name, _), one in known.items()}, config),
+        kinds=_weakest([one.kinds for one in every]),
+        quality=every[0].quality if alone and not config.link.damages else {},
+        drop=_worst([one.drop for one in every]),
+        memory_bytes=_most([one.memory_bytes for one in every]),
+        largest_batch=measured.largest_batch,
+        bounded=alone is not None and not alone.tokens and config.workload.requests is None,
     )
 
 
-def _names(config: Scenario, cut: str, codec: str) -> dict[str, str]:
+def job(point: Point, measured: Measured | str, *, graded: bool = False, **how: Any) -> Job:
+    """The job of one point of a sweep; one that fails where the point was refused, or where
+    `measured` is the reason why nothing could be measured.
+    """
+    labels = {name: value for name, value in how.items() if name not in ("split", "uses", "named")}
+    words = " ".join(f"{key}={value}" for key, value in point.values.items())
+    reason = point.error or (measured if isinstance(measured, str) else "")
+    if not reason:
+        assert isinstance(measured, Measured)
+        try:
+            return case(point.config, measured, **how).job(graded=graded)
+        except ValueError as error:
+            reason = str(error)
+    return failing(f"{words}: {reason}" if words else reason, labels)
+
+
+def _uses(
+    config: Any,
+    measured: Measured,
+    split: Split | None,
+    named: Mapping[str, Any] | None,
+    labels: Mapping[str, Any],
+) -> tuple[dict[str, Use], Mapping[str, Any] | None, dict[str, Any]]:
+    """What every group does, what of it names the point, and what it is called."""
+    groups = list(system_spec(config).fleet.groups)
+    if split is not None:
+        method = {"method": _method(split)}
+        return {g: Use(config.device, {g: split}) for g in groups}, named, {**method, **labels}
+    chosen = choices(config)
+    splits = {name: measured.split(one.cut, str(one.codec["name"])) for name, one in chosen.items()}
+    codecs = _joined(one.called for one in chosen.values())
+    if config.members:
+        sheets = {name: device_sheet(member.device) for name, member in config.members.items()}
+        each = {name: dataclasses.asdict(member) for name, member in config.members.items()}
+        said = {"method": "+".join(chosen), "codec": codecs,
+                "device": _joined(member.device for member in config.members.values())}  # fmt: skip
+        uses = {name: Use(sheets[name], {name: splits[name]}) for name in groups}
+        return uses, {**(named or {}), "members": each}, {**said, **labels}
+    if config.alternatives:
+        ways = {name: dict(one.codec) for name, one in chosen.items()}
+        said = {"method": f"{config.policy}: {', '.join(ways)}", "codec": codecs}
+        uses = {g: Use(config.device, splits, config.policy) for g in groups}
+        more = {**(named or {}), "ways": ways, "policy": config.policy}
+        return uses, more, {**said, **labels}
+    own = next(iter(splits.values()))
+    return _uses(config, measured, own, named, labels)
+
+
+def _system(config: Scenario, uses: Mapping[str, Use]) -> SystemSpec:
+    """The spec with every group's power and choices."""
+    spec = system_spec(config)
+    groups = {
+        name: _choosing(name, powered(group, uses[name].device), uses[name])
+        for name, group in spec.fleet.groups.items()
+    }
+    return replace(spec, fleet=replace(spec.fleet, groups=groups))
+
+
+def _choosing(name: str, group: GroupSpec, use: Use) -> GroupSpec:
+    own, *others = use.splits
+    if own == name and not others:
+        return group
+    chosen: dict[str, Any] = {"source": own, "alternatives": others}
+    if use.policy is not None and group.policy == "fixed":
+        chosen["policy"] = use.policy
+    if use.adapt is not None:
+        chosen["adapt"] = use.adapt
+    return replace(group, **chosen)
+
+
+def _identify(config: Scenario, measured: Measured, named: Mapping[str, Any] | None) -> Any:
+    if measured.settings is None:
+        return {**identify(config), **(named or {})}
+    return {"scenario": identify(config), "source": measured.settings, **(named or {})}
+
+
+def _label(config: Any, splits: Sequence[Split]) -> dict[str, Any]:
+    """The columns that say what a point is."""
+    by_hand = splits[0].cut == "-"
+    settings = [s.setting if s.cut != "output" or len(splits) > 1 else "none" for s in splits]
     return {
-        "model": config.model.name if cut != "-" else "-",
-        "cut": cut,
-        "codec": codec,
-        "device": config.device.name if cut != "-" else "-",
+        "method": _method(splits[0]),
+        "n_devices": config.fleet.n_devices,
+        "model": "-" if by_hand else config.model.name,
+        "cut": _joined(split.cut for split in splits),
+        "scheme": "split",
+        "codec": _joined(settings),
+        "device": "-" if by_hand else config.device.name,
         "link": config.link.name,
-        "server": config.server.name if cut != "-" else "-",
-        "max_batch": str(config.server.max_batch),
+        "server": "-" if by_hand else config.server.name,
+        "seed": config.seed,
     }
 
 
-def kinds_of(described: Mapping[str, Any]) -> dict[str, str]:
-    """Resource to kind of its numbers, of a measured network as `Measured.describe` says it."""
-    return {
-        "device": str(described["head_seconds"]["kind"]),
-        "uplink": "modelled",
-        "server": str(described["tail_seconds"]["kind"]),
-        "codec_bits": "measured" if described["payloads"]["weights"] == "trained" else "random",
-    }
+def _method(split: Split) -> str:
+    if split.cut == "-":
+        return "by hand"
+    return split.cut if split.cut == "output" else f"{split.cut} {split.setting}"
+
+
+def _describe(each: Mapping[str, Mapping[str, Any]], config: Any) -> dict[str, Any]:
+    """Where every number comes from; of unlike groups, the first one's and all by name."""
+    first = dict(next(iter(each.values())))
+    return {**first, "members": dict(each)} if getattr(config, "members", None) else first
 
 
 def _weakest(each: Sequence[Mapping[str, str]]) -> dict[str, str]:
@@ -173,29 +241,16 @@ def _weakest(each: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {name: max((kinds[name] for kinds in each), key=_WEAKER.index) for name in each[0]}
 
 
-def _drop(known: Measured, cut: str, setting: str) -> Drop | None:
-    """Paired per sample against the answers at "output", by Bonett and Price's interval."""
-    table = known.table
-    if cut == "output":
-        return Drop(mean=0.0, lo=0.0, hi=0.0)
-    if "output" not in table.cuts:
-        return None
-    right = table.cell("correct", cut, setting)
-    whole = _whole(table, setting)
-    if whole is None or np.isnan(right).any():
-        return None
-    lost, gained = int((whole > right).sum()), int((whole < right).sum())
-    found = drop_interval(len(right), lost, gained)
-    return Drop(mean=100.0 * found.mean, lo=100.0 * found.lo, hi=100.0 * found.hi)
+def _worst(drops: Sequence[Drop | None]) -> Drop | None:
+    """The largest drop; None where one is not known."""
+    known = [drop for drop in drops if drop is not None]
+    return max(known, key=lambda drop: drop.hi) if len(known) == len(drops) else None
 
 
-def _whole(table: Any, setting: str) -> np.ndarray | None:
-    """Answers of the whole network, which every setting has at "output"."""
-    right: np.ndarray = table.cell("correct", "output", setting)
-    return None if np.isnan(right).any() else right
+def _most(each: Sequence[float | None]) -> float | None:
+    known = [one for one in each if one is not None]
+    return max(known) if len(known) == len(each) else None
 
 
-def _spaced(cut: str) -> str:
-    """`stage3` as `stage 3`."""
-    letters = cut.rstrip("0123456789")
-    return f"{letters} {cut[len(letters) :]}" if letters != cut and letters else cut
+def _joined(names: Iterable[str]) -> str:
+    return "+".join(dict.fromkeys(map(str, names)))

@@ -1,76 +1,144 @@
-"""One point: a system and its measured source in, one tidy row out."""
+"""Case: one system that `sim` plays, with what names it and what is known of its numbers."""
+
+from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from scenarios.shell.schema import field_names
-from scenarios.sweep.axes import Point
-from scenarios.sweep.play import Job, failing
+from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-from scenarios.systems.measured import Measured
-from scenarios.systems.scenario import Scenario, system_spec
+from scenarios.systems.measured import Drop
+from scenarios.systems.scenario import Scenario
 from sim import Result, replicate, run
 from sim.medium.rates import located
+from sim.planning.finding import Trust
+from sim.planning.trust import run_trust
 from sim.sources.source import Source
 from sim.specs import SystemSpec
 from sim.theory.closed import throughput_bound_rps
 
-__all__ = ["bound_rps", "file_digests", "identity", "job", "job_at", "job_of", "row_of"]
+__all__ = ["Case", "bound_rps", "file_digests", "identify", "row_of"]
 
 _NOT_IDENTITY = ("name", "sweep", "workers", "dry_run")
 _IDENTITY = [f.name for f in dataclasses.fields(Scenario) if f.name not in _NOT_IDENTITY]
 
 
-def job(
-    scenario: Scenario,
-    measured: Measured,
-    *,
-    cut: str,
-    setting: str,
-    method: str,
-    **labels: Any,
-) -> Job:
-    """Return the point of `scenario` with every device at `cut` under codec `setting`.
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A spec with its sources, ready to play.
 
-    Further `labels` become columns of the row.
+    `labels`: the columns that say what it is; `identity` and `digests`: what its point id is made
+    of; `provenance`: where every number comes from; `kinds`: resource to kind of its numbers
+    (measured, scaled, modelled, assumed, random); `quality`: columns of what the codec does to the
+    answers; `drop`: None where answers are not known; `memory_bytes`: what the device that holds
+    most must hold, None where that is not known.
     """
-    named = {
-        "method": method,
-        "n_devices": scenario.fleet.n_devices,
-        "model": scenario.model.name,
-        "cut": cut,
-        "scheme": "split",
-        "codec": setting if cut != "output" else "none",
-        "device": scenario.device.name,
-        "link": scenario.link.name,
-        "server": scenario.server.name,
-        "seed": scenario.seed,
-        **labels,
-    }
-    return Job(
-        spec=identity(scenario),
-        digests={**measured.digests, **file_digests(scenario)},
-        labels=named,
-        evaluate=partial(_evaluate, scenario, measured, cut, setting),
-        seconds=partial(_seconds, scenario, measured, cut, setting),
-    )
+
+    spec: SystemSpec
+    sources: Mapping[str, Source]
+    labels: Mapping[str, Any]
+    identity: Any
+    digests: Mapping[str, str]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    quality: Mapping[str, float] = field(default_factory=dict)
+    drop: Drop | None = None
+    memory_bytes: float | None = None
+    largest_batch: int | None = None
+    bounded: bool = False
+
+    def __repr__(self) -> str:
+        what = " ".join(str(self.labels[name]) for name in ("model", "cut", "codec"))
+        where = " -> ".join(str(self.labels[name]) for name in ("device", "link", "server"))
+        return f"Case({what}: {self.spec.fleet.n_devices} x {where}, seed {self.spec.seed})"
+
+    @property
+    def words(self) -> str:
+        """Cut and codec as a person says them."""
+        cut, codec = self.labels["cut"], self.labels["codec"]
+        if cut == "-":
+            return "requests that all cost the same"
+        if cut == "input":
+            return f"codec {codec}, all layers on the server"
+        if cut == "output":
+            return "all layers on the devices"
+        each = [_spaced(one) for one in str(cut).split("+")]
+        if len(each) > 1:
+            return f"groups of devices, cut after {', '.join(each)}"
+        return f"codec {codec} after {each[0]}"
+
+    def result(self) -> Result:
+        """All replications of the system."""
+        return replicate(self.spec, self.sources)
+
+    def play(self) -> Row:
+        """The metrics of all replications, and what the codec does to the answers."""
+        row = row_of(self.result())
+        if self.bounded:
+            row["throughput_bound_rps"] = bound_rps(self.spec, row)
+        return {**row, **self.quality}
+
+    def job(self, *, graded: bool = False) -> Job:
+        """The point of a sweep; `graded`: its row says, too, how far to believe it."""
+        return Job(
+            spec=self.identity,
+            digests=dict(self.digests),
+            labels=dict(self.labels),
+            evaluate=partial(_graded, self) if graded else self.play,
+            seconds=self.estimate_s,
+        )
+
+    def trust(self, row: Row) -> Trust:
+        """How far to believe a row of it."""
+        return run_trust(
+            self.spec,
+            self.sources,
+            {name: math.nan if value is None else value for name, value in row.items()},
+            (),  # a law that does not hold has already ended the run
+            warnings=[row["warning"]] if row.get("warning") else [],
+            largest_batch=self.largest_batch,
+            kinds=self.kinds,
+        )
+
+    def estimate_s(self) -> float:
+        """CPU seconds of a point, from one of its replications; bootstraps double them."""
+        start = time.process_time()
+        run(self.spec, self.sources, replication=0)
+        once = time.process_time() - start
+        return once * self.spec.replications * (2 if self.spec.replications > 1 else 1)
 
 
-def job_at(point: Point, measured: Measured, **how: Any) -> Job:
-    """The job of one point of a sweep; one that fails where the point's spec was refused."""
-    if point.error:
-        words = " ".join(f"{key}={value}" for key, value in point.values.items())
-        return failing(f"{words}: {point.error}", {"method": how.get("method", "")})
-    return job(point.config, measured, **how)
+def _graded(case: Case) -> Row:
+    """A row with the grade of its trust, and what it is cautioned about."""
+    row = case.play()
+    trust = case.trust(row)
+    return {**row, "grade": trust.grade, "cautions": trust.cautions}
 
 
-def identity(scenario: Scenario) -> dict[str, Any]:
+def row_of(result: Result) -> Row:
+    """The metrics of a played system, with what must be said of them.
+
+    Raises:
+        AssertionError: a law that every run must obey does not hold.
+    """
+    if result.failed_checks:
+        raise AssertionError(f"laws that do not hold: {', '.join(result.failed_checks)}")
+    row: Row = dict(result.row())
+    if result.warnings:
+        row["warning"] = "; ".join(result.warnings)
+    return row
+
+
+def identify(scenario: Scenario) -> dict[str, Any]:
     """What of a scenario names its point: everything but the folder and the way of playing."""
     return {name: _plain(getattr(scenario, name)) for name in _IDENTITY}
 
@@ -103,62 +171,6 @@ def file_digests(scenario: Scenario) -> dict[str, str]:
     }
 
 
-def job_of(
-    scenario: Scenario, source: Source, digests: Mapping[str, str], spec: Any, **labels: Any
-) -> Job:
-    """The point of `scenario` with every device drawing from `source`, named by `spec`, too."""
-    named = {
-        "n_devices": scenario.fleet.n_devices, "scheme": "split", "device": scenario.device.name,
-        "link": scenario.link.name, "server": scenario.server.name, "seed": scenario.seed,
-    }  # fmt: skip
-    return Job(
-        spec={"scenario": identity(scenario), "source": spec},
-        digests={**digests, **file_digests(scenario)},
-        labels={**named, **labels},
-        evaluate=partial(_played, scenario, source),
-    )
-
-
-def _evaluate(scenario: Scenario, measured: Measured, cut: str, setting: str) -> Row:
-    source = measured.source(cut, setting, scenario.device, scenario.server)
-    row = _played(scenario, source)
-    if scenario.workload.requests is None:
-        row["throughput_bound_rps"] = bound_rps(system_spec(scenario), row)
-    # what crosses a channel that damages it is not what the table's answers came from
-    return row if scenario.link.damages else {**row, **measured.quality(cut, setting)}
-
-
-def _played(scenario: Scenario, source: Source) -> Row:
-    spec = system_spec(scenario)
-    groups = spec.fleet.groups or {"default": None}
-    return row_of(replicate(spec, dict.fromkeys(groups, source)))
-
-
-def row_of(result: Result) -> Row:
-    """The metrics of a played system, with what must be said of them.
-
-    Raises:
-        AssertionError: a law that every run must obey does not hold.
-    """
-    if result.failed_checks:
-        raise AssertionError(f"laws that do not hold: {', '.join(result.failed_checks)}")
-    row: Row = dict(result.row())
-    if result.warnings:
-        row["warning"] = "; ".join(result.warnings)
-    return row
-
-
-def _seconds(scenario: Scenario, measured: Measured, cut: str, setting: str) -> float:
-    """CPU seconds of a point, from one of its replications; bootstraps double them."""
-    spec = system_spec(scenario)
-    source = measured.source(cut, setting, scenario.device, scenario.server)
-    groups = spec.fleet.groups or {"default": None}
-    start = time.process_time()
-    run(spec, dict.fromkeys(groups, source), replication=0)
-    once = time.process_time() - start
-    return once * spec.replications * (2 if spec.replications > 1 else 1)
-
-
 def bound_rps(spec: SystemSpec, row: Mapping[str, float]) -> float:
     """Return the operational bound min(N/(D+Z), 1/S) on throughput (Denning and Buzen 1978).
 
@@ -180,3 +192,9 @@ def bound_rps(spec: SystemSpec, row: Mapping[str, float]) -> float:
     if not demands:  # all on the device: nothing is shared
         return n / (spec.workload.think_s + alone)
     return throughput_bound_rps(n, spec.workload.think_s + alone, demands)
+
+
+def _spaced(cut: str) -> str:
+    """`stage3` as `stage 3`."""
+    letters = cut.rstrip("0123456789")
+    return f"{letters} {cut[len(letters) :]}" if letters != cut and letters else cut

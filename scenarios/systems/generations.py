@@ -1,8 +1,11 @@
-"""The measured half of autoregressive scenarios: a generation trace and surfaces of both sides."""
+"""A network that generates tokens: prefill and decode profiles, a generation trace, sessions."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +14,22 @@ import numpy as np
 from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
+from profiles.tables.quality import drop_interval
+from profiles.tables.split import ENDS, Split
 from profiles.tables.trace import Column, TraceTable
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import point_id
 from scenarios.systems import equal, shipped
-from scenarios.systems.measured import CACHE, Codec, coders, kind_of, share
-from sim.sources.sessions import TraceSessions
+from scenarios.systems.answers import CACHE, share
+from scenarios.systems.coders import coders_by_name, kind_of
+from scenarios.systems.measured import Drop, Measured
+from scenarios.systems.sheets import Codec
+from sim.sources.sessions import ConstantSessions, TraceSessions
 from sim.sources.source import ConstantSource, Draw, Source
 
-__all__ = ["Sessions", "Text", "generations", "joined", "whole"]
+__all__ = ["Generations", "Session", "Text", "generations", "join_phases"]
+
+_Z = 1.96
 
 
 def _field(default: Any, help: str) -> Any:
@@ -27,11 +37,9 @@ def _field(default: Any, help: str) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text:
-    """The generations of a language network that are measured, and how much of them is played."""
+class Session:
+    """The generations that are measured, and how much of each is played."""
 
-    model: str = _field("bytellama", "language network")
-    cut: str = _field("layers.1", "last layer on the device")
     prompt_tokens: int = _field(117, "length of every prompt")
     n_tokens: int = _field(64, "tokens of a session")
     n_prompts: int = _field(8, "measured generations")
@@ -47,25 +55,43 @@ class Text:
                 f"traced_tokens must be >= n_tokens={self.n_tokens}, got {self.traced_tokens}"
             )
 
-    def generations(self, codecs: Iterable[Codec], *, live: bool = False) -> "Sessions":
-        """The measured half: profiles of both phases and one trace; features' codecs only."""
-        return generations(
-            self.model, [one for one in codecs if kind_of(one) == "feature"], [self.cut],
+    def measure(
+        self, model: str, codecs: Iterable[Codec], cuts: Sequence[str], *, live: bool = False
+    ) -> Generations:
+        """Profiles of both phases and one trace; codecs of features only."""
+        known = generations(
+            model, [one for one in codecs if kind_of(one) == "feature"],
+            [cut for cut in cuts if cut not in ENDS],
             n_prompts=self.n_prompts, prompt_tokens=self.prompt_tokens,
             n_tokens=self.traced_tokens, repeats=self.repeats, live=live,
         )  # fmt: skip
+        return replace(known, session=asdict(self), n_tokens=self.n_tokens)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sessions:
-    """What one language network costs: prefill and decode profiles, and a generation trace."""
+class Text(Session):
+    """The same of one network, split in one place: a panel of a figure."""
+
+    model: str = _field("bytellama", "language network")
+    cut: str = _field("layers.1", "last layer on the device")
+
+    def generations(self, codecs: Iterable[Codec], *, live: bool = False) -> Generations:
+        """The measured half, named by all of this."""
+        return self.measure(self.model, codecs, [self.cut], live=live)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generations(Measured):
+    """What one language network costs; sessions have `n_tokens` unless a split says otherwise."""
 
     prefill: ModelProfile
     decode: ModelProfile
     table: TraceTable
+    session: Any = None
+    n_tokens: int = 0
 
     @cached_property
-    def digests(self) -> dict[str, str]:
+    def digests(self) -> Mapping[str, str]:
         """Content hashes of all three, for point ids."""
         return {
             "prefill": self.prefill.digest,
@@ -73,27 +99,128 @@ class Sessions:
             "trace": self.table.digest,
         }
 
-    def source(
-        self, cut: str, setting: str, device: DeviceSpec, server: ServerSpec, n_tokens: int
-    ) -> TraceSessions:
-        """Sessions of `n_tokens` answers of one device class at one cut and setting.
+    @property
+    def settings(self) -> Any:
+        """What was asked of the measurement."""
+        return self.session
 
-        Raises:
-            ValueError: a longer session than was traced.
+    @property
+    def largest_batch(self) -> int | None:
+        """The largest batch whose decode step was timed."""
+        return max(self.decode.tail.batches)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Length of every prompt."""
+        return int(self.table.provenance["prompt_tokens"])
+
+    def split(self, cut: str, setting: str) -> Split:
+        """The split with this measurement's length of sessions."""
+        return Split(cut, setting, self.n_tokens or self.table.size("token"))
+
+    def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> Source:
+        """Sessions; all on the server, or at an end without `tokens`, one request for each.
+
+        Approximation: such a request takes all its seconds in one piece.
         """
-        traced = self.table.size("token")
-        if not 1 <= n_tokens <= traced:
-            raise ValueError(f"n_tokens must lie in 1..{traced}, got {n_tokens}")
-        head = device.scale(joined(self.prefill.head, self.decode.head))
-        tail = server.scale(joined(self.prefill.tail, self.decode.tail))
-        at = self.decode.cut(cut)
+        tokens = split.tokens or self.n_tokens
+        self._check(split, tokens)
+        head = device.scale(join_phases(self.prefill.head, self.decode.head))
+        tail = server.scale(join_phases(self.prefill.tail, self.decode.tail))
+        if split.cut == "output" and split.tokens:
+            return self._on_device(tokens, head)
+        if split.cut in ENDS:
+            return self._unsplit(split.cut, tokens, server if split.cut == "input" else device)
+        at = self.decode.cut(split.cut)
         return TraceSessions(
-            _sized(self.table, n_tokens), cut, setting, head, tail,
+            _cut_to(self.table, tokens), split.cut, split.setting, head, tail,
             device_token_bytes=at.kv_head_bytes, server_token_bytes=at.kv_tail_bytes,
         )  # fmt: skip
 
+    def _check(self, split: Split, tokens: int) -> None:
+        traced = self.table.size("token")
+        if not 1 <= tokens <= traced:
+            raise ValueError(f"n_tokens must lie in 1..{traced}, got {tokens}")
+        if split.cut not in ENDS and not (
+            split.cut in self.table.cuts and self.table.exists(split.cut, split.setting)
+        ):
+            raise ValueError(
+                f"trace of {self.model} has no rows at cut {split.cut!r}, setting"
+                f" {split.setting!r}; cuts: {', '.join(self.table.cuts)}"
+            )
+
+    def _on_device(self, tokens: int, head: CostSurface) -> ConstantSessions:
+        """Sessions of which nothing is sent; a later token costs what it costs on average."""
+        prompt = self.prompt_tokens
+        later = [head.seconds_at("output", kv_length=prompt + k) for k in range(tokens - 1)]
+        first_s, token_s = head.seconds_at("output", new_tokens=prompt), float(np.mean(later or 0))
+        return ConstantSessions(
+            prompt=Draw(0, first_s, 0.0, 0.0, 0.0, 0.0, nan, prompt, 0),
+            token=Draw(0, token_s, 0.0, 0.0, 0.0, 0.0, nan, 1, prompt),
+            n_tokens=tokens,
+            device_token_bytes=self.decode.cut("output").kv_head_bytes,
+        )
+
+    def _unsplit(self, cut: str, tokens: int, sheet: DeviceSpec | ServerSpec) -> ConstantSource:
+        prefill, decode = sheet.scale(self.prefill.head), sheet.scale(self.decode.head)
+        prompt = self.prompt_tokens
+        total_s = prefill.seconds_at("output", new_tokens=prompt) + sum(
+            decode.seconds_at("output", kv_length=prompt + k) for k in range(tokens - 1)
+        )
+        if cut == "output":
+            return ConstantSource(device_s=total_s)
+        sent, back = float(prompt), float(tokens)  # a token is one byte
+        return ConstantSource(payload_bytes=sent, server_s=total_s, answer_bytes=back)
+
+    def quality(self, split: Split) -> dict[str, float]:
+        """What the codec does to whole generations: the share that stays equal to those without a
+        codec (Wilson's 95 % interval), mean relative L2 and KL of the next token.
+        """
+        if split.cut in ENDS:
+            return {}
+        cells = {
+            name: self.table.cell(name, split.cut, split.setting)[:, : split.tokens]
+            for name in ("agree_free", "relative_l2", "logit_kl")
+            if name in self.table.columns
+        }
+        columns: dict[str, float] = {}
+        if "agree_free" in cells:
+            columns |= share("table_accuracy", cells.pop("agree_free").min(axis=1))
+        return columns | {name: float(values.mean()) for name, values in cells.items()}
+
+    def drop(self, split: Split) -> Drop:
+        """Next tokens that differ, fed those of no codec; an exact copy loses none.
+
+        Sessions are the independent units: mean + 1.96 standard errors over them, but never below
+        the end for independent tokens, which stays above zero where none differs.
+        """
+        if split.cut in ENDS or not np.any(
+            self.table.cell("relative_l2", split.cut, split.setting) > 0.0
+        ):
+            return Drop(mean=0.0, lo=0.0, hi=0.0)
+        agree = self.table.cell("agree", split.cut, split.setting)
+        differ = 1.0 - agree.mean(axis=1)
+        tokens = drop_interval(agree.size, int((agree < 1.0).sum()), 0)
+        reach = _Z * float(differ.std(ddof=1)) / len(differ) ** 0.5
+        mean = float(differ.mean())
+        ends = min(tokens.lo, mean - reach), max(tokens.hi, mean + reach)
+        return Drop(mean=100.0 * mean, lo=100.0 * max(0.0, ends[0]), hi=100.0 * ends[1])
+
+    def memory_bytes(self, split: Split) -> float | None:
+        """Weights before the cut, the KV cache of a whole session and the prompt's hidden states
+        in and out, 4 bytes a number; None where the network's weights are not shipped.
+        """
+        counts = shipped.parameters(self.model, self.decode.cut_names)
+        if counts is None:
+            return None
+        depth = self.decode.cut_names.index(split.cut)
+        weights = 4.0 * sum(counts[: depth + 1])
+        activations = 2 * 4.0 * self.prompt_tokens * self.decode.cuts[1].elements
+        kv_bytes = self.decode.cut(split.cut).kv_head_bytes
+        return float(weights + activations + kv_bytes * (self.prompt_tokens + split.tokens - 1))
+
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
-        """Return where every number comes from: the machine, the factor, the source."""
+        """The machine of either side with its factor, that of the payloads, the digests."""
         return {
             "head_seconds": dict(device.scale(self.decode.head).provenance),
             "tail_seconds": dict(server.scale(self.decode.tail).provenance),
@@ -102,45 +229,8 @@ class Sessions:
             **self.digests,
         }
 
-    def quality(self, cut: str, setting: str, n_tokens: int) -> dict[str, float]:
-        """What the codec does to generations of `n_tokens`: the share that stays equal to those
-        without a codec (Wilson's 95 % interval), mean relative L2 and KL of the next token.
-        """
-        equal = self.table.cell("agree_free", cut, setting)[:, :n_tokens].min(axis=1)
-        names = ("relative_l2", "logit_kl")
-        means = {n: float(self.table.cell(n, cut, setting)[:, :n_tokens].mean()) for n in names}
-        return {**share("table_accuracy", equal), **means}
 
-    def way(
-        self, way: str, cut: str, device: DeviceSpec, server: ServerSpec, n_tokens: int
-    ) -> Source:
-        """Sessions split at `cut` under setting `way`; "input" or "output": all on one side.
-
-        Approximation: on one side a session is one request of all its seconds, served whole.
-        """
-        if way not in ("input", "output"):
-            return self.source(cut, way, device, server, n_tokens)
-        sheet = server if way == "input" else device
-        prefill, decode = sheet.scale(self.prefill.head), sheet.scale(self.decode.head)
-        prompt = int(self.table.provenance["prompt_tokens"])
-        total_s = prefill.seconds_at("output", new_tokens=prompt) + sum(
-            decode.seconds_at("output", kv_length=prompt + k) for k in range(n_tokens - 1)
-        )
-        if way == "output":
-            return ConstantSource(device_s=total_s)
-        sent, back = float(prompt), float(n_tokens)  # a token is one byte
-        return ConstantSource(payload_bytes=sent, server_s=total_s, answer_bytes=back)
-
-
-def whole(source: Source) -> Draw:
-    """The mean costs of a whole session; of a request where the source has no sessions."""
-    if not isinstance(source, TraceSessions):
-        return source.mean()
-    sums = [np.sum([step[1:7] for step in session.steps], axis=0) for session in source.rows]
-    return Draw(0, *np.mean(sums, axis=0).tolist())
-
-
-def joined(prefill: CostSurface, decode: CostSurface) -> CostSurface:
+def join_phases(prefill: CostSurface, decode: CostSurface) -> CostSurface:
     """One surface over new tokens and KV length of the two that were measured.
 
     Exact on both: (new tokens, no KV) and (one token, KV). Approximation elsewhere, where no
@@ -163,11 +253,11 @@ def generations(
     n_tokens: int,
     repeats: int,
     live: bool = False,
-) -> Sessions:
+) -> Generations:
     """Measure a language network here, or read what an earlier run left in outputs/cache.
 
     Unless `live`, a shipped generation of at least these tokens and codecs is taken instead. Every
-    chain with a knob is also there at the error that the task bears (see _equal).
+    chain with a knob is also there at the error that the task bears (see `equal.py`).
     """
     import codec
     from profiles import models
@@ -175,13 +265,13 @@ def generations(
     from profiles.models.data import sources
 
     network = models.create(model)
-    made = {str(chosen["name"]): next(iter(coders(chosen).values())) for chosen in codecs}
+    made = coders_by_name(codecs)
     made |= equal.settings_for(network, [str(chosen["chain"]) for chosen in codecs])
     if not live:
         sizes = {"prompt_tokens": prompt_tokens, "token": n_tokens, "samples": n_prompts}
-        found = shipped.generation(network, made, cuts, sizes, repeats=repeats)
-        if found is not None:
-            return Sessions(prefill=found[0], decode=found[1], table=found[2])
+        ready = shipped.generation(network, made, cuts, sizes, repeats=repeats)
+        if ready is not None:
+            return Generations(model=model, prefill=ready[0], decode=ready[1], table=ready[2])
     prompts = sources.windows("test", n_prompts, length=prompt_tokens).inputs
     with machine.threads(1):
         where = machine.fingerprint()
@@ -191,7 +281,7 @@ def generations(
         "cuts": list(cuts), "repeats": repeats, "machine": where,
     }  # fmt: skip
     stem = CACHE / f"sessions-{model}-{point_id(depends, {})}"
-    kept = _read(stem)
+    kept = _read(model, stem)
     if kept is not None:
         return kept
     with progress(f"timing {model}") as report:
@@ -207,12 +297,15 @@ def generations(
     surfaces["prefill"].save(Path(f"{stem}-prefill.npz"))
     surfaces["decode"].save(Path(f"{stem}-decode.npz"))
     table.save(Path(f"{stem}-trace.npz"))
-    return Sessions(prefill=surfaces["prefill"], decode=surfaces["decode"], table=table)
+    return Generations(
+        model=model, prefill=surfaces["prefill"], decode=surfaces["decode"], table=table
+    )
 
 
-def _read(stem: Path) -> Sessions | None:
+def _read(model: str, stem: Path) -> Generations | None:
     try:
-        return Sessions(
+        return Generations(
+            model=model,
             prefill=ModelProfile.load(f"{stem}-prefill.npz"),
             decode=ModelProfile.load(f"{stem}-decode.npz"),
             table=TraceTable.load(f"{stem}-trace.npz"),
@@ -221,18 +314,22 @@ def _read(stem: Path) -> Sessions | None:
         return None
 
 
-def _sized(table: TraceTable, n_tokens: int) -> TraceTable:
+def _cut_to(table: TraceTable, n_tokens: int) -> TraceTable:
     """The table with the columns that sessions read: their lengths and whether they were right.
 
-    A session counts as right where every one of its tokens is the one without a codec.
+    A session counts as right where every one of its tokens is the one without a codec; in tables
+    without free-running generations, where every one is, fed those of no codec.
     """
     n = len(table.sample_ids)
     prompt = float(table.provenance["prompt_tokens"])
-    agree = table.columns["agree_free"][..., :n_tokens]
+    agree = table.columns["agree_free" if "agree_free" in table.columns else "agree"]
     extra: Mapping[str, Any] = {
         "prompt_tokens": (np.full(n, prompt), Column(unit="1", dims=("sample",))),
         "n_tokens": (np.full(n, float(n_tokens)), Column(unit="1", dims=("sample",))),
-        "correct": (agree.min(axis=-1), Column(unit="1", dims=("sample", "cut", "setting"))),
+        "correct": (
+            agree[..., :n_tokens].min(axis=-1),
+            Column(unit="1", dims=("sample", "cut", "setting")),
+        ),
     }
     return replace(
         table,

@@ -9,37 +9,36 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
+from profiles.tables.split import Split
 from scenarios.systems.measured import Measured
 from sim.radio.contention import EFFICIENCY
+from sim.sources.sessions import mean_request
 from sim.sources.source import Draw
 from sim.specs import LinkSpec
 
-__all__ = ["airtime_s", "cycle_s", "paced", "spanned"]
+__all__ = ["airtime_s", "cycle_s", "paced"]
 
 _WARMUP_CYCLES = 3.0
 
 
-def paced(config: Any, known: Measured, *, cut: str, setting: str) -> Any:
+def paced(config: Any, measured: Measured, split: Split) -> Any:
     """The figure's configuration with warm-up and horizon fit for its N, cut and codec."""
     if config.workload.requests is not None:
         return config
     try:
-        mean = known.source(cut, setting, config.device, config.server).mean()
+        mean = mean_request(measured.source(split, config.device, config.server))
     except ValueError:  # what cannot be played says so when it is
         return config
-    return spanned(config, mean)
-
-
-def spanned(config: Any, mean: Draw, *, steps: int = 1) -> Any:
-    """The same for requests of `mean` costs in all, which cross the link `steps` times."""
-    cycle = cycle_s(config, mean, steps=steps)
+    cycle = cycle_s(config, mean, steps=split.steps)
     warmup_s = max(config.warmup_s, _WARMUP_CYCLES * cycle)
     played_s = max(config.span_s / config.fleet.n_devices, config.cycles * cycle)
     return replace(config, warmup_s=warmup_s, horizon_s=warmup_s + played_s)
 
 
 def cycle_s(config: Any, mean: Draw, *, steps: int = 1) -> float:
-    """Seconds in which a device goes once around, by the operational bound."""
+    """Seconds in which a device goes once around, by the operational bound; a request of `mean`
+    costs in all crosses the link `steps` times.
+    """
     n = config.fleet.n_devices
     air_s = steps * airtime_s(config.link, mean.payload_bytes / steps, n)
     server_s = mean.decode_s + mean.server_s

@@ -7,6 +7,7 @@ else: `python -m profiles profiles` and `splitfleet trace model=NAME +methods=al
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import profiles
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 
-__all__ = ["DATA", "find", "generation"]
+__all__ = ["DATA", "find", "generation", "parameters"]
 
 DATA = Path(profiles.__file__).parent / "data"
 
@@ -91,3 +92,23 @@ def _profile(network: Any, table: TraceTable, phase: str) -> ModelProfile | None
         if same and found.phase == phase and dict(found.fingerprint) == machine:
             return found
     return None
+
+
+@lru_cache(maxsize=8)
+def parameters(model: str, cuts: tuple[str, ...]) -> tuple[int, ...] | None:
+    """Parameters before every cut, from the shapes of the shipped weights; the embedding is first.
+
+    What belongs to no layer and is not the embedding comes last, with the answer. None where the
+    repository ships no weights of the network.
+    """
+    path = DATA / "weights" / f"{model}.npz"
+    if not path.exists():
+        return None
+    with np.load(path) as weights:
+        sizes = {name: int(weights[name].size) for name in weights.files}
+    inner = [
+        sum(size for name, size in sizes.items() if name.startswith(f"{cut}."))
+        for cut in cuts[1:-1]
+    ]
+    embedding = sum(size for name, size in sizes.items() if name.startswith("embed"))
+    return (embedding, *inner, sum(sizes.values()) - embedding - sum(inner))

@@ -31,7 +31,7 @@ def bound(spec: SystemSpec, sources: Mapping[str, Source], goals: Sequence[Goal]
     found = demands(spec, sources)
     if found is None or _bends(spec):
         return math.inf
-    limits_s = [g.limit for g in goals if g.column.endswith("_s") and g.column != "freshness_s"]
+    limits_s = [g.limit for g in goals if g.column.startswith("latency_")]
     limit_s = min(limits_s, default=math.inf)
     if found.alone_s > limit_s:
         return 0.0
@@ -72,7 +72,8 @@ def _most(spec: SystemSpec, found: Demands, media: Sequence[str]) -> float:
 
 def _bends(spec: SystemSpec) -> bool:
     """Whether the load depends on what waits, so that the demands do not say how it grows."""
-    server, unlike = spec.server, len(groups_of(spec)) > 1
+    server, groups = spec.server, groups_of(spec).values()
+    unlike = len(groups) > 1 or any(group.alternatives for group in groups)
     limited = server.queue_limit is not None or server.drop_expired or server.admission == "reject"
     impatient = _load(spec).kind != "closed" and _load(spec).max_in_flight is not None
     return unlike or limited or impatient or timed(spec) or not spec.link.plain

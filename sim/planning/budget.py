@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+_STEPS_PER_REQUEST = 4.0
+_FEWER_SESSIONS = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,18 @@ class Budget:
         for name in ("requests_per_run", "pilot_requests", "max_requests", "max_devices"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+
+    def for_sessions(self, steps: float) -> Budget:
+        """The budget of requests of so many steps each: one costs as much to play as so many
+        requests. Runs near N* shrink to an eighth at most, since there a queue takes many turns to
+        build up; only the pilots are as short as that.
+        """
+        share = max(1.0, steps / _STEPS_PER_REQUEST)
+        return replace(
+            self,
+            requests_per_run=self.requests_per_run / min(share, _FEWER_SESSIONS),
+            pilot_requests=self.pilot_requests / share,
+        )
 
     def target(self, n_devices: float) -> float:
         """The half-width asked for, in devices: a share of N*, at least one device."""

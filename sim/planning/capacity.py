@@ -16,6 +16,7 @@ from sim.planning.pace import lasting, warmed
 from sim.planning.probe import Player, Probe
 from sim.planning.refine import Refined, Refinement, Report
 from sim.planning.refusal import Missed, Refusal, missed
+from sim.sources.sessions import steps_of
 from sim.statistics import replication_interval
 
 _PILOTS = 3
@@ -85,7 +86,9 @@ def capacity(
         Refusal: one device misses a goal, no number of devices does, or the budget ended.
     """
     wanted = (goals,) if isinstance(goals, Goal) else tuple(goals)
-    search = _Search(spec, sources, wanted, budget or Budget(), play or alone, report)
+    steps = max(steps_of(source) for source in sources.values())
+    fitting = (budget or Budget()).for_sessions(steps)
+    search = _Search(spec, sources, wanted, fitting, play or alone, report)
     return search.refined(*search.bracket(start))
 
 

@@ -41,6 +41,11 @@ class Trust:
         return "ABC"[min(2, verdicts.count(CAUTION))]
 
     @property
+    def cautions(self) -> str:
+        """Everything that speaks against it, in one line."""
+        return "; ".join(f"{f.name}: {f.words}" for f in self.findings if f.verdict != GOOD)
+
+    @property
     def action(self) -> str:
         """What a reader may do with the answer."""
         return ACTIONS[self.grade]

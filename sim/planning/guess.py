@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sim import GroupSpec, Source, SystemSpec
 from sim.medium.channel import rate_bps
 from sim.places import groups_of
+from sim.sources.sessions import mean_steps
 from sim.sources.source import Draw
 
 
@@ -94,14 +95,18 @@ def airtime_s(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> float
 
 
 def _demands(spec: SystemSpec, group: GroupSpec, source: Source) -> Demands:
-    mean, load = source.mean(), group.workload or spec.workload
-    draws = [mean] * spec.server.max_batch
-    tail_s = mean.server_s if len(draws) == 1 else _batch_s(source, draws) / len(draws)
-    decode_s = mean.decode_s if spec.server.decode_on == "gpu" else 0.0
-    server_s, served_s = ((decode_s + each) / spec.server.speed for each in (tail_s, mean.server_s))
-    device_s = mean.device_s * group.slowdown
-    link_s = airtime_s(spec, group, mean.payload_bytes)
-    network_s = spec.link.rtt_s if link_s > 0.0 else 0.5 * spec.link.rtt_s  # nothing goes up
+    load, server = group.workload or spec.workload, spec.server
+    parts = []
+    for step, number in mean_steps(source):
+        draws = [step] * server.max_batch
+        tail_s = step.server_s if len(draws) == 1 else _batch_s(source, draws) / len(draws)
+        decode_s = step.decode_s if server.decode_on == "gpu" else 0.0
+        shared_s, served_s = ((decode_s + s) / server.speed for s in (tail_s, step.server_s))
+        link_s = airtime_s(spec, group, step.payload_bytes)
+        network_s = spec.link.rtt_s if link_s > 0.0 else 0.5 * spec.link.rtt_s  # nothing goes up
+        costs = (step.device_s * group.slowdown, link_s, shared_s, network_s, served_s)
+        parts.append([number * cost for cost in costs])
+    device_s, link_s, server_s, network_s, served_s = map(math.fsum, zip(*parts, strict=True))
     alone_s = device_s + link_s + network_s + served_s
     if load.kind != "closed":
         rate_rps = load.rate_rps

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from profiles.tables.split import Split
 from sim.search.predict import Predicted, Predictor
-from sim.search.problem import Option, Problem
+from sim.search.problem import Problem
 
 if TYPE_CHECKING:
     from sim.search.relax import Relaxation
@@ -41,7 +42,7 @@ class Decision:
 
     search: str
     problem: Problem = field(repr=False, compare=False)
-    options: tuple[Option, ...] | None
+    options: tuple[Split, ...] | None
     rows: tuple[int, ...] | None
     forecasts: tuple[Forecast, ...]
     server_s: float

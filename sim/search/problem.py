@@ -9,29 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from profiles.tables.split import Split
 from sim.specs import LinkSpec, ServerSpec
 from sim.specs.check import above, at_least, one_of
 
-__all__ = ["First", "Floats", "Group", "Limits", "Observed", "Option", "Options", "Problem"]
+__all__ = ["First", "Floats", "Group", "Limits", "Observed", "Options", "Problem"]
 
 Floats = NDArray[np.float64]
-
-
-class Option(NamedTuple):
-    """One choice: cut, codec setting, sequence length (0: a single-shot request)."""
-
-    cut: str
-    setting: str
-    tokens: int = 0
-
-    def __str__(self) -> str:
-        words = f"cut={self.cut} theta={self.setting}"
-        return f"{words} w={self.tokens}" if self.tokens else words
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,7 +43,7 @@ class Options:
         ValueError: columns of unequal length, a negative or infinite cost.
     """
 
-    labels: tuple[Option, ...]
+    labels: tuple[Split, ...]
     device_s: Floats
     encode_s: Floats
     payload_bytes: Floats
@@ -87,7 +75,7 @@ class Options:
         """Steps of a session, 1 for a single-shot request, shape [option]."""
         return np.array([max(1, label.tokens) for label in self.labels], dtype=np.int64)
 
-    def index(self, label: Option) -> int:
+    def index(self, label: Split) -> int:
         """Row of an option; ValueError where it is none."""
         if label not in self.labels:
             raise ValueError(f"option must be one of {len(self)} of the problem, got {label}")

@@ -47,6 +47,31 @@ def mean_step(source: Source) -> Draw:
     return mean()
 
 
+def mean_request(source: Source) -> Draw:
+    """A request of average costs; of a source of sessions, a whole session."""
+    if not isinstance(source, TraceSessions | ConstantSessions):
+        return source.mean()
+    sums = [np.sum([step[1:7] for step in session.steps], axis=0) for session in source.rows]
+    return Draw(0, *np.mean(sums, axis=0).tolist())
+
+
+def steps_of(source: Source) -> float:
+    """Steps of an average request; 1 where it is no session."""
+    if not isinstance(source, TraceSessions | ConstantSessions):
+        return 1.0
+    return float(np.mean([len(session.steps) for session in source.rows]))
+
+
+def mean_steps(source: Source) -> list[tuple[Draw, float]]:
+    """The steps of a request of average costs, alike ones together with their number: itself once;
+    of sessions, the prompt and the later tokens.
+    """
+    if not isinstance(source, TraceSessions | ConstantSessions):
+        return [(source.mean(), 1.0)]
+    steps = [(source.mean(), 1.0), (source.token_mean(), steps_of(source) - 1.0)]
+    return [(step, number) for step, number in steps if number > 0.0]
+
+
 class ConstantSessions:
     """Sessions alike: a prompt step, then `n_tokens - 1` equal token steps.
 
@@ -72,6 +97,11 @@ class ConstantSessions:
             tuple(server_token_bytes * tokens for tokens in growth),
         )
         self._slope_s = batch_slope_s
+
+    @property
+    def rows(self) -> list[Session]:
+        """The one session."""
+        return [self._session]
 
     def session(self, stream: Randomness) -> Session:
         """The one session; the stream is not touched."""

@@ -12,12 +12,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from profiles.tables.split import Split
 from scenarios.shell import commands
 from scenarios.shell.schema import register, to_spec
 from scenarios.sweep.axes import Axis, points
 from scenarios.sweep.play import Job, play
 from scenarios.sweep.store import COLUMNS, Row, Store
-from scenarios.systems.case import job_at
+from scenarios.systems.build import job
+from scenarios.systems.by_hand import ByHand, Request
 
 N_FIELDS, N_GROUPS = 1000, 8
 
@@ -43,10 +45,10 @@ def field_axes() -> float:
         Axis("fleet.n_devices", tuple(range(1, 101)), False),
         Axis("link.rate_bps", tuple(1e6 * (k + 1) for k in range(10)), False),
     ]
-    measured = _Nothing()
+    measured = ByHand(request=Request())
     start = time.process_time()
-    how = {"cut": "stage3", "setting": "slicer", "method": "bench"}
-    jobs = [_light(job_at(point, measured, **how)) for point in points(config, axes)]
+    how = {"split": Split("stage3", "slicer"), "method": "bench"}
+    jobs = [_light(job(point, measured, **how)) for point in points(config, axes)]
     store = Store(Path("fields"))
     store.write_table(play(jobs, store))
     return time.process_time() - start
@@ -70,12 +72,6 @@ def group_axes() -> float:
             OmegaConf.resolve(composed)
             to_spec(composed)
     return time.process_time() - start
-
-
-class _Nothing:
-    """Stands where the measured tables would."""
-
-    digests = {"trace": "none"}  # noqa: RUF012
 
 
 def _light(job: Job) -> Job:

@@ -12,7 +12,8 @@ from scenarios.__main__ import run
 from scenarios.planning.candidate import Candidate, candidate, front, label, unknown_row
 from scenarios.planning.choice import choose
 from scenarios.planning.workers import playing
-from scenarios.systems.build import Drop, Subject
+from scenarios.systems.case import Case
+from scenarios.systems.measured import Drop
 from sim import (
     ConstantSource,
     FleetSpec,
@@ -27,7 +28,10 @@ from sim.planning import Budget, Goal
 from sim.planning.refusal import Missed
 
 P95 = Goal(column="latency_p95_s", limit=0.1)
-NAMES = {"cut": "stage1", "codec": "ecsq"}
+NAMES = {
+    "model": "-", "cut": "stage1", "codec": "ecsq", "device": "-", "link": "-", "server": "-",
+}  # fmt: skip
+ABOUT = {"labels": NAMES, "identity": None, "digests": {}}
 SMALL = (
     "plan", "+experiment=batch_server", "plan.requests_per_run=600", "plan.pilot_requests=300",
     "plan.n_runs=4", "plan.half_width=0.3", "workers=1", "name=small",
@@ -49,12 +53,12 @@ def system(server_s: float, device_s: float = 0.0, drop_pp: float | None = 0.0) 
     )
     source = ConstantSource(device_s=device_s, server_s=server_s)
     drop = None if drop_pp is None else Drop(mean=0.0, lo=0.0, hi=drop_pp)
-    one = Subject(names=NAMES, spec=spec, sources={"all": source}, kinds={}, drop=drop)
+    one = Case(**ABOUT, spec=spec, sources={"all": source}, drop=drop)
     return candidate({"codec": f"of {server_s}"}, one, [P95])
 
 
 def chosen(candidates: list[Candidate], limit_pp: float = math.inf) -> Candidate:
-    def check(asked: Subject) -> None:
+    def check(asked: Case) -> None:
         if asked.drop is not None and asked.drop.hi > limit_pp:
             raise Missed("loses too much")
 
@@ -104,7 +108,7 @@ def test_energy_is_that_of_every_group_by_its_requests() -> None:
     groups = {"a": group(2.0, 1.0, 3.0, 1.0), "b": group(1.0, 2.0, 10.0, 2.0)}
     spec = SystemSpec(fleet=FleetSpec(groups=groups), link=LinkSpec(sharing="dedicated"))
     sources = dict.fromkeys("ab", ConstantSource(device_s=0.01, server_s=0.001))
-    mixed = Subject(names=NAMES, spec=spec, sources=sources, kinds={})
+    mixed = Case(**ABOUT, spec=spec, sources=sources)
     one = candidate({}, mixed, [P95])
     assert one.device_s == pytest.approx(0.015)
     assert one.energy_j == pytest.approx(0.5 * 3.0 * 0.01 + 0.5 * 10.0 * 0.02)
@@ -120,7 +124,7 @@ def test_closed_groups_beside_open_ones_have_no_bound() -> None:
     }
     spec = SystemSpec(fleet=FleetSpec(groups=groups), server=ServerSpec())
     sources = dict.fromkeys(groups, ConstantSource(server_s=0.01))
-    mixed = Subject(names=NAMES, spec=spec, sources=sources, kinds={})
+    mixed = Case(**ABOUT, spec=spec, sources=sources)
     assert candidate({}, mixed, [P95]).bound == math.inf
 
 

@@ -9,7 +9,7 @@ import pytest
 from plots.plan_inverse import draw
 from scenarios.__main__ import run
 from scenarios.planning.needs import _judged
-from scenarios.systems.build import Subject
+from scenarios.systems.case import Case
 from sim import ConstantSource, ServerSpec, SystemSpec, WorkloadSpec
 from sim.planning import Budget, Goal, Refusal
 from sim.planning.along import Along
@@ -121,15 +121,17 @@ def test_nothing_is_enough_and_one_device_says_why() -> None:
 
 def judged(spec: SystemSpec, n: int, *, server: str, **known: object) -> dict[str, dict]:
     """Rows by name."""
-    subject = Subject(
-        names={"cut": "-", "codec": "-"},
+    case = Case(
+        labels={},
+        identity=None,
+        digests={},
         spec=spec,
         sources={"default": ConstantSource(server_s=SERVICE_S, batch_slope_s=0.001)},
         kinds={**dict.fromkeys(("device", "uplink", "codec_bits"), "assumed"), "server": server},
         **known,
     )
-    found = inverse(spec, subject.sources, [P95], n, budget=QUICK, play=alone)
-    rows = (_judged(subject, remedy, QUICK.half_width, alone)[0] for remedy in found.remedies)
+    found = inverse(spec, case.sources, [P95], n, budget=QUICK, play=alone)
+    rows = (_judged(case, remedy, QUICK.half_width, alone)[0] for remedy in found.remedies)
     return {row["name"]: row for row in rows}
 
 

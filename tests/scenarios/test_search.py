@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from profiles.tables.hardware import DeviceSpec, ServerSpec
+from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 from scenarios.__main__ import run
 from scenarios.searching.options import tables
@@ -16,7 +17,7 @@ from scenarios.searching.playback import counts, play
 from scenarios.searching.problems import draw
 from scenarios.searching.sizes import loss_proxies, size_models
 from scenarios.searching.thetas import GRIDS, theta_of
-from sim.search import SEARCHES, Group, Limits, Option, Predictor, Problem
+from sim.search import SEARCHES, Group, Limits, Predictor, Problem
 from sim.specs import LinkSpec
 
 DEVICE = DeviceSpec(name="slow", title="slow", slowdown=5.0, sources={"slowdown": "a test"})
@@ -58,7 +59,7 @@ def test_a_generation_is_searched_with_its_length(workplace, monkeypatch, capfd)
     assert found["decision"]["option"]["tokens"] in (8, 24)
     assert found["decision"]["predicted"]["memory_bytes"] <= 3e6
     assert "server ms/token" in out
-    known, option = tables("bytellama"), Option(**found["decision"]["option"])
+    known, option = tables("bytellama"), Split(**found["decision"]["option"])
     steps = int(out.split("ends after ")[1].split(" tokens")[0].replace(",", ""))
     sizes = [known.memory_bytes(option._replace(tokens=w)) for w in (steps, steps + 1)]
     assert sizes[0] <= 3e6 < sizes[1]
@@ -168,9 +169,9 @@ def test_options_cost_what_their_sources_play(model: str) -> None:
 
 def test_memory_grows_with_depth_and_length() -> None:
     known = tables("bytellama")
-    at = [known.memory_bytes(Option(c, "x", 8)) for c in ("layers.0", "layers.2", "output")]
+    at = [known.memory_bytes(Split(c, "x", 8)) for c in ("layers.0", "layers.2", "output")]
     assert at == sorted(at)
-    longer = known.memory_bytes(Option("layers.2", "x", 24)) - at[1]
+    longer = known.memory_bytes(Split("layers.2", "x", 24)) - at[1]
     assert longer == 16 * 3 * 1024  # 1,024 B of keys and values per token and layer
 
 

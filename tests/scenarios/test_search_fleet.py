@@ -13,10 +13,10 @@ from scenarios.__main__ import run
 from scenarios.figures import search_fleet
 from scenarios.searching import contest
 from scenarios.searching.fleets import FLEETS, Fleet
-from scenarios.systems.groups import choice
 from scenarios.systems.scenario import Link
+from scenarios.systems.sheets import read
 from sim import AdaptSpec
-from sim.planning import Budget
+from sim.planning import Budget, guess
 from sim.search import Predictor
 
 ROUGH = Budget(
@@ -72,22 +72,23 @@ def test_the_group_adapts_among_the_options_that_may_be_best():
     case = plan("mixed fleet")
     rows = contest.chosen(case, "own")
     problem = contest.whole(case, 1, case.fleet.limit_s)
-    spec, sources = contest.system(case, problem, rows, online=True)
-    for group in spec.fleet.groups.values():
+    free = contest.choosing(case, problem, rows, online=True)
+    for group in free.spec.fleet.groups.values():
         assert group.policy == "search"
         assert 1 <= len(group.alternatives) < 30
-        assert {group.source, *group.alternatives} <= set(sources)
-    fixed, few = contest.system(case, problem, rows, online=False)
-    assert {group.policy for group in fixed.fleet.groups.values()} == {"fixed"}
-    assert len(few) == len(fixed.fleet.groups)
+        assert {group.source, *group.alternatives} <= set(free.sources)
+    fixed = contest.choosing(case, problem, rows, online=False)
+    assert {group.policy for group in fixed.spec.fleet.groups.values()} == {"fixed"}
+    assert len(fixed.sources) == len(fixed.spec.fleet.groups)
 
 
 def test_a_fleet_of_sessions_is_looked_for_where_whole_sessions_fill_the_server():
     """By the prompt alone it was from 657 devices downwards, each run drowned: nothing finished."""
     case = plan("autoregressive")
     problem = contest.whole(case, 1, case.fleet.limit_s)
-    spec, sources = contest.system(case, problem, contest.chosen(case, "own"), online=False)
-    knee = contest._knee(spec, sources)
+    chosen = contest.choosing(case, problem, contest.chosen(case, "own"), online=False)
+    spec, sources = chosen.spec, chosen.sources
+    knee = guess(spec, sources)
     busy = []
     for n_devices in (knee // 2, 2 * knee):
         fleet = replace(spec.fleet, n_devices=n_devices)
@@ -130,4 +131,4 @@ def test_a_fleet_that_makes_no_sense_is_refused():
         Fleet(devices={"raspberry_pi_4": 1}, limit_s=0)
     with pytest.raises(ValueError, match=r"fleet\.devices must have shares > 0, got \{\}"):
         Fleet(devices={}, limit_s=1.0)
-    assert parse(ServerSpec, choice("server", "measured")).name == "measured"
+    assert parse(ServerSpec, read("server", "measured")).name == "measured"

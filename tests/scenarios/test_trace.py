@@ -66,7 +66,7 @@ def test_mistakes_are_one_line(words, said, capsys):
 @pytest.mark.usefixtures("here")
 def test_a_shipped_table_may_hold_more_settings_than_are_asked_for(monkeypatch, tmp_path):
     from profiles import models
-    from scenarios.systems.measured import coders
+    from scenarios.systems.coders import coders
 
     monkeypatch.setattr(shipped, "_profile", lambda network, table, phase: "its profile")
     monkeypatch.setattr(shipped, "DATA", tmp_path)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.search import SEARCHES, Group, Limits, Option, Options, Predictor, Problem
+from profiles.tables.split import Split
+from sim.search import SEARCHES, Group, Limits, Options, Predictor, Problem
 from sim.search.fleet import front
 from sim.search.greedy import neighbours
 from sim.search.splitllm import cheapest
@@ -22,7 +23,7 @@ def options(rng: np.random.Generator, n_cuts: int, n_settings: int) -> Options:
     depth, harsh = (a.ravel() for a in np.mgrid[0:n_cuts, 0:n_settings])
     n = len(depth)
     return Options(
-        labels=tuple(Option(f"c{d}", f"t{h}") for d, h in zip(depth, harsh, strict=True)),
+        labels=tuple(Split(f"c{d}", f"t{h}") for d, h in zip(depth, harsh, strict=True)),
         device_s=depth * rng.uniform(1e-3, 8e-3),
         encode_s=rng.uniform(1e-4, 1e-3, n),
         payload_bytes=rng.uniform(200.0, 3e4, n) / (1 + harsh),
@@ -233,5 +234,5 @@ def test_refusals_of_data() -> None:
         Problem(link=WIFI, groups=(Group(options=known, rate_bps=1e6, think_s=1.0),
                                    Group(options=known, rate_bps=1e6, rate_rps=1.0)))  # fmt: skip
     with pytest.raises(ValueError, match="option must be one of 4"):
-        known.index(Option("c9", "t9"))
-    assert known.taken(np.array([2])).labels == (Option("c1", "t0"),)
+        known.index(Split("c9", "t9"))
+    assert known.taken(np.array([2])).labels == (Split("c1", "t0"),)

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from profiles.tables.split import Split
 from sim import ConstantSessions, ConstantSource, run
-from sim.search import First, Group, Limits, Option, Options, Predicted, Predictor, Problem
+from sim.search import First, Group, Limits, Options, Predicted, Predictor, Problem
 from sim.search.airtime import airtime_s
 from sim.search.size import LossProxy, SizeModel
 from sim.sources.source import Draw
@@ -31,7 +32,7 @@ def single(
         return np.array([value])
 
     return Options(
-        labels=(Option("cut", "theta", tokens),), device_s=one(device_s), encode_s=one(0.0),
+        labels=(Split("cut", "theta", tokens),), device_s=one(device_s), encode_s=one(0.0),
         payload_bytes=one(payload_bytes), decode_s=one(decode_s), server_s=one(server_s),
         answer_bytes=one(answer_bytes), memory_bytes=one(0.0), drop_pp=one(0.0),
         depth=np.array([1]), harshness=np.array([0]), first=first,

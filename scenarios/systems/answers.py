@@ -1,0 +1,185 @@
+"""A network that answers once: its profile and trace table, and sources made of them.
+
+Both are kept in outputs/cache by what they depend on; what has changed is measured again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest, sem
+
+from profiles.tables.hardware import DeviceSpec, ServerSpec
+from profiles.tables.layers import ModelProfile
+from profiles.tables.quality import drop_interval
+from profiles.tables.split import Split
+from profiles.tables.trace import TraceTable
+from scenarios.shell.names import unknown
+from scenarios.shell.progress import progress
+from scenarios.systems import shipped
+from scenarios.systems.coders import coders
+from scenarios.systems.measured import Drop, Measured
+from scenarios.systems.scenario import Model
+from scenarios.systems.sheets import Codec
+from sim.sources.source import TraceSource
+
+__all__ = ["CACHE", "Answers", "check_cuts", "measure", "share", "trace_settings"]
+
+CACHE = Path("outputs/cache")
+
+_Z = 1.959964
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers(Measured):
+    """What one network that answers once costs and answers here."""
+
+    profile: ModelProfile
+    table: TraceTable
+
+    @cached_property
+    def digests(self) -> Mapping[str, str]:
+        """Content hashes of both, for point ids."""
+        return {"profile": self.profile.digest, "trace": self.table.digest}
+
+    @property
+    def largest_batch(self) -> int | None:
+        """The largest batch whose tail was timed."""
+        return max(self.profile.tail.batches)
+
+    def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> TraceSource:
+        head, tail = device.scale(self.profile.head), server.scale(self.profile.tail)
+        factors = {"encode_factor": head.factor, "decode_factor": tail.factor}
+        return TraceSource(self.table, split.cut, split.setting, head, tail, **factors)
+
+    def quality(self, split: Split) -> dict[str, float]:
+        """All that is known, means over the table's samples: share of right answers with Wilson's
+        95 % interval, unless weights are random; relative L2 of the feature and KL of the answer
+        with their normal intervals.
+        """
+        columns: dict[str, float] = {}
+        right = self.table.cell("correct", split.cut, split.setting)
+        if not np.isnan(right).any():
+            columns |= share("table_accuracy", right)
+        for name in (n for n in ("relative_l2", "logit_kl") if n in self.table.columns):
+            values = self.table.cell(name, split.cut, split.setting)
+            if not np.isnan(values).any():
+                mean, reach = float(values.mean()), _Z * float(sem(values))
+                columns |= _interval(name, mean, max(0.0, mean - reach), mean + reach)
+        return columns
+
+    def drop(self, split: Split) -> Drop | None:
+        """Paired per sample against the answers at "output", by Bonett and Price's interval."""
+        if split.cut == "output":
+            return Drop(mean=0.0, lo=0.0, hi=0.0)
+        if "output" not in self.table.cuts:
+            return None
+        right = self.table.cell("correct", split.cut, split.setting)
+        whole = self.table.cell("correct", "output", split.setting)
+        if np.isnan(whole).any() or np.isnan(right).any():
+            return None
+        lost, gained = int((whole > right).sum()), int((whole < right).sum())
+        return Drop(
+            **{k: 100.0 * v for k, v in drop_interval(len(right), lost, gained)._asdict().items()}
+        )
+
+    def memory_bytes(self, split: Split) -> float | None:
+        """Weights before the cut and the largest activation among them, 4 bytes a number."""
+        head = self.profile.layers[: self.profile.cut_names.index(split.cut)]
+        largest = max((layer.activation_bytes for layer in head), default=0.0)
+        return float(sum(layer.weight_bytes for layer in head) + largest)
+
+    def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
+        """The machine of either side with its factor, that of the payloads, the digests."""
+        return {
+            "head_seconds": dict(device.scale(self.profile.head).provenance),
+            "tail_seconds": dict(server.scale(self.profile.tail).provenance),
+            "payloads": dict(self.table.provenance),
+            "samples": len(self.table.sample_ids),
+            **self.digests,
+        }
+
+
+def share(name: str, right: np.ndarray) -> dict[str, float]:
+    """Share of ones in column `name` with Wilson's 95 % interval."""
+    test = binomtest(int(right.sum()), len(right))
+    low, high = test.proportion_ci(method="wilson")
+    return _interval(name, test.statistic, float(low), float(high))
+
+
+def _interval(name: str, mean: float, low: float, high: float) -> dict[str, float]:
+    return {name: mean, f"{name}_lo": low, f"{name}_hi": high}
+
+
+def measure(
+    model: Model,
+    codecs: Sequence[Codec],
+    cuts: Sequence[str] | None = None,
+    *,
+    live: bool = False,
+    network: Any = None,
+) -> Answers:
+    """Profile and trace `model` on this machine, or read what an earlier run left.
+
+    Unless `live`, a shipped table of exactly these samples and codecs is taken instead, together
+    with the shipped profile of the machine that made it.
+
+    Args:
+        model: the network and how many test samples to trace.
+        codecs: every setting; its `name` is the name in the table.
+        cuts: where to trace; None for every cut.
+        live: whether to measure here what a shipped table holds.
+        network: the network where it was made already.
+
+    Raises:
+        ValueError: an unknown cut or chain.
+    """
+    from profiles.shipping import store  # torch: not needed to print a help text
+
+    settings = {str(chosen["name"]): coders(chosen) for chosen in codecs}
+    network = network or model.network()
+    check_cuts(network, cuts or ())
+    inputs, labels = model.inputs()
+    if not live:
+        ready = shipped.find(network, settings, inputs, labels, repeats=model.repeats)
+        if ready is not None and set(cuts or ()) <= set(ready[1].cuts):
+            return Answers(model=model.name, profile=ready[0], table=ready[1])
+    with progress(f"timing {model.name}") as report:
+        profile = store.profile(CACHE, network, batches=tuple(model.batches), progress=report)
+    wanted = [cut for cut in profile.cut_names if cuts is None or cut in cuts]
+    with progress(f"tracing {model.name}") as report:
+        table = store.trace(
+            CACHE, network, settings, inputs, labels,
+            cuts=tuple(wanted), repeats=model.repeats, progress=report,
+        )  # fmt: skip
+    return Answers(model=model.name, profile=profile, table=table)
+
+
+def check_cuts(network: Any, cuts: Sequence[str]) -> None:
+    """Refuse an unknown cut before anything is timed."""
+    allowed = ("input", *network.stages, "output")
+    for cut in cuts:
+        if cut not in allowed:
+            raise ValueError(unknown("cut", cut, allowed))
+
+
+def trace_settings(
+    model: Model, settings: Mapping[str, Codec], cuts: Sequence[str], *, repeats: int = 1
+) -> TraceTable:
+    """The trace of many settings at a few cuts, and the answers without a codec at "output"."""
+    from profiles.shipping import store
+
+    network = model.network()
+    check_cuts(network, [cut for cut in cuts if cut != "output"])
+    inputs, labels = model.inputs()
+    kinds = {name: coders({"name": name, **chosen}) for name, chosen in settings.items()}
+    with progress(f"tracing {len(kinds)} settings of {model.name}") as report:
+        return store.trace(
+            CACHE, network, kinds, inputs, labels,
+            cuts=(*cuts, "output"), repeats=repeats, progress=report,
+        )  # fmt: skip

@@ -1,0 +1,67 @@
+"""Requests by hand: they all cost the same, as the user says; for known systems and thought."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from profiles.tables.hardware import DeviceSpec, ServerSpec
+from profiles.tables.split import Split
+from scenarios.systems.measured import Measured
+from sim.sources.source import ConstantSource
+
+__all__ = ["ByHand", "Request"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What one request costs, instead of a network's measured ones."""
+
+    device_s: float = field(default=0.0, metadata={"unit": "s", "help": "head and encode"})
+    payload_bytes: float = field(default=0.0, metadata={"unit": "B", "help": "uplink payload"})
+    decode_s: float = field(default=0.0, metadata={"unit": "s", "help": "decode of one payload"})
+    server_s: float = field(default=0.0, metadata={"unit": "s", "help": "tail, batch of one"})
+    batch_slope_s: float | None = field(
+        default=None,
+        metadata={"unit": "s", "help": "further seconds of each further request of a batch"},
+    )
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if value is not None and not value >= 0.0:
+                raise ValueError(f"request.{item.name} must be >= 0, got {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByHand(Measured):
+    """One request, repeated."""
+
+    model: str = "-"
+    request: Request
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """None: there is no table."""
+        return {}
+
+    @property
+    def settings(self) -> Any:
+        """The costs."""
+        return dataclasses.asdict(self.request)
+
+    def split(self, cut: str, setting: str) -> Split:
+        """Nothing is cut."""
+        return Split("-", "-")
+
+    def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> ConstantSource:
+        return ConstantSource(**dataclasses.asdict(self.request))
+
+    def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
+        """The costs, as they were given."""
+        return {"request": dataclasses.asdict(self.request)}
+
+    def kinds(self, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:
+        """Everything is assumed."""
+        return dict.fromkeys(("device", "uplink", "server", "codec_bits"), "assumed")

@@ -1,0 +1,93 @@
+"""Library: what the systems of one request cost and answer, each network measured or read once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from profiles.tables.split import ENDS
+from scenarios.systems import answers, llama2
+from scenarios.systems.build import choices
+from scenarios.systems.by_hand import ByHand
+from scenarios.systems.coders import check_kind, coders
+from scenarios.systems.measured import Measured
+from scenarios.systems.sheets import Codec
+
+__all__ = ["Library"]
+
+
+class Library:
+    """The tables behind some configurations: one per network, with all their cuts and codecs."""
+
+    def __init__(self, configs: Sequence[Any]) -> None:
+        self._configs = configs
+        self._networks: dict[str, Any] = {}
+        self._known: dict[str, Measured] = {}
+
+    def measured(self, config: Any) -> Measured:
+        """What a configuration is played on.
+
+        Raises:
+            ValueError: an unknown network, cut or codec, a codec that does not encode what crosses
+                a cut.
+        """
+        if config.request is not None:
+            return ByHand(request=config.request)
+        self._check(config)
+        alike = [each for each in self._configs if _same(each, config) and self._sound(each)]
+        cuts, codecs = _wanted(alike)
+        mine = _wanted([config])
+        if any(codecs.get(name) != codec for name, codec in mine[1].items()):
+            cuts, codecs = mine  # one name for several settings
+        key = repr((config.model, config.session, config.live, cuts, codecs))
+        if key not in self._known:
+            self._known[key] = _measure(config, self._network(config), cuts, list(codecs.values()))
+        return self._known[key]
+
+    def _network(self, config: Any) -> Any:
+        key = repr(config.model)
+        if key not in self._networks:
+            self._networks[key] = config.model.network()
+        return self._networks[key]
+
+    def _check(self, config: Any) -> None:
+        """Refuse what cannot be measured, before anything is timed."""
+        network = self._network(config)
+        for one in choices(config).values():
+            answers.check_cuts(network, [one.cut])
+            made = {str(one.codec["name"]): coders(one.codec)}
+            if network.task != "language" or one.cut not in ENDS:
+                check_kind(one.cut, made)
+
+    def _sound(self, config: Any) -> bool:
+        try:
+            self._check(config)
+        except ValueError:
+            return False
+        return True
+
+
+def _measure(config: Any, network: Any, cuts: Sequence[str], codecs: Sequence[Codec]) -> Measured:
+    """A network that answers once, one that generates tokens, or a big one in closed form."""
+    if network.task != "language":
+        every = [*cuts, "output"] if "output" not in cuts else list(cuts)  # to pair with no codec
+        return answers.measure(config.model, codecs, every, live=config.live, network=network)
+    if llama2.models(config.model.name):
+        return llama2.measure(config.session, config.server, codecs, live=config.live)
+    return config.session.measure(config.model.name, codecs, cuts, live=config.live)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether both are about the same network, measured in the same way."""
+    return one.request is None and (one.model, one.session, one.live) == (
+        other.model, other.session, other.live
+    )  # fmt: skip
+
+
+def _wanted(configs: Sequence[Any]) -> tuple[list[str], dict[str, Codec]]:
+    """Cuts, and codecs by name; of two codecs of one name the first."""
+    every = [one for config in configs for one in choices(config).values()]
+    codecs: dict[str, Codec] = {}
+    for one in every:
+        codecs.setdefault(str(one.codec["name"]), one.codec)
+    return list(dict.fromkeys(one.cut for one in every)), codecs

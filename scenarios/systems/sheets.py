@@ -1,0 +1,46 @@
+"""Sheets: the files of conf/ that describe a device, a server, a link or a codec, by name."""
+
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from profiles.tables.hardware import DeviceSpec, parse
+from scenarios.shell.names import unknown
+
+__all__ = ["Codec", "device_sheet", "names", "read"]
+
+Codec = Mapping[str, Any]
+"""A codec as configured: `name` in the results, `chain`, and the chain's options."""
+
+
+def names(group: str) -> list[str]:
+    """The files of conf/GROUP.
+
+    Raises:
+        ValueError: no such group.
+    """
+    try:
+        folder = resources.files(f"conf.{group}")
+        return sorted(path.name[:-5] for path in folder.iterdir() if path.name.endswith(".yaml"))
+    except ModuleNotFoundError:
+        raise ValueError(f"group must be a folder of conf, got {group!r}") from None
+
+
+def read(group: str, name: str) -> dict[str, Any]:
+    """The content of conf/GROUP/NAME.yaml.
+
+    Raises:
+        ValueError: no such file, with the nearest names.
+    """
+    if name not in (known := names(group)):
+        raise ValueError(unknown(group, name, known))
+    path = resources.files(f"conf.{group}") / f"{name}.yaml"
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return content
+
+
+def device_sheet(name: str) -> DeviceSpec:
+    """The data sheet of a device class."""
+    return parse(DeviceSpec, read("device", name))
