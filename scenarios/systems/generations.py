@@ -167,7 +167,7 @@ def generations(
     """Measure a language network here, or read what an earlier run left in outputs/cache.
 
     Unless `live`, a shipped generation of at least these tokens and codecs is taken instead. Every
-    chain with a knob is also there at the error that the task bears (see _equal).
+    chain with a knob is also there at the error that the task bears (see equal.py).
     """
     import codec
     from profiles import models
