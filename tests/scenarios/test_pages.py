@@ -16,12 +16,10 @@ ROOT = Path(conf.__file__).parent.parent
 PACKAGES = ("codec", "profiles", "sim", "scenarios", "plots")
 ROOMS = (*PACKAGES, "conf", "tests", "docs")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-SOURCES = sorted(
-    path
+SOURCES = {
+    room: sorted(p for p in (ROOT / room).rglob("*") if p.suffix in (".py", ".yaml"))
     for room in (*PACKAGES, "conf", "tests")
-    for path in (ROOT / room).rglob("*")
-    if path.suffix in (".py", ".yaml") and "__pycache__" not in path.parts
-)
+}
 WIDTH = 100
 PATH = re.compile(rf"(?<![\w/.-])((?:{'|'.join(ROOMS)})/[\w./+-]*\.(?:py|md|yaml|csv|npz|png))\b")
 FOLDER = re.compile(rf"`((?:{'|'.join(ROOMS)})(?:/[a-z_0-9]+)*/?)`")
@@ -66,10 +64,11 @@ def test_every_link_within_the_repository_leads_somewhere(page):
         assert not anchor or anchor in anchors(place), f"{name(page)}: {target}"
 
 
-@pytest.mark.parametrize("page", [*PAGES, *SOURCES], ids=name)
-def test_every_path_that_is_named_exists(page):
-    for path in {*PATH.findall(words(page)), *FOLDER.findall(words(page))}:
-        assert invented(path) or (ROOT / path).exists(), f"{name(page)}: {path}"
+@pytest.mark.parametrize("pages", [PAGES, *SOURCES.values()], ids=["pages", *SOURCES])
+def test_every_path_that_is_named_exists(pages):
+    for page in pages:
+        for path in {*PATH.findall(words(page)), *FOLDER.findall(words(page))}:
+            assert invented(path) or (ROOT / path).exists(), f"{name(page)}: {path}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -77,6 +76,14 @@ def test_every_module_that_is_named_exists(page):
     for dotted in set(MODULE.findall(words(page))):
         if not invented(dotted) and not dotted.endswith((".md", ".yaml")):
             assert resolved(dotted), f"{name(page)}: {dotted}"
+
+
+@pytest.mark.parametrize("room", SOURCES)
+def test_every_module_that_a_docstring_names_exists(room):
+    for path in SOURCES[room]:
+        quoted = " ".join(re.findall(r"`([^`\n]+)`", words(path))) if path.suffix == ".py" else ""
+        for dotted in MODULE.findall(quoted):
+            assert invented(dotted) or resolved(dotted), f"{name(path)}: {dotted}"
 
 
 def resolved(dotted):
@@ -98,11 +105,13 @@ def test_a_module_that_does_not_exist_is_seen():
     assert not resolved("sim.spec.link")
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_who_is_sent_to_a_name_finds_it_in_the_same_file(path):
-    text = words(path)
-    for former in re.findall(r"\bsee (_[a-z_]+)\b", text):
-        assert re.search(rf"(def |class |^){former}\b", text, re.M), f"{name(path)}: {former}"
+@pytest.mark.parametrize("room", SOURCES)
+def test_who_is_sent_to_a_name_finds_it_in_the_same_file(room):
+    for path in SOURCES[room]:
+        for former in re.findall(r"\bsee (_[a-z_]+)\b", words(path)):
+            assert re.search(rf"(def |class |^){former}\b", words(path), re.M), (
+                f"{name(path)}: {former}"
+            )
 
 
 def test_the_architecture_names_every_room():
