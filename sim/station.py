@@ -3,7 +3,7 @@
 The event's value is `(start_s, end_s)`: when service began and ended; None after a cancellation.
 `FifoStation` and `PoolStation` compute departures by arithmetic; `QueueStation` holds an explicit
 queue, so that visits can be cancelled and the speed can change. `speed` scales the service of
-everything present, 0 stops it. Processor sharing has its own file, shared.py.
+everything present, 0 stops it. Processor sharing has its own file, sim/medium/shared.py.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Figure(Scenario):
         metadata={"unit": "s", "help": "device-seconds per run: N devices play span_s / N or more"},
     )
     cycles: float = field(
-        default=8.0, metadata={"help": "least length of a run, in cycles of a device; see _pace"}
+        default=8.0, metadata={"help": "least length of a run, in cycles of a device"}
     )
     live: bool = field(
         default=False, metadata={"help": "measure everything here, use no shipped table"}

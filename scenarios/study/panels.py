@@ -1,7 +1,7 @@
 """Panels of a figure, one network each: its points, where its numbers come from, in one sentence.
 
 A panel of pictures plays single inferences, one of text whole generations. On random weights the
-chains with a knob stand at equal relative L2 (see _equal).
+chains with a knob stand at equal relative L2 (see systems/equal.py).
 """
 
 from collections.abc import Iterator, Sequence

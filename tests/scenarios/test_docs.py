@@ -19,7 +19,9 @@ ROOT = Path(conf.__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CALL = re.compile(r"^(?:\$ |# )?(?:\.venv/bin/)?splitfleet (\S.*)$", re.M)
 INLINE = re.compile(r"`(?:\.venv/bin/)?splitfleet ([^`]+)`")
-PLACEHOLDER = re.compile(r"\b(COMMAND|NAME|DIR|FOLDER|GROUP|CHOICE|KEY|VALUE|OTHER)\b")
+PLACEHOLDER = re.compile(
+    r"\b(COMMAND|NAME|DIR|FOLDER|GROUP|CHOICE|KEY|VALUE|OTHER|halves|limited)\b"
+)
 
 
 def calls(text):
