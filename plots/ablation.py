@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from plots.lines import log_axis, names
-from plots.style import COLUMN_IN, applied, shades
+from plots.style import COLUMN_IN, apply, shades
 
 __all__ = ["draw"]
 
@@ -30,7 +30,7 @@ def draw(rows: Sequence[Row], *, title: str = "slicer at equal total rate") -> F
     panels = names(rows, "panel")
     height = ceil(len(panels) / 2)
     colours = shades(names(rows, "features"))
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 0.85 + 1.3 * height))
         drawn = figure.subplots(height, 2, sharey=True, squeeze=False)
         for axes, panel in zip(drawn.flat, panels, strict=False):

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plots.lines import devices_axis, line, log_axis, names
-from plots.methods import looks, short
-from plots.style import COLUMN_IN, GREY, applied, shades
+from plots.methods import looks, shorten
+from plots.style import COLUMN_IN, GREY, apply, shades
 
 __all__ = ["draw"]
 
@@ -35,7 +35,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     panels = names(rows, "panel")
     networks = [row for row in rows if row["panel"] != _SPLITS]
     how = looks(names(networks))
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 1.2 + 1.65 * len(panels)))
         drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, panel, letter in zip(drawn, panels, "abcdefgh", strict=False):
@@ -51,7 +51,8 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
             devices_axis(axes, rows, label=axes is drawn[-1])
         drawn[0].set_title(f"{title}\n{drawn[0].get_title(loc='left')}", loc="left")
         handles = [
-            Line2D([], [], label=short(name), markersize=3.2, **look) for name, look in how.items()
+            Line2D([], [], label=shorten(name), markersize=3.2, **look)
+            for name, look in how.items()
         ]
         handles.append(Line2D([], [], color=GREY, linewidth=0.6, linestyle="--", label="bound"))
         figure.legend(

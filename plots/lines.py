@@ -16,7 +16,7 @@ __all__ = [
     "band",
     "claim",
     "devices_axis",
-    "known",
+    "is_known",
     "legend_below",
     "line",
     "log_axis",
@@ -32,7 +32,7 @@ def names(rows: Sequence[Row], column: str = "method") -> list[str]:
     return list(dict.fromkeys(str(row[column]) for row in rows))
 
 
-def known(value: float | None) -> TypeGuard[float]:
+def is_known(value: float | None) -> TypeGuard[float]:
     """Whether a number can be drawn: files hold null for what is unknown or without end."""
     return value is not None and math.isfinite(value)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from plots.style import COLOURS, GREY, INK
 
-__all__ = ["looks", "short"]
+__all__ = ["looks", "shorten"]
 
 _BLUE, _ORANGE, _GREEN, _PINK, _AMBER, _SKY = COLOURS
 _DOTTED, _DASHED = (0, (1, 1)), (0, (4, 1.5))
@@ -44,6 +44,6 @@ def looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def short(name: str) -> str:
+def shorten(name: str) -> str:
     """A method's name without the word that all of its kind share."""
     return name.removeprefix("split, ")

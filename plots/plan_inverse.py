@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from plots.style import COLOURS, COLUMN_IN, GREY, INK, applied
+from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
 __all__ = ["draw"]
 
@@ -25,7 +25,7 @@ def draw(needs: Mapping[str, Any]) -> Figure:
     """
     factors = [remedy for remedy in needs["remedies"] if remedy["unit"] == "x"]
     counts = [remedy for remedy in needs["remedies"] if remedy["unit"] != "x"]
-    with applied():
+    with apply():
         figure = Figure(figsize=(2 * COLUMN_IN, 1.5))
         left, right = figure.subplots(1, 2, width_ratios=(5, 2))
         _factors(left, factors)

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from plots.lines import log_axis, names
-from plots.style import COLOURS, COLUMN_IN, GREY, applied
+from plots.style import COLOURS, COLUMN_IN, GREY, apply
 
 __all__ = ["draw"]
 
@@ -32,7 +32,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
         title: one line above the panel.
     """
     fleets, methods = names(rows, "scenario"), names(rows)
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 1.0 + 0.48 * len(fleets)))
         axes = figure.subplots()
         for edge in range(1, len(fleets)):  # a line between fleets, none through their markers

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import matplotlib as mpl
 
-__all__ = ["COLOURS", "COLUMN_IN", "GREY", "INK", "applied", "shades"]
+__all__ = ["COLOURS", "COLUMN_IN", "GREY", "INK", "apply", "shades"]
 
 COLUMN_IN = 3.5
 """Width of one column of a two-column paper, inches."""
@@ -45,7 +45,7 @@ _RC = {
 
 
 @contextmanager
-def applied() -> Iterator[None]:
+def apply() -> Iterator[None]:
     """Draw with splitfleet's look inside the block; leaves the caller's settings alone."""
     with mpl.rc_context(_RC):
         yield

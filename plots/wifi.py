@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from plots.lines import devices_axis, line, names
-from plots.style import COLOURS, COLUMN_IN, GREY, applied
+from plots.style import COLOURS, COLUMN_IN, GREY, apply
 
 __all__ = ["draw"]
 
@@ -19,7 +19,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, rate_bps: float) -> Figure:
         rows: `method`, `n_devices`, `efficiency` with its interval where there is one.
         rate_bps: the physical rate, for the scale on the right.
     """
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 2.7))
         axes = figure.add_subplot()
         for i, name in enumerate(names(rows)):

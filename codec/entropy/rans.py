@@ -48,7 +48,7 @@ def encode(symbols: Symbols, table: Table) -> bytes:
     words = np.empty(symbols.size + _SPARE, dtype=np.uint16)
     first = _encode(np.ascontiguousarray(symbols), table.steps, table.precision, states, words)
     if first < 0:
-        raise ValueError(f"symbol {_missing(symbols, table)} has no frequency in {table!r}")
+        raise ValueError(f"symbol {_find_missing(symbols, table)} has no frequency in {table!r}")
     return join(states, words[first:])
 
 
@@ -84,7 +84,7 @@ def join(states: npt.NDArray[np.uint32], words: npt.NDArray[np.uint16]) -> bytes
     return states.astype("<u4", copy=False).tobytes() + words.astype("<u2", copy=False).tobytes()
 
 
-def _missing(symbols: Symbols, table: Table) -> int:
+def _find_missing(symbols: Symbols, table: Table) -> int:
     known = np.zeros(START, dtype=np.bool_)
     known[: table.freqs.size] = table.freqs > 0
     return int(symbols[~known[symbols]][0])

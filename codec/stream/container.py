@@ -106,7 +106,7 @@ def read(
     Raises CorruptBitstreamError for anything but a whole stream of this version whose tensor has
     at most `max_elements` elements.
     """
-    body = Reader(_checked(memoryview(data).cast("B")))
+    body = Reader(_check_ends(memoryview(data).cast("B")))
     header = _read_header(body, max_elements)
     if header.n_chunks > body.remaining:
         raise CorruptBitstreamError(
@@ -147,7 +147,7 @@ def _write_chunk(out: Writer, chunk: Chunk) -> None:
         out.raw(section.data)
 
 
-def _checked(data: memoryview) -> memoryview:
+def _check_ends(data: memoryview) -> memoryview:
     """The bytes in front of the checksum, after comparing magic, version and checksum."""
     if len(data) < len(_MAGIC) + 1 + _CHECKSUM_BYTES or data[: len(_MAGIC)] != _MAGIC:
         raise CorruptBitstreamError("not a stream of this library: no magic number")

@@ -78,13 +78,13 @@ class Reader:
             self.raw(1)
         self.at = at + 1
         byte = self.data[at]
-        return byte if byte <= maximum else self._bounded(byte, maximum)
+        return byte if byte <= maximum else self._check_at_most(byte, maximum)
 
     def varint(self, maximum: int) -> int:
         """An integer in 0..maximum in its shortest spelling."""
         value = self.u8()
         if value < 0x80:
-            return value if value <= maximum else self._bounded(value, maximum)
+            return value if value <= maximum else self._check_at_most(value, maximum)
         value, self.at = 0, self.at - 1
         for i in range(_MAX_VARINT_BYTES):
             byte = self.u8()
@@ -92,7 +92,7 @@ class Reader:
             if byte < 0x80:
                 if byte == 0 and i:
                     raise CorruptBitstreamError(f"padded integer before offset {self.at}")
-                return self._bounded(value, maximum)
+                return self._check_at_most(value, maximum)
         raise CorruptBitstreamError(f"integer without end at offset {self.at}")
 
     def f32(self) -> float:
@@ -107,7 +107,7 @@ class Reader:
         if self.remaining:
             raise CorruptBitstreamError(f"{self.remaining} bytes follow the end")
 
-    def _bounded(self, value: int, maximum: int) -> int:
+    def _check_at_most(self, value: int, maximum: int) -> int:
         if value > maximum:
             raise CorruptBitstreamError(
                 f"number before offset {self.at} must be <= {maximum}, got {value}"

@@ -72,7 +72,7 @@ def from_float32(x: npt.NDArray[np.float32], dtype: int) -> npt.NDArray[np.gener
     return out
 
 
-def clamped(x: npt.NDArray[np.float32], dtype: int) -> npt.NDArray[np.float32]:
+def clamp(x: npt.NDArray[np.float32], dtype: int) -> npt.NDArray[np.float32]:
     """NaN becomes 0, infinities the largest finite number of the dtype, with their sign."""
     limit = (np.finfo(np.float32).max, 65504.0, np.uint32(0x7F7F0000).view(np.float32))[dtype]
     return np.nan_to_num(x, nan=0.0, posinf=float(limit), neginf=-float(limit))

@@ -32,13 +32,13 @@ def kernel(*signatures: tuple[Any, ...]) -> Callable[[Callable[P, R]], Callable[
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
         @cache
-        def compiled() -> Callable[P, R]:
+        def compile_once() -> Callable[P, R]:
             jit = numba.njit(list(signatures), cache=True, nogil=True)
             return cast(Callable[P, R], jit(function))
 
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            return compiled()(*args, **kwargs)
+            return compile_once()(*args, **kwargs)
 
         return call
 

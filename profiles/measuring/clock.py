@@ -12,7 +12,7 @@ import torch
 from profiles.models.network import Network
 from profiles.tables import choices
 
-__all__ = ["Clock", "clock_of", "placed"]
+__all__ = ["Clock", "clock_of", "copy_to"]
 
 DEVICES = ("cpu", "cuda")
 
@@ -56,7 +56,7 @@ def clock_of(device: str) -> Clock:
     return _CudaClock()
 
 
-def placed(network: Network, device: str) -> Network:
+def copy_to(network: Network, device: str) -> Network:
     """The network on another device, the original left where it is."""
     clock_of(device)
     if device == "cpu":

@@ -61,7 +61,7 @@ class Split:
     @property
     def example(self) -> torch.Tensor:
         """The network's example input, repeated to this batch."""
-        return _repeated(self.network.example_input, self.batch)
+        return _repeat(self.network.example_input, self.batch)
 
     def head(self, cut: str) -> Side:
         """From the raw input to the crossing tensor."""
@@ -126,7 +126,7 @@ def split(network: Network, *, batch: int = 1, stages: Sequence[str] | None = No
     """
     if batch < 1:
         raise ValueError(f"batch must be >= 1, got {batch}")
-    flow = export(network.module, [_repeated(network.example_input, batch)], name=network.name)
+    flow = export(network.module, [_repeat(network.example_input, batch)], name=network.name)
     wanted = network.stages if stages is None else tuple(stages)
     crossings = {"input": flow.data}
     crossings |= {stage: flow.crossing_of(stage) for stage in wanted}
@@ -135,7 +135,7 @@ def split(network: Network, *, batch: int = 1, stages: Sequence[str] | None = No
     )
 
 
-def _repeated(example: torch.Tensor, batch: int) -> torch.Tensor:
+def _repeat(example: torch.Tensor, batch: int) -> torch.Tensor:
     return example.repeat(batch, *(1,) * (example.ndim - 1)).contiguous()
 
 

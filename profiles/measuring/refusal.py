@@ -12,7 +12,7 @@ from types import TracebackType
 import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, UnsupportedOperatorException
 
-__all__ = ["quiet", "refusal"]
+__all__ = ["refusal", "silence"]
 
 _DATA = (
     "its result depends on the data: replace it by torch.where or fixed shapes, "
@@ -36,7 +36,7 @@ def refusal(name: str, error: Exception, *, own: str, printed: str) -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[StringIO]:
+def silence() -> Iterator[StringIO]:
     """Keeps back the pages that torch logs and prints where an export fails."""
     before, printed = logging.root.manager.disable, StringIO()
     logging.disable(logging.CRITICAL)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from profiles.models.llama import Llama, Shape
-from profiles.models.llama_folder import dtype_named, fill
+from profiles.models.llama_folder import fill, find_dtype
 from profiles.models.network import Network, content_digest
 
 LAYERS = {"llama2_7b": 32, "llama2_13b": 40}
@@ -30,7 +30,7 @@ def network(name: str, *, weights: str = "", dtype: str = "bfloat16") -> Network
 
     Raises ValueError for an unknown type, or where `weights` holds no such checkpoint.
     """
-    kind = dtype_named(dtype)
+    kind = find_dtype(dtype)
     with torch.device("meta"):
         module = Llama(SHAPES[name]).to(kind)
     module = module.to_empty(device="cpu").eval().requires_grad_(False)

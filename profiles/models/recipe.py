@@ -60,7 +60,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE, "outputs/cache"))
 
 
-def trained(
+def load_or_train(
     recipe: Recipe, build: Callable[[], nn.Module], epoch: Epoch, judge: Judge, *, folder: Path
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a recipe and its provenance, trained now or found in `folder`.

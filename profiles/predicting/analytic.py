@@ -14,7 +14,7 @@ from profiles.predicting.roofline import Efficiency, Peaks
 from profiles.tables.cost import CostSurface
 from profiles.tables.layers import Cut, Layer, ModelProfile
 
-__all__ = ["LLAMA2_7B", "LLAMA2_13B", "LlamaShape", "modelled"]
+__all__ = ["LLAMA2_7B", "LLAMA2_13B", "LlamaShape", "model_phases"]
 
 _KERNELS_PER_LAYER = 12
 
@@ -84,7 +84,7 @@ LLAMA2_7B = LlamaShape(name="llama2-7b", n_layers=32, width=4096, inner=11_008)
 LLAMA2_13B = LlamaShape(name="llama2-13b", n_layers=40, width=5120, inner=13_824)
 
 
-def modelled(
+def model_phases(
     shape: LlamaShape,
     efficiency: Efficiency,
     peaks: Peaks,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from profiles.predicting.analytic import LlamaShape, modelled
+from profiles.predicting.analytic import LlamaShape, model_phases
 from profiles.predicting.roofline import Efficiency, peaks_of
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import Layer, ModelProfile
@@ -92,7 +92,7 @@ def by_roofline(
         if sheet is None or shape is None:
             continue
         end = one.prompt_tokens + one.new_tokens
-        parts = modelled(
+        parts = model_phases(
             shape,
             efficiency,
             peaks_of(sheet, one.precision),

@@ -20,7 +20,7 @@ from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import Layer, ModelProfile
 
-__all__ = ["Efficiency", "Peaks", "fit", "peaks_of", "relative_errors", "scaled"]
+__all__ = ["Efficiency", "Peaks", "fit", "peaks_of", "relative_errors", "scale_profile"]
 
 Sheet = DeviceSpec | ServerSpec
 
@@ -89,7 +89,7 @@ def fit(layers: Sequence[Layer], peaks: Peaks) -> Efficiency:
     return _efficiency(min(fits, key=lambda found: float(found.cost)).x)
 
 
-def scaled(
+def scale_profile(
     profile: ModelProfile, efficiency: Efficiency, measured: Peaks, sheet: Sheet, peaks: Peaks
 ) -> ModelProfile:
     """The profile on the sheet's machine: every measured time times the ratio of two rooflines.
@@ -111,16 +111,16 @@ def scaled(
                     found[at_cut, at_batch] = there[side].sum() / here[side].sum()
         return found[:, :, None, None]
 
-    def carried(surface: CostSurface) -> CostSurface:
+    def carry(surface: CostSurface) -> CostSurface:
         ratio = ratios(surface)
-        moved = surface.scaled(float(ratio.max()), hardware=sheet.name, source=source)
+        moved = surface.scale(float(ratio.max()), hardware=sheet.name, source=source)
         return replace(moved, seconds=surface.seconds * ratio)
 
     return replace(
         profile,
         hardware=sheet.name,
-        head=carried(profile.head),
-        tail=carried(profile.tail),
+        head=carry(profile.head),
+        tail=carry(profile.tail),
         samples={},
         provenance={"kind": "scaled", "source": source, "from": dict(profile.provenance)},
     )

@@ -52,10 +52,10 @@ def losses(
     found = []
     for at_cut, cut in enumerate(cuts):
         known = activations(model, cut, n_windows)
-        plain_bits, plain_right = _judged(known.answer(known.features), known.labels)
+        plain_bits, plain_right = _judge(known.answer(known.features), known.labels)
         for at, (name, chosen) in enumerate(settings.items(), 1):
             crossing = send(chosen, known.features)
-            bits, right = _judged(known.answer(crossing.received), known.labels)
+            bits, right = _judge(known.answer(crossing.received), known.labels)
             sent = 8.0 * sum(len(stream) for stream in crossing.streams)
             found.append(
                 Loss(
@@ -113,7 +113,7 @@ def steps_table_of(table: TraceTable, spans: Sequence[tuple[int, int]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _judged(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _judge(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bits per byte and share of next bytes guessed right, per window."""
     logs = log_softmax(scores.astype(np.float64), axis=-1)
     bits = -np.take_along_axis(logs, labels[..., None], -1)[..., 0] / np.log(2.0)

@@ -13,12 +13,12 @@ from profiles.measuring.crossing import relative_l2, send
 from profiles.tables.quality import drops
 from profiles.tables.trace import TraceTable
 
-__all__ = ["matched", "mean_error", "tolerated", "tolerated_l2"]
+__all__ = ["find_tolerance", "interpolate_tolerance", "match_error", "mean_error"]
 
 Make = Callable[[float], codec.Codec]
 
 
-def tolerated_l2(table: TraceTable, cut: str, loss: float = 0.01) -> float:
+def find_tolerance(table: TraceTable, cut: str, loss: float = 0.01) -> float:
     """The mean relative L2 error at which a trained network loses `loss` of its accuracy at `cut`.
 
     Drops are made to rise with the error (pool adjacent violators would give the same here: the
@@ -29,10 +29,10 @@ def tolerated_l2(table: TraceTable, cut: str, loss: float = 0.01) -> float:
     """
     found = [drop for drop in drops(table) if drop.cut == cut]
     errors = np.array([float(table.cell("relative_l2", cut, d.setting).mean()) for d in found])
-    return tolerated(errors, np.array([drop.drop.mean for drop in found]), loss, cut)
+    return interpolate_tolerance(errors, np.array([drop.drop.mean for drop in found]), loss, cut)
 
 
-def tolerated(errors: np.ndarray, lost: np.ndarray, loss: float, cut: str) -> float:
+def interpolate_tolerance(errors: np.ndarray, lost: np.ndarray, loss: float, cut: str) -> float:
     """The error at which `loss` is lost, from errors [setting] and what each loses [setting]."""
     order = np.argsort(errors)
     lost = np.maximum.accumulate(np.maximum(0.0, lost[order]))
@@ -54,7 +54,7 @@ def mean_error(chosen: codec.Codec, features: np.ndarray) -> float:
     return float(relative_l2(features, send(chosen, features).received).mean())
 
 
-def matched(
+def match_error(
     make: Make, features: np.ndarray, target: float, span: Sequence[float], steps: int = 12
 ) -> codec.Codec:
     """The codec `make(option)` whose error on `features` is nearest `target` from below.

@@ -21,7 +21,7 @@ from profiles.measuring.timing import Progress
 from profiles.models.network import Network
 from profiles.tables.layers import ModelProfile
 
-__all__ = ["DATA", "Effort", "effort", "find", "hardware_name", "make", "measured"]
+__all__ = ["DATA", "Effort", "effort", "find", "hardware_name", "make", "measure"]
 
 DATA = Path(__file__).parent.parent / "data"
 GPU_MODELS = ("resnet34", "mobilenet_v2", "vgg16", "swin_t", "llama2_7b")
@@ -83,7 +83,7 @@ def effort(
     return next((one for one in found if one.seconds <= budget_s), found[-1])
 
 
-def measured(
+def measure(
     network: Network,
     how: Effort,
     *,
@@ -137,7 +137,7 @@ def make(
             at_hand: dict[str, Any] = {"n_threads": n_threads, "device": device}
             how = effort(network, budget_s=budget_s, **at_hand)
             say(f"{at}/{len(chosen)} {name} on {label}: {how}")
-            found = measured(
+            found = measure(
                 network, how, hardware=hardware_name(device), **at_hand,
                 progress=None if progress is None else progress(name),
             )  # fmt: skip

@@ -27,7 +27,7 @@ from profiles.tables.trace import TraceTable
 __all__ = [
     "DATA",
     "accuracy_text",
-    "digits_cross_fitted",
+    "cross_fit_digits",
     "make_accuracy",
     "make_law",
     "make_tolerance",
@@ -97,7 +97,7 @@ def trace_of(
     )
 
 
-def digits_cross_fitted(*, repeats: int = 1, progress: Progress | None = None) -> TraceTable:
+def cross_fit_digits(*, repeats: int = 1, progress: Progress | None = None) -> TraceTable:
     """All 1,797 digits, each traced through the network of the fold that has not seen it.
 
     Sample ids are running numbers, fold after fold.
@@ -117,7 +117,7 @@ def digits_cross_fitted(*, repeats: int = 1, progress: Progress | None = None) -
             progress=progress,
         )
         tables.append(table)
-    return quality.concatenated(tables)
+    return quality.concatenate(tables)
 
 
 def make_trace() -> str:
@@ -160,7 +160,7 @@ def scene_drops(
         ]
         for drop in fresh:
             key = (drop.cut, drop.setting)
-            found[key] = quality.merged(found[key], drop) if key in found else drop
+            found[key] = quality.merge(found[key], drop) if key in found else drop
         wide = [(drop.cut, drop.setting) for drop in found.values() if drop.width > width]
         todo = {
             (cut,): {name: settings()[name] for at, name in wide if at == cut}
@@ -175,7 +175,7 @@ def make_accuracy() -> str:
     """The table of paired accuracy drops of scenes and digits into `DATA`."""
     judged = {
         "scenes": scene_drops(),
-        "digits, cross-fitted": quality.drops(digits_cross_fitted(progress=report)),
+        "digits, cross-fitted": quality.drops(cross_fit_digits(progress=report)),
     }
     text = accuracy_text(judged)
     (DATA / "accuracy.md").write_text(text)

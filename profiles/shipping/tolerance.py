@@ -23,7 +23,7 @@ from profiles.shipping import language, matching
 from profiles.shipping.portfolio import DATA
 from profiles.tables import choices
 
-__all__ = ["measure", "set_for", "tolerated"]
+__all__ = ["measure", "read_tolerance", "set_for"]
 
 PATH = DATA / "tolerance.csv"
 LOSS = 0.01
@@ -32,7 +32,7 @@ _SPARSITIES = (0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 _N_SAMPLES, _N_WINDOWS, _N_IMAGES = 3000, 100, 2
 
 
-def tolerated(task: str, path: Path | str = PATH) -> float:
+def read_tolerance(task: str, path: Path | str = PATH) -> float:
     """The relative L2 error that `task` bears at its most sensitive cut.
 
     Raises:
@@ -52,8 +52,8 @@ def set_for(network: Network, chain: str = "slicer") -> codec.Codec:
 
     The features are those of two calibration images, or of the example input's tokens.
     """
-    features = _hidden(network) if network.task == "language" else _features(network)
-    return codec.calibrate(chain, features, relative_l2=tolerated(network.task))
+    features = _run_hidden(network) if network.task == "language" else _features(network)
+    return codec.calibrate(chain, features, relative_l2=read_tolerance(network.task))
 
 
 def _features(network: Network) -> list[np.ndarray]:
@@ -64,7 +64,7 @@ def _features(network: Network) -> list[np.ndarray]:
 
 
 @torch.inference_mode()
-def _hidden(network: Network) -> list[np.ndarray]:
+def _run_hidden(network: Network) -> list[np.ndarray]:
     """Hidden states behind every layer that the module holds."""
     decoder, found = decoder_of(network), []
     hidden = decoder.embed(network.example_input)
@@ -96,9 +96,9 @@ def _vision(
         network, kinds, data.inputs, data.labels,
         cuts=(*network.stages, "output"), repeats=1, progress=progress,
     )  # fmt: skip
-    return _known(
+    return _evaluate(
         "classify",
-        {cut: partial(matching.tolerated_l2, table, cut, LOSS) for cut in network.stages},
+        {cut: partial(matching.find_tolerance, table, cut, LOSS) for cut in network.stages},
     )
 
 
@@ -111,17 +111,17 @@ def _language(
 
     def error(cut: str) -> float:
         here: Sequence[language.Loss] = [one for one in lost if one.cut == cut]
-        return matching.tolerated(
+        return matching.interpolate_tolerance(
             np.array([one.relative_l2 for one in here]),
             np.array([one.drop[0] for one in here]),
             LOSS,
             cut,
         )
 
-    return _known("language", {cut: partial(error, cut) for cut in cuts})
+    return _evaluate("language", {cut: partial(error, cut) for cut in cuts})
 
 
-def _known(task: str, errors: Mapping[str, Callable[[], float]]) -> dict[tuple[str, str], float]:
+def _evaluate(task: str, errors: Mapping[str, Callable[[], float]]) -> dict[tuple[str, str], float]:
     """The cuts at which some setting loses enough; a cut that loses less bears more."""
     found = {}
     for cut, error in errors.items():

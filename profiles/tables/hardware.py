@@ -109,7 +109,7 @@ class _Sheet:
                 f"{self.name} is scaled from hardware {self.reference!r}, got {surface.hardware!r}"
             )
         factor, source = self.slowdown_from(surface)
-        return surface.scaled(factor, hardware=self.name, source=source)
+        return surface.scale(factor, hardware=self.name, source=source)
 
 
 @dataclass(frozen=True, kw_only=True)

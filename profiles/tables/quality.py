@@ -10,7 +10,7 @@ import numpy as np
 
 from profiles.tables.trace import TraceTable
 
-__all__ = ["Drop", "concatenated", "drop_interval", "drops", "merged", "table_of"]
+__all__ = ["Drop", "concatenate", "drop_interval", "drops", "merge", "table_of"]
 
 
 class Interval(NamedTuple):
@@ -58,7 +58,7 @@ def drop_interval(n: int, n_lost: int, n_gained: int, level: float = 0.95) -> In
     return Interval(mean, max(-1.0, centre - reach), min(1.0, centre + reach))
 
 
-def merged(first: Drop, second: Drop, level: float = 0.95) -> Drop:
+def merge(first: Drop, second: Drop, level: float = 0.95) -> Drop:
     """The drop over the samples of both, which must not overlap."""
     n, n_lost = first.n + second.n, first.n_lost + second.n_lost
     n_gained = first.n_gained + second.n_gained
@@ -105,7 +105,7 @@ def table_of(found: Sequence[Drop]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def concatenated(tables: Sequence[TraceTable]) -> TraceTable:
+def concatenate(tables: Sequence[TraceTable]) -> TraceTable:
     """The rows of several tables of one model, such as the folds of a cross-fitting.
 
     Raises:

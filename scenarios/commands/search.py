@@ -160,7 +160,7 @@ def _runner_up(problem: Problem, chosen: Decision, search: str) -> Decision:
     others = np.flatnonzero(np.any([column != column[row] for column in columns], axis=0))
     if not len(others):
         return replace(chosen, options=None, rows=None)
-    rest = replace(group, options=options.taken(others))
+    rest = replace(group, options=options.take(others))
     found = SEARCHES[search](replace(problem, groups=(rest,)))
     if found.rows is None:
         return found

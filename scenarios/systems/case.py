@@ -16,7 +16,7 @@ from scenarios.sweep.store import Row
 from scenarios.systems.measured import Measured
 from scenarios.systems.scenario import Scenario, system_spec
 from sim import Result, replicate, run
-from sim.medium.rates import located
+from sim.medium.rates import locate
 from sim.sources.source import Source
 from sim.specs import SystemSpec
 from sim.theory.closed import throughput_bound_rps
@@ -95,7 +95,7 @@ def file_digests(scenario: Scenario) -> dict[str, str]:
     paths = {f"{key}.replay_csv": load.replay_csv for key, load in loads.items()}
     files: dict[str, Traversable] = {key: Path(path) for key, path in paths.items() if path}
     if scenario.link.rate_csv:
-        files["link.rate_csv"] = located(scenario.link.rate_csv)
+        files["link.rate_csv"] = locate(scenario.link.rate_csv)
     return {
         key: hashlib.sha256(file.read_bytes()).hexdigest()[:16]
         for key, file in files.items()

@@ -9,7 +9,7 @@ carried to 4,096 elements a token. Approximation: a token costs what it costs at
 import math
 from dataclasses import dataclass
 
-from profiles.predicting.analytic import LLAMA2_7B, modelled
+from profiles.predicting.analytic import LLAMA2_7B, model_phases
 from profiles.predicting.published import by_roofline, latencies
 from profiles.predicting.roofline import Efficiency, peaks_of
 from profiles.tables.hardware import DeviceSpec, ServerSpec
@@ -103,7 +103,7 @@ class Big:
 
     def _profiles(self, sheet: DeviceSpec | ServerSpec) -> dict[str, ModelProfile]:
         efficiency = Efficiency(compute=self.share, memory=self.share, kernel_s=0.0)
-        return modelled(
+        return model_phases(
             LLAMA2_7B, efficiency, peaks_of(sheet, "fp16"), hardware=sheet.name,
             source=f"roofline at {self.share:.3g} of the roof, as published latencies reach",
         )  # fmt: skip

@@ -59,7 +59,7 @@ class Adaptive:
         if seen.rate_bps != seen.rate_bps:
             return
         margin = self._adapt.margin
-        urgent = self.ranking.urgent(seen, self.held)
+        urgent = self.ranking.is_urgent(seen, self.held)
         best = self.ranking.best(seen, self.held, margin)
         gain = self.ranking.gain(seen, self.held, best)
         if best == self.held or gain <= (0.0 if urgent else margin):

@@ -105,7 +105,7 @@ def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Strea
 def replay(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
     """The recorded times of this device; rows without a device go to device 0, 1, ... by turns."""
     stamp = Path(spec.replay_csv).stat().st_mtime_ns
-    times = recorded(spec.replay_csv, device.meter.n_devices, stamp).get(device.index, ())
+    times = read_arrivals(spec.replay_csv, device.meter.n_devices, stamp).get(device.index, ())
     wanted = device.meter.waits_for(device.index)
     if len(times) < wanted:
         raise ValueError(
@@ -119,7 +119,7 @@ def replay(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream)
 
 
 @lru_cache(maxsize=16)
-def recorded(path: str, n_devices: int, stamp: int) -> dict[int, tuple[float, ...]]:
+def read_arrivals(path: str, n_devices: int, stamp: int) -> dict[int, tuple[float, ...]]:
     """Arrival times by device from a CSV with the column time_s and, if wanted, device.
 
     `stamp` is the file's time of change, so that a new file is read again.

@@ -47,13 +47,13 @@ class Meter:
         self.all_reached: Event = env.event()
         self.all_s = nan
 
-    def arrived(self, request: Request) -> None:
+    def count_arrival(self, request: Request) -> None:
         """A request has come into being."""
         self.n_arrived += 1
         self.arrival_sum_s += request.created_s
         self.open[request] = None
 
-    def left(self, request: Request, outcome: int) -> None:
+    def count_departure(self, request: Request, outcome: int) -> None:
         """A request is done or dropped; its device may have reached the target with it."""
         self.n_left += 1
         del self.open[request]
@@ -81,7 +81,7 @@ class Meter:
         """How many requests of a device must be behind it before the run may end."""
         return self._target if device == 0 or self._everyone else 0
 
-    def stepped(self, step: Request) -> None:
+    def count_step(self, step: Request) -> None:
         """A step of a session is done; its `tokens` is its number, 0 the prefill."""
         step.done_s = self._env.now
         step.outcome = DONE

@@ -28,7 +28,7 @@ class Observed(NamedTuple):
         return float(np.quantile(self.values, self.level)) if len(self.values) else nan
 
 
-def observed(
+def observe_quantiles(
     records: Records, steps: Records, start_s: float, groups: Sequence[str]
 ) -> Mapping[str, Observed]:
     """Every quantile column of what was done after `start_s`.

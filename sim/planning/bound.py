@@ -13,7 +13,7 @@ from sim import Source, SystemSpec, WorkloadSpec
 from sim.places import groups_of
 from sim.planning.goal import Goal
 from sim.planning.guess import Demands, demands
-from sim.planning.pace import timed
+from sim.planning.pace import has_timetable
 
 _SHARED = ("fifo", "ps", "weighted", "wifi")
 _EXACT = ("fifo", "ps")
@@ -75,7 +75,7 @@ def _bends(spec: SystemSpec) -> bool:
     server, unlike = spec.server, len(groups_of(spec)) > 1
     limited = server.queue_limit is not None or server.drop_expired or server.admission == "reject"
     impatient = _load(spec).kind != "closed" and _load(spec).max_in_flight is not None
-    return unlike or limited or impatient or timed(spec) or not spec.link.plain
+    return unlike or limited or impatient or has_timetable(spec) or not spec.link.plain
 
 
 def _load(spec: SystemSpec) -> WorkloadSpec:

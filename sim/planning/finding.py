@@ -46,7 +46,7 @@ class Trust:
         return ACTIONS[self.grade]
 
 
-def weighed(name: str, holds: bool, words: str, otherwise: str = "") -> Finding:
+def weigh(name: str, holds: bool, words: str, otherwise: str = "") -> Finding:
     """Good where something holds, else a caution, in words of its own if there are any."""
     said = words if holds or not otherwise else otherwise
     return Finding(name=name, verdict=GOOD if holds else CAUTION, words=said)

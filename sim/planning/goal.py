@@ -119,7 +119,7 @@ class Goal:
         return logs
 
     @staticmethod
-    def apart(samples: Sequence[Sample]) -> int:
+    def count_apart(samples: Sequence[Sample]) -> int:
         """Runs that lie beyond a gap of a factor of two in the latency, 0 without such a gap.
 
         A system with two regimes (a shared channel that collapses once too many stations wait)

@@ -43,15 +43,15 @@ def neighbour(spec: SystemSpec, sources: Mapping[str, Source], n: int) -> Neighb
     }
     try:
         if kinds == {"closed"}:
-            return _closed(spec, found, n)
+            return _solve_closed(spec, found, n)
         if "closed" not in kinds:
-            return _open(spec, sources, found, n)
+            return _solve_open(spec, sources, found, n)
     except ValueError:  # beyond the closed form's own limit of stability
         return None
     return None
 
 
-def _closed(spec: SystemSpec, found: Demands, n: int) -> Neighbour:
+def _solve_closed(spec: SystemSpec, found: Demands, n: int) -> Neighbour:
     shared = [found.server_s / spec.server.n_gpus]
     alone_s = found.device_s + found.network_s
     if spec.link.sharing == "dedicated":
@@ -66,17 +66,19 @@ def _closed(spec: SystemSpec, found: Demands, n: int) -> Neighbour:
     return Neighbour(f"exact MVA{batches}", network.response_s + alone_s, least_s, True)
 
 
-def _open(spec: SystemSpec, sources: Mapping[str, Source], found: Demands, n: int) -> Neighbour:
+def _solve_open(
+    spec: SystemSpec, sources: Mapping[str, Source], found: Demands, n: int
+) -> Neighbour:
     rate = n * found.rate_rps
     link_s = found.link_s
     if spec.link.sharing != "dedicated" and link_s > 0.0:
         link_s = ps_response_s(rate / spec.link.n_cells, link_s)
     rest_s = found.device_s + found.network_s + link_s
-    name, response_s = _served(spec, sources, found, rate)
+    name, response_s = _serve(spec, sources, found, rate)
     return Neighbour(name, rest_s + response_s, found.alone_s, False)
 
 
-def _served(
+def _serve(
     spec: SystemSpec, sources: Mapping[str, Source], found: Demands, rate: float
 ) -> tuple[str, float]:
     """The server's part under Poisson arrivals."""
@@ -100,7 +102,7 @@ def _served(
     return "M/G/1-PS link, M/D/1 server", response_s
 
 
-def contending(spec: SystemSpec, columns: Mapping[str, float]) -> float:
+def count_senders(spec: SystemSpec, columns: Mapping[str, float]) -> float:
     """Mean number of stations that send at once, by Little's law."""
     on_air_s = columns["link_wait_s"] + columns["link_service_s"]
     return columns["throughput_rps"] * on_air_s / spec.link.n_cells

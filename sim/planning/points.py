@@ -28,7 +28,7 @@ def open_sides(
     return below and points[0] > 1, above
 
 
-def extended(points: tuple[int, ...], below: bool, above: bool, steps: int) -> tuple[int, ...]:
+def extend(points: tuple[int, ...], below: bool, above: bool, steps: int) -> tuple[int, ...]:
     """The points with one more on every open side; those far from it are left.
 
     What was played stays of use, which moving all points would waste.

@@ -94,15 +94,15 @@ def why(
     base = replace(found.spec, fleet=replace(found.spec.fleet, n_devices=at))
     n_runs = found.n_runs
     variants = [(base, sources)] * n_runs
-    variants += [(base, each) for each in _resampled(spec, sources, n_runs)]
-    first = _played(variants, found.goal, n_runs, play)
+    variants += [(base, each) for each in _resample(spec, sources, n_runs)]
+    first = _play_blocks(variants, found.goal, n_runs, play)
     as_is, boots = first[:n_runs], first[n_runs:]
     plain, columns = _excess(found.goal, as_is), means([r.columns for r in as_is])
     slope = max(found.root.slope, 1e-9)
     pulled = [lever for lever in LEVERS if levers and columns[_USES[lever.name]] > 0.0]
     pulls = min(n_runs, _PULLS)
     runs = [lever.pull(base, sources, 1.0 + _STEP) for lever in pulled for _ in range(pulls)]
-    second = _played(runs, found.goal, pulls, play)
+    second = _play_blocks(runs, found.goal, pulls, play)
     same = _excess(found.goal, as_is[:pulls])
     changes = {
         lever.name: _excess(found.goal, second[i * pulls : (i + 1) * pulls]) - same
@@ -122,7 +122,7 @@ def why(
         total_lo=max(0, math.floor(found.root.root - lo)),
         total_hi=math.floor(found.root.root + hi),
         spread=float(np.std(plain, ddof=1)),
-        collapsed=found.goal.apart([reading.sample for reading in as_is]),
+        collapsed=found.goal.count_apart([reading.sample for reading in as_is]),
         requests=int(sum(reading.columns["n_requests"] for reading in (*first, *second))),
     )
 
@@ -138,7 +138,7 @@ def _excess(goal: Goal, readings: Sequence[Reading]) -> NDArray[np.float64]:
     return goal.excess([reading.sample for reading in readings])
 
 
-def _played(
+def _play_blocks(
     variants: Sequence[tuple[SystemSpec, Sources]], goal: Goal, n_runs: int, play: Player
 ) -> list[Reading]:
     """Run i of every block of `n_runs` is replication i."""
@@ -169,18 +169,18 @@ def _table_part(
     return two_sided_t(confidence, boot.size - 1) * math.sqrt(max(0.0, extra))
 
 
-def _resampled(spec: SystemSpec, sources: Sources, n_runs: int) -> list[Sources]:
+def _resample(spec: SystemSpec, sources: Sources, n_runs: int) -> list[Sources]:
     """The sources on a bootstrap of their rows per run; nothing where none has rows."""
 
-    def drawn(replication: int) -> Sources:
+    def draw(replication: int) -> Sources:
         return {
-            name: source.resampled(Streams(spec.seed, replication).generator("bootstrap"))
+            name: source.resample(Streams(spec.seed, replication).generator("bootstrap"))
             for name, source in sources.items()
         }
 
-    if all(other is sources[name] for name, other in drawn(0).items()):
+    if all(other is sources[name] for name, other in draw(0).items()):
         return []
-    return [drawn(r) for r in range(n_runs)]
+    return [draw(r) for r in range(n_runs)]
 
 
 def means(columns: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -104,7 +104,7 @@ def decide(name: str, predictor: Predictor, rows: tuple[int, ...] | None) -> Dec
         link_load=float(found.link_load[0]),
         server_load=float(found.server_load[0]),
         evaluations=evaluations,
-        binding=_binding(predictor, found, rows),
+        binding=_find_binding(predictor, found, rows),
     )
 
 
@@ -122,7 +122,7 @@ def _forecast(problem: Problem, found: Predicted, group: int, row: int) -> Forec
     )
 
 
-def _binding(predictor: Predictor, found: Predicted, rows: tuple[int, ...]) -> str:
+def _find_binding(predictor: Predictor, found: Predicted, rows: tuple[int, ...]) -> str:
     """The limit that is used up most, with its share; that none binds where without limits no
     option would cost the server less.
     """

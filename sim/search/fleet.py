@@ -60,10 +60,10 @@ def front(predictor: Predictor, number: int) -> list[int]:
         [d.step_gpu_s, d.step_gpu_square_s2, d.step_air_s, d.air_s, alone, d.processor_s], axis=1
     )
     order = rows[np.lexsort(asks[rows].T[::-1])]
-    return _undominated(asks, order)
+    return _drop_dominated(asks, order)
 
 
-def _undominated(asks: Floats, order: np.ndarray) -> list[int]:
+def _drop_dominated(asks: Floats, order: np.ndarray) -> list[int]:
     kept: list[int] = []
     for row in order.tolist():
         if not (kept and np.any(np.all(asks[kept] <= asks[row], axis=1))):
@@ -78,7 +78,7 @@ def _best_first(
 
     Predicts in blocks that double; those behind the one found do not count.
     """
-    order = _ascending(predictor, fronts)
+    order = _ascend(predictor, fronts)
     size = 1
     while predictor.evaluations < budget:
         block = list(itertools.islice(order, min(size, budget - predictor.evaluations)))
@@ -107,7 +107,7 @@ def _sweep(predictor: Predictor, fronts: list[list[int]]) -> tuple[int, ...] | N
     return tuple(choices[best].tolist()) if np.isfinite(cost[best]) else None
 
 
-def _ascending(predictor: Predictor, fronts: list[list[int]]) -> Iterator[tuple[int, ...]]:
+def _ascend(predictor: Predictor, fronts: list[list[int]]) -> Iterator[tuple[int, ...]]:
     """Joint choices by objective, from a heap of positions along the fronts."""
     costs = [
         [float(column[row]) for row in rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.search.decision import Decision
-from sim.search.lone import decided
+from sim.search.lone import decide_groups
 from sim.search.predict import Predictor
 from sim.search.problem import Options, Problem
 
@@ -18,7 +18,7 @@ def search(problem: Problem) -> Decision:
     Neighbours differ by one step in the cut, the setting or the length. It stops where no feasible
     neighbour costs the server less.
     """
-    return decided("greedy", problem, _descend)
+    return decide_groups("greedy", problem, _descend)
 
 
 def neighbours(options: Options, row: int) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.search.decision import Decision
-from sim.search.lone import decided
+from sim.search.lone import decide_groups
 from sim.search.predict import Predictor
 from sim.search.problem import Problem
 
@@ -17,7 +17,7 @@ def search(problem: Problem) -> Decision:
 
     It keeps the limits of accuracy and memory, which the original did not know.
     """
-    return decided("neurosurgeon", problem, _fastest, n_devices=1)
+    return decide_groups("neurosurgeon", problem, _fastest, n_devices=1)
 
 
 def _fastest(predictor: Predictor) -> int | None:

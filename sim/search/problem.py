@@ -93,7 +93,7 @@ class Options:
             raise ValueError(f"option must be one of {len(self)} of the problem, got {label}")
         return self.labels.index(label)
 
-    def taken(self, rows: NDArray[np.int64]) -> Options:
+    def take(self, rows: NDArray[np.int64]) -> Options:
         """The same options, only `rows` of them."""
         picked = {name: getattr(self, name)[rows] for name in (*_COSTS, "depth", "harshness")}
         first = self.first and First(
@@ -214,7 +214,7 @@ class Problem:
         ]
         return np.asarray(offered, dtype=float) / sum(offered)
 
-    def with_observed(self, rate_bps: float, server_wait_s: float = 0.0) -> Problem:
+    def observe(self, rate_bps: float, server_wait_s: float = 0.0) -> Problem:
         """The problem of a device that has seen this rate and this wait."""
         seen = Observed(rate_bps=rate_bps, server_wait_s=server_wait_s)
         return replace(self, observed=seen)

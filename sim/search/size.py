@@ -79,8 +79,8 @@ class LossProxy:
         errors = np.empty(len(x))
         for i in range(len(x)):
             rest = np.arange(len(x)) != i
-            errors[order[i]] = np.interp(x[i], x[rest], _pooled(y[rest])) - y[i]
-        return cls(relative_l2=x, drop_pp=_pooled(y), errors=errors)
+            errors[order[i]] = np.interp(x[i], x[rest], _pool(y[rest])) - y[i]
+        return cls(relative_l2=x, drop_pp=_pool(y), errors=errors)
 
     def drop_of(self, relative_l2: Floats) -> Floats:
         """Predicted loss in percentage points."""
@@ -98,7 +98,7 @@ def _design(thetas: Floats) -> Floats:
     return np.stack([terms[i] * terms[j] for i, j in pairs], axis=1)
 
 
-def _pooled(values: Floats) -> Floats:
+def _pool(values: Floats) -> Floats:
     """Non-decreasing least squares fit (pool adjacent violators)."""
     sums: list[float] = []
     counts: list[int] = []

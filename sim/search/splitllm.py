@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.search.decision import Decision
-from sim.search.lone import decided
+from sim.search.lone import decide_groups
 from sim.search.predict import Predictor
 from sim.search.problem import Floats, Problem
 
@@ -26,7 +26,7 @@ _TICKS = 2000
 
 def search(problem: Problem) -> Decision:
     """Least server seconds of one device alone within the latency limit, in 2,000 ticks."""
-    return decided("splitllm", problem, _plan, n_devices=1)
+    return decide_groups("splitllm", problem, _plan, n_devices=1)
 
 
 def _plan(predictor: Predictor) -> int | None:

@@ -36,7 +36,7 @@ class Server(Protocol):
     def wait_hint_s(self) -> float:
         """How long a request that came now would wait, as the server can know it."""
 
-    def recovered(self) -> Event:
+    def wait_until_up(self) -> Event:
         """An event that fires when the server is up."""
 
 
@@ -69,7 +69,7 @@ class PlainServer:
         """The backlog."""
         return self._gpu.backlog_s()
 
-    def recovered(self) -> Event:
+    def wait_until_up(self) -> Event:
         """It is always up."""
         return self._env.event().succeed()
 
@@ -120,7 +120,7 @@ class QueueServer:
         present = len(self._queue) + sum(len(jobs) for jobs, _ in self._running.values())
         return present * self._last_share_s / self._spec.n_gpus
 
-    def recovered(self) -> Event:
+    def wait_until_up(self) -> Event:
         """An event that fires when the server is up, at once if it is."""
         return self._env.event().succeed() if self._up else self._repaired
 

@@ -57,7 +57,7 @@ def replication_interval(values: ArrayLike, confidence: float = 0.95) -> Interva
     return Interval(mean, mean - half, mean + half)
 
 
-def paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Paired:
+def compare_pairs(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Paired:
     """Interval of E[first - second] from runs that share their streams pair by pair.
 
     `variance_ratio` = (var first + var second) / var(first - second): how many times more runs

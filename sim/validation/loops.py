@@ -153,11 +153,11 @@ def contention() -> list[Case]:
                 metrics=metrics,
             )
         )
-        cases.append(_saturated(name, n, efficiency(n) / efficiency(1) / airtime_s, link))
+        cases.append(_saturate(name, n, efficiency(n) / efficiency(1) / airtime_s, link))
     return cases
 
 
-def _saturated(name: str, n: int, throughput_rps: float, link: LinkSpec) -> Case:
+def _saturate(name: str, n: int, throughput_rps: float, link: LinkSpec) -> Case:
     """n stations that always send get efficiency(n) together: exact."""
     system = SystemSpec(
         fleet=FleetSpec(n_devices=n),

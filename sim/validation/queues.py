@@ -81,7 +81,7 @@ class ExponentialBatches:
         """A request of mean time."""
         return Draw(0, 0.0, 0.0, 0.0, self.mean_s(1), 0.0, math.nan)
 
-    def resampled(self, generator: np.random.Generator) -> ExponentialBatches:
+    def resample(self, generator: np.random.Generator) -> ExponentialBatches:
         """Itself: the law is known."""
         return self
 

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from profiles import CostSurface, Cut, DeviceSpec, Layer, ModelProfile
-from profiles.predicting.roofline import Efficiency, Peaks, fit, peaks_of, relative_errors, scaled
+from profiles.predicting.roofline import (
+    Efficiency,
+    Peaks,
+    fit,
+    peaks_of,
+    relative_errors,
+    scale_profile,
+)
 
 HERE = Peaks(flops=1e11, bandwidth_bytes_per_s=1e10)
 THERE = Peaks(flops=1e10, bandwidth_bytes_per_s=1e10)
@@ -66,7 +73,7 @@ def profile():
 
 def test_a_scaled_profile_is_what_the_other_machine_would_take_and_says_so():
     sheet = DeviceSpec(name="board", title="A board")
-    moved = scaled(profile(), TRUE, HERE, sheet, THERE)
+    moved = scale_profile(profile(), TRUE, HERE, sheet, THERE)
     expected = [TRUE.seconds(item, THERE) for item in LAYERS[:3]]
     assert moved.head.seconds_at("b") == pytest.approx(sum(expected[:2]))
     assert moved.tail.seconds_at("b") == pytest.approx(expected[2])

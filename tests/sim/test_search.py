@@ -234,4 +234,4 @@ def test_refusals_of_data() -> None:
                                    Group(options=known, rate_bps=1e6, rate_rps=1.0)))  # fmt: skip
     with pytest.raises(ValueError, match="option must be one of 4"):
         known.index(Option("c9", "t9"))
-    assert known.taken(np.array([2])).labels == (Option("c1", "t0"),)
+    assert known.take(np.array([2])).labels == (Option("c1", "t0"),)

@@ -200,7 +200,7 @@ def test_observed_replaces_modelled_waits() -> None:
     group = Group(options=single(device_s=1e-3, server_s=2e-3), rate_bps=8e6, n_devices=50,
                   think_s=0.01, limits=Limits(latency_s=0.02))  # fmt: skip
     problem = Problem(groups=(group,), link=PS)
-    seen = predicted(problem.with_observed(4e6, 5e-3))
+    seen = predicted(problem.observe(4e6, 5e-3))
     assert seen.latency_s[0, 0] == pytest.approx(1e-3 + 2e-3 + 5e-3 + 2e-3)
     assert seen.feasible[0]
     assert not predicted(problem).feasible[0]

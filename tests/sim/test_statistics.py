@@ -10,10 +10,10 @@ from scipy import stats
 
 from sim.statistics import (
     batch_means,
+    compare_pairs,
     drift,
     mser5,
     order_interval,
-    paired,
     replication_interval,
     runs_still_needed,
     section_quantile,
@@ -143,12 +143,12 @@ def test_pairing_removes_what_is_common():
     common = generator.standard_normal(50)
     first = common + 0.3 * generator.standard_normal(50) + 1.0
     second = common + 0.3 * generator.standard_normal(50)
-    result = paired(first, second)
+    result = compare_pairs(first, second)
     assert 1.0 in result.difference
     assert result.variance_ratio > 5.0
-    assert paired([1.0, 2.0], [0.0, 1.0]).variance_ratio == math.inf
+    assert compare_pairs([1.0, 2.0], [0.0, 1.0]).variance_ratio == math.inf
     with pytest.raises(ValueError, match="paired runs must match, got 2 and 1"):
-        paired([1.0, 2.0], [1.0])
+        compare_pairs([1.0, 2.0], [1.0])
 
 
 def test_sequential_stops_at_the_target_and_covers():
