@@ -92,15 +92,15 @@ def _legend_within(axes: Axes) -> None:
 def _split_looks(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     """Colour tells the cut; dotted with open markers where nothing is compressed."""
     colours = shades(list(dict.fromkeys(str(row["cut"]) for row in rows)))
-    found = {}
+    by_name = {}
     for row in rows:
         raw = str(row["method"]).endswith("no codec")
         colour = colours[row["cut"]]
-        found[row["method"]] = {
+        by_name[row["method"]] = {
             "color": colour,
             "marker": "o",
             "markerfacecolor": "white" if raw else colour,
             "linewidth": 0.9 if raw else 1.2,
             "linestyle": (0, (1, 1)) if raw else "-",
         }
-    return found
+    return by_name

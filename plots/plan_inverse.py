@@ -37,8 +37,11 @@ def draw(needs: Mapping[str, Any]) -> Figure:
 
 def _factors(axes: Axes, remedies: Sequence[Mapping[str, Any]]) -> None:
     """A row each: how far from 1 the factor lies, with its interval, or a word where it is none."""
-    found = [remedy for remedy in remedies if remedy["least"] is not None]
-    ends = [1.0, *(end for r in found for end in (r["least"], r["lo"], r["hi"]) if end is not None)]
+    answered = [remedy for remedy in remedies if remedy["least"] is not None]
+    ends = [
+        1.0,
+        *(end for r in answered for end in (r["least"], r["lo"], r["hi"]) if end is not None),
+    ]
     low, high = min(ends), max(ends)
     spare = max(_LEAST_REACH, (high / low) ** _MARGIN)
     low, high = low / spare, high * spare

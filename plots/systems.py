@@ -27,8 +27,8 @@ _REST = {"color": GREY, "marker": "o", "fillstyle": "none", "markersize": 2.6, "
 
 def comparable(rows: Sequence[Row], cost: str) -> list[Row]:
     """The rows with an N* and a known cost; none if that leaves nothing to compare."""
-    found = [row for row in rows if is_known(row["n_star"]) and is_known(row.get(cost))]
-    return found if len(found) > 1 else []
+    shown = [row for row in rows if is_known(row["n_star"]) and is_known(row.get(cost))]
+    return shown if len(shown) > 1 else []
 
 
 def scatter(axes: Axes, rows: Sequence[Row], cost: str) -> None:

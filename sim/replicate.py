@@ -56,7 +56,7 @@ def replicate(
             for r in range(len(plain))
         )
     failed = next((result for result in (*plain, *boot) if result.failed_checks), plain[-1])
-    found = _judge(spec, plain)
+    judgement = _judge(spec, plain)
     alone = _judge(spec, plain[:1]).warning
     others = [warning for warning in plain[0].warnings if warning != alone]
     seen = [_observe(result) for result in plain]
@@ -64,7 +64,7 @@ def replicate(
         spec=spec,
         estimates={
             name: Estimate(mean=math.nan)
-            if found.saturated and grows(name)
+            if judgement.saturated and grows(name)
             else _estimate(name, plain, boot, seen)
             for name in plain[0].estimates
         },
@@ -72,8 +72,8 @@ def replicate(
         records=plain[-1].records,
         steps=plain[-1].steps,
         n_runs=len(plain),
-        warnings=tuple(word for word in (found.warning, *others) if word),
-        saturated=found.saturated,
+        warnings=tuple(word for word in (judgement.warning, *others) if word),
+        saturated=judgement.saturated,
     )
 
 

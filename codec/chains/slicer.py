@@ -150,12 +150,12 @@ class Slicer(FloatCodec):
             return positions.encode_bitmap(mask), sliced.BITMAP
         if rule == "csr":
             return positions.encode_csr(mask), 0
-        found = []
+        candidates = []
         if rule in ("gaps", "entropy"):
-            found.append((positions.encode_gaps(mask), sliced.GAPS))
+            candidates.append((positions.encode_gaps(mask), sliced.GAPS))
         if rule in ("map", "entropy"):
-            found.append((positions.encode_map(mask, sliced.planes_of(patch)), sliced.MAP))
-        return min(found, key=lambda coded: len(coded[0]))
+            candidates.append((positions.encode_map(mask, sliced.planes_of(patch)), sliced.MAP))
+        return min(candidates, key=lambda coded: len(coded[0]))
 
 
 @kernel((array(_F32), array(_U8), array(_F32, writable=True), array(_U8, writable=True)))

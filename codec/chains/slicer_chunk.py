@@ -181,8 +181,8 @@ def _read_ranged(
         raise CorruptBitstreamError("a level lies beyond its block's width")
     ends = np.cumsum(by_block).reshape(by_block.shape)
     starts = np.ascontiguousarray((ends - by_block).T).reshape(-1)
-    found = levels.astype(np.uint32)
-    return labels, restore.scale(found, starts, counts, table, signed=head.signed)
+    integers = levels.astype(np.uint32)
+    return labels, restore.scale(integers, starts, counts, table, signed=head.signed)
 
 
 def _check_labels(marks: npt.NDArray[np.integer], head: Head) -> Bytes:

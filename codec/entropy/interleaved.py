@@ -44,10 +44,10 @@ class Open:
 
     def rest(self, counts: Sequence[int]) -> list[Integers]:
         """All other arrays, of these lengths; nothing may follow them."""
-        found = [self.next(count) for count in counts]
+        parts = [self.next(count) for count in counts]
         self._heads.end()
         self._bodies.end()
-        return found
+        return parts
 
 
 def read(tables: memoryview, values: memoryview, counts: Sequence[int]) -> list[Integers]:

@@ -257,7 +257,7 @@ def require_number(
 
 def sections_of(sections: tuple[Section, ...], *parts: str) -> list[memoryview]:
     """The bytes of the sections, which must be exactly these parts in this order."""
-    found = tuple(section.part for section in sections)
-    if found != parts:
-        raise CorruptBitstreamError(f"sections must be {', '.join(parts)}, got {found}")
+    got = tuple(section.part for section in sections)
+    if got != parts:
+        raise CorruptBitstreamError(f"sections must be {', '.join(parts)}, got {got}")
     return [memoryview(section.data) for section in sections]

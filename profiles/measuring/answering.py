@@ -82,17 +82,17 @@ def choose(
     progress: Progress | None = None,
 ) -> np.ndarray:
     """The chosen ending of each question, int64 [question]; the first one where two are equal."""
-    found = np.empty(len(questions), np.int64)
+    picks = np.empty(len(questions), np.int64)
     for at, one in enumerate(questions):
         scores = [
             log_likelihood(forward, tokenizer, prompt, ending)
             / (len(ending.encode()) if one.per_byte else 1)
             for prompt, ending in zip(one.prompts, one.endings, strict=True)
         ]
-        found[at] = int(np.argmax(scores))
+        picks[at] = int(np.argmax(scores))
         if progress is not None:
             progress(at + 1, len(questions))
-    return found
+    return picks
 
 
 def solve(

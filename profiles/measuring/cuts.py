@@ -82,10 +82,10 @@ class Split:
     def describe(self) -> tuple[Cut, ...]:
         """Every cut with its tensor and the FLOPs of one sample on either side."""
         x, total = self.example, _flops(self.head("output"), self.example)
-        found = []
+        described = []
         for name in self.cuts:
             before = _flops(self.head(name), x)
-            found.append(
+            described.append(
                 Cut(
                     name=name,
                     shape=self.shape(name),
@@ -94,7 +94,7 @@ class Split:
                     tail_flops=(total - before) / self.batch,
                 )
             )
-        return tuple(found)
+        return tuple(described)
 
     def work(self, first: str, second: str) -> Work:
         """Weight bytes, activation bytes of one sample and kernels between two cuts."""

@@ -88,8 +88,8 @@ def measure(
         }
         fields = {"model": network.name, "hardware": hardware, "provenance": provenance}
         return {
-            phase: _profile(decoder, phase, found, grid, copies, device, fields)
-            for phase, found in cells.items()
+            phase: _profile(decoder, phase, own, grid, copies, device, fields)
+            for phase, own in cells.items()
         }
 
 

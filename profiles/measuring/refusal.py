@@ -48,11 +48,11 @@ def silence() -> Iterator[StringIO]:
 
 
 def _operator(trace: TracebackType | None) -> str:
-    found = ""
+    operator = ""
     for frame, _ in traceback.walk_tb(trace):
         given = [frame.f_locals.get(name) for name in ("func", "self")]
-        found = next((str(x) for x in given if isinstance(x, torch._ops.OpOverload)), found)
-    return found
+        operator = next((str(x) for x in given if isinstance(x, torch._ops.OpOverload)), operator)
+    return operator
 
 
 def _where(error: Exception, own: str) -> str:

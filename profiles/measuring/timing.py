@@ -188,10 +188,10 @@ class _Session:
         shares = np.median(self.samples["block"] / self.samples["whole"][:, None], axis=0)
         seconds = shares * whole
         cuts, described = self.split.cuts, self.split.describe()
-        found = []
+        measured = []
         for index, (before, after) in enumerate(itertools.pairwise(described)):
             work = self.split.work(cuts[index], cuts[index + 1])
-            found.append(
+            measured.append(
                 Layer(
                     name=after.name,
                     flops=after.head_flops - before.head_flops,
@@ -201,7 +201,7 @@ class _Session:
                     seconds=float(seconds[index]),
                 )
             )
-        return (*found, _overhead(whole - float(seconds.sum())))
+        return (*measured, _overhead(whole - float(seconds.sum())))
 
     def _runs(self) -> list[Run]:
         module, x = self.split.network.module, self._x

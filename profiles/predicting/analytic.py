@@ -105,7 +105,7 @@ def model_phases(
     provenance = {"kind": "modelled", "source": source, "shape": shape.name}
     names = ("input", *(f"layers.{index}" for index in range(shape.n_layers)), "output")
     grids = {"prefill": (tuple(prompts), (0,)), "decode": ((1,), tuple(kv_lengths))}
-    found = {}
+    profiles = {}
     for phase, (tokens, lengths) in grids.items():
         axes = (tuple(batches), tokens, lengths)
         head = np.zeros((len(names), *map(len, axes)))
@@ -125,7 +125,7 @@ def model_phases(
             "provenance": provenance,
         }
         surface = CostSurface(part="head", seconds=head, **fields)
-        found[phase] = ModelProfile(
+        profiles[phase] = ModelProfile(
             model=shape.name,
             hardware=hardware,
             phase=phase,
@@ -134,7 +134,7 @@ def model_phases(
             tail=replace(surface, part="tail", seconds=tail),
             provenance=provenance,
         )
-    return found
+    return profiles
 
 
 def _cuts(shape: LlamaShape, names: Sequence[str], n_tokens: int, kv: int) -> tuple[Cut, ...]:

@@ -86,7 +86,7 @@ def fit(layers: Sequence[Layer], peaks: Peaks) -> Efficiency:
 
     starts = [np.log([share, share, 1e-6]) for share in (0.1, 0.5)]
     fits = [least_squares(residuals, start, loss="soft_l1") for start in starts]
-    return _efficiency(min(fits, key=lambda found: float(found.cost)).x)
+    return _efficiency(min(fits, key=lambda solution: float(solution.cost)).x)
 
 
 def scale_profile(
@@ -101,15 +101,15 @@ def scale_profile(
     source = f"roofline, {sheet.name}: {peaks}, {efficiency}"
 
     def ratios(surface: CostSurface) -> np.ndarray:
-        found = np.ones((len(surface.cuts), len(surface.batches)))
+        factors = np.ones((len(surface.cuts), len(surface.batches)))
         for at_batch, batch in enumerate(surface.batches):
             there = np.array([efficiency.seconds(layer, peaks, batch) for layer in layers])
             here = np.array([efficiency.seconds(layer, measured, batch) for layer in layers])
             for at_cut in range(len(surface.cuts)):
                 side = slice(0, at_cut) if surface.part == "head" else slice(at_cut, None)
                 if here[side].sum() > 0:
-                    found[at_cut, at_batch] = there[side].sum() / here[side].sum()
-        return found[:, :, None, None]
+                    factors[at_cut, at_batch] = there[side].sum() / here[side].sum()
+        return factors[:, :, None, None]
 
     def carry(surface: CostSurface) -> CostSurface:
         ratio = ratios(surface)

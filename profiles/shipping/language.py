@@ -49,7 +49,7 @@ def losses(
     """
     if n_windows < 2:
         raise ValueError(f"n_windows must be >= 2, got {n_windows}")
-    found = []
+    rows = []
     for at_cut, cut in enumerate(cuts):
         known = activations(model, cut, n_windows)
         plain_bits, plain_right = _judge(known.answer(known.features), known.labels)
@@ -57,7 +57,7 @@ def losses(
             crossing = send(chosen, known.features)
             bits, right = _judge(known.answer(crossing.received), known.labels)
             sent = 8.0 * sum(len(stream) for stream in crossing.streams)
-            found.append(
+            rows.append(
                 Loss(
                     cut=cut,
                     setting=name,
@@ -71,17 +71,17 @@ def losses(
             )
             if progress is not None:
                 progress(at_cut * len(settings) + at, len(cuts) * len(settings))
-    return found
+    return rows
 
 
-def table_of(found: Sequence[Loss]) -> str:
+def table_of(losses: Sequence[Loss]) -> str:
     """A Markdown table."""
     lines = [
         "| cut | setting | bits per element | relative L2 | bits per byte | rise"
         " | 95 % interval | next byte, drop pp | 95 % interval |",
         "|" + "---|" * 9,
     ]
-    for one in found:
+    for one in losses:
         mean, lo, hi = one.rise
         drop = " | {:.2f} | {:.2f} .. {:.2f} |".format(*(100 * value for value in one.drop))
         lines.append(

@@ -27,9 +27,9 @@ def find_tolerance(table: TraceTable, cut: str, loss: float = 0.01) -> float:
     Raises:
         ValueError: no traced setting loses as much, so the answer would be an extrapolation.
     """
-    found = [drop for drop in drops(table) if drop.cut == cut]
-    errors = np.array([float(table.cell("relative_l2", cut, d.setting).mean()) for d in found])
-    return interpolate_tolerance(errors, np.array([drop.drop.mean for drop in found]), loss, cut)
+    here = [drop for drop in drops(table) if drop.cut == cut]
+    errors = np.array([float(table.cell("relative_l2", cut, d.setting).mean()) for d in here])
+    return interpolate_tolerance(errors, np.array([drop.drop.mean for drop in here]), loss, cut)
 
 
 def interpolate_tolerance(errors: np.ndarray, lost: np.ndarray, loss: float, cut: str) -> float:

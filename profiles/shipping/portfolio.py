@@ -70,17 +70,17 @@ def effort(
     sizes = tuple(batches) or (_CPU_BATCHES if device == "cpu" else _GPU_BATCHES)
     if network.task == "language":
         return _language(network, once, tuple(batches), budget_s, device)
-    found = []
+    efforts = []
     for n_batches in range(len(sizes), 0, -1):
         for rounds, warmup in ((30, 10), (15, 4), (7, 2)):
             chosen = sizes[:n_batches]
             seconds = timing.estimate_seconds(
                 network, batches=chosen, rounds=rounds, warmup=warmup, once_s=once
             )
-            found.append(Effort(batches=chosen, rounds=rounds, warmup=warmup, seconds=seconds))
+            efforts.append(Effort(batches=chosen, rounds=rounds, warmup=warmup, seconds=seconds))
     if batches:  # what was asked for is measured, in as many rounds as fit
-        found = [one for one in found if one.batches == sizes]
-    return next((one for one in found if one.seconds <= budget_s), found[-1])
+        efforts = [one for one in efforts if one.batches == sizes]
+    return next((one for one in efforts if one.seconds <= budget_s), efforts[-1])
 
 
 def measure(
@@ -137,11 +137,11 @@ def make(
             at_hand: dict[str, Any] = {"n_threads": n_threads, "device": device}
             how = effort(network, budget_s=budget_s, **at_hand)
             say(f"{at}/{len(chosen)} {name} on {label}: {how}")
-            found = measure(
+            profiles = measure(
                 network, how, hardware=hardware_name(device), **at_hand,
                 progress=None if progress is None else progress(name),
             )  # fmt: skip
-            for phase, profile in found.items():
+            for phase, profile in profiles.items():
                 path = Path(folder) / f"{name}-{phase}-{label}.npz"
                 profile.save(path)
                 written.append(path)

@@ -50,20 +50,20 @@ def settings(model: str = "scenes") -> Settings:
     """
     network = models.create(model)
     kept = (0.3, 0.6) if network.task == "language" else (0.5, 0.8)
-    found: dict[str, dict[str, codec.Codec]] = {
+    chosen: dict[str, dict[str, codec.Codec]] = {
         "raw16": {"input": codec.create("raw8"), "feature": codec.create("raw16")},
         "raw32": {"feature": codec.create("raw32")},
         "jpeg": {"input": codec.create("jpeg")},
     }
     if network.task == "language":
-        found = {name: {"feature": codec.create(name)} for name in ("raw16", "int8", "int4")}
+        chosen = {name: {"feature": codec.create(name)} for name in ("raw16", "int8", "int4")}
     elif network.example_input.shape[-1] != 3:
-        del found["jpeg"]
+        del chosen["jpeg"]
     if network.weights == "random":
-        return {**found, "slicer-1pp": {"feature": tolerance.set_for(network)}}
+        return {**chosen, "slicer-1pp": {"feature": tolerance.set_for(network)}}
     for name, sparsity in zip(("slicer-mild", "slicer-hard"), kept, strict=True):
-        found[name] = {"feature": codec.create("slicer", sparsity=sparsity)}
-    return found
+        chosen[name] = {"feature": codec.create("slicer", sparsity=sparsity)}
+    return chosen
 
 
 def profile_of(
@@ -139,7 +139,7 @@ def scene_drops(
     the mean leaves the coverage as it is.
     """
     network = models.create("scenes")
-    found: dict[tuple[str, str], quality.Drop] = {}
+    by_cell: dict[tuple[str, str], quality.Drop] = {}
     todo = {("input", *network.stages): settings()}
     for start in range(0, limit, block):
         data = models.samples("scenes", "test", block, start=start)
@@ -160,15 +160,15 @@ def scene_drops(
         ]
         for drop in fresh:
             key = (drop.cut, drop.setting)
-            found[key] = quality.merge(found[key], drop) if key in found else drop
-        wide = [(drop.cut, drop.setting) for drop in found.values() if drop.width > width]
+            by_cell[key] = quality.merge(by_cell[key], drop) if key in by_cell else drop
+        wide = [(drop.cut, drop.setting) for drop in by_cell.values() if drop.width > width]
         todo = {
             (cut,): {name: settings()[name] for at, name in wide if at == cut}
             for cut in dict.fromkeys(cut for cut, _ in wide)
         }
         if not todo:
             break
-    return list(found.values())
+    return list(by_cell.values())
 
 
 def make_accuracy() -> str:
@@ -184,7 +184,7 @@ def make_accuracy() -> str:
 
 def accuracy_text(judged: Mapping[str, Sequence[quality.Drop]]) -> str:
     """The tables under headings, and below them the codecs that were used."""
-    parts = [f"## {name}\n\n{quality.table_of(found)}" for name, found in judged.items()]
+    parts = [f"## {name}\n\n{quality.table_of(drops)}" for name, drops in judged.items()]
     chosen = [f"- {name}: `{spec}`" for name, spec in specs(settings()).items()]
     title = "# Accuracy drops against no codec, paired per sample"
     head = f"{title}\n\nMade by `python -m profiles accuracy`.\n"
@@ -194,8 +194,8 @@ def accuracy_text(judged: Mapping[str, Sequence[quality.Drop]]) -> str:
 
 def make_tolerance() -> str:
     """The errors that tasks bear, into `DATA`."""
-    found = tolerance.measure(progress=report)
-    return "\n".join(f"{cut}: relative L2 {error:.4f}" for cut, error in found.items())
+    errors = tolerance.measure(progress=report)
+    return "\n".join(f"{cut}: relative L2 {error:.4f}" for cut, error in errors.items())
 
 
 def make_law(sizes: Sequence[int] = (1024, 4096, 16384, 65536, 262144, 1048576)) -> str:

@@ -41,10 +41,10 @@ def read_tolerance(task: str, path: Path | str = PATH) -> float:
     names = tuple(TASKS)
     choices.position("task", task, names)
     with Path(path).open(newline="") as file:
-        found = [float(row["relative_l2"]) for row in csv.DictReader(file) if row["task"] == task]
-    if not found:
+        errors = [float(row["relative_l2"]) for row in csv.DictReader(file) if row["task"] == task]
+    if not errors:
         raise ValueError(f"{path} holds no row of task {task}")
-    return min(found)
+    return min(errors)
 
 
 def set_for(network: Network, chain: str = "slicer") -> codec.Codec:
@@ -66,24 +66,24 @@ def _features(network: Network) -> list[np.ndarray]:
 @torch.inference_mode()
 def _run_hidden(network: Network) -> list[np.ndarray]:
     """Hidden states behind every layer that the module holds."""
-    decoder, found = decoder_of(network), []
+    decoder, states = decoder_of(network), []
     hidden = decoder.embed(network.example_input)
     for index in range(decoder.n_layers):
         hidden, _ = decoder.layer(index, hidden, None)
-        found.append(hidden[0].float().numpy())
-    return found
+        states.append(hidden[0].float().numpy())
+    return states
 
 
 def measure(path: Path | str = PATH, *, progress: Progress | None = None) -> dict[str, float]:
     """Measure the table anew and write it; return the error per "task cut"."""
     settings = {f"{s:g}": codec.create("slicer", sparsity=s) for s in _SPARSITIES}
-    found = {**_vision(settings, progress), **_language(settings, progress)}
+    errors = {**_vision(settings, progress), **_language(settings, progress)}
     with Path(path).open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["task", "model", "cut", "loss", "relative_l2"])
-        for (task, cut), error in found.items():
+        for (task, cut), error in errors.items():
             rows.writerow([task, TASKS[task], cut, LOSS, f"{error:.4f}"])
-    return {f"{task} {cut}": error for (task, cut), error in found.items()}
+    return {f"{task} {cut}": error for (task, cut), error in errors.items()}
 
 
 def _vision(
@@ -123,10 +123,10 @@ def _language(
 
 def _evaluate(task: str, errors: Mapping[str, Callable[[], float]]) -> dict[tuple[str, str], float]:
     """The cuts at which some setting loses enough; a cut that loses less bears more."""
-    found = {}
+    values = {}
     for cut, error in errors.items():
         try:
-            found[task, cut] = error()
+            values[task, cut] = error()
         except ValueError:
             continue
-    return found
+    return values

@@ -81,13 +81,13 @@ def read(path: Path, kind: str, version: int) -> tuple[Header, dict[str, np.ndar
     try:
         arrays = _members(path)
         envelope = json.loads(arrays.pop(_HEADER).tobytes())
-        found = (envelope["kind"], envelope["version"])
+        got = (envelope["kind"], envelope["version"])
         header, stored = dict(envelope["header"]), str(envelope["digest"])
     except (ValueError, TypeError, AttributeError, *_UNREADABLE) as error:
         raise ValueError(f"{path}: not a readable {kind} (truncated or damaged: {error})") from None
-    if found != (kind, version):
+    if got != (kind, version):
         raise ValueError(
-            f"{path}: must be a {kind} of schema {version}, got {found[0]} of schema {found[1]};"
+            f"{path}: must be a {kind} of schema {version}, got {got[0]} of schema {got[1]};"
             " measure it again"
         )
     plain = {name.removesuffix(".npy"): array for name, array in arrays.items()}

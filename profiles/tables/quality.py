@@ -90,13 +90,13 @@ def drops(table: TraceTable, level: float = 0.95) -> list[Drop]:
     ]
 
 
-def table_of(found: Sequence[Drop]) -> str:
+def table_of(drops: Sequence[Drop]) -> str:
     """A Markdown table, percentage points with two decimals."""
     lines = [
         "| cut | setting | n | accuracy % | drop pp | 95 % interval |",
         "|---|---|---|---|---|---|",
     ]
-    for d in found:
+    for d in drops:
         mean, lo, hi = (100 * value for value in d.drop)
         lines.append(
             f"| {d.cut} | {d.setting} | {d.n:,} | {100 * d.accuracy:.2f} | {mean:.2f}"

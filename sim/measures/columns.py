@@ -63,8 +63,8 @@ def quantile_columns(
     records: Records, steps: Records, start_s: float, groups: Sequence[str]
 ) -> dict[str, float]:
     """The quantiles of one run: of latencies, of every group's, of times per output token."""
-    found = observe_quantiles(records, steps, start_s, groups)
-    return {name: seen.quantile for name, seen in found.items()}
+    quantiles = observe_quantiles(records, steps, start_s, groups)
+    return {name: seen.quantile for name, seen in quantiles.items()}
 
 
 def group_columns(

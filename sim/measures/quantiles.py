@@ -38,12 +38,12 @@ def observe_quantiles(
     """
     done = (records["outcome"] == DONE) & (records["done_s"] > start_s)
     latency_s = records["done_s"] - records["created_s"]
-    found = {name: Observed(latency_s[done], level) for name, level in _LATENCY.items()}
+    quantiles = {name: Observed(latency_s[done], level) for name, level in _LATENCY.items()}
     for number, name in enumerate(groups if len(groups) > 1 else ()):
         mine = done & (records["group"] == number)
-        found[f"latency_p95_s_{name}"] = Observed(latency_s[mine], 0.95)
+        quantiles[f"latency_p95_s_{name}"] = Observed(latency_s[mine], 0.95)
     if len(steps["done_s"]):
         later = (steps["done_s"] > start_s) & (steps["tokens"] > 0)
         tpot_s = (steps["done_s"] - steps["created_s"])[later]
-        found["tpot_p95_s"] = Observed(tpot_s, 0.95)
-    return found
+        quantiles["tpot_p95_s"] = Observed(tpot_s, 0.95)
+    return quantiles

@@ -97,8 +97,8 @@ class Along:
         """Two points, as sizes."""
         return f"{self.size(high):.4g} and {self.size(low):.4g} times the {self.words}"
 
-    def say_reached(self, found: Crossing, target: float) -> str:
+    def say_reached(self, where: Crossing, target: float) -> str:
         """How far a search came."""
-        ends = f"[{self.size(found.hi):.4g}, {self.size(found.lo):.4g}]"
-        share = 100.0 * target / found.root
+        ends = f"[{self.size(where.hi):.4g}, {self.size(where.lo):.4g}]"
+        share = 100.0 * target / where.root
         return f"{self.words} in {ends} times what there is, asked for +-{share:.2g} %"

@@ -28,19 +28,19 @@ def bound(spec: SystemSpec, sources: Mapping[str, Source], goals: Sequence[Goal]
     taken as one on the mean, which holds unless fewer than the quantile's share of requests carry
     most of the latency.
     """
-    found = demands(spec, sources)
-    if found is None or _bends(spec):
+    load = demands(spec, sources)
+    if load is None or _bends(spec):
         return math.inf
     limits_s = [g.limit for g in goals if g.column.endswith("_s") and g.column != "freshness_s"]
     limit_s = min(limits_s, default=math.inf)
-    if found.alone_s > limit_s:
+    if load.alone_s > limit_s:
         return 0.0
-    worst = _most(spec, found, _SHARED)
+    worst = _most(spec, load, _SHARED)
     if worst <= 0.0:
         return math.inf
     if _load(spec).kind != "closed":
-        return 1.0 / (found.rate_rps * worst)
-    think_s = 1.0 / found.rate_rps - found.alone_s
+        return 1.0 / (load.rate_rps * worst)
+    think_s = 1.0 / load.rate_rps - load.alone_s
     return (limit_s + think_s) / worst
 
 
@@ -50,23 +50,23 @@ def stability(spec: SystemSpec, sources: Mapping[str, Source]) -> float:
 
     Infinite where nothing can grow or nobody can tell: as `bound`, closed loops, Wi-Fi.
     """
-    found = demands(spec, sources)
-    if found is None or _bends(spec) or _load(spec).kind == "closed":
+    load = demands(spec, sources)
+    if load is None or _bends(spec) or _load(spec).kind == "closed":
         return math.inf
-    worst = _most(spec, found, _EXACT)
+    worst = _most(spec, load, _EXACT)
     if worst <= 0.0:
         return math.inf
-    most = 1.0 / (found.rate_rps * worst)
+    most = 1.0 / (load.rate_rps * worst)
     if _load(spec).kind == "periodic":
         return math.floor(most * (1.0 + _ROUND))
     return math.ceil(most * (1.0 - _ROUND)) - 1
 
 
-def _most(spec: SystemSpec, found: Demands, media: Sequence[str]) -> float:
+def _most(spec: SystemSpec, load: Demands, media: Sequence[str]) -> float:
     """The largest demand on anything shared."""
-    shared = [found.server_s / spec.server.n_gpus]
+    shared = [load.server_s / spec.server.n_gpus]
     if spec.link.sharing in media and spec.link.snr_spread_db == 0.0:
-        shared.append(found.link_s / spec.link.n_cells)
+        shared.append(load.link_s / spec.link.n_cells)
     return max(shared)
 
 

@@ -175,8 +175,8 @@ class _Search:
             )
 
     def _capacity(self, probe: Probe, refined: Refined) -> Capacity:
-        found, points, goal = refined.root.cap(self._stable), refined.points, refined.goal
-        n_star = math.floor(found.root)
+        where, points, goal = refined.root.cap(self._stable), refined.points, refined.goal
+        n_star = math.floor(where.root)
         within = [n for n in points if n <= n_star]
         if any(probe.is_saturated(n) for n in within):
             raise Refusal(
@@ -186,9 +186,9 @@ class _Search:
         return Capacity(
             goal=goal,
             n_star=n_star,
-            n_star_lo=math.floor(found.lo),
-            n_star_hi=math.floor(found.hi),
-            root=found,
+            n_star_lo=math.floor(where.lo),
+            n_star_hi=math.floor(where.hi),
+            root=where,
             points=probe.played,
             runs=tuple(probe.n_runs(n) for n in probe.played),
             n_runs=refined.n_runs,
@@ -207,19 +207,19 @@ class _Devices:
     def between(self, low: int, high: int) -> str:
         return f"{low} and {high} devices"
 
-    def say_reached(self, found: Crossing, target: float) -> str:
-        return f"N* in [{found.lo:.1f}, {found.hi:.1f}], asked for +-{target:.1f}"
+    def say_reached(self, where: Crossing, target: float) -> str:
+        return f"N* in [{where.lo:.1f}, {where.hi:.1f}], asked for +-{target:.1f}"
 
 
 def _curve(probe: Probe, goal: Goal) -> tuple[Estimate, ...]:
     """The goal's figure at every point, pooled over its runs, with its interval."""
-    found = []
+    estimates = []
     for n in probe.played:
         column = probe.excess((n,), probe.n_runs(n), goal)[:, 0]
         ends = replication_interval(column, probe.spec.confidence)
         mean, lo, hi = (goal.value(end) for end in ends)
-        found.append(Estimate(mean=mean, lo=lo, hi=hi))
-    return tuple(found)
+        estimates.append(Estimate(mean=mean, lo=lo, hi=hi))
+    return tuple(estimates)
 
 
 def _all(goals: Sequence[Goal]) -> str:

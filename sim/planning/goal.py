@@ -64,8 +64,8 @@ class Goal:
     @property
     def probability(self) -> float | None:
         """The quantile's, or None of a mean."""
-        found = _QUANTILE.fullmatch(self.column)
-        return float(f"0.{found[1]}") if found else None
+        match = _QUANTILE.fullmatch(self.column)
+        return float(f"0.{match[1]}") if match else None
 
     def sample(self, result: Result) -> Sample:
         """What one run says: everything that left in its window."""

@@ -97,10 +97,10 @@ class _Search:
         """Least factor on a resource that comes in any size."""
         self._far = f"a first look at {words}"
         short = self._along(change, self._short, words)
-        nothing, found = Remedy(name=name, words=words, unit="x"), self._bracket(short)
-        if found is None:
+        nothing, bracket = Remedy(name=name, words=words, unit="x"), self._bracket(short)
+        if bracket is None:
             return nothing
-        low, high = found
+        low, high = bracket
         long = self._settle(short, change, high, math.sqrt(low * high))
         if low == high:
             if not self._misses(long, low, self._budget.n_runs):
@@ -119,10 +119,10 @@ class _Search:
         """Least number of pieces of a resource, with `spare` on top."""
         self._far = f"a first look at {words}"
         short = self._along(change, self._short, words)
-        nothing, found = Remedy(name=name, words=words, unit=""), self._count_least(short)
-        if found is None:
+        nothing, by_pilots = Remedy(name=name, words=words, unit=""), self._count_least(short)
+        if by_pilots is None:
             return nothing
-        n_runs, least = self._budget.n_runs, found
+        n_runs, least = self._budget.n_runs, by_pilots
         long = self._settle(short, change, least)
         while self._misses(long, least, n_runs):  # the few pilot runs were lucky
             least += 1
@@ -237,10 +237,10 @@ class _Search:
         requests = self._budget.requests_per_run
         spec = set_length(self._spec, requests, rate_rps, self._n, self._goals)
         changed, sources = change(spec, self._sources, size)
-        found, cost = warm_up(changed, sources, play=self._play)
+        warm, cost = warm_up(changed, sources, play=self._play)
         self._spend(cost)
-        spec = replace(spec, warmup=found.warmup, warmup_s=found.warmup_s)
-        return self._along(change, replace(spec, horizon_s=found.horizon_s), short.words, centre)
+        spec = replace(spec, warmup=warm.warmup, warmup_s=warm.warmup_s)
+        return self._along(change, replace(spec, horizon_s=warm.horizon_s), short.words, centre)
 
     def _along(self, change: Change, spec: SystemSpec, words: str, centre: float = 1.0) -> Along:
         return Along(

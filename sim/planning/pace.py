@@ -60,7 +60,7 @@ def warm_up(
     if has_timetable(spec):
         return spec, 0
     tally = Tally(play)
-    found = settle(spec, sources, play=tally)
-    warmup_s = max(spec.warmup_s, _SAFETY * found.warmup_s)
+    pilots = settle(spec, sources, play=tally)
+    warmup_s = max(spec.warmup_s, _SAFETY * pilots.warmup_s)
     length_s = spec.horizon_s - spec.warmup_s
     return replace(spec, warmup_s=warmup_s, horizon_s=warmup_s + length_s), tally.requests

@@ -19,12 +19,12 @@ def around(centre: float, reach: float, count: int) -> tuple[int, ...]:
 
 
 def open_sides(
-    points: tuple[int, ...], excess: NDArray[np.float64], found: Crossing, *, whole: bool
+    points: tuple[int, ...], excess: NDArray[np.float64], where: Crossing, *, whole: bool
 ) -> tuple[bool, bool]:
     """Whether the crossing, or its whole interval, may lie below or above all points."""
     mean = excess.mean(axis=0)
-    below = math.isinf(found.lo) if whole else bool(mean[0] > 0.0)
-    above = math.isinf(found.hi) if whole else bool(mean[-1] <= 0.0)
+    below = math.isinf(where.lo) if whole else bool(mean[0] > 0.0)
+    above = math.isinf(where.hi) if whole else bool(mean[-1] <= 0.0)
     return below and points[0] > 1, above
 
 

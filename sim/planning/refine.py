@@ -50,7 +50,7 @@ class Axis(Protocol):
     def between(self, low: int, high: int) -> str:
         """Two points and their unit."""
 
-    def say_reached(self, found: Crossing, target: float) -> str:
+    def say_reached(self, where: Crossing, target: float) -> str:
         """How far a search came, and how far it should have come."""
 
 
@@ -93,30 +93,30 @@ class Refinement:
         """
         budget, bracket = self._budget, reach
         scouts = min(_SCOUTS, budget.n_runs)
-        _, _, found = self._bound(around(centre, reach, _WIDE), scouts, whole=False)
-        widest = max(2.0, _DROP / found.slope if found.slope > 0.0 else reach)
-        reach = max(2.0, min(widest, 3.0 * target(_finite(found.root, centre))))
-        centre = _finite(found.root, centre)
+        _, _, where = self._bound(around(centre, reach, _WIDE), scouts, whole=False)
+        widest = max(2.0, _DROP / where.slope if where.slope > 0.0 else reach)
+        reach = max(2.0, min(widest, 3.0 * target(_finite(where.root, centre))))
+        centre = _finite(where.root, centre)
         points, n_runs = around(centre, reach, _NARROW), budget.n_runs
-        goal, points, found = self._bound(points, n_runs)
-        while not _is_known(found, target):
+        goal, points, where = self._bound(points, n_runs)
+        while not _is_known(where, target):
             collapsed = self._count_collapsed(points, goal)
-            if math.isfinite(found.half_width) and collapsed:
+            if math.isfinite(where.half_width) and collapsed:
                 break  # which of two regimes a run is in is chance: no number of runs narrows that
             most = max(widest, bracket) if collapsed else widest
-            if not math.isfinite(found.half_width) and reach < most and math.isfinite(found.root):
+            if not math.isfinite(where.half_width) and reach < most and math.isfinite(where.root):
                 reach = min(most, 3.0 * reach)  # so close together, points bound nothing
-                goal, points, found = self._bound(around(found.root, reach, _NARROW), n_runs)
+                goal, points, where = self._bound(around(where.root, reach, _NARROW), n_runs)
                 continue
             if n_runs >= budget.max_runs or collapsed:
-                raise Refusal(self._end(found, target(found.root), collapsed, n_runs))
-            more = min(2.0, (found.half_width / target(found.root)) ** 2)
+                raise Refusal(self._end(where, target(where.root), collapsed, n_runs))
+            more = min(2.0, (where.half_width / target(where.root)) ** 2)
             n_runs = min(budget.max_runs, max(n_runs + 1, math.ceil(n_runs * _finite(more, 2.0))))
             self._report(0, n_runs)
-            goal, points, found = self._bound(points, n_runs)
+            goal, points, where = self._bound(points, n_runs)
         return Refined(
             goal=goal,
-            root=found,
+            root=where,
             points=points,
             n_runs=n_runs,
             collapsed=self._count_collapsed(points, goal),
@@ -130,10 +130,10 @@ class Refinement:
         least itself.
         """
         for extension in range(_EXTENSIONS):
-            goal, excess, found = self._find_limiting(points, n_runs)
-            below, above = open_sides(points, excess, found, whole=whole)
+            goal, excess, where = self._find_limiting(points, n_runs)
+            below, above = open_sides(points, excess, where, whole=whole)
             if not (below or above) or (whole and extension == _EXTENSIONS - 1):
-                return goal, points, found
+                return goal, points, where
             points = extend(points, below, above, 1 + extension if whole else 2**extension)
         raise Refusal(
             f"{goal} is crossed nowhere between {self._axis.between(points[0], points[-1])},"
@@ -153,14 +153,14 @@ class Refinement:
                     f"{goal} has no value between {self._axis.between(points[0], points[-1])}:"
                     " some runs answered no request; a longer horizon_s may help"
                 )
-            found = crossing(np.array(points, float), excess, self._curve.confidence)
-            each.append((goal, excess, found))
+            where = crossing(np.array(points, float), excess, self._curve.confidence)
+            each.append((goal, excess, where))
         self._spend(self._curve.requests - before, points[-1])
         return min(each, key=lambda one: one[2].root)
 
-    def _end(self, found: Crossing, target: float, collapsed: int, n_runs: int) -> str:
+    def _end(self, where: Crossing, target: float, collapsed: int, n_runs: int) -> str:
         """Why the search ends without an answer, and how far it came."""
-        reached = self._axis.say_reached(found, target)
+        reached = self._axis.say_reached(where, target)
         if collapsed:
             return f"two regimes, between which chance decides, ended the search: {reached}"
         return f"max_runs = {n_runs} ended the search: {reached}"
@@ -170,9 +170,9 @@ class Refinement:
         return max(self._curve.count_apart(point, goal) for point in points)
 
 
-def _is_known(found: Crossing, target: Callable[[float], float]) -> bool:
+def _is_known(where: Crossing, target: Callable[[float], float]) -> bool:
     """Whether the interval is bounded and narrow enough."""
-    return math.isfinite(found.half_width) and found.half_width <= target(found.root)
+    return math.isfinite(where.half_width) and where.half_width <= target(where.root)
 
 
 def _finite(value: float, otherwise: float) -> float:

@@ -147,9 +147,9 @@ def _laws(checks: Sequence[Check]) -> list[Finding]:
 def _neighbour(
     spec: SystemSpec, sources: Mapping[str, Source], columns: Mapping[str, float]
 ) -> Finding:
-    found = neighbour(spec, sources, spec.fleet.n_devices)
+    near = neighbour(spec, sources, spec.fleet.n_devices)
     simulated_s = columns["latency_mean_s"]
-    if found is None or not math.isfinite(found.latency_s) or found.latency_s <= 0.0:
+    if near is None or not math.isfinite(near.latency_s) or near.latency_s <= 0.0:
         return Finding(
             name="closed-form neighbour",
             verdict=CAUTION,
@@ -159,17 +159,17 @@ def _neighbour(
         return Finding(
             name="closed-form neighbour",
             verdict=CAUTION,
-            words=f"{found.name} {1e3 * found.latency_s:.3g} ms, the simulation has no mean",
+            words=f"{near.name} {1e3 * near.latency_s:.3g} ms, the simulation has no mean",
         )
-    distance = simulated_s / found.latency_s - 1.0
-    least_s, most_s = found.least_s * (1.0 - _ROUGH), found.latency_s * (1.0 + _ROUGH)
-    between = found.is_bound and least_s <= simulated_s <= most_s
+    distance = simulated_s / near.latency_s - 1.0
+    least_s, most_s = near.least_s * (1.0 - _ROUGH), near.latency_s * (1.0 + _ROUGH)
+    between = near.is_bound and least_s <= simulated_s <= most_s
     return Finding(
         name="closed-form neighbour",
         verdict=GOOD if between or abs(distance) <= _NEAR else CAUTION,
         words=(
-            f"mean latency {1e3 * simulated_s:.3g} ms, {found.name} {1e3 * found.latency_s:.3g} ms"
-            f" ({100 * distance:+.1f} %), at least {1e3 * found.least_s:.3g} ms by the demands"
+            f"mean latency {1e3 * simulated_s:.3g} ms, {near.name} {1e3 * near.latency_s:.3g} ms"
+            f" ({100 * distance:+.1f} %), at least {1e3 * near.least_s:.3g} ms by the demands"
         ),
     )
 
@@ -178,11 +178,11 @@ def _range(
     spec: SystemSpec, columns: Mapping[str, float], largest_batch: int | None
 ) -> list[Finding]:
     """Inside or outside what was measured or calibrated."""
-    found = []
+    findings = []
     if spec.link.sharing == "wifi" and spec.link.contention == "ns3":
         stations = count_senders(spec, columns)
         inside = stations <= _NS3_STATIONS
-        found.append(
+        findings.append(
             Finding(
                 name="contention",
                 verdict=GOOD if inside else CAUTION,
@@ -192,14 +192,14 @@ def _range(
         )
     if spec.server.max_batch > 1 and largest_batch is not None:
         inside = spec.server.max_batch <= largest_batch
-        found.append(
+        findings.append(
             Finding(
                 name="batch sizes",
                 verdict=GOOD if inside else BAD,
                 words=f"up to {spec.server.max_batch}, measured up to {largest_batch}",
             )
         )
-    return found
+    return findings
 
 
 def _seeds(columns: Mapping[str, float]) -> list[Finding]:

@@ -79,7 +79,7 @@ class Why:
 
 
 def why(
-    spec: SystemSpec, sources: Sources, found: Capacity, *, play: Player, levers: bool = True
+    spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player, levers: bool = True
 ) -> Why:
     """Play N* again: as it is, on bootstraps of the table, and with every lever pulled by 2 %.
 
@@ -90,39 +90,39 @@ def why(
     The table's part follows `sim.statistics.table_interval`: sqrt(half^2 + t^2 max(0, s_b^2 - s^2))
     with s of plain runs and s_b of runs that each have their own bootstrap, over the slope.
     """
-    at = max(1, found.n_star)
-    base = replace(found.spec, fleet=replace(found.spec.fleet, n_devices=at))
-    n_runs = found.n_runs
+    at = max(1, capacity.n_star)
+    base = replace(capacity.spec, fleet=replace(capacity.spec.fleet, n_devices=at))
+    n_runs = capacity.n_runs
     variants = [(base, sources)] * n_runs
     variants += [(base, each) for each in _resample(spec, sources, n_runs)]
-    first = _play_blocks(variants, found.goal, n_runs, play)
+    first = _play_blocks(variants, capacity.goal, n_runs, play)
     as_is, boots = first[:n_runs], first[n_runs:]
-    plain, columns = _excess(found.goal, as_is), means([r.columns for r in as_is])
-    slope = max(found.root.slope, 1e-9)
+    plain, columns = _excess(capacity.goal, as_is), means([r.columns for r in as_is])
+    slope = max(capacity.root.slope, 1e-9)
     pulled = [lever for lever in LEVERS if levers and columns[_USES[lever.name]] > 0.0]
     pulls = min(n_runs, _PULLS)
     runs = [lever.pull(base, sources, 1.0 + _STEP) for lever in pulled for _ in range(pulls)]
-    second = _play_blocks(runs, found.goal, pulls, play)
-    same = _excess(found.goal, as_is[:pulls])
+    second = _play_blocks(runs, capacity.goal, pulls, play)
+    same = _excess(capacity.goal, as_is[:pulls])
     changes = {
-        lever.name: _excess(found.goal, second[i * pulls : (i + 1) * pulls]) - same
+        lever.name: _excess(capacity.goal, second[i * pulls : (i + 1) * pulls]) - same
         for i, lever in enumerate(pulled)
     }
     nothing = np.zeros(pulls)
     gains = [
         _gain(lever, changes.get(lever.name, nothing), slope, spec.confidence) for lever in LEVERS
     ]
-    extra = _table_part(plain, _excess(found.goal, boots) if boots else None, spec.confidence)
-    lo = math.hypot(found.root.root - found.root.lo, extra / slope)
-    hi = math.hypot(found.root.hi - found.root.root, extra / slope)
+    extra = _table_part(plain, _excess(capacity.goal, boots) if boots else None, spec.confidence)
+    lo = math.hypot(capacity.root.root - capacity.root.lo, extra / slope)
+    hi = math.hypot(capacity.root.hi - capacity.root.root, extra / slope)
     return Why(
         columns=columns,
         checks=worst_checks(as_is),
         gains=tuple(sorted(gains, key=lambda gain: -gain.devices)),
-        total_lo=max(0, math.floor(found.root.root - lo)),
-        total_hi=math.floor(found.root.root + hi),
+        total_lo=max(0, math.floor(capacity.root.root - lo)),
+        total_hi=math.floor(capacity.root.root + hi),
         spread=float(np.std(plain, ddof=1)),
-        collapsed=found.goal.count_apart([reading.sample for reading in as_is]),
+        collapsed=capacity.goal.count_apart([reading.sample for reading in as_is]),
         requests=int(sum(reading.columns["n_requests"] for reading in (*first, *second))),
     )
 
@@ -148,14 +148,14 @@ def _play_blocks(
 
 
 def _gain(lever: Lever, change: NDArray[np.float64], slope: float, confidence: float) -> Gain:
-    found = replication_interval(change * (-0.01 / (_STEP * slope)), confidence)
+    gain = replication_interval(change * (-0.01 / (_STEP * slope)), confidence)
     return Gain(
         name=lever.name,
         words=lever.words,
         resource=lever.resource,
-        devices=found.mean,
-        lo=found.lo,
-        hi=found.hi,
+        devices=gain.mean,
+        lo=gain.lo,
+        hi=gain.hi,
     )
 
 

@@ -87,8 +87,8 @@ def decide(name: str, predictor: Predictor, rows: tuple[int, ...] | None) -> Dec
     The check is not counted: the search has evaluated these rows before.
     """
     problem, evaluations = predictor.problem, predictor.evaluations
-    found = predictor.predict(np.array([rows])) if rows is not None else None
-    if found is None or rows is None or not found.feasible[0]:
+    predicted = predictor.predict(np.array([rows])) if rows is not None else None
+    if predicted is None or rows is None or not predicted.feasible[0]:
         return Decision(
             search=name, problem=problem, options=None, rows=None, forecasts=(), server_s=np.nan,
             link_load=np.nan, server_load=np.nan, evaluations=evaluations,
@@ -99,19 +99,19 @@ def decide(name: str, predictor: Predictor, rows: tuple[int, ...] | None) -> Dec
         problem=problem,
         options=labels,
         rows=tuple(int(row) for row in rows),
-        forecasts=tuple(_forecast(problem, found, g, row) for g, row in enumerate(rows)),
-        server_s=float(found.server_s[0]),
-        link_load=float(found.link_load[0]),
-        server_load=float(found.server_load[0]),
+        forecasts=tuple(_forecast(problem, predicted, g, row) for g, row in enumerate(rows)),
+        server_s=float(predicted.server_s[0]),
+        link_load=float(predicted.link_load[0]),
+        server_load=float(predicted.server_load[0]),
         evaluations=evaluations,
-        binding=_find_binding(predictor, found, rows),
+        binding=_find_binding(predictor, predicted, rows),
     )
 
 
-def _forecast(problem: Problem, found: Predicted, group: int, row: int) -> Forecast:
+def _forecast(problem: Problem, predicted: Predicted, group: int, row: int) -> Forecast:
     options = problem.groups[group].options
     seconds = {
-        name: float(getattr(found, name)[0, group])
+        name: float(getattr(predicted, name)[0, group])
         for name in ("latency_s", "device_s", "link_wait_s", "uplink_s", "server_wait_s",
                      "service_s", "down_s", "throughput_rps")
     }  # fmt: skip
@@ -122,7 +122,7 @@ def _forecast(problem: Problem, found: Predicted, group: int, row: int) -> Forec
     )
 
 
-def _find_binding(predictor: Predictor, found: Predicted, rows: tuple[int, ...]) -> str:
+def _find_binding(predictor: Predictor, predicted: Predicted, rows: tuple[int, ...]) -> str:
     """The limit that is used up most, with its share; that none binds where without limits no
     option would cost the server less.
     """
@@ -131,7 +131,7 @@ def _find_binding(predictor: Predictor, found: Predicted, rows: tuple[int, ...])
     for g, (group, row) in enumerate(zip(problem.groups, rows, strict=True)):
         where = f"{group.name}." if len(problem.groups) > 1 else ""
         limits, options = group.limits, group.options
-        used[f"{where}latency_s"] = found.allowed_s[0, g] / limits.latency_s
+        used[f"{where}latency_s"] = predicted.allowed_s[0, g] / limits.latency_s
         used[f"{where}memory_bytes"] = options.memory_bytes[row] / limits.memory_bytes
         used[f"{where}drop_pp"] = (
             options.drop_pp[row] / limits.drop_pp if limits.drop_pp > 0.0 else 1.0
@@ -139,4 +139,4 @@ def _find_binding(predictor: Predictor, found: Predicted, rows: tuple[int, ...])
     name = max(used, key=lambda key: used[key])
     words = f"{name} ({100 * used[name]:.0f} % used)"
     least_s = sum(float(each.min()) for each in predictor.objective)
-    return f"none, closest {words}" if found.server_s[0] <= least_s * (1.0 + 1e-9) else words
+    return f"none, closest {words}" if predicted.server_s[0] <= least_s * (1.0 + 1e-9) else words

@@ -101,8 +101,8 @@ def _sweep(predictor: Predictor, fronts: list[list[int]]) -> tuple[int, ...] | N
         [[rows[int(np.argmin(cost + price * seconds))]
           for rows, (cost, seconds) in zip(fronts, asks, strict=True)] for price in _PRICES]
     )  # fmt: skip
-    found = predictor.predict(choices)
-    cost = np.where(found.feasible, found.server_s, np.inf)
+    predicted = predictor.predict(choices)
+    cost = np.where(predicted.feasible, predicted.server_s, np.inf)
     best = int(np.argmin(cost))
     return tuple(choices[best].tolist()) if np.isfinite(cost[best]) else None
 

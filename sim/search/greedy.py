@@ -27,7 +27,7 @@ def neighbours(options: Options, row: int) -> list[int]:
     Cuts that know other settings (input, output) are reached from any setting.
     """
     axes = (options.depth, options.harshness, options.tokens)
-    found: set[int] = set()
+    near: set[int] = set()
     for axis in axes:
         others = [other for other in axes if other is not axis]
         same = np.all([other == other[row] for other in others], axis=0)
@@ -40,8 +40,8 @@ def neighbours(options: Options, row: int) -> list[int]:
             nearest = rows[np.argmin(np.abs(axis[rows] - axis[row]))]
             level = rows[axis[rows] == axis[nearest]]
             gap = np.abs(options.harshness[level] - options.harshness[row])
-            found.add(int(level[np.argmin(gap)]))
-    return sorted(found)
+            near.add(int(level[np.argmin(gap)]))
+    return sorted(near)
 
 
 def _descend(predictor: Predictor) -> int | None:

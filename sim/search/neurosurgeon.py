@@ -23,8 +23,8 @@ def search(problem: Problem) -> Decision:
 def _fastest(predictor: Predictor) -> int | None:
     group = predictor.problem.groups[0]
     options, limits = group.options, group.limits
-    found = predictor.predict(np.arange(len(options))[:, None])
+    predicted = predictor.predict(np.arange(len(options))[:, None])
     fits = (options.drop_pp <= limits.drop_pp) & (options.memory_bytes <= limits.memory_bytes)
-    latency_s = np.where(fits, found.latency_s[:, 0], np.inf)
+    latency_s = np.where(fits, predicted.latency_s[:, 0], np.inf)
     best = int(np.argmin(latency_s))
     return best if np.isfinite(latency_s[best]) else None

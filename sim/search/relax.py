@@ -50,17 +50,17 @@ def relaxations(problem: Problem) -> tuple[Relaxation, ...]:
     helps a group, the one pair of limits with the least larger factor is named.
     """
     predictor = Predictor(problem)
-    found: list[Relaxation] = []
+    ways: list[Relaxation] = []
     resting = [_lightest(predictor, g) for g in range(len(problem.groups))]
     for number, group in enumerate(problem.groups):
         needs = _needs(predictor, number, resting)
         given = np.array([getattr(group.limits, name) for name in _NAMES])
         if np.any(np.all(needs <= given, axis=1)):
             continue
-        found += _single(group, needs, given) or _pair(group, needs, given)
-    if not found:
-        found = _joint(problem)
-    return tuple(sorted(found, key=lambda one: one.factor))
+        ways += _single(group, needs, given) or _pair(group, needs, given)
+    if not ways:
+        ways = _joint(problem)
+    return tuple(sorted(ways, key=lambda one: one.factor))
 
 
 def _needs(predictor: Predictor, number: int, resting: list[int]) -> np.ndarray:
@@ -81,14 +81,14 @@ def _lightest(predictor: Predictor, number: int) -> int:
 
 
 def _single(group: Group, needs: np.ndarray, given: np.ndarray) -> list[Relaxation]:
-    found = []
+    single = []
     for at, name in enumerate(_NAMES):
         others = np.delete(np.arange(len(_NAMES)), at)
         fits = np.all(needs[:, others] <= given[others], axis=1) & np.isfinite(needs[:, at])
         if fits.any():
             needed = float(needs[fits, at].min())
-            found.append(Relaxation(group.name, name, float(given[at]), needed))
-    return found
+            single.append(Relaxation(group.name, name, float(given[at]), needed))
+    return single
 
 
 def _pair(group: Group, needs: np.ndarray, given: np.ndarray) -> list[Relaxation]:

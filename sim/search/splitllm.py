@@ -48,9 +48,9 @@ def _plan(predictor: Predictor) -> int | None:
              for cut in cuts]
         )  # fmt: skip
         at_cut = np.searchsorted(cuts, options.depth[rows])
-        found = cheapest(head_s, at_cut, alone[rows] - head_s[at_cut], cost[rows], sla_s)
-        if found is not None and (best is None or cost[rows[found]] < best[0]):
-            best = (float(cost[rows[found]]), int(rows[found]))
+        best_at = cheapest(head_s, at_cut, alone[rows] - head_s[at_cut], cost[rows], sla_s)
+        if best_at is not None and (best is None or cost[rows[best_at]] < best[0]):
+            best = (float(cost[rows[best_at]]), int(rows[best_at]))
     return None if best is None else best[1]
 
 

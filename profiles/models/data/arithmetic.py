@@ -31,13 +31,13 @@ def problems(data: str, n: int, seed: int = 0, *, n_shots: int = 0) -> tuple[Pro
     path = jsonl_of(Path(data), 'of GSM8K: {"question": ..., "answer": "... #### 42"}')
     if n_shots < 0:
         raise ValueError(f"n_shots must be >= 0, got {n_shots}")
-    found = draw(path, n_shots + n, seed, _pair)
-    solved = "".join(f"Question: {asked}\nAnswer: {told}\n\n" for asked, told in found[:n_shots])
+    pairs = draw(path, n_shots + n, seed, _pair)
+    solved = "".join(f"Question: {asked}\nAnswer: {told}\n\n" for asked, told in pairs[:n_shots])
     return tuple(
         Problem(
             prompt=f"{solved}Question: {asked}\nAnswer:", number=_clean(told.rpartition(_MARK)[2])
         )
-        for asked, told in found[n_shots:]
+        for asked, told in pairs[n_shots:]
     )
 
 
@@ -51,8 +51,8 @@ def number_in(text: str) -> str | None:
     first = _NUMBER.search(behind) if mark else None
     if first is not None:
         return _clean(first.group())
-    found = _NUMBER.findall(text)
-    return _clean(found[-1]) if found else None
+    numbers = _NUMBER.findall(text)
+    return _clean(numbers[-1]) if numbers else None
 
 
 def _pair(record: Record) -> tuple[str, str]:

@@ -20,11 +20,11 @@ def jsonl_of(data: Path, wanted: str) -> Path:
     """
     if data.is_file():
         return data
-    found = sorted(data.glob("*.jsonl")) if data.is_dir() else []
-    if len(found) != 1:
-        state = f"holds {len(found)} *.jsonl files" if data.is_dir() else "does not exist"
+    files = sorted(data.glob("*.jsonl")) if data.is_dir() else []
+    if len(files) != 1:
+        state = f"holds {len(files)} *.jsonl files" if data.is_dir() else "does not exist"
         raise ValueError(f"model.data={data} {state}: put one jsonl file there, {wanted}")
-    return found[0]
+    return files[0]
 
 
 def draw(path: Path, n: int, seed: int, parse: Callable[[Record], T]) -> tuple[T, ...]:
