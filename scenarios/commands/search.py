@@ -25,7 +25,7 @@ from scenarios.searching.sizes import with_predicted_sizes
 from scenarios.sweep.store import Store
 from scenarios.systems.scenario import Scenario
 from sim.medium.channel import rate_bps
-from sim.search import SEARCHES, Decision, Group, Limits, Option, Problem
+from sim.search import SEARCHES, Decision, Group, Limits, Option, Problem, refusal
 from sim.search.budget import longest
 from sim.specs.check import at_least, one_of
 
@@ -106,8 +106,8 @@ def run(config: Config) -> int:
     found = {config.search: chosen, **{name: SEARCHES[name](problem) for name in others}}
     with store.lock():
         if not chosen.feasible:
-            _write(store, config, known, {"refusal": chosen.refusal})
-            raise ValueError(chosen.refusal)
+            _write(store, config, known, {"refusal": refusal(chosen)})
+            raise ValueError(refusal(chosen))
         second = _runner_up(problem, chosen, config.search)
         rows = {"decision": chosen, "runner-up": second}
         shown = {
@@ -193,7 +193,7 @@ def _longest(problem: Problem, known: Tables, option: Option) -> str:
 def _plain(decision: Decision, played: Played | None) -> dict[str, Any]:
     """A decision as JSON."""
     if not decision.feasible or decision.options is None:
-        return {"search": decision.search, "refusal": decision.refusal,
+        return {"search": decision.search, "refusal": refusal(decision),
                 "evaluations": decision.evaluations}  # fmt: skip
     return {
         "search": decision.search,

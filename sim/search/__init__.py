@@ -7,7 +7,7 @@ from sim.search import exhaustive, fleet, greedy, hierarchical, neurosurgeon, sp
 from sim.search.decision import Decision, Forecast, Search
 from sim.search.predict import Predicted, Predictor
 from sim.search.problem import First, Group, Limits, Observed, Option, Options, Problem
-from sim.search.relax import Relaxation
+from sim.search.relax import Relaxation, refusal, relaxations
 
 __all__ = [
     "SEARCHES",
@@ -24,6 +24,8 @@ __all__ = [
     "Problem",
     "Relaxation",
     "Search",
+    "refusal",
+    "relaxations",
 ]
 
 SEARCHES: dict[str, Search] = {

@@ -1,18 +1,14 @@
-"""The one protocol of all searches: `search(problem) -> Decision`, and what a refusal says."""
+"""The one protocol of all searches: `search(problem) -> Decision`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from sim.search.predict import Predicted, Predictor
 from sim.search.problem import Option, Problem
-
-if TYPE_CHECKING:
-    from sim.search.relax import Relaxation
 
 __all__ = ["Decision", "Forecast", "Search", "decide"]
 
@@ -36,7 +32,8 @@ class Forecast(NamedTuple):
 class Decision:
     """One option per group with its forecast; `evaluations` counts predictions of joint choices.
 
-    Where the search found nothing that keeps all limits, `options` is None and `refusal` says why.
+    Where the search found nothing that keeps all limits, `options` is None;
+    `sim.search.relax.refusal` says why.
     """
 
     search: str
@@ -54,24 +51,6 @@ class Decision:
     def feasible(self) -> bool:
         """Whether it keeps every limit by prediction."""
         return self.options is not None
-
-    @cached_property
-    def relaxations(self) -> tuple[Relaxation, ...]:
-        """What would have to give way, the least first; empty where the problem has an option."""
-        from sim.search.relax import relaxations  # it searches by itself
-
-        return relaxations(self.problem)
-
-    @property
-    def refusal(self) -> str:
-        """One line: the constraint and the least relaxation; empty where there is a decision."""
-        if self.feasible:
-            return ""
-        if not self.relaxations:
-            return f"{self.search} found no option within the limits, though there is one"
-        least, *rest = map(str, self.relaxations)
-        also = f" (instead: {'; '.join(rest)})" if rest else ""
-        return f"no option keeps all limits; least relaxation: {least}{also}"
 
 
 class Search(Protocol):

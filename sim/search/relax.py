@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.search import fleet
+from sim.search.decision import Decision
 from sim.search.predict import Predictor
 from sim.search.problem import Group, Limits, Problem
 
-__all__ = ["Relaxation", "relaxations"]
+__all__ = ["Relaxation", "refusal", "relaxations"]
 
 _NAMES = ("latency_s", "drop_pp", "memory_bytes")
 _MOST = 2.0**12
@@ -40,6 +41,18 @@ class Relaxation(NamedTuple):
         where = "" if self.group == "default" else f"{self.group}."
         words = f"{where}{self.limit} from {self.value:.4g} to {self.needed:.4g}"
         return " and ".join([words, *(f"{name} to {value:.4g}" for name, value in self.also)])
+
+
+def refusal(decision: Decision) -> str:
+    """One line: the constraint and the least relaxation; empty where there is a decision."""
+    if decision.feasible:
+        return ""
+    ways = relaxations(decision.problem)
+    if not ways:
+        return f"{decision.search} found no option within the limits, though there is one"
+    least, *rest = map(str, ways)
+    also = f" (instead: {'; '.join(rest)})" if rest else ""
+    return f"no option keeps all limits; least relaxation: {least}{also}"
 
 
 def relaxations(problem: Problem) -> tuple[Relaxation, ...]:

@@ -13,7 +13,8 @@ from typing import Protocol
 from simpy import Environment, Event
 
 from sim.request import EXPIRED, REJECTED, SERVER_LOST, Request
-from sim.server.batching import RULES, Job
+from sim.server import batching
+from sim.server.batching import Job
 from sim.sources.source import Source
 from sim.specs import ServerSpec
 from sim.station import FifoStation, PoolStation, leave
@@ -80,7 +81,7 @@ class QueueServer:
     def __init__(self, env: Environment, spec: ServerSpec) -> None:
         self._env = env
         self._spec = spec
-        self._pick = RULES[spec.discipline](spec)
+        self._pick = batching.rule(spec)
         self._queue: list[Job] = []
         self._running: dict[Event, tuple[list[Job], float]] = {}
         self._busy_s = 0.0
