@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-import yaml  # type: ignore[import-untyped]
-
 from profiles.predicting import published
 from profiles.predicting.analytic import LLAMA2_7B
 from profiles.shipping import portfolio
 from profiles.shipping.portfolio import DATA
 from profiles.tables.hardware import DeviceSpec, ServerSpec, parse
 from profiles.tables.layers import ModelProfile
+from profiles.tables.sheets import read
 
 __all__ = ["make", "report", "sheets_in"]
 
@@ -54,8 +53,7 @@ def sheets_in(folder: Path | str) -> dict[str, DeviceSpec | ServerSpec]:
 
     def sheets(kind: str, spec: type[DeviceSpec] | type[ServerSpec]) -> Sheets:
         paths = sorted((Path(folder) / kind).glob("*.yaml"))
-        texts = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
-        return {name: parse(spec, values) for name, values in texts.items()}
+        return {path.stem: parse(spec, read(path)) for path in paths}
 
     both = {**sheets("device", DeviceSpec), **sheets("server", ServerSpec)}
     if not both:

@@ -11,9 +11,8 @@ from functools import partial
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from profiles.tables.hardware import DeviceSpec, parse
+from profiles.tables.sheets import read
 from scenarios.shell.names import unknown
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
@@ -46,8 +45,7 @@ def choice(group: str, name: str) -> dict[str, Any]:
     known = sorted(p.name[:-5] for p in folder.iterdir() if p.name.endswith(".yaml"))
     if name not in known:
         raise ValueError(unknown(group, name, known))
-    content: dict[str, Any] = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
-    return content
+    return read(folder / f"{name}.yaml")
 
 
 def sheet(member: Member) -> DeviceSpec:
