@@ -38,7 +38,7 @@ def draw(rows: Sequence[Row], *, title: str = "slicer at equal total rate") -> F
             axes.set_title(panel, loc="left", fontsize=7)
         for axes in list(drawn.flat)[len(panels) :]:
             axes.set_visible(False)
-        handles = {}
+        handles: dict[str, Any] = {}
         for axes in drawn.flat:
             handles |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
         figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=3)

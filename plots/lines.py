@@ -94,11 +94,12 @@ def claim(
     """
     fill: Callable[..., Any] = axes.axvspan if vertical else axes.axhspan
     fill(low, high, color="#d9d2e9", alpha=0.55, linewidth=0, zorder=0)
-    at = {"x": high, "y": 0.98} if vertical else {"x": 0.01 if below else 0.99, "y": low}
+    x, y = (high, 0.98) if vertical else (0.01 if below else 0.99, low)
     transform = axes.get_xaxis_transform() if vertical else axes.get_yaxis_transform()
     axes.text(
-        **at,
-        s=text,
+        x,
+        y,
+        text,
         transform=transform,
         ha="left" if below else "right",
         va="top" if vertical or below else "bottom",

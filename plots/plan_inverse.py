@@ -68,7 +68,11 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _factor(axes: Axes, place: int, remedy: Mapping[str, Any], *, to_left: bool) -> None:
     least, lo, hi = remedy["least"], remedy["lo"], remedy["hi"]
-    side = {"ha": "right" if to_left else "left", "textcoords": "offset points", "fontsize": 7}
+    side: dict[str, Any] = {
+        "ha": "right" if to_left else "left",
+        "textcoords": "offset points",
+        "fontsize": 7,
+    }
     beside = (-4 if to_left else 4, 5)
     if least is None:
         words = "not enough up to 64"

@@ -13,7 +13,7 @@ __all__ = ["draw"]
 
 Row = Mapping[str, Any]
 
-_LOOKS = {
+_LOOKS: dict[str, dict[str, Any]] = {
     "at once": {"color": COLOURS[1], "linewidth": 0.6},
     "reserve": {"color": COLOURS[2], "linewidth": 0.6},
     "hysteresis": {"color": COLOURS[0], "linewidth": 1.1},

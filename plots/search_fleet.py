@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 
 _APART = 0.18
 
-_LOOKS = {
+_LOOKS: dict[str, dict[str, Any]] = {
     "latency": {"color": GREY, "marker": "D"},
     "paper": {"color": COLOURS[4], "marker": "v"},
     "own": {"color": COLOURS[1], "marker": "s"},

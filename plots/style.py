@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 
@@ -15,7 +16,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 INK, GREY = "#222222", "#8a8a8a"
 
-_RC = {
+_RC: dict[Any, Any] = {
     "backend": "agg",
     "figure.dpi": 200,
     "savefig.dpi": 300,

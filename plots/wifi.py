@@ -34,9 +34,8 @@ def draw(rows: Sequence[Mapping[str, Any]], *, rate_bps: float) -> Figure:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         devices_axis(axes, rows)
         axes.set_xlabel("saturated stations n")
-        right = axes.secondary_yaxis(
-            "right", functions=(lambda y: y * rate_bps / 1e6, lambda y: y * 1e6 / rate_bps)
-        )
+        scale: Any = (lambda y: y * rate_bps / 1e6, lambda y: y * 1e6 / rate_bps)
+        right = axes.secondary_yaxis("right", functions=scale)
         right.set_ylabel("Mb/s")
         axes.legend(loc="lower left")
         axes.set_title("802.11ax, 20 MHz, one stream, HE-MCS7", loc="left")
