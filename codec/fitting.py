@@ -6,8 +6,6 @@ Every chain with a knob that trades error against size can be set: the step of `
 or the distortion of `slicer`, the sparsity of `topk`, alone or behind `klt+`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -211,6 +209,3 @@ def _excess(codec: FloatCodec, arrays: Sequence[Floats], target: _Target) -> flo
     )
     whole = sum(float(np.sum(np.square(a, dtype=np.float64))) for a in arrays)
     return math.sqrt(wrong / whole) / target.value - 1
-
-
-__all__ = ["KNOBS", "Knob", "calibrate"]

@@ -11,8 +11,6 @@ from matplotlib.ticker import NullLocator
 from plots.lines import log_axis, names
 from plots.style import COLUMN_IN, apply, shades
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 _WIDE = 4

@@ -10,8 +10,6 @@ from plots.lines import claim, legend_below, log_axis, names, whiskers
 from plots.methods import looks
 from plots.style import COLUMN_IN, INK, apply
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 _CLAIMS = {"server_saved": (1.0, 4.4), "uplink_saved": (1.0, 10.0)}

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from plots import lines, style
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 _MARKERS = "osD^vPX*<>"

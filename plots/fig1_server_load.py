@@ -10,8 +10,6 @@ from plots.lines import claim, devices_axis, legend_below, line, log_axis, names
 from plots.methods import looks
 from plots.style import COLUMN_IN, apply
 
-__all__ = ["draw"]
-
 _CLAIMED = 4.4
 
 

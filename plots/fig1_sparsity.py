@@ -9,8 +9,6 @@ from matplotlib.ticker import PercentFormatter
 from plots.lines import line, log_axis, names
 from plots.style import COLUMN_IN, apply, shades
 
-__all__ = ["draw"]
-
 
 def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
     """Return two panels with a line per cut.

@@ -11,8 +11,6 @@ from plots.lines import devices_axis, line, log_axis, names
 from plots.methods import looks, shorten
 from plots.style import COLUMN_IN, GREY, apply, shades
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 _SPLITS = "splits"

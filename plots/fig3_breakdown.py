@@ -9,8 +9,6 @@ from plots.lines import whiskers
 from plots.methods import shorten
 from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
-__all__ = ["draw"]
-
 _BLUE, _ORANGE, _GREEN, _PINK, _AMBER, _SKY = COLOURS
 _PARTS = (
     ("head_s", "device layers", _BLUE, ""),

@@ -9,8 +9,6 @@ from plots.lines import legend_below, log_axis, names, whiskers
 from plots.methods import looks, shorten
 from plots.style import COLUMN_IN, apply
 
-__all__ = ["draw"]
-
 
 def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
     """Return encoding above decoding: points with their range over the stages, laws as lines.

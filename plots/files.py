@@ -6,8 +6,6 @@ from matplotlib.figure import Figure
 
 from plots.style import apply
 
-__all__ = ["save"]
-
 
 def save(figure: Figure, folder: Path, name: str = "figure") -> list[Path]:
     """Write NAME.pdf and NAME.png below `folder` and return their paths; no dates inside."""

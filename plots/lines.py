@@ -12,18 +12,6 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-__all__ = [
-    "band",
-    "claim",
-    "devices_axis",
-    "is_known",
-    "legend_below",
-    "line",
-    "log_axis",
-    "names",
-    "whiskers",
-]
-
 Row = Mapping[str, Any]
 
 

@@ -11,8 +11,6 @@ from plots.lines import devices_axis, legend_below, line, log_axis, names
 from plots.methods import looks
 from plots.style import COLUMN_IN, INK, apply
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 

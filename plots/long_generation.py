@@ -10,8 +10,6 @@ from plots.lines import legend_below, line, log_axis, names
 from plots.methods import looks, shorten
 from plots.style import COLUMN_IN, apply
 
-__all__ = ["draw"]
-
 
 def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
     """Return three panels over the step: KL, share of generations still equal, bits per token.

@@ -6,8 +6,6 @@ from typing import Any
 
 from plots.style import COLOURS, GREY, INK
 
-__all__ = ["looks", "shorten"]
-
 _BLUE, _ORANGE, _GREEN, _PINK, _AMBER, _SKY = COLOURS
 _DOTTED, _DASHED = (0, (1, 1)), (0, (4, 1.5))
 

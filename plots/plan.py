@@ -14,8 +14,6 @@ from plots import systems
 from plots.lines import is_known
 from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 _MOST = 4.0

@@ -10,8 +10,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
-__all__ = ["draw"]
-
 _BLUE, _SKY = COLOURS[0], COLOURS[-1]
 _LEAST_REACH, _MARGIN = 1.02, 0.15
 

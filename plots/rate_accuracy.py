@@ -10,8 +10,6 @@ from plots.lines import claim, legend_below, log_axis, names, whiskers
 from plots.methods import looks
 from plots.style import COLUMN_IN, GREY, apply
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 

@@ -9,8 +9,6 @@ from matplotlib.figure import Figure
 from plots.lines import log_axis, names
 from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 _LOOKS: dict[str, dict[str, Any]] = {

@@ -8,8 +8,6 @@ from matplotlib.figure import Figure
 from plots.lines import log_axis, names
 from plots.style import COLOURS, COLUMN_IN, GREY, apply
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 _APART = 0.18

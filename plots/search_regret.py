@@ -10,8 +10,6 @@ from matplotlib.figure import Figure
 
 from plots.style import COLOURS, COLUMN_IN, GREY, apply
 
-__all__ = ["draw"]
-
 _BEST = "exhaustive"
 
 

@@ -11,8 +11,6 @@ from plots.lines import names
 from plots.methods import looks
 from plots.style import COLUMN_IN, apply
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 

@@ -12,8 +12,6 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 from plots.lines import log_axis, names, whiskers
 from plots.style import COLOURS, COLUMN_IN, apply
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 _PANELS = (

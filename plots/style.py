@@ -6,8 +6,6 @@ from typing import Any
 
 import matplotlib as mpl
 
-__all__ = ["COLOURS", "COLUMN_IN", "GREY", "INK", "apply", "shades"]
-
 COLUMN_IN = 3.5
 """Width of one column of a two-column paper, inches."""
 

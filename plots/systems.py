@@ -11,8 +11,6 @@ from plots.labels import beside
 from plots.lines import is_known, log_axis
 from plots.style import COLOURS, GREY
 
-__all__ = ["COSTS", "comparable", "key", "label", "scatter"]
-
 Row = Mapping[str, Any]
 
 COSTS = {

@@ -9,8 +9,6 @@ from matplotlib.ticker import PercentFormatter
 from plots.lines import devices_axis, line, names
 from plots.style import COLOURS, COLUMN_IN, GREY, apply
 
-__all__ = ["draw"]
-
 
 def draw(rows: Sequence[Mapping[str, Any]], *, rate_bps: float) -> Figure:
     """Return one panel with a line per source.

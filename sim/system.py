@@ -1,7 +1,5 @@
 """build(spec) makes the model, run(spec) plays it once (replicate.py: many times)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass

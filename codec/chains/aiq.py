@@ -10,8 +10,6 @@ it. The paper reshapes so that communication and computation together are cheape
 the same here for every N, so the divisor of n with the least estimated entropy wins.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -13,8 +13,6 @@ worth. Three coders: one table sent with the chunk (order0), nine contexts from 
 `codec.stages.calibration`). The grid is that of `codec.stages.scalar`.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property

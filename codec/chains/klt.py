@@ -10,8 +10,6 @@ chain sees the components as a tensor (rows, D). With `klt+ecsq` the calibration
 for every class of components, so that no table travels: see `codec.chains.ecsq`.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -5,8 +5,6 @@ int8, int4     x --> round((x - min) / step) --> 8 or 4 bits ----------> values
                  \\-> min, max of the chunk or of every channel -------> scales
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import ClassVar

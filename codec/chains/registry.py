@@ -1,7 +1,5 @@
 """The named chains: from a name and options to a codec, from any stream to its tensor."""
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
@@ -19,7 +17,7 @@ from codec.chains.topk import TopK
 from codec.chains.zstandard import Zstd
 from codec.stages.calibration import Calibration
 from codec.stream import container
-from codec.stream.base import Codec, CorruptBitstreamError, UnknownCodecError
+from codec.stream.base import CorruptBitstreamError, UnknownCodecError
 from codec.stream.container import MAX_ELEMENTS, Chunk
 from codec.stream.frame import FloatCodec
 
@@ -133,6 +131,3 @@ def _say_unknown(kind: str, got: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(got, choices, n=3, cutoff=0.5)
     hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(choices)}"
     return f"unknown {kind} {got!r}; {hint}"
-
-
-__all__ = ["CHAINS", "Codec", "create", "decode", "ledger", "names"]

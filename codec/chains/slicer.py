@@ -13,8 +13,6 @@ asymmetry), not the formulas; every reading of ours is an option. `granularity="
 three stages on every row of the last axis by itself, "tensor" once per chunk.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -7,8 +7,6 @@ rans:      scales | tables and values of M + 1 streams: labels, then every block
 scales     low and high of every row's blocks in 16 bits each, then all widths in 4
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ at all gets the same distortion), a feature's class says which table its levels 
 which thresholds and centroids go with that table.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types

@@ -9,8 +9,6 @@ others; TAB-Q then gives every token the smallest width whose mean error, relati
 root mean square, stays within `distortion`. The papers' formulas are not public; these are ours.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -18,8 +18,6 @@ Decoders raise CorruptBitstreamError for anything but the bytes of an encoder, a
 without a checksum can tell: lengths, table sums, escape counts and the end of every lane must fit.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Sequence
 

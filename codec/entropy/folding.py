@@ -5,8 +5,6 @@ limit is capped there, and what it exceeds the limit by is kept aside as an esca
 and codes (n,), contexts (n,) or one for all, limits (tables,), escapes (number of capped codes,).
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -153,9 +151,7 @@ def _cap(values, contexts, limits, signed, codes, raws):  # type: ignore[no-unty
     return escaped
 
 
-@kernel(
-    (array(_U16), array(_U8), array(_U32), _B, array(_U32), _B, array(_I32, writable=True)),
-)
+@kernel((array(_U16), array(_U8), array(_U32), _B, array(_U32), _B, array(_I32, writable=True)))
 def _restore(codes, contexts, limits, escape, raws, signed, out):  # type: ignore[no-untyped-def]
     """Undo `_cap`; False where escapes run out or are left, or a value exceeds its range."""
     used, single, limit = 0, limits.size == 1, limits[0]

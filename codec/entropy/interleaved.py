@@ -4,8 +4,6 @@ tables:  for every array: varint bytes of the whole | varint bytes of its head |
 values:  the rest of every array, one after the other
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

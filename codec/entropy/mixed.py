@@ -10,8 +10,6 @@ Shapes: symbols (n,), contexts (n,), steps (sum of A, 2), slots (sum of 2**preci
 where the rows of a table begin.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

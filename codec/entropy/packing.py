@@ -5,8 +5,6 @@ padded with zero bits to a whole byte. Widths are 0..32 bits; width 0 stores not
 Shapes: values (count,), counts and widths (n_blocks,).
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types

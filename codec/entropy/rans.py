@@ -17,8 +17,6 @@ stays below 2**(32 + p) / f, and x m below 2**64. (32-bit reciprocals fail where
 The decoder takes exactly these bytes, and every lane must end where the encoder began, at 2**16.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -116,13 +114,7 @@ def _pull(x, at, slots, p, words):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    (
-        array(_U16),
-        array(_U64, ndim=2),
-        _U64,
-        array(_U32, writable=True),
-        array(_U16, writable=True),
-    )
+    (array(_U16), array(_U64, ndim=2), _U64, array(_U32, writable=True), array(_U16, writable=True))
 )
 def _encode(symbols, steps, p, states, words):  # type: ignore[no-untyped-def]
     """Fill words from their end; return the first one, or -1 for a symbol without a frequency."""

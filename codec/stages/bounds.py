@@ -6,8 +6,6 @@ a basis - may go below it; those that quantize element by element stay above.
 Shapes: p (source letter,), distortion (source letter, reproduction letter).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ Shapes: D features; mean (D,), basis (D, D) with one component a column, classes
 each class; offsets (class, SENT).
 """
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 from dataclasses import dataclass
@@ -99,7 +97,7 @@ class Calibration:
             )
 
     @classmethod
-    def load(cls, path: Path | str) -> Calibration:
+    def load(cls, path: Path | str) -> "Calibration":
         """Read what `save` wrote; CodecOptionError in one line for anything else."""
         try:
             with np.load(path, allow_pickle=False) as file:

@@ -15,8 +15,6 @@ low and high are stored in 16 bits, the leading half of a float32, rounded outwa
 Shapes: magnitudes, labels and signs (K,), low, high and bits (M,).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 
@@ -54,7 +52,7 @@ class Blocks:
         return (pairs.view(np.uint32) >> np.uint32(16)).astype(np.uint16)
 
     @classmethod
-    def from_halves(cls, halves: npt.NDArray[np.uint16], bits: npt.NDArray[np.uint8]) -> Blocks:
+    def from_halves(cls, halves: npt.NDArray[np.uint16], bits: npt.NDArray[np.uint8]) -> "Blocks":
         """Blocks from stored halves, low and high in turns.
 
         Raises CorruptBitstreamError unless 0 <= low <= high and every width lies in 1..MAX_BITS.

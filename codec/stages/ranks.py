@@ -5,8 +5,6 @@ The bits of a non-negative float32, read as an integer, are in the order of the 
 wanted rank are partitioned. Two passes over memory instead of a sort.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types

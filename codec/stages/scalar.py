@@ -11,8 +11,6 @@ over its elements whatever the number of rounds; levels from 128 on are rounded 
 Shapes: x (n,), bins (n,), counts (BINS,), table (BINS,), offsets (SENT,).
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -11,8 +11,6 @@ lambda = 1 in the weighted form is plain top-K. Zeros have no score: keeping the
 and change nothing. Shapes: x (n,) float32, keep (n,) uint8 of 0 and 1.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types

@@ -7,8 +7,6 @@ in few components; being orthonormal, it leaves every error as large as it was. 
 summed in one fixed order by a serial kernel: the same bytes on every number of threads.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types

@@ -15,8 +15,6 @@ chunk must end where the checksum begins. Chains read the sections with the same
 checksum can be forged.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 import zlib
@@ -175,11 +173,7 @@ def _read_header(body: Reader, max_elements: int) -> Header:
     if size < 1 or (not chunked and math.prod(shape) > size):
         raise CorruptBitstreamError(f"chunks of {size} elements do not make {shape}")
     return Header(
-        chain=chain,
-        dtype=dtype,
-        shape=shape,
-        torch=bool(flags & _TORCH_FLAG),
-        chunk_elements=size,
+        chain=chain, dtype=dtype, shape=shape, torch=bool(flags & _TORCH_FLAG), chunk_elements=size
     )
 
 

@@ -4,8 +4,6 @@ An integer takes one byte per seven bits, lowest first, the top bit saying that 
 is exactly one spelling of every number, so that a stream has exactly one meaning.
 """
 
-from __future__ import annotations
-
 import struct
 
 from codec.stream.base import CorruptBitstreamError
@@ -19,12 +17,12 @@ class Writer:
     def __init__(self) -> None:
         self.buffer = bytearray()
 
-    def u8(self, value: int) -> Writer:
+    def u8(self, value: int) -> "Writer":
         """Append one byte."""
         self.buffer.append(value)
         return self
 
-    def varint(self, value: int) -> Writer:
+    def varint(self, value: int) -> "Writer":
         """Append a non-negative integer below 2**63."""
         if not 0 <= value < 1 << 63:
             raise ValueError(f"varint must lie in 0..2**63-1, got {value}")
@@ -34,12 +32,12 @@ class Writer:
         self.buffer.append(value)
         return self
 
-    def f32(self, value: float) -> Writer:
+    def f32(self, value: float) -> "Writer":
         """Append a float32, little endian."""
         self.buffer += struct.pack("<f", value)
         return self
 
-    def raw(self, data: bytes | memoryview) -> Writer:
+    def raw(self, data: bytes | memoryview) -> "Writer":
         """Append bytes as they are."""
         self.buffer += data
         return self

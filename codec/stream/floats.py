@@ -4,8 +4,6 @@ Half precision follows IEEE 754: exact one way, round to nearest even the other 
 the largest finite number. numpy converts the same numbers five to ten times more slowly.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

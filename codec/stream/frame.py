@@ -7,8 +7,6 @@ bfloat16 from any device; strides may be any. A chunk that is zero or constant n
 chain. A chain is a frozen dataclass whose fields are its options.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from abc import ABC, abstractmethod

@@ -5,8 +5,6 @@ numba's cache on disk: importing `codec` compiles nothing, a read-only input cos
 compilation, and a process that only packs bits never pays for rANS.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar, cast

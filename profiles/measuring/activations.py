@@ -14,12 +14,10 @@ from torch.nn import functional
 
 from profiles import models
 from profiles.measuring.cuts import split
-from profiles.measuring.decoding import Cache, decoder_of, run_layers
+from profiles.measuring.decoder import Cache, decoder_of, run_layers
 from profiles.measuring.machine import threads
 from profiles.models.network import Network
 from profiles.tables import choices, quality
-
-__all__ = ["Activations", "activations"]
 
 _BATCH = 8
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import codec
-from profiles.measuring.decoding import Cache, decoder_of, run_layers
+from profiles.measuring.decoder import Cache, decoder_of, run_layers
 from profiles.measuring.generation import generate
 from profiles.measuring.timing import Progress
 from profiles.models.data.arithmetic import Problem, number_in
@@ -21,8 +21,6 @@ from profiles.models.data.questions import Question
 from profiles.models.data.tokens import Tokenizer
 from profiles.models.network import Network
 from profiles.tables import choices
-
-__all__ = ["choose", "log_likelihood", "solve", "through"]
 
 Forward = Callable[[Tensor], Tensor]
 

@@ -12,8 +12,6 @@ import torch
 from profiles.models.network import Network
 from profiles.tables import choices
 
-__all__ = ["Clock", "clock_of", "copy_to"]
-
 DEVICES = ("cpu", "cuda")
 
 

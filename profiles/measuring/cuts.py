@@ -12,12 +12,10 @@ import torch
 from torch import fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from profiles.measuring.graph import DataFlow, UnexportableError, export
+from profiles.measuring.graph import DataFlow, export
 from profiles.models.network import Network
 from profiles.tables import choices
 from profiles.tables.layers import Cut
-
-__all__ = ["Side", "Split", "UnexportableError", "Work", "split"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -18,8 +18,6 @@ from profiles.models.network import Network
 from profiles.tables.cost import CostSurface
 from profiles.tables.layers import Cut, ModelProfile
 
-__all__ = ["Cache", "Decoder", "Grid", "decoder_of", "measure", "run_layers"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:

@@ -14,8 +14,6 @@ from torch import fx, nn
 
 from profiles.measuring.refusal import refusal, silence
 
-__all__ = ["DataFlow", "UnexportableError", "export"]
-
 
 class UnexportableError(ValueError):
     """torch.export stopped; the message names the operator, the line and what to do."""

@@ -12,8 +12,6 @@ from types import TracebackType
 import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, UnsupportedOperatorException
 
-__all__ = ["refusal", "silence"]
-
 _DATA = (
     "its result depends on the data: replace it by torch.where or fixed shapes, "
     "or wrap the part after it in a module of its own"

@@ -32,8 +32,6 @@ from profiles.models.network import Network
 from profiles.tables.cost import CostSurface
 from profiles.tables.layers import Layer, ModelProfile
 
-__all__ = ["Progress", "call_seconds", "estimate_seconds", "measure", "rounds_at"]
-
 _FIXED_S = 8.0
 """Export, anchor network and peaks, about."""
 
@@ -78,12 +76,7 @@ def measure(
         machine = fingerprint(device)
         around = anchor(before_s, anchor_seconds(device=device))
     first = runs[0]
-    provenance: dict[str, Any] = {
-        "kind": "measured",
-        **around,
-        "peaks": rates,
-        "machine": machine,
-    }
+    provenance: dict[str, Any] = {"kind": "measured", **around, "peaks": rates, "machine": machine}
     surface = CostSurface(
         part="head",
         hardware=hardware,

@@ -118,10 +118,7 @@ def accuracy(module: nn.Module, test: Samples, batch: int = 500) -> float:
 
 def accuracy_on(test: Samples) -> Judge:
     """Judge a classifier by the share of `test` that it gets right."""
-    return lambda module: {
-        "accuracy": round(accuracy(module, test), 6),
-        "n_test": len(test.labels),
-    }
+    return lambda module: {"accuracy": round(accuracy(module, test), 6), "n_test": len(test.labels)}
 
 
 def describe(recipe: Recipe, figures: dict[str, Any]) -> dict[str, Any]:

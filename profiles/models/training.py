@@ -9,8 +9,6 @@ from torch import nn
 from profiles.models import bytellama, digits, scenes
 from profiles.models.recipe import accuracy_on, cache_folder, load_or_train
 
-__all__ = ["N_TEST_SCENES", "TRAINABLE", "train"]
-
 N_TEST_SCENES = 3600
 TRAINABLE = ("digits", "scenes", "bytellama")
 

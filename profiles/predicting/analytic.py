@@ -14,8 +14,6 @@ from profiles.predicting.roofline import Efficiency, Peaks
 from profiles.tables.cost import CostSurface
 from profiles.tables.layers import Cut, Layer, ModelProfile
 
-__all__ = ["LLAMA2_7B", "LLAMA2_13B", "LlamaShape", "model_phases"]
-
 _KERNELS_PER_LAYER = 12
 
 

@@ -11,17 +11,6 @@ from profiles.predicting.roofline import Efficiency, peaks_of
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import Layer, ModelProfile
 
-__all__ = [
-    "Comparison",
-    "Latency",
-    "by_anchor",
-    "by_other_machines",
-    "by_other_networks",
-    "by_roofline",
-    "latencies",
-    "table_of",
-]
-
 _PATH = Path(__file__).parent.parent / "data" / "published.csv"
 
 

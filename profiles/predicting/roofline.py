@@ -20,8 +20,6 @@ from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import Layer, ModelProfile
 
-__all__ = ["Efficiency", "Peaks", "fit", "peaks_of", "relative_errors", "scale_profile"]
-
 Sheet = DeviceSpec | ServerSpec
 
 

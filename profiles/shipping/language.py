@@ -13,8 +13,6 @@ from profiles.measuring.crossing import relative_l2, send
 from profiles.measuring.timing import Progress
 from profiles.tables.trace import TraceTable
 
-__all__ = ["Loss", "losses", "steps_table_of", "table_of"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:

@@ -13,8 +13,6 @@ from profiles.measuring.crossing import relative_l2, send
 from profiles.tables.quality import drops
 from profiles.tables.trace import TraceTable
 
-__all__ = ["find_tolerance", "interpolate_tolerance", "match_error", "mean_error"]
-
 Make = Callable[[float], codec.Codec]
 
 

@@ -21,8 +21,6 @@ from profiles.measuring.timing import Progress
 from profiles.models.network import Network
 from profiles.tables.layers import ModelProfile
 
-__all__ = ["DATA", "Effort", "effort", "find", "hardware_name", "make", "measure"]
-
 DATA = Path(__file__).parent.parent / "data"
 GPU_MODELS = ("resnet34", "mobilenet_v2", "vgg16", "swin_t", "llama2_7b")
 _BUDGET_S = 60.0

@@ -12,8 +12,6 @@ from profiles.tables.hardware import DeviceSpec, ServerSpec, parse
 from profiles.tables.layers import ModelProfile
 from profiles.tables.sheets import read
 
-__all__ = ["make", "report", "sheets_in"]
-
 Sheets = Mapping[str, DeviceSpec | ServerSpec]
 _GOOD = 0.3
 

@@ -24,21 +24,6 @@ from profiles.tables.law import fit
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 
-__all__ = [
-    "DATA",
-    "accuracy_text",
-    "cross_fit_digits",
-    "make_accuracy",
-    "make_law",
-    "make_tolerance",
-    "make_trace",
-    "profile_of",
-    "report",
-    "scene_drops",
-    "settings",
-    "trace_of",
-]
-
 
 def settings(model: str = "scenes") -> Settings:
     """The settings of every trace, by name: what goes over the link at which kind of cut.

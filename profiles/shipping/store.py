@@ -21,17 +21,11 @@ from profiles.models.network import Network
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 
-__all__ = ["profile", "trace"]
-
 Found = TypeVar("Found", ModelProfile, TraceTable)
 
 
 def profile(
-    folder: Path | str,
-    network: Network,
-    *,
-    progress: Progress | None = None,
-    **how: Any,
+    folder: Path | str, network: Network, *, progress: Progress | None = None, **how: Any
 ) -> ModelProfile:
     """The profile of `network` from `folder`; measured by `timing.measure(**how)` if not there."""
     key = _key({"model": network.digest, "how": how, "machine": _machine(how)})

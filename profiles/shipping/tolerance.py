@@ -15,15 +15,13 @@ import torch
 import codec
 from profiles import models
 from profiles.measuring.cuts import split
-from profiles.measuring.decoding import decoder_of
+from profiles.measuring.decoder import decoder_of
 from profiles.measuring.timing import Progress
 from profiles.measuring.tracing import trace
 from profiles.models.network import Network
 from profiles.shipping import language, matching
 from profiles.shipping.portfolio import DATA
 from profiles.tables import choices
-
-__all__ = ["measure", "read_tolerance", "set_for"]
 
 PATH = DATA / "tolerance.csv"
 LOSS = 0.01

@@ -20,8 +20,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.lib import format as npy
 
-__all__ = ["Header", "digest", "read", "rebuild", "write"]
-
 T = TypeVar("T")
 
 Header = dict[str, Any]
@@ -47,11 +45,7 @@ def digest(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def write(
-    path: Path,
-    kind: str,
-    version: int,
-    header: Mapping[str, Any],
-    arrays: Mapping[str, np.ndarray],
+    path: Path, kind: str, version: int, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> None:
     """Write `arrays` and a JSON `header` under `path`, by way of a temporary file."""
     envelope = {

@@ -15,8 +15,6 @@ import numpy as np
 
 from profiles.tables import archive, choices
 
-__all__ = ["CostSurface"]
-
 _KIND = "cost surface"
 _VERSION = 1
 

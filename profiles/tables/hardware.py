@@ -15,8 +15,6 @@ import numpy as np
 from profiles.tables import choices
 from profiles.tables.cost import CostSurface
 
-__all__ = ["DeviceSpec", "ServerSpec", "parse"]
-
 _PROCESSORS = ("cpu", "gpu", "npu", "mcu")
 
 

@@ -13,8 +13,6 @@ import numpy as np
 
 from profiles.tables import choices
 
-__all__ = ["Jitter", "fit"]
-
 _NAMES = ("none", "lognormal")
 
 

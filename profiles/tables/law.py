@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-__all__ = ["Law", "Point", "fit"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Point:

@@ -10,8 +10,6 @@ import numpy as np
 
 from profiles.tables.trace import TraceTable
 
-__all__ = ["Drop", "concatenate", "drop_interval", "drops", "merge", "table_of"]
-
 
 class Interval(NamedTuple):
     """Estimate and the ends of its interval, in fractions."""

@@ -10,8 +10,6 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-__all__ = ["read"]
-
 _FLOAT, _DATE = "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp"
 _NUMBER = re.compile(
     r"^(?:[-+]?[0-9][0-9_]*(?:\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)"

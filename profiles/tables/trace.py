@@ -15,8 +15,6 @@ import numpy as np
 
 from profiles.tables import archive, choices
 
-__all__ = ["DIMS", "Column", "TraceTable"]
-
 DIMS = ("sample", "cut", "setting", "branch", "task", "channel", "token")
 _UNITS = ("B", "s", "1", "nat", "bit")
 _NOUN = {"B": "size", "s": "time"}

@@ -13,8 +13,6 @@ A device that sends nothing learns nothing: after `probe_s` without a transfer o
 over the cheapest sending source, as SampleRate tries rates that it does not use (Bicket 2005).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

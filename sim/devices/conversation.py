@@ -5,8 +5,6 @@ at a latency limit (per token, or for the whole session). A policy with `adapt.p
 the codec from token to token, but not the cut: both caches stay where they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import inf, log1p
 from typing import Any, cast
@@ -81,14 +79,14 @@ class Conversation(Device):
         key, once = sources[choice].key, _Once(self.rows.random())
         return {i: each.session(once) for i, each in enumerate(sources) if each.key == key}
 
-    def _end(self, request: Request, held: _Held, outcome: int) -> None:
+    def _end(self, request: Request, held: "_Held", outcome: int) -> None:
         """Give the memory back and record the session."""
         held.release()
         self.in_flight -= 1
         self.meter.count_departure(request, outcome)
 
     def _admit_and_talk(
-        self, request: Request, sessions: Mapping[int, Session], held: _Held
+        self, request: Request, sessions: Mapping[int, Session], held: "_Held"
     ) -> Steps:
         """Take memory for the prompt, waiting for it where the server lets sessions wait."""
         session = sessions[request.choice]
@@ -103,7 +101,7 @@ class Conversation(Device):
             yield held.wait(need)
         return (yield from self._talk(request, sessions, held))
 
-    def _talk(self, request: Request, sessions: Mapping[int, Session], held: _Held) -> Steps:
+    def _talk(self, request: Request, sessions: Mapping[int, Session], held: "_Held") -> Steps:
         """Step after step until something ends the session."""
         max_tokens, token_limit_s, session_limit_s = self._limits
         used_bytes = 0.0

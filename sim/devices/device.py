@@ -1,7 +1,5 @@
 """A device: its processor and the way of its requests through the system."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 from math import nan
 from typing import Any

@@ -1,7 +1,5 @@
 """The devices of a system: each gets what its index, its group and the spec say."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -5,8 +5,6 @@ transfers, the round trip, and the hint that came with the last answer. What is 
 sources are ranked; when a device acts on it is `sim.devices.adaptive`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 

@@ -4,8 +4,6 @@ A workload is a function of (env, device, spec, stream) that yields pauses; `dev
 one request. Registry at the end.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 from collections.abc import Callable
@@ -35,7 +33,7 @@ def closed_loop(env: Environment, device: Device, spec: WorkloadSpec, stream: St
             raise ValueError("workload.think_s must be > 0 for a request that takes no time, got 0")
 
 
-def open_loop(gap: Callable[[WorkloadSpec, Stream], Callable[[], float]]) -> Workload:
+def open_loop(gap: Callable[[WorkloadSpec, Stream], Callable[[], float]]) -> "Workload":
     """A workload whose requests come after independent gaps, whatever happens to them."""
 
     def life(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:

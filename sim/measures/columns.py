@@ -1,7 +1,5 @@
 """The tidy columns of a run, computed from its records and two snapshots of its counters."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from math import nan

@@ -3,8 +3,6 @@
 Every figure is taken over the window from the end of the warm-up to the end of the run.
 """
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,7 +94,7 @@ class Meter:
         return _columns(self._steps)
 
 
-def _columns(rows: array[float]) -> Records:
+def _columns(rows: "array[float]") -> Records:
     """The rows of an array, as named columns."""
     flat = np.frombuffer(rows, dtype=np.float64) if rows else np.empty(0)
     table = flat.reshape(-1, len(COLUMNS)).copy()  # the run may go on

@@ -1,7 +1,5 @@
 """A run over time: the server's load and how many requests wait where, bin by bin."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.measures.meters import Records

@@ -1,7 +1,5 @@
 """Quantile columns: the observations behind each of them, and its level."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import nan
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Does the system keep up? A mean over a queue that grows without end says nothing."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

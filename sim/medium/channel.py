@@ -5,8 +5,6 @@ fading: R = W log2(1 - snr ln(1 - eps)), each block fails with probability eps. 
 loss 1 - (1 - fer)(1 - ber)^(8 L). g is exponential with mean 1, constant within `coherence_s`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Generator
 from typing import Any

@@ -5,8 +5,6 @@ A payload of P bytes is cut into F = ceil(P / mtu_bytes) frames; its airtime is
 802.11): a payload ten times smaller does not save ten times the airtime.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Generator
 from dataclasses import replace

@@ -5,16 +5,12 @@ in profiles/data/rates are synthetic (sim/radio/fluctuation.py); a recording in 
 is played the same way.
 """
 
-from __future__ import annotations
-
 import csv
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from sim.specs.check import one_of
-
-__all__ = ["locate", "read"]
 
 Rows = list[tuple[float, float]]
 

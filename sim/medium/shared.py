@@ -1,7 +1,5 @@
 """Processor sharing by a virtual clock: O(log n) per visit, for shared media."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush

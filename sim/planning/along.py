@@ -1,7 +1,5 @@
 """Along: the excess over the goals by the size of one resource, at a fixed number of devices."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 

@@ -4,8 +4,6 @@ A closed loop turns once in think + R >= n D (Denning and Buzen 1978), so R <= L
 n <= (L + think) / D with D the largest demand on something shared; an open one needs n rate D < 1.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Budget: when a search is content with what it knows, and when it gives up."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 

@@ -1,7 +1,5 @@
 """The largest number of devices within the goals, with an interval: bracket, then refine."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -4,8 +4,6 @@ Every finding is good, a caution or bad. A: nothing to object; B: one caution; C
 something bad, the answer must not be used.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 GOOD, CAUTION, BAD = "good", "caution", "bad"

@@ -3,8 +3,6 @@
 Shapes: `latency_s` [requests that left]; `fractions` [runs].
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Closed loops: the knee (Z + D) / max D of the operational bounds (Denning and Bu
 ones: the rate at which the slowest shared station is busy all the time. No simulation.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import NamedTuple

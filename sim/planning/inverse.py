@@ -4,8 +4,6 @@ Server speed and channel width are factors on what there is, found where the poo
 goals crosses zero; GPUs and cells are counted, and `spare` of them may fail at once (N + 1).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

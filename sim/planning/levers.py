@@ -1,7 +1,5 @@
 """Levers: the same system with one thing faster or smaller, and what each is called."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple

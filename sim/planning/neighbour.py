@@ -6,8 +6,6 @@ devices otherwise: processor sharing on the link, M/D/1 at the server. Closed lo
 whose exponential service is slower than a constant one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Pace: how long a run must be to say something, and where its start-up ends."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Points: the numbers of devices that a search plays, ascending and none below one."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Probe: what runs of one system say at several numbers of devices, each run played once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial

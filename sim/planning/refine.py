@@ -1,7 +1,5 @@
 """Refine: where a curve crosses its limit, with points and runs added until that is known well."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

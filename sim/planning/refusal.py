@@ -1,7 +1,5 @@
 """Refusal: the request has no answer, and why."""
 
-from __future__ import annotations
-
 import math
 
 from sim.planning.goal import Goal

@@ -1,7 +1,5 @@
 """Trust: how far to believe an answer, finding by finding."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Why N* is what it is: what is busy there, where slow requests wait, and what would help."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

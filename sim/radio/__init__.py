@@ -7,12 +7,7 @@ from sim.radio.bianchi import Access
 from sim.radio.contention import EFFICIENCY, bianchi_efficiency, ns3_efficiency, ns3_table
 from sim.radio.errors import bpsk_ber, expected_sends, frame_error_rate, residual_loss
 from sim.radio.mcs import SCHEMES, best_scheme, mcs_rate_bps, needed_snr_db, scheme_rate_bps
-from sim.radio.rates import (
-    ergodic_rate_bps,
-    outage_probability,
-    outage_rate_bps,
-    shannon_rate_bps,
-)
+from sim.radio.rates import ergodic_rate_bps, outage_probability, outage_rate_bps, shannon_rate_bps
 
 __all__ = [
     "EFFICIENCY",

@@ -4,8 +4,6 @@ Real Wi-Fi and cellular links hide the raw bit error rate behind forward error c
 formulas model a raw or weakly coded link, whose errors are independent.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

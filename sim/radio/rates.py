@@ -5,8 +5,6 @@ and channel access. In Rayleigh block fading the ratio of a block is snr * G, G 
 mean 1, constant within the block and independent between blocks.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -10,16 +10,12 @@ T_w = w H D numbers of keys (and as many of values) after w tokens: layers up to
 token w, those behind it one token less, and H D numbers of it are on their way.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sim.search.problem import Floats
-
-__all__ = ["Exit", "exit_at", "kv_bytes", "longest", "weight_bytes"]
 
 
 class Exit(NamedTuple):

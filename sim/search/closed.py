@@ -11,16 +11,12 @@ point, met_gh = Q_h (1 - [g = h] / n_h). Exact for one group on a shared link of
 the FIFO GPU by its residual (Reiser 1979): W_g = sum_h (Q_h - U_h) S_h + U_h E[S_h^2] / (2 S_h).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from sim.search.problem import Floats
-
-__all__ = ["Stations", "solve"]
 
 _ROUNDS = 400
 _CLOSE = 1e-7

@@ -1,7 +1,5 @@
 """The one protocol of all searches: `search(problem) -> Decision`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -9,8 +7,6 @@ import numpy as np
 
 from sim.search.predict import Predicted, Predictor
 from sim.search.problem import Option, Problem
-
-__all__ = ["Decision", "Forecast", "Search", "decide"]
 
 
 class Forecast(NamedTuple):

@@ -1,7 +1,5 @@
 """What every option asks of the device, the link and the GPU, before anybody waits."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +7,6 @@ from numpy.typing import NDArray
 
 from sim.search.airtime import airtime_s
 from sim.search.problem import Floats, Group, Problem
-
-__all__ = ["Demands", "demands_of"]
 
 
 class Demands(NamedTuple):

@@ -1,14 +1,10 @@
 """Exhaustive: predict every joint choice, take the feasible one of least server seconds."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.search.decision import Decision, decide
 from sim.search.predict import Predictor
 from sim.search.problem import Problem
-
-__all__ = ["search"]
 
 _CHUNK = 20_000
 

@@ -6,8 +6,6 @@ GPU, the link and the device than another). What is left is walked in the order 
 so that the first feasible joint choice is the optimum.
 """
 
-from __future__ import annotations
-
 import heapq
 import itertools
 from collections.abc import Iterator
@@ -17,8 +15,6 @@ import numpy as np
 from sim.search.decision import Decision, decide
 from sim.search.predict import Predictor
 from sim.search.problem import Floats, Problem
-
-__all__ = ["front", "search"]
 
 _LEAST = 256
 _PRICES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 1e3)

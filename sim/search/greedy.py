@@ -1,15 +1,11 @@
 """Greedy: from the fastest option downhill in server seconds, one step on one axis at a time."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.search.decision import Decision
 from sim.search.lone import decide_groups
 from sim.search.predict import Predictor
 from sim.search.problem import Options, Problem
-
-__all__ = ["neighbours", "search"]
 
 
 def search(problem: Problem) -> Decision:

@@ -3,16 +3,12 @@
 The first option that keeps every limit wins (arXiv 2511.11608, our reading of its policy).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.search.decision import Decision
 from sim.search.lone import decide_groups
 from sim.search.predict import Predictor
 from sim.search.problem import Problem
-
-__all__ = ["search"]
 
 
 def search(problem: Problem) -> Decision:

@@ -1,7 +1,5 @@
 """What searches for one device share: each group is decided as if the whole fleet were like it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -9,8 +7,6 @@ import numpy as np
 from sim.search.decision import Decision, decide
 from sim.search.predict import Predictor
 from sim.search.problem import Problem
-
-__all__ = ["decide_groups"]
 
 Rule = Callable[[Predictor], int | None]
 

@@ -1,15 +1,11 @@
 """Neurosurgeon-like (Kang et al., ASPLOS 2017): the least latency of one device, alone."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.search.decision import Decision
 from sim.search.lone import decide_groups
 from sim.search.predict import Predictor
 from sim.search.problem import Problem
-
-__all__ = ["search"]
 
 
 def search(problem: Problem) -> Decision:

@@ -7,8 +7,6 @@ analysis (sim.search.closed). Sessions mix their prompt and token steps in the d
 is that of a token.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,8 +17,6 @@ from sim.search.airtime import STATES, capacity
 from sim.search.closed import Stations, solve
 from sim.search.demands import Demands, demands_of
 from sim.search.problem import Floats, Problem
-
-__all__ = ["Predicted", "Predictor"]
 
 Choices = NDArray[np.int64]
 

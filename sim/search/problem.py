@@ -5,8 +5,6 @@ columns have shape [option] and hold means over requests; autoregressive ones ho
 token step, and `first` those of the prompt step. Memory and the accuracy drop are upper ends.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import NamedTuple
@@ -16,8 +14,6 @@ from numpy.typing import NDArray
 
 from sim.specs import LinkSpec, ServerSpec
 from sim.specs.check import above, at_least, one_of
-
-__all__ = ["First", "Floats", "Group", "Limits", "Observed", "Option", "Options", "Problem"]
 
 Floats = NDArray[np.float64]
 
@@ -93,7 +89,7 @@ class Options:
             raise ValueError(f"option must be one of {len(self)} of the problem, got {label}")
         return self.labels.index(label)
 
-    def take(self, rows: NDArray[np.int64]) -> Options:
+    def take(self, rows: NDArray[np.int64]) -> "Options":
         """The same options, only `rows` of them."""
         picked = {name: getattr(self, name)[rows] for name in (*_COSTS, "depth", "harshness")}
         first = self.first and First(
@@ -214,12 +210,12 @@ class Problem:
         ]
         return np.asarray(offered, dtype=float) / sum(offered)
 
-    def observe(self, rate_bps: float, server_wait_s: float = 0.0) -> Problem:
+    def observe(self, rate_bps: float, server_wait_s: float = 0.0) -> "Problem":
         """The problem of a device that has seen this rate and this wait."""
         seen = Observed(rate_bps=rate_bps, server_wait_s=server_wait_s)
         return replace(self, observed=seen)
 
-    def of_group(self, number: int, n_devices: int | None = None) -> Problem:
+    def of_group(self, number: int, n_devices: int | None = None) -> "Problem":
         """One group alone, as if it were the whole fleet of `n_devices` (default: its own)."""
         group = self.groups[number]
         return replace(self, groups=(replace(group, n_devices=n_devices or group.n_devices),))

@@ -1,7 +1,5 @@
 """What would have to give way where no option keeps all limits: the least relaxation of each."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import inf
 from typing import NamedTuple
@@ -12,8 +10,6 @@ from sim.search import fleet
 from sim.search.decision import Decision
 from sim.search.predict import Predictor
 from sim.search.problem import Group, Limits, Problem
-
-__all__ = ["Relaxation", "refusal", "relaxations"]
 
 _NAMES = ("latency_s", "drop_pp", "memory_bytes")
 _MOST = 2.0**12

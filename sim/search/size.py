@@ -9,16 +9,12 @@ log-linear, fitted by least squares with every pair of terms multiplied once:
 Errors are leave-one-out in closed form: e_i / (1 - h_ii), h the hat matrix (Allen's PRESS).
 """
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim.search.problem import Floats
-
-__all__ = ["LossProxy", "SizeModel"]
 
 _RIDGE = 1e-6
 
@@ -34,7 +30,7 @@ class SizeModel:
     errors: Floats
 
     @classmethod
-    def fit(cls, thetas: Floats, sizes: Floats) -> SizeModel:
+    def fit(cls, thetas: Floats, sizes: Floats) -> "SizeModel":
         """Fit on `thetas` [setting, 4] and mean `sizes` [setting] in bytes.
 
         Raises:
@@ -69,7 +65,7 @@ class LossProxy:
     errors: Floats
 
     @classmethod
-    def fit(cls, relative_l2: Floats, drop_pp: Floats) -> LossProxy:
+    def fit(cls, relative_l2: Floats, drop_pp: Floats) -> "LossProxy":
         """Fit on what settings did, both [setting]."""
         order = np.argsort(relative_l2, kind="stable")
         x = np.asarray(relative_l2, dtype=float)[order]

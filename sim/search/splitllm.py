@@ -10,16 +10,12 @@ from cut l with t ticks of the SLA left:
 One device and no contention: the SLA holds its times alone.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.search.decision import Decision
 from sim.search.lone import decide_groups
 from sim.search.predict import Predictor
 from sim.search.problem import Floats, Problem
-
-__all__ = ["cheapest", "search"]
 
 _TICKS = 2000
 

@@ -5,8 +5,6 @@ batching, priorities, limits and failures. Both end a visit with `(start_s, end_
 and the request's `outcome` set where it was not served.
 """
 
-from __future__ import annotations
-
 from math import inf
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """LinkSpec: frames, rate, fading, losses, sharing and outages of the medium."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass, field
 
@@ -25,10 +23,7 @@ class LinkSpec:
     acknowledgement).
     """
 
-    sharing: str = field(
-        default="ps",
-        metadata=about(f"how devices share: {', '.join(SHARING)}"),
-    )
+    sharing: str = field(default="ps", metadata=about(f"how devices share: {', '.join(SHARING)}"))
     n_cells: int = field(
         default=1, metadata=about("independent media; device i uses number i mod n_cells")
     )

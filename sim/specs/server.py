@@ -1,7 +1,5 @@
 """ServerSpec: the GPU's order of service, batching, limits and failures."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass, field
 
@@ -19,8 +17,7 @@ class ServerSpec:
     """The GPU server of the fleet. A batch holds requests of one model and cut only."""
 
     discipline: str = field(
-        default="fifo",
-        metadata=about(f"order of service: {', '.join(DISCIPLINES)}"),
+        default="fifo", metadata=about(f"order of service: {', '.join(DISCIPLINES)}")
     )
     n_gpus: int = field(default=1, metadata=about("GPUs behind the one queue"))
     speed: float = field(

@@ -1,7 +1,5 @@
 """Intervals from independent runs: a mean, a difference, a mean with the table's error."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

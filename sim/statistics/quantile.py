@@ -1,7 +1,5 @@
 """Intervals of quantiles: from sections (runs or parts of one), and from independent data."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

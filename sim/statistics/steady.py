@@ -1,7 +1,5 @@
 """One long correlated run: where its start-up ends, its mean's interval, whether it settles."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How many runs: until the half-width is a stated share of the mean."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

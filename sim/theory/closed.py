@@ -4,8 +4,6 @@
 that one request spends in service at each station.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -72,10 +70,7 @@ def cycle(n: int, think_s: float, demands_s: Sequence[float]) -> tuple[float, fl
     After the first round the requests reach the slowest station no closer than its service time,
     and never wait again below N*; above it, it never idles.
     """
-    return (
-        throughput_bound_rps(n, think_s, demands_s),
-        response_bound_s(n, think_s, demands_s),
-    )
+    return (throughput_bound_rps(n, think_s, demands_s), response_bound_s(n, think_s, demands_s))
 
 
 def repairman_states(

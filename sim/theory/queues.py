@@ -4,8 +4,6 @@ Times in seconds, `rate` in arrivals per second, `load` = rate * mean service / 
 "Response" is waiting plus service. Kleinrock 1975 (K), Tijms 2003 (T), Harchol-Balter 2013 (H).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Closed loops: the fixed cycle, exact MVA, the machine repairman, 802.11 as a station."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
