@@ -7,7 +7,7 @@ import pytest
 
 FRAMEWORKS = {"torch", "hydra", "omegaconf", "matplotlib", "transformers", "pandas"}
 TABLES = (
-    "profiles, profiles.tables.quality, profiles.tables.law, profiles.tables.jitter,"
+    "profiles, profiles.tables.quality, profiles.tables.law,"
     " profiles.predicting.roofline, profiles.predicting.analytic, profiles.predicting.published"
 )
 

@@ -14,7 +14,6 @@ from codec.stream.kernel import array, kernel
 
 FLOAT32, FLOAT16, BFLOAT16, UINT8 = 0, 1, 2, 3
 """Dtype codes of the container."""
-DTYPE_NAMES = ("float32", "float16", "bfloat16", "uint8")
 STORAGE = (np.dtype("<f4"), np.dtype("<f2"), np.dtype("<u2"), np.dtype("u1"))
 """numpy dtype that holds each of them; bfloat16 lies in uint16, which numpy lacks a name for."""
 

@@ -50,15 +50,6 @@ def network(name: str, *, weights: str = "", dtype: str = "bfloat16") -> Network
     )
 
 
-def parameters(name: str) -> int:
-    """Parameters of the whole network, all layers counted; nothing is allocated."""
-    with torch.device("meta"):
-        module = Llama(SHAPES[name])
-    one = sum(p.numel() for p in module.layers[0].parameters())
-    rest = sum(p.numel() for p in module.parameters()) - one
-    return rest + LAYERS[name] * one
-
-
 def _draw(module: nn.Module) -> None:
     """Normal weights with the deviation of Llama's own start; gains of norms 1."""
     generator = torch.Generator().manual_seed(0)

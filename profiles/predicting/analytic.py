@@ -43,10 +43,6 @@ class LlamaShape:
         """Bytes that one token adds to the cache of one layer."""
         return 2 * self.kv_share * self.width * bytes_per_number
 
-    def crossing_bytes(self, bytes_per_number: float = 2.0) -> float:
-        """Bytes of one token's hidden state."""
-        return self.width * bytes_per_number
-
     def layer(self, n_tokens: int, kv: int) -> Layer:
         """Work of one layer on `n_tokens` new tokens after `kv` cached ones, one sample.
 
@@ -79,7 +75,6 @@ class LlamaShape:
 
 
 LLAMA2_7B = LlamaShape(name="llama2-7b", n_layers=32, width=4096, inner=11_008)
-LLAMA2_13B = LlamaShape(name="llama2-13b", n_layers=40, width=5120, inner=13_824)
 
 
 def model_phases(

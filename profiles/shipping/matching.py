@@ -4,16 +4,10 @@ Their codec is set to the relative L2 error of the crossing tensor at which a tr
 the same kind of task loses one percentage point.
 """
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
-import codec
-from profiles.measuring.crossing import relative_l2, send
 from profiles.tables.quality import drops
 from profiles.tables.trace import TraceTable
-
-Make = Callable[[float], codec.Codec]
 
 
 def find_tolerance(table: TraceTable, cut: str, loss: float = 0.01) -> float:
@@ -45,32 +39,3 @@ def interpolate_tolerance(errors: np.ndarray, lost: np.ndarray, loss: float, cut
     left, right = order[after - 1], order[after]
     weight = (loss - lost[after - 1]) / (lost[after] - lost[after - 1])
     return float((1 - weight) * errors[left] + weight * errors[right])
-
-
-def mean_error(chosen: codec.Codec, features: np.ndarray) -> float:
-    """Mean relative L2 error of a codec over the samples [sample, ...]."""
-    return float(relative_l2(features, send(chosen, features).received).mean())
-
-
-def match_error(
-    make: Make, features: np.ndarray, target: float, span: Sequence[float], steps: int = 12
-) -> codec.Codec:
-    """The codec `make(option)` whose error on `features` is nearest `target` from below.
-
-    Bisection over `span` = (mild, hard), between which the error must rise with the option.
-
-    Raises:
-        ValueError: even the mild end exceeds the target.
-    """
-    mild, hard = span
-    best = make(mild)
-    if mean_error(best, features) > target:
-        raise ValueError(f"mildest setting {best.spec} exceeds the relative L2 error {target:g}")
-    for _ in range(steps):
-        middle = (mild + hard) / 2
-        chosen = make(middle)
-        if mean_error(chosen, features) <= target:
-            mild, best = middle, chosen
-        else:
-            hard = middle
-    return best

@@ -3,13 +3,12 @@
     python -m profiles          lists them
     python -m profiles NAME     measures one anew, on a machine that does nothing else
 
-Products go to `profiles/data`; `make figures` uses `settings`, `profile_of` and `trace_of`.
+Products go to `profiles/data`.
 """
 
 import csv
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import codec
 from profiles import models
@@ -17,11 +16,10 @@ from profiles.measuring.crossing import codec_points
 from profiles.measuring.timing import Progress
 from profiles.measuring.tracing import Settings, specs, trace
 from profiles.models import digits
-from profiles.shipping import store, tolerance
+from profiles.shipping import tolerance
 from profiles.shipping.portfolio import DATA
 from profiles.tables import quality
 from profiles.tables.law import fit
-from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 
 
@@ -49,37 +47,6 @@ def settings(model: str = "scenes") -> Settings:
     for name, sparsity in zip(("slicer-mild", "slicer-hard"), kept, strict=True):
         chosen[name] = {"feature": codec.create("slicer", sparsity=sparsity)}
     return chosen
-
-
-def profile_of(
-    model: str, folder: Path | str, *, n_threads: int = 1, progress: Progress | None = None
-) -> ModelProfile:
-    """The profile of a model on this machine, batches 1 to 16, measured once per folder."""
-    network = models.create(model)
-    return store.profile(
-        folder, network, batches=(1, 2, 4, 8, 16), n_threads=n_threads, progress=progress
-    )
-
-
-def trace_of(
-    model: str,
-    folder: Path | str,
-    *,
-    n_samples: int = 600,
-    repeats: int = 5,
-    progress: Progress | None = None,
-) -> TraceTable:
-    """The trace of a vision model over its test split at every cut and setting."""
-    network, data = models.create(model), models.samples(model, "test", n_samples)
-    return store.trace(
-        folder,
-        network,
-        settings(model),
-        data.inputs,
-        data.labels,
-        repeats=repeats,
-        progress=progress,
-    )
 
 
 def cross_fit_digits(*, repeats: int = 1, progress: Progress | None = None) -> TraceTable:

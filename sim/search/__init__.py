@@ -6,7 +6,7 @@ One protocol, `search(problem) -> Decision`, one file per search, one line per s
 from sim.search import exhaustive, fleet, greedy, hierarchical, neurosurgeon, splitllm
 from sim.search.decision import Decision, Forecast, Search
 from sim.search.predict import Predicted, Predictor
-from sim.search.problem import First, Group, Limits, Observed, Option, Options, Problem
+from sim.search.problem import First, Group, Limits, Option, Options, Problem
 from sim.search.relax import Relaxation, refusal, relaxations
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "Forecast",
     "Group",
     "Limits",
-    "Observed",
     "Option",
     "Options",
     "Predicted",

@@ -149,13 +149,7 @@ class Predictor:
         ]  # fmt: skip
 
     def _waits(self, d: Demands) -> _Waits:
-        """What contention adds; with an observation, what was seen of it."""
-        seen = self.problem.observed
-        if seen is not None:
-            none = np.zeros_like(d.air_s)
-            nothing = np.zeros(len(none))
-            wait = np.where(d.gpu_s > 0.0, seen.server_wait_s, 0.0)
-            return _Waits(none, none, wait, none, none, (nothing, nothing))
+        """What contention adds."""
         return self._wait_closed(d) if self.problem.closed else self._wait_open(d)
 
     def _wait_open(self, d: Demands) -> _Waits:

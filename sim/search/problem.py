@@ -150,25 +150,12 @@ class Group:
             raise ValueError("group.rate_rps is for single-shot requests, got sessions")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Observed:
-    """What one device sees of the others: the rate of its transfers, the server's wait hint."""
-
-    rate_bps: float
-    server_wait_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        above("observed.rate_bps", self.rate_bps, 0.0)
-        at_least("observed.server_wait_s", self.server_wait_s, 0.0)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """Groups of devices, the link and the server that they share.
 
-    With `observed` the waits are not modelled but what a device has seen: its rate already holds
-    the others' transfers. `allowance` widens predicted latencies before they are held against the
-    limit: `latency * (1 + allowance * load)`, load that of the busiest of link, server and device.
+    `allowance` widens predicted latencies before they are held against the limit:
+    `latency * (1 + allowance * load)`, load that of the busiest of link, server and device.
 
     Raises:
         ValueError: no group, groups open and closed at once, a link or server without predictor.
@@ -177,7 +164,6 @@ class Problem:
     groups: tuple[Group, ...]
     link: LinkSpec
     server: ServerSpec = field(default_factory=ServerSpec)
-    observed: Observed | None = None
     allowance: float = 0.0
 
     def __post_init__(self) -> None:
@@ -209,11 +195,6 @@ class Problem:
             for g in self.groups
         ]
         return np.asarray(offered, dtype=float) / sum(offered)
-
-    def observe(self, rate_bps: float, server_wait_s: float = 0.0) -> "Problem":
-        """The problem of a device that has seen this rate and this wait."""
-        seen = Observed(rate_bps=rate_bps, server_wait_s=server_wait_s)
-        return replace(self, observed=seen)
 
     def of_group(self, number: int, n_devices: int | None = None) -> "Problem":
         """One group alone, as if it were the whole fleet of `n_devices` (default: its own)."""

@@ -78,10 +78,6 @@ class LossProxy:
             errors[order[i]] = np.interp(x[i], x[rest], _pool(y[rest])) - y[i]
         return cls(relative_l2=x, drop_pp=_pool(y), errors=errors)
 
-    def drop_of(self, relative_l2: Floats) -> Floats:
-        """Predicted loss in percentage points."""
-        return np.asarray(np.interp(relative_l2, self.relative_l2, self.drop_pp))
-
 
 def _design(thetas: Floats) -> Floats:
     """Products of the terms [setting, coefficient]; terms that do not vary are left in."""

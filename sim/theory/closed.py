@@ -59,11 +59,6 @@ def response_bound_s(n: int, think_s: float, demands_s: Sequence[float]) -> floa
     return max(math.fsum(demands_s), n * max(demands_s) - think_s)
 
 
-def knee(think_s: float, demands_s: Sequence[float]) -> float:
-    """N* = (Z + sum D) / max D, where the two bounds meet."""
-    return (think_s + math.fsum(demands_s)) / max(demands_s)
-
-
 def cycle(n: int, think_s: float, demands_s: Sequence[float]) -> tuple[float, float]:
     """(throughput, response) when think and service times are constant: the bounds are met.
 

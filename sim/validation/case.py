@@ -17,7 +17,6 @@ from sim.system import run
 
 CONFIDENCE = 0.95
 EQUAL = 1e-9
-KINDS = ("interval", "at_most", "equal")
 Figure = Callable[[Result], float]
 
 

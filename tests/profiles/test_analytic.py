@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from profiles.predicting import published
-from profiles.predicting.analytic import LLAMA2_7B, LLAMA2_13B, model_phases
+from profiles.predicting.analytic import LLAMA2_7B, model_phases
 from profiles.predicting.roofline import Efficiency, Peaks, peaks_of
 from profiles.tables.hardware import ServerSpec
 
@@ -16,8 +16,6 @@ SOURCE = {"hardware": "a100", "source": "full roofs"}
 def test_llama_2_constants():
     assert LLAMA2_7B.layer_parameters == pytest.approx(202.4e6, rel=1e-3)
     assert LLAMA2_7B.parameters == 6_738_415_616
-    assert LLAMA2_13B.parameters == 13_015_864_320
-    assert LLAMA2_7B.crossing_bytes() == 8192
     assert LLAMA2_7B.kv_bytes() == 16_384
 
 

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-import codec
 from profiles import Column, TraceTable
-from profiles.shipping.matching import find_tolerance, match_error, mean_error
+from profiles.shipping.matching import find_tolerance
 
 
 def table(points, n=1000):
@@ -37,11 +36,3 @@ def test_tolerated_error_is_interpolated_between_settings():
 def test_nothing_is_extrapolated():
     with pytest.raises(ValueError, match=r"no traced setting loses 1 pp, the worst 0\.50 pp"):
         find_tolerance(table([(0.1, 0.0), (0.2, 0.005)]), "stem")
-
-
-def test_a_matched_codec_meets_the_error_from_below():
-    features = np.random.default_rng(0).laplace(size=(6, 4000)).astype(np.float32)
-    best = match_error(lambda s: codec.create("slicer", sparsity=s), features, 0.3, (0.1, 0.95))
-    assert 0.27 < mean_error(best, features) <= 0.3
-    with pytest.raises(ValueError, match=r"exceeds the relative L2 error 0\.01"):
-        match_error(lambda s: codec.create("slicer", sparsity=s), features, 0.01, (0.5, 0.9))
