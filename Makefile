@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
 WORKERS ?= 2
-EXTRAS := dev,models,codecs,parallel,report,parquet
+EXTRAS := dev,models,codecs,parallel,parquet
 
 .PHONY: figures test test-slow bench lint clean help
 

@@ -6,8 +6,6 @@ Every chain with a knob that trades error against size can be set: the step of `
 or the distortion of `slicer`, the sparsity of `topk`, alone or behind `klt+`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -179,11 +177,11 @@ def _bracket(family: _Plain | _Static, arrays: Sequence[Floats], target: _Target
     for turn in range(_ROUNDS):
         share = _chord(*ends, logarithmic=low > 0) if turn % 2 == 0 else 0.5
         middle = good + min(max(share, 0.02), 0.98) * (bad - good)
-        found = _excess(family.at(scale[1](middle)), arrays, target)
-        if found <= 0:
-            good, ends[0] = middle, found
+        excess = _excess(family.at(scale[1](middle)), arrays, target)
+        if excess <= 0:
+            good, ends[0] = middle, excess
         else:
-            bad, ends[1] = middle, found
+            bad, ends[1] = middle, excess
         if ends[0] > -_CLOSE or abs(good - bad) < _CLOSE * max(abs(good), abs(bad)):
             break
     return family.at(scale[1](good))
@@ -211,6 +209,3 @@ def _excess(codec: FloatCodec, arrays: Sequence[Floats], target: _Target) -> flo
     )
     whole = sum(float(np.sum(np.square(a, dtype=np.float64))) for a in arrays)
     return math.sqrt(wrong / whole) / target.value - 1
-
-
-__all__ = ["KNOBS", "Knob", "calibrate"]

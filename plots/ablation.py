@@ -9,9 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from plots.lines import log_axis, names
-from plots.style import COLUMN_IN, applied, shades
-
-__all__ = ["draw"]
+from plots.style import COLUMN_IN, apply, shades
 
 Row = Mapping[str, Any]
 
@@ -30,7 +28,7 @@ def draw(rows: Sequence[Row], *, title: str = "slicer at equal total rate") -> F
     panels = names(rows, "panel")
     height = ceil(len(panels) / 2)
     colours = shades(names(rows, "features"))
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 0.85 + 1.3 * height))
         drawn = figure.subplots(height, 2, sharey=True, squeeze=False)
         for axes, panel in zip(drawn.flat, panels, strict=False):
@@ -38,7 +36,7 @@ def draw(rows: Sequence[Row], *, title: str = "slicer at equal total rate") -> F
             axes.set_title(panel, loc="left", fontsize=7)
         for axes in list(drawn.flat)[len(panels) :]:
             axes.set_visible(False)
-        handles = {}
+        handles: dict[str, Any] = {}
         for axes in drawn.flat:
             handles |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
         figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=3)

@@ -8,9 +8,7 @@ from matplotlib.figure import Figure
 
 from plots.lines import claim, legend_below, log_axis, names, whiskers
 from plots.methods import looks
-from plots.style import COLUMN_IN, INK, applied
-
-__all__ = ["draw"]
+from plots.style import COLUMN_IN, INK, apply
 
 Row = Mapping[str, Any]
 
@@ -32,7 +30,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
         ("throughput_gained", heavy, f"throughput gained\nat N = {heavy} (x)"),
     )
     cuts = [cut for cut in names(rows, "cut") if cut != "input"]
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 5.8))
         drawn = figure.subplots(3, 1, sharex=True)
         for axes, (column, n, label) in zip(drawn, panels, strict=True):

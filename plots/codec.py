@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from plots import lines, style
 
-__all__ = ["draw"]
-
 Row = Mapping[str, Any]
 
 _MARKERS = "osD^vPX*<>"
@@ -34,7 +32,7 @@ def draw(rows: Sequence[Row], *, title: str) -> Figure:
         title: one line above the axes.
     """
     task = [each for each in _TASKS if any(row.get(each[0]) is not None for row in rows)]
-    with style.applied():
+    with style.apply():
         figure = Figure(figsize=(style.COLUMN_IN, 3.7 + 1.9 * len(task)))
         panels = figure.subplots(
             1 + len(task), 1, squeeze=False, height_ratios=[1.6, *[1.0] * len(task)]

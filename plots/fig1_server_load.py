@@ -8,9 +8,7 @@ from matplotlib.ticker import PercentFormatter
 
 from plots.lines import claim, devices_axis, legend_below, line, log_axis, names
 from plots.methods import looks
-from plots.style import COLUMN_IN, applied
-
-__all__ = ["draw"]
+from plots.style import COLUMN_IN, apply
 
 _CLAIMED = 4.4
 
@@ -22,7 +20,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
         rows: `method`, `n_devices`, `server_s_per_request` and `server_utilization`.
         title: one line above the axes.
     """
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 4.5))
         above, below = figure.subplots(2, 1, sharex=True)
         for method, look in looks(names(rows)).items():

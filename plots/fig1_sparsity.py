@@ -7,9 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from plots.lines import line, log_axis, names
-from plots.style import COLUMN_IN, applied, shades
-
-__all__ = ["draw"]
+from plots.style import COLUMN_IN, apply, shades
 
 
 def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
@@ -21,7 +19,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
     """
     cuts = names(rows, "cut")
     colours = shades(cuts)
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 4.4))
         above, below = figure.subplots(2, 1)
         for cut, marker in zip(cuts, "os^DvP", strict=False):

@@ -7,10 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plots.lines import devices_axis, line, log_axis, names
-from plots.methods import looks, short
-from plots.style import COLUMN_IN, applied
-
-__all__ = ["draw"]
+from plots.methods import looks, shorten
+from plots.style import COLUMN_IN, apply
 
 
 def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
@@ -22,7 +20,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
     """
     panels = names(rows, "panel")
     how = looks(names(rows))
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 1.0 + 1.65 * len(panels)))
         drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, panel in zip(drawn, panels, strict=True):
@@ -35,7 +33,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
             devices_axis(axes, rows, label=panel == panels[-1])
         figure.suptitle(title, x=0.02, ha="left", fontsize=8)
         figure.legend(
-            handles=[Line2D([], [], label=short(name), **look) for name, look in how.items()],
+            handles=[Line2D([], [], label=shorten(name), **look) for name, look in how.items()],
             loc="outside lower left", ncols=4, columnspacing=1.0, alignment="left",
             title="line: method (split unless it says full), band: 95 % interval",
             title_fontsize=6.5,

@@ -8,10 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plots.lines import devices_axis, line, log_axis, names
-from plots.methods import looks, short
-from plots.style import COLUMN_IN, GREY, applied, shades
-
-__all__ = ["draw"]
+from plots.methods import looks, shorten
+from plots.style import COLUMN_IN, GREY, apply, shades
 
 Row = Mapping[str, Any]
 
@@ -35,7 +33,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     panels = names(rows, "panel")
     networks = [row for row in rows if row["panel"] != _SPLITS]
     how = looks(names(networks))
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 1.2 + 1.65 * len(panels)))
         drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, panel, letter in zip(drawn, panels, "abcdefgh", strict=False):
@@ -51,7 +49,8 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
             devices_axis(axes, rows, label=axes is drawn[-1])
         drawn[0].set_title(f"{title}\n{drawn[0].get_title(loc='left')}", loc="left")
         handles = [
-            Line2D([], [], label=short(name), markersize=3.2, **look) for name, look in how.items()
+            Line2D([], [], label=shorten(name), markersize=3.2, **look)
+            for name, look in how.items()
         ]
         handles.append(Line2D([], [], color=GREY, linewidth=0.6, linestyle="--", label="bound"))
         figure.legend(
@@ -91,15 +90,15 @@ def _legend_within(axes: Axes) -> None:
 def _split_looks(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     """Colour tells the cut; dotted with open markers where nothing is compressed."""
     colours = shades(list(dict.fromkeys(str(row["cut"]) for row in rows)))
-    found = {}
+    by_name = {}
     for row in rows:
         raw = str(row["method"]).endswith("no codec")
         colour = colours[row["cut"]]
-        found[row["method"]] = {
+        by_name[row["method"]] = {
             "color": colour,
             "marker": "o",
             "markerfacecolor": "white" if raw else colour,
             "linewidth": 0.9 if raw else 1.2,
             "linestyle": (0, (1, 1)) if raw else "-",
         }
-    return found
+    return by_name

@@ -6,10 +6,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from plots.lines import whiskers
-from plots.methods import short
-from plots.style import COLOURS, COLUMN_IN, GREY, INK, applied
-
-__all__ = ["draw"]
+from plots.methods import shorten
+from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
 _BLUE, _ORANGE, _GREEN, _PINK, _AMBER, _SKY = COLOURS
 _PARTS = (
@@ -29,7 +27,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
         rows: `cut`, `method`, `latency_mean_s` with its interval and the seconds of every part.
         title: one line above the axes.
     """
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 0.9 + 0.155 * (len(rows) + 3)))
         axes = figure.subplots()
         places, place, before = [], 0.0, None
@@ -61,4 +59,4 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
 def _name(row: Mapping[str, Any]) -> str:
     if row["cut"] in ("input", "output"):
         return str(row["method"])
-    return f"{row['cut']}: {short(row['method'])}"
+    return f"{row['cut']}: {shorten(row['method'])}"

@@ -6,10 +6,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from plots.lines import legend_below, log_axis, names, whiskers
-from plots.methods import looks, short
-from plots.style import COLUMN_IN, applied
-
-__all__ = ["draw"]
+from plots.methods import looks, shorten
+from plots.style import COLUMN_IN, apply
 
 
 def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
@@ -20,7 +18,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
             `encode_law_s`, `decode_law_s`.
         title: one line above the axes.
     """
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 4.6))
         drawn = figure.subplots(2, 1, sharex=True, sharey=True)
         for axes, direction in zip(drawn, ("encode", "decode"), strict=True):
@@ -32,7 +30,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
                 y = f"{direction}_s"
                 axes.errorbar(
                     at, [1e3 * row[y] for row in chosen], yerr=whiskers(chosen, y, 1e3),
-                    label=short(method), elinewidth=0.6, **{**look, "linestyle": "none"},
+                    label=shorten(method), elinewidth=0.6, **{**look, "linestyle": "none"},
                 )  # fmt: skip
                 law = [1e3 * row[f"{direction}_law_s"] for row in chosen]
                 line = {"color": look["color"], "linestyle": look["linestyle"]}

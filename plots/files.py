@@ -4,9 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from plots.style import applied
-
-__all__ = ["save"]
+from plots.style import apply
 
 
 def save(figure: Figure, folder: Path, name: str = "figure") -> list[Path]:
@@ -15,7 +13,7 @@ def save(figure: Figure, folder: Path, name: str = "figure") -> list[Path]:
     written = []
     for suffix, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": "splitfleet"})):
         path = folder / f"{name}.{suffix}"
-        with applied():  # fonts are embedded, and resolution chosen, when the file is written
+        with apply():  # fonts are embedded, and resolution chosen, when the file is written
             figure.savefig(path, metadata=metadata)
         written.append(path)
     return written

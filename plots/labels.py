@@ -9,8 +9,6 @@ from matplotlib.transforms import Bbox
 
 from plots.style import GREY, INK
 
-__all__ = ["beside"]
-
 _NEAR_PT = 3.5
 _STEPS_PT = (6.5, 10.0, 14.0, 19.0, 26.0)
 _AIR_PT = 0.6

@@ -12,18 +12,6 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-__all__ = [
-    "band",
-    "claim",
-    "devices_axis",
-    "known",
-    "legend_below",
-    "line",
-    "log_axis",
-    "names",
-    "whiskers",
-]
-
 Row = Mapping[str, Any]
 
 
@@ -32,7 +20,7 @@ def names(rows: Sequence[Row], column: str = "method") -> list[str]:
     return list(dict.fromkeys(str(row[column]) for row in rows))
 
 
-def known(value: float | None) -> TypeGuard[float]:
+def is_known(value: float | None) -> TypeGuard[float]:
     """Whether a number can be drawn: files hold null for what is unknown or without end."""
     return value is not None and math.isfinite(value)
 
@@ -94,11 +82,12 @@ def claim(
     """
     fill: Callable[..., Any] = axes.axvspan if vertical else axes.axhspan
     fill(low, high, color="#d9d2e9", alpha=0.55, linewidth=0, zorder=0)
-    at = {"x": high, "y": 0.98} if vertical else {"x": 0.01 if below else 0.99, "y": low}
+    x, y = (high, 0.98) if vertical else (0.01 if below else 0.99, low)
     transform = axes.get_xaxis_transform() if vertical else axes.get_yaxis_transform()
     axes.text(
-        **at,
-        s=text,
+        x,
+        y,
+        text,
         transform=transform,
         ha="left" if below else "right",
         va="top" if vertical or below else "bottom",

@@ -9,9 +9,7 @@ from matplotlib.lines import Line2D
 
 from plots.lines import devices_axis, legend_below, line, log_axis, names
 from plots.methods import looks
-from plots.style import COLUMN_IN, INK, applied
-
-__all__ = ["draw"]
+from plots.style import COLUMN_IN, INK, apply
 
 Row = Mapping[str, Any]
 
@@ -26,7 +24,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     """
     networks = names(rows, "link")
     how = looks(names(rows))
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 0.9 + 1.35 * len(networks)))
         drawn = figure.subplots(len(networks), 2, sharex=True, sharey="col", squeeze=False)
         for (left, right), link in zip(drawn, networks, strict=True):

@@ -7,10 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from plots.lines import legend_below, line, log_axis, names
-from plots.methods import looks, short
-from plots.style import COLUMN_IN, applied
-
-__all__ = ["draw"]
+from plots.methods import looks, shorten
+from plots.style import COLUMN_IN, apply
 
 
 def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
@@ -20,7 +18,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
         rows: `method`, `step`, `logit_kl`, `still_equal`, `uplink_bits_per_token` with intervals.
         title: one line above the axes.
     """
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 5.6))
         drawn = figure.subplots(3, 1, sharex=True)
         columns = ("logit_kl", "still_equal", "uplink_bits_per_token")
@@ -30,7 +28,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
                 if column == "logit_kl":
                     chosen = [row for row in chosen if row[column] > 0]
                 banded = column != "still_equal"  # few generations: bands would hide each other
-                line(axes, chosen, column, look, x="step", label=short(method), banded=banded)
+                line(axes, chosen, column, look, x="step", label=shorten(method), banded=banded)
         drawn[0].set(yscale="log", ylabel="KL per token (nats)")
         drawn[1].set(ylabel="generations\nstill equal", ylim=(-0.03, 1.03))
         drawn[1].yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -6,8 +6,6 @@ from typing import Any
 
 from plots.style import COLOURS, GREY, INK
 
-__all__ = ["looks", "short"]
-
 _BLUE, _ORANGE, _GREEN, _PINK, _AMBER, _SKY = COLOURS
 _DOTTED, _DASHED = (0, (1, 1)), (0, (4, 1.5))
 
@@ -29,21 +27,21 @@ _FIXED: dict[str, dict[str, Any]] = {
 def looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return line properties per method: fixed for the known ones, the next free for others."""
     free = iter(product(("X", "d", "*"), (_PINK, _SKY, _GREEN, _ORANGE, _BLUE, _AMBER)))
-    found = {}
+    by_name = {}
     for name in names:
         look = _FIXED.get(name)
         if look is None:
             marker, colour = next(free)
             look = {"color": colour, "marker": marker, "linestyle": _DASHED}
         raw = look["linestyle"] == _DOTTED
-        found[name] = {
+        by_name[name] = {
             "linewidth": 0.9 if raw else 1.2,
             "markerfacecolor": "white" if raw else look["color"],
             **look,
         }
-    return found
+    return by_name
 
 
-def short(name: str) -> str:
+def shorten(name: str) -> str:
     """A method's name without the word that all of its kind share."""
     return name.removeprefix("split, ")

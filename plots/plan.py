@@ -11,10 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from plots import systems
-from plots.lines import known
-from plots.style import COLOURS, COLUMN_IN, GREY, INK, applied
-
-__all__ = ["draw"]
+from plots.lines import is_known
+from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
 Row = Mapping[str, Any]
 
@@ -35,7 +33,7 @@ def draw(plan: Row) -> Figure:
     """
     compared = {c: systems.comparable(plan.get("choice") or (), c) for c in systems.COSTS}
     compared = {cost: rows for cost, rows in compared.items() if rows}
-    with applied():
+    with apply():
         figure = Figure(figsize=(2 * COLUMN_IN, 4.5 if compared else 2.2))
         curve, gains, stages, *costs = _panels(figure, len(compared))
         _curve(curve, plan)
@@ -72,7 +70,7 @@ def _curve(axes: Axes, plan: Row) -> None:
     factor, unit = (1e3, "ms") if plan["column"].endswith("_s") else (100.0, "%")
     name = plan["column"].removesuffix("_s").replace("_", " ")
     limit = factor * plan["limit"]
-    curve = [point for point in plan["curve"] if known(point["value"])]
+    curve = [point for point in plan["curve"] if is_known(point["value"])]
     refined = [point for point in curve if _is_refined(point, plan)]
     scouts = [point for point in curve if not _is_refined(point, plan)]
     bottom, top = _scale(limit, refined, scouts, factor)
@@ -120,7 +118,7 @@ def _scale(
 
 
 def _ends(points: Sequence[Row]) -> list[float]:
-    return [point[end] for point in points for end in ("lo", "hi") if known(point[end])]
+    return [point[end] for point in points for end in ("lo", "hi") if is_known(point[end])]
 
 
 def _whiskers(
@@ -131,8 +129,8 @@ def _whiskers(
     Approximation: an interval by a t test may reach below 0, which no time or share does.
     """
     values = [factor * point["value"] for point in points]
-    lows = [max(0.0, factor * p["lo"]) if known(p["lo"]) else 0.0 for p in points]
-    highs = [factor * p["hi"] if known(p["hi"]) else 2.0 * top for p in points]
+    lows = [max(0.0, factor * p["lo"]) if is_known(p["lo"]) else 0.0 for p in points]
+    highs = [factor * p["hi"] if is_known(p["hi"]) else 2.0 * top for p in points]
     below = [max(0.0, value - low) for value, low in zip(values, lows, strict=True)]
     above = [max(0.0, high - value) for value, high in zip(values, highs, strict=True)]
     drawn = axes.errorbar([point["n"] for point in points], values, yerr=[below, above],
@@ -144,8 +142,8 @@ def _whiskers(
 def _interval(axes: Axes, plan: Row) -> None:
     """N* and its interval as a line and a band, and as the title; an open end runs on."""
     left, right = axes.get_xlim()
-    low = plan["n_star_lo"] if known(plan["n_star_lo"]) else 1  # one device is the least
-    high = plan["n_star_hi"] if known(plan["n_star_hi"]) else None
+    low = plan["n_star_lo"] if is_known(plan["n_star_lo"]) else 1  # one device is the least
+    high = plan["n_star_hi"] if is_known(plan["n_star_hi"]) else None
     axes.axvspan(low, right if high is None else high, color=_SKY, alpha=0.35, linewidth=0)
     axes.axvline(plan["n_star"], color=INK, linewidth=0.6)
     axes.set_xlim(min(left, plan["n_star"]), max(right, plan["n_star"], high or right))

@@ -8,9 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from plots.style import COLOURS, COLUMN_IN, GREY, INK, applied
-
-__all__ = ["draw"]
+from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
 _BLUE, _SKY = COLOURS[0], COLOURS[-1]
 _LEAST_REACH, _MARGIN = 1.02, 0.15
@@ -25,7 +23,7 @@ def draw(needs: Mapping[str, Any]) -> Figure:
     """
     factors = [remedy for remedy in needs["remedies"] if remedy["unit"] == "x"]
     counts = [remedy for remedy in needs["remedies"] if remedy["unit"] != "x"]
-    with applied():
+    with apply():
         figure = Figure(figsize=(2 * COLUMN_IN, 1.5))
         left, right = figure.subplots(1, 2, width_ratios=(5, 2))
         _factors(left, factors)
@@ -37,8 +35,11 @@ def draw(needs: Mapping[str, Any]) -> Figure:
 
 def _factors(axes: Axes, remedies: Sequence[Mapping[str, Any]]) -> None:
     """A row each: how far from 1 the factor lies, with its interval, or a word where it is none."""
-    found = [remedy for remedy in remedies if remedy["least"] is not None]
-    ends = [1.0, *(end for r in found for end in (r["least"], r["lo"], r["hi"]) if end is not None)]
+    answered = [remedy for remedy in remedies if remedy["least"] is not None]
+    ends = [
+        1.0,
+        *(end for r in answered for end in (r["least"], r["lo"], r["hi"]) if end is not None),
+    ]
     low, high = min(ends), max(ends)
     spare = max(_LEAST_REACH, (high / low) ** _MARGIN)
     low, high = low / spare, high * spare
@@ -65,7 +66,11 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _factor(axes: Axes, place: int, remedy: Mapping[str, Any], *, to_left: bool) -> None:
     least, lo, hi = remedy["least"], remedy["lo"], remedy["hi"]
-    side = {"ha": "right" if to_left else "left", "textcoords": "offset points", "fontsize": 7}
+    side: dict[str, Any] = {
+        "ha": "right" if to_left else "left",
+        "textcoords": "offset points",
+        "fontsize": 7,
+    }
     beside = (-4 if to_left else 4, 5)
     if least is None:
         words = "not enough up to 64"

@@ -8,9 +8,7 @@ from matplotlib.figure import Figure
 
 from plots.lines import claim, legend_below, log_axis, names, whiskers
 from plots.methods import looks
-from plots.style import COLUMN_IN, GREY, applied
-
-__all__ = ["draw"]
+from plots.style import COLUMN_IN, GREY, apply
 
 Row = Mapping[str, Any]
 
@@ -24,7 +22,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
         title: one line above the axes.
     """
     cuts = names(rows, "cut")
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 0.9 + 2.1 * len(cuts) + 1.6))
         ratios = (1.25,) * len(cuts) + (1.0,)
         *drops, errors = figure.subplots(len(cuts) + 1, 1, sharex=True, height_ratios=ratios)
@@ -51,7 +49,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
 
 def _panel(axes: Axes, rows: Sequence[Row], y: str, factor: float) -> None:
     rows = [row for row in rows if row.get(y) is not None]
-    known = {_known(name): name for name in names(rows)}
+    known = {_rename(name): name for name in names(rows)}
     for method, look in looks(list(known)).items():
         name = known[method]
         chosen = sorted(
@@ -64,6 +62,6 @@ def _panel(axes: Axes, rows: Sequence[Row], y: str, factor: float) -> None:
         )  # fmt: skip
 
 
-def _known(name: str) -> str:
+def _rename(name: str) -> str:
     """The name under which other figures draw the same chain."""
     return "split, no codec" if name.startswith("raw") else f"split, {name}"

@@ -7,13 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plots.lines import log_axis, names
-from plots.style import COLOURS, COLUMN_IN, GREY, INK, applied
-
-__all__ = ["draw"]
+from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
 Row = Mapping[str, Any]
 
-_LOOKS = {
+_LOOKS: dict[str, dict[str, Any]] = {
     "at once": {"color": COLOURS[1], "linewidth": 0.6},
     "reserve": {"color": COLOURS[2], "linewidth": 0.6},
     "hysteresis": {"color": COLOURS[0], "linewidth": 1.1},
@@ -33,7 +31,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     order = [name for name in names(rows, "decision") if name]
     order = sorted(order, key=_depth)
     places = {name: place for place, name in enumerate(order)}
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 4.4))
         heights = [0.6, 0.35 + 0.16 * len(order), 1.0, 0.8]
         panels = figure.subplots(4, len(links), sharex=True, sharey="row", squeeze=False,

@@ -6,15 +6,13 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from plots.lines import log_axis, names
-from plots.style import COLOURS, COLUMN_IN, GREY, applied
-
-__all__ = ["draw"]
+from plots.style import COLOURS, COLUMN_IN, GREY, apply
 
 Row = Mapping[str, Any]
 
 _APART = 0.18
 
-_LOOKS = {
+_LOOKS: dict[str, dict[str, Any]] = {
     "latency": {"color": GREY, "marker": "D"},
     "paper": {"color": COLOURS[4], "marker": "v"},
     "own": {"color": COLOURS[1], "marker": "s"},
@@ -32,7 +30,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
         title: one line above the panel.
     """
     fleets, methods = names(rows, "scenario"), names(rows)
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 1.0 + 0.48 * len(fleets)))
         axes = figure.subplots()
         for edge in range(1, len(fleets)):  # a line between fleets, none through their markers

@@ -8,9 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.style import COLOURS, COLUMN_IN, GREY, applied
-
-__all__ = ["draw"]
+from plots.style import COLOURS, COLUMN_IN, GREY, apply
 
 _BEST = "exhaustive"
 
@@ -26,7 +24,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
     searched = [row for row in rows if row["kind"] == "search"]
     names = [n for n in dict.fromkeys(row["search"] for row in searched) if n != _BEST]
     colours = dict(zip(names, COLOURS, strict=False))
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 5.6))
         figure.suptitle(title, x=0.01, ha="left", fontsize=8)
         regret, cost, trust = figure.subplots(3, 1)

@@ -9,9 +9,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from plots.lines import names
 from plots.methods import looks
-from plots.style import COLUMN_IN, applied
-
-__all__ = ["draw"]
+from plots.style import COLUMN_IN, apply
 
 Row = Mapping[str, Any]
 
@@ -27,7 +25,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     sizes = sorted({row["n_devices"] for row in rows})
     how = looks(names(rows))
     winners: list[str] = []
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 1.0 + 2.2 * len(sizes)))
         drawn = figure.subplots(len(sizes), 1, sharex=True, squeeze=False)[:, 0]
         for axes, n in zip(drawn, sizes, strict=True):

@@ -10,9 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from plots.lines import log_axis, names, whiskers
-from plots.style import COLOURS, COLUMN_IN, applied
-
-__all__ = ["draw"]
+from plots.style import COLOURS, COLUMN_IN, apply
 
 Row = Mapping[str, Any]
 
@@ -31,7 +29,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
         rows: `cut`, `n_devices`, `phase` ("steady" or "fixed work") and the drawn columns.
         title: one line above the axes.
     """
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 6.4))
         *panels, chart = figure.subplots(4, 1, height_ratios=(1, 1, 1, 1.25))
         cuts = names(rows, "cut")

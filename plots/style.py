@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
-
-__all__ = ["COLOURS", "COLUMN_IN", "GREY", "INK", "applied", "shades"]
 
 COLUMN_IN = 3.5
 """Width of one column of a two-column paper, inches."""
@@ -15,7 +14,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 INK, GREY = "#222222", "#8a8a8a"
 
-_RC = {
+_RC: dict[Any, Any] = {
     "backend": "agg",
     "figure.dpi": 200,
     "savefig.dpi": 300,
@@ -45,7 +44,7 @@ _RC = {
 
 
 @contextmanager
-def applied() -> Iterator[None]:
+def apply() -> Iterator[None]:
     """Draw with splitfleet's look inside the block; leaves the caller's settings alone."""
     with mpl.rc_context(_RC):
         yield

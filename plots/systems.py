@@ -8,10 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plots.labels import beside
-from plots.lines import known, log_axis
+from plots.lines import is_known, log_axis
 from plots.style import COLOURS, GREY
-
-__all__ = ["COSTS", "comparable", "key", "label", "scatter"]
 
 Row = Mapping[str, Any]
 
@@ -27,8 +25,8 @@ _REST = {"color": GREY, "marker": "o", "fillstyle": "none", "markersize": 2.6, "
 
 def comparable(rows: Sequence[Row], cost: str) -> list[Row]:
     """The rows with an N* and a known cost; none if that leaves nothing to compare."""
-    found = [row for row in rows if known(row["n_star"]) and known(row.get(cost))]
-    return found if len(found) > 1 else []
+    shown = [row for row in rows if is_known(row["n_star"]) and is_known(row.get(cost))]
+    return shown if len(shown) > 1 else []
 
 
 def scatter(axes: Axes, rows: Sequence[Row], cost: str) -> None:
@@ -104,4 +102,4 @@ def _name(row: Row) -> str:
 def _ends(row: Row, low: float, high: float) -> tuple[float, float]:
     """The interval of N*, these ends where it has none."""
     lo, hi = row.get("n_star_lo"), row.get("n_star_hi")
-    return (lo if known(lo) else low), (hi if known(hi) else high)
+    return (lo if is_known(lo) else low), (hi if is_known(hi) else high)

@@ -7,9 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from plots.lines import devices_axis, line, names
-from plots.style import COLOURS, COLUMN_IN, GREY, applied
-
-__all__ = ["draw"]
+from plots.style import COLOURS, COLUMN_IN, GREY, apply
 
 
 def draw(rows: Sequence[Mapping[str, Any]], *, rate_bps: float) -> Figure:
@@ -19,7 +17,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, rate_bps: float) -> Figure:
         rows: `method`, `n_devices`, `efficiency` with its interval where there is one.
         rate_bps: the physical rate, for the scale on the right.
     """
-    with applied():
+    with apply():
         figure = Figure(figsize=(COLUMN_IN, 2.7))
         axes = figure.add_subplot()
         for i, name in enumerate(names(rows)):
@@ -34,9 +32,8 @@ def draw(rows: Sequence[Mapping[str, Any]], *, rate_bps: float) -> Figure:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         devices_axis(axes, rows)
         axes.set_xlabel("saturated stations n")
-        right = axes.secondary_yaxis(
-            "right", functions=(lambda y: y * rate_bps / 1e6, lambda y: y * 1e6 / rate_bps)
-        )
+        scale: Any = (lambda y: y * rate_bps / 1e6, lambda y: y * 1e6 / rate_bps)
+        right = axes.secondary_yaxis("right", functions=scale)
         right.set_ylabel("Mb/s")
         axes.legend(loc="lower left")
         axes.set_title("802.11ax, 20 MHz, one stream, HE-MCS7", loc="left")

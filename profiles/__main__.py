@@ -19,15 +19,15 @@ from profiles.shipping import products as shipped
 def make_profiles(options: Mapping[str, str]) -> str:
     """Measure the profiles that are not there yet."""
     names = options.get("models", "")
-    found = portfolio.make(
+    paths = portfolio.make(
         tuple(names.split(",")) if names else (),
         device=options.get("device", "cpu"),
         threads=tuple(int(n) for n in options.get("threads", "1,2").split(",")),
         budget_s=float(options.get("budget_s", "60")),
         say=lambda text: print(text, flush=True),
     )
-    size = sum(path.stat().st_size for path in found)
-    return f"{len(found)} profiles, {size / 1e6:.2f} MB"
+    size = sum(path.stat().st_size for path in paths)
+    return f"{len(paths)} profiles, {size / 1e6:.2f} MB"
 
 
 def _without(make: Callable[[], str]) -> Callable[[Mapping[str, str]], str]:

@@ -3,8 +3,6 @@
 All are Weyl sequences, the fractional parts of index times an irrational number.
 """
 
-from __future__ import annotations
-
 import math
 
 from sim.specs import GroupSpec, SystemSpec

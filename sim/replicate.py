@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.measures.quantiles import Observed, observed
+from sim.measures.quantiles import Observed, observe_quantiles
 from sim.measures.result import Estimate, Result
 from sim.measures.saturation import Judgement, grows, judge
 from sim.places import groups_of
@@ -47,24 +47,24 @@ def replicate(
     """
     play = play or (lambda tasks: [task() for task in tasks])
     if spec.warmup == "mser5":
-        spec = settled(spec, sources, play=play)
+        spec = settle(spec, sources, play=play)
     plain = _until_precise(spec, sources, play)
     boot: list[Result] = []
     if table_error and len(plain) > 1 and _has_rows(sources):
         boot = play(
-            partial(run, spec, _bootstrapped(spec, sources, r), replication=r)
+            partial(run, spec, _bootstrap(spec, sources, r), replication=r)
             for r in range(len(plain))
         )
     failed = next((result for result in (*plain, *boot) if result.failed_checks), plain[-1])
-    found = _judged(spec, plain)
-    alone = _judged(spec, plain[:1]).warning
+    judgement = _judge(spec, plain)
+    alone = _judge(spec, plain[:1]).warning
     others = [warning for warning in plain[0].warnings if warning != alone]
-    seen = [_observed(result) for result in plain]
+    seen = [_observe(result) for result in plain]
     return Result(
         spec=spec,
         estimates={
             name: Estimate(mean=math.nan)
-            if found.saturated and grows(name)
+            if judgement.saturated and grows(name)
             else _estimate(name, plain, boot, seen)
             for name in plain[0].estimates
         },
@@ -72,12 +72,12 @@ def replicate(
         records=plain[-1].records,
         steps=plain[-1].steps,
         n_runs=len(plain),
-        warnings=tuple(word for word in (found.warning, *others) if word),
-        saturated=found.saturated,
+        warnings=tuple(word for word in (judgement.warning, *others) if word),
+        saturated=judgement.saturated,
     )
 
 
-def settled(spec: SystemSpec, sources: Mapping[str, Source], *, play: Play) -> SystemSpec:
+def settle(spec: SystemSpec, sources: Mapping[str, Source], *, play: Play) -> SystemSpec:
     """`spec` with a fixed warm-up at which MSER-5 cuts the mean of a few pilot runs.
 
     The k-th latencies of the pilots are averaged (Welch 1983) before MSER-5 looks at them; the
@@ -121,10 +121,10 @@ def _until_precise(spec: SystemSpec, sources: Mapping[str, Source], play: Play) 
         )
     target = spec.precision / (1.0 + spec.precision)
     while len(results) < spec.max_replications:
-        seen = [_observed(result) for result in results]
+        seen = [_observe(result) for result in results]
         reached = _interval(spec.precision_of, results, seen)
         more = runs_still_needed(reached, len(results), target)
-        if more == 0 or math.isnan(reached.mean) or _judged(spec, results).saturated:
+        if more == 0 or math.isnan(reached.mean) or _judge(spec, results).saturated:
             break
         results += runs(len(results), min(more, spec.max_replications - len(results)))
     return results
@@ -133,29 +133,29 @@ def _until_precise(spec: SystemSpec, sources: Mapping[str, Source], play: Play) 
 def _has_rows(sources: Mapping[str, Source]) -> bool:
     """Whether any source changes when its rows are drawn again."""
     generator = Streams(0).generator("probe")
-    return any(source.resampled(generator) is not source for source in sources.values())
+    return any(source.resample(generator) is not source for source in sources.values())
 
 
-def _bootstrapped(
+def _bootstrap(
     spec: SystemSpec, sources: Mapping[str, Source], replication: int
 ) -> dict[str, Source]:
     """All sources with resampled rows; sources of one table share the picks."""
     return {
-        name: source.resampled(Streams(spec.seed, replication).generator("bootstrap"))
+        name: source.resample(Streams(spec.seed, replication).generator("bootstrap"))
         for name, source in sources.items()
     }
 
 
-def _judged(spec: SystemSpec, results: Sequence[Result]) -> Judgement:
+def _judge(spec: SystemSpec, results: Sequence[Result]) -> Judgement:
     """Whether the runs keep up with what comes."""
     return judge(spec, [result.load for result in results if result.load is not None])
 
 
-def _observed(result: Result) -> Mapping[str, Observed]:
+def _observe(result: Result) -> Mapping[str, Observed]:
     """What stands behind the quantile columns of a run."""
     spec = result.spec
     start_s = 0.0 if spec.workload.requests is not None else spec.warmup_s
-    return observed(result.records, result.steps, start_s, tuple(groups_of(spec)))
+    return observe_quantiles(result.records, result.steps, start_s, tuple(groups_of(spec)))
 
 
 def _interval(

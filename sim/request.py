@@ -4,8 +4,6 @@ Event-bearing stages, fixed for every engine: think or arrive; device (head + en
 the round trip); uplink; server (queue, decode + tail, then the answer's way down).
 """
 
-from __future__ import annotations
-
 from math import inf, nan
 
 from sim.sources.source import Draw

@@ -6,8 +6,6 @@ queue, so that visits can be cancelled and the speed can change. `speed` scales 
 everything present, 0 stops it. Processor sharing has its own file, sim/medium/shared.py.
 """
 
-from __future__ import annotations
-
 import math
 from heapq import heapreplace
 from typing import Protocol

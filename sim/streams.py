@@ -6,8 +6,6 @@ therefore costs a few words of memory, and two runs that differ in one setting s
 (common random numbers).
 """
 
-from __future__ import annotations
-
 import math
 import zlib
 from statistics import NormalDist
@@ -30,7 +28,7 @@ class Stream:
 
     __slots__ = ("_block", "_counter", "_index", "_purpose", "_size")
 
-    def __init__(self, purpose: _Purpose, index: int) -> None:
+    def __init__(self, purpose: "_Purpose", index: int) -> None:
         self._purpose = purpose
         self._index = index
         self._counter = 0

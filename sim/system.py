@@ -1,7 +1,5 @@
 """build(spec) makes the model, run(spec) plays it once (replicate.py: many times)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -138,14 +136,14 @@ def play(system: System) -> Result:
         _run_until(env, meter.all_reached, "every device", spec)
     values["device_time_all_s"] = meter.all_s if spec.workload.until_all else nan
     carried = load(spec, begin, end, values["dropped_share"] > 0.0)
-    found = judge(spec, [carried])
-    said = [found.warning, _unknown_answers(system, values)]
+    judgement = judge(spec, [carried])
+    said = [judgement.warning, _unknown_answers(system, values)]
     return Result(
         spec=spec,
         estimates={name: Estimate(mean=value) for name, value in values.items()},
         checks=laws,
         warnings=tuple(word for word in said if word),
-        saturated=found.saturated,
+        saturated=judgement.saturated,
         load=carried,
         steps=steps,
         records=records,

@@ -10,8 +10,6 @@ it. The paper reshapes so that communication and computation together are cheape
 the same here for every N, so the divisor of n with the least estimated entropy wins.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -113,9 +111,9 @@ def position_bits(where: Integers, n: int, columns: int) -> float:
 
 def _candidates(n: int) -> list[int]:
     """About ten divisors of n up to 16,384, evenly spread over the octaves."""
-    found = [d for d in range(1, min(n, MAX_COLUMNS) + 1) if n % d == 0]
-    wanted = np.unique(np.linspace(0, len(found) - 1, _CANDIDATES).round().astype(int))
-    return [found[i] for i in wanted]
+    divisors = [d for d in range(1, min(n, MAX_COLUMNS) + 1) if n % d == 0]
+    wanted = np.unique(np.linspace(0, len(divisors) - 1, _CANDIDATES).round().astype(int))
+    return [divisors[i] for i in wanted]
 
 
 def _places(columns: Integers, rows: Integers, width: int) -> Integers:

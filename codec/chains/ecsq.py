@@ -13,8 +13,6 @@ worth. Three coders: one table sent with the chunk (order0), nine contexts from 
 `codec.stages.calibration`). The grid is that of `codec.stages.scalar`.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -229,7 +227,7 @@ def _clusters(levels: npt.NDArray[np.int32]) -> bool:
         few = max(_PROBE // (rows * cols), 1)
         probe = levels[:: max(planes // few, 1)][:few]
     signed = bool(probe.min() < 0)
-    codes = folding.fold(folding.flat(probe), signed)
+    codes = folding.fold(folding.flatten(probe), signed)
     if int(codes.max()) >= _LARGEST_CODE:
         return False
     return activity.gain(codes.astype(np.uint16).reshape(probe.shape), signed) > _WORTHWHILE

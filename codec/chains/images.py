@@ -4,8 +4,6 @@ jpeg, webp   (H, W, 3) uint8 --> Pillow --> values
 raw8         any uint8 array -------------> values
 """
 
-from __future__ import annotations
-
 import dataclasses
 import io
 from abc import ABC, abstractmethod

@@ -10,8 +10,6 @@ chain sees the components as a tensor (rows, D). With `klt+ecsq` the calibration
 for every class of components, so that no table travels: see `codec.chains.ecsq`.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -57,7 +55,7 @@ class Klt(FloatCodec):
 
     def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
         """The inner chain's sections behind the ids of the calibration and of that chain."""
-        known = self._known()
+        known = self._need_calibration()
         assert known.basis is not None
         shape = self._shape(patch, known)
         limit = min(_WILD * scalar.scale_of(x), float(np.finfo(np.float32).max))
@@ -81,7 +79,7 @@ class Klt(FloatCodec):
             raise MissingCalibrationError(
                 f"the stream needs calibration {head[:ID_BYTES].hex()}: pass calibration="
             )
-        known = self._known()
+        known = self._need_calibration()
         known.require(head[:ID_BYTES])
         if head[ID_BYTES] != self.inner.chain_id:
             raise CorruptBitstreamError(f"the stream holds no {self.inner.name!r} behind its basis")
@@ -99,7 +97,7 @@ class Klt(FloatCodec):
             put_far(memoryview(sections[1].data), out)
         return out
 
-    def _known(self) -> Calibration:
+    def _need_calibration(self) -> Calibration:
         if self.calibration is None or self.calibration.basis is None:
             raise MissingCalibrationError(
                 f"{self.name} needs a calibration with a basis: codec.calibrate(...) and "

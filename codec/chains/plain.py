@@ -5,8 +5,6 @@ int8, int4     x --> round((x - min) / step) --> 8 or 4 bits ----------> values
                  \\-> min, max of the chunk or of every channel -------> scales
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import ClassVar
@@ -76,7 +74,7 @@ class _Integer(FloatCodec):
 
     def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
         """Levels of `bits` bits, a range of two float32 per channel."""
-        axis = 0 if self.axis is None else self._resolved(patch) + 1
+        axis = 0 if self.axis is None else self._find_axis(patch) + 1
         channel, n_channels = _channels(patch, axis)
         low, high = _ranges(x, channel, n_channels)
         top = (1 << self.bits) - 1
@@ -106,7 +104,7 @@ class _Integer(FloatCodec):
         step = (high - low) / ((1 << self.bits) - 1)
         return np.asarray(low[channel] + levels * step[channel], dtype=np.float32)
 
-    def _resolved(self, patch: Patch) -> int:
+    def _find_axis(self, patch: Patch) -> int:
         axis, ndim = self.axis or 0, len(patch.shape)
         if not -ndim <= axis < ndim:
             raise CodecOptionError(f"{self.name}.axis must lie in a {ndim}-D tensor, got {axis}")

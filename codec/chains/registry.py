@@ -1,7 +1,5 @@
 """The named chains: from a name and options to a codec, from any stream to its tensor."""
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
@@ -19,7 +17,7 @@ from codec.chains.topk import TopK
 from codec.chains.zstandard import Zstd
 from codec.stages.calibration import Calibration
 from codec.stream import container
-from codec.stream.base import Codec, CorruptBitstreamError, UnknownCodecError
+from codec.stream.base import CorruptBitstreamError, UnknownCodecError
 from codec.stream.container import MAX_ELEMENTS, Chunk
 from codec.stream.frame import FloatCodec
 
@@ -64,17 +62,17 @@ def create(name: str, **options: Any) -> Chain:
     and CodecOptionError for a value out of range or a file that is none.
     """
     if name not in names():
-        raise UnknownCodecError(_unknown("codec", name, names()))
+        raise UnknownCodecError(_say_unknown("codec", name, names()))
     if isinstance(options.get("calibration"), str | Path):
         path = options["calibration"]
         options["calibration"] = Calibration.load(path) if str(path) else None
     if name.startswith(PREFIX):
-        return _transformed(name.removeprefix(PREFIX), **options)
+        return _wrap_in_klt(name.removeprefix(PREFIX), **options)
     by_name = {chain.name: chain for chain in CHAINS}
     known = [field.name for field in dataclasses.fields(by_name[name])]
     for option in options:
         if option not in known:
-            raise UnknownCodecError(_unknown(f"option of {name}", option, known))
+            raise UnknownCodecError(_say_unknown(f"option of {name}", option, known))
     return by_name[name](**options)
 
 
@@ -109,7 +107,7 @@ def ledger(data: bytes) -> dict[str, int]:
     return container.ledger(data)
 
 
-def _transformed(inner: str, calibration: Calibration | None = None, **options: Any) -> Klt:
+def _wrap_in_klt(inner: str, calibration: Calibration | None = None, **options: Any) -> Klt:
     """`klt+inner`; an inner ECSQ shares the calibration, so that its tables count."""
     if inner == Ecsq.name:
         options["calibration"] = calibration
@@ -128,11 +126,8 @@ def _behind(chunks: Sequence[Chunk], calibration: Calibration | None) -> FloatCo
     raise CorruptBitstreamError(f"no chain behind a basis has the id {wanted}")
 
 
-def _unknown(kind: str, got: str, known: Iterable[str]) -> str:
+def _say_unknown(kind: str, got: str, known: Iterable[str]) -> str:
     choices = sorted(known)
     near = difflib.get_close_matches(got, choices, n=3, cutoff=0.5)
     hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(choices)}"
     return f"unknown {kind} {got!r}; {hint}"
-
-
-__all__ = ["CHAINS", "Codec", "create", "decode", "ledger", "names"]

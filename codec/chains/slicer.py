@@ -13,8 +13,6 @@ asymmetry), not the formulas; every reading of ours is an option. `granularity="
 three stages on every row of the last axis by itself, "tensor" once per chunk.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -150,12 +148,12 @@ class Slicer(FloatCodec):
             return positions.encode_bitmap(mask), sliced.BITMAP
         if rule == "csr":
             return positions.encode_csr(mask), 0
-        found = []
+        candidates = []
         if rule in ("gaps", "entropy"):
-            found.append((positions.encode_gaps(mask), sliced.GAPS))
+            candidates.append((positions.encode_gaps(mask), sliced.GAPS))
         if rule in ("map", "entropy"):
-            found.append((positions.encode_map(mask, sliced.planes_of(patch)), sliced.MAP))
-        return min(found, key=lambda coded: len(coded[0]))
+            candidates.append((positions.encode_map(mask, sliced.planes_of(patch)), sliced.MAP))
+        return min(candidates, key=lambda coded: len(coded[0]))
 
 
 @kernel((array(_F32), array(_U8), array(_F32, writable=True), array(_U8, writable=True)))

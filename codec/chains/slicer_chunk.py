@@ -7,8 +7,6 @@ rans:      scales | tables and values of M + 1 streams: labels, then every block
 scales     low and high of every row's blocks in 16 bits each, then all widths in 4
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 
@@ -66,7 +64,7 @@ def read(sections: tuple[Section, ...], patch: Patch) -> Floats:
 
 def pack_scales(fitted: list[quantize.Blocks]) -> bytes:
     """Per row and block: low and high in 16 bits each, then all widths in 4 bits each."""
-    ranges = np.concatenate([part.stored() for part in fitted])
+    ranges = np.concatenate([part.to_halves() for part in fitted])
     bits = np.concatenate([part.bits for part in fitted]).astype(np.uint32)
     return ranges.astype("<u2").tobytes() + packing.pack(bits, _WIDTH_BITS)
 
@@ -77,7 +75,7 @@ def _unpack_scales(data: memoryview, count: int) -> quantize.Blocks:
         raise CorruptBitstreamError(f"{count} blocks do not take {len(data)} bytes of scales")
     ranges = np.frombuffer(data[: 4 * count], dtype="<u2").astype(np.uint16, copy=False)
     bits = packing.unpack_bytes(data[4 * count :], count, _WIDTH_BITS)
-    return quantize.Blocks.restored(ranges, bits)
+    return quantize.Blocks.from_halves(ranges, bits)
 
 
 def pack_values(rows: list[Row], n_blocks: int, signed: bool) -> bytes:
@@ -159,7 +157,7 @@ def _read_packed(
 ) -> tuple[Bytes, restore.Owned]:
     """Labels (K,), and values (K,) block after block, row after row."""
     width = packing.width_for(head.n_blocks - 1)
-    labels = _checked_labels(packing.unpack_bytes(marks, head.kept, width), head)
+    labels = _check_labels(packing.unpack_bytes(marks, head.kept, width), head)
     counts = _owners(keep, labels, head)
     return labels, restore.unpack(values, counts, table, signed=head.signed)
 
@@ -172,7 +170,7 @@ def _read_ranged(
     The labels come first, for they tell the others' lengths.
     """
     opened = streams.Open(tables, values)
-    labels = _checked_labels(opened.next(head.kept), head)
+    labels = _check_labels(opened.next(head.kept), head)
     counts = _owners(keep, labels, head)
     by_block = counts.reshape(head.rows, head.n_blocks).T
     levels = np.concatenate(opened.rest(by_block.sum(axis=1).tolist()))
@@ -181,11 +179,11 @@ def _read_ranged(
         raise CorruptBitstreamError("a level lies beyond its block's width")
     ends = np.cumsum(by_block).reshape(by_block.shape)
     starts = np.ascontiguousarray((ends - by_block).T).reshape(-1)
-    found = levels.astype(np.uint32)
-    return labels, restore.scale(found, starts, counts, table, signed=head.signed)
+    integers = levels.astype(np.uint32)
+    return labels, restore.scale(integers, starts, counts, table, signed=head.signed)
 
 
-def _checked_labels(marks: npt.NDArray[np.integer], head: Head) -> Bytes:
+def _check_labels(marks: npt.NDArray[np.integer], head: Head) -> Bytes:
     if head.kept and (int(marks.max()) >= head.n_blocks or int(marks.min()) < 0):
         raise CorruptBitstreamError(f"labels must be below {head.n_blocks}, got {marks.max()}")
     return marks.astype(np.uint8, copy=False)

@@ -8,8 +8,6 @@ unpacked, and values go to their places by tiles that stay in the nearest cache.
 Shapes: counts and starts (owners,), keep (n,) of 0 and 1.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -5,8 +5,6 @@ at all gets the same distortion), a feature's class says which table its levels 
 which thresholds and centroids go with that table.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -66,11 +64,11 @@ def levels(x: Floats, owners: Classes, known: Calibration, tables: Steps) -> tup
     return out, beyond
 
 
-def reconstruct(found: Levels, owners: Classes, known: Calibration) -> Floats:
+def reconstruct(levels: Levels, owners: Classes, known: Calibration) -> Floats:
     """Every level at the centroid of its class."""
     assert known.offsets is not None
-    out = np.empty(found.size, dtype=np.float32)
-    _reconstruct(found, owners, known.offsets, known.step, out)
+    out = np.empty(levels.size, dtype=np.float32)
+    _reconstruct(levels, owners, known.offsets, known.step, out)
     if not np.isfinite(out).all():
         raise CorruptBitstreamError("levels lie beyond what float32 can hold")
     return out
@@ -85,10 +83,10 @@ def fit(vectors: Floats, known: Calibration, step: float, rdoq: float) -> Calibr
     n = int(classes.max()) + 1
     tables = np.tile(scalar.decide(np.zeros(LEVELS + 1), 0.0), (n, 1))
     for _ in range(_ROUNDS):
-        found = np.empty(x.size, dtype=np.int32)
-        _levels(x.view(np.uint32), bins, owners, tables, found)
+        levels = np.empty(x.size, dtype=np.int32)
+        _levels(x.view(np.uint32), bins, owners, tables, levels)
         kinds = tuple(
-            fit_static(entropy.histogram(found[owners == c], signed=True)) for c in range(n)
+            fit_static(entropy.histogram(levels[owners == c], signed=True)) for c in range(n)
         )
         tables = np.stack([scalar.decide(lengths(table), rdoq) for table in kinds])
     return Calibration(
@@ -97,7 +95,7 @@ def fit(vectors: Floats, known: Calibration, step: float, rdoq: float) -> Calibr
         basis=known.basis,
         step=step,
         classes=classes,
-        offsets=np.stack([_offsets(x, found, owners == c, step) for c in range(n)]),
+        offsets=np.stack([_offsets(x, levels, owners == c, step) for c in range(n)]),
         tables=kinds,
     )
 
@@ -112,10 +110,10 @@ def _classes(vectors: Floats, step: float) -> Classes:
 
 
 def _offsets(
-    x: Floats, found: Levels, mine: npt.NDArray[np.bool_], step: float
+    x: Floats, levels: Levels, mine: npt.NDArray[np.bool_], step: float
 ) -> npt.NDArray[np.int8]:
     """Mean distance from the level, in 256ths of a step: of levels 1, 2, 3 and of the rest."""
-    sizes, values = np.abs(found[mine]), np.abs(x[mine]) / step
+    sizes, values = np.abs(levels[mine]), np.abs(x[mine]) / step
     inside = (sizes > 0) & (sizes < scalar.TOP_LEVEL)
     group = np.minimum(sizes[inside], SENT) - 1
     total = np.bincount(group, values[inside] - sizes[inside], minlength=SENT)
@@ -132,11 +130,11 @@ def _levels(bits, bins, owners, tables, out):  # type: ignore[no-untyped-def]
 
 
 @kernel((array(_I32), array(_U8), array(_I8, ndim=2), _F64, array(_F32, writable=True)))
-def _reconstruct(found, owners, offsets, step, out):  # type: ignore[no-untyped-def]
-    for i in range(found.size):
-        size = abs(np.int64(found[i]))
+def _reconstruct(levels, owners, offsets, step, out):  # type: ignore[no-untyped-def]
+    for i in range(levels.size):
+        size = abs(np.int64(levels[i]))
         value = 0.0
         if size:
             which = SENT - 1 if size > SENT else size - 1
             value = (size + offsets[owners[i], which] / 256.0) * step
-        out[i] = value if found[i] > 0 else -value
+        out[i] = value if levels[i] > 0 else -value

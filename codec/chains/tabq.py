@@ -9,8 +9,6 @@ others; TAB-Q then gives every token the smallest width whose mean error, relati
 root mean square, stays within `distortion`. The papers' formulas are not public; these are ours.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -66,7 +64,7 @@ class TabQ(FloatCodec):
         limit = min(self.threshold * scalar.scale_of(x), _LARGEST_FLOAT)
         large = np.abs(x) > np.float32(limit)
         rest = np.where(large, np.float32(0), x).reshape(patch.rows, patch.cols)
-        halves, ranges = _stored(rest.min(axis=1), rest.max(axis=1))
+        halves, ranges = _store_ranges(rest.min(axis=1), rest.max(axis=1))
         bits = np.empty(patch.rows, dtype=np.int64)
         levels = np.empty(x.size, dtype=np.uint32)
         _quantize(rest, ranges, self.distortion, self.bits_min, self.bits_max, bits, levels)
@@ -108,7 +106,7 @@ class TabQ(FloatCodec):
         return out
 
 
-def _stored(low: Floats, high: Floats) -> tuple[npt.NDArray[np.uint16], Ranges]:
+def _store_ranges(low: Floats, high: Floats) -> tuple[npt.NDArray[np.uint16], Ranges]:
     """Ranges (rows, 2) as leading halves of float32, rounded outwards, and what they stand for."""
     pairs = np.stack([low, high], axis=1).astype(np.float32)
     bits = pairs.view(np.uint32).astype(np.int64)

@@ -5,8 +5,6 @@ x (n,) --> |x| --> K largest --> values in float16 ----> values
                       +--------> row pointers, columns -> positions
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -3,8 +3,6 @@
 x (n,) --> float16 --> [ low bytes | high bytes ] --> zstd --> values
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

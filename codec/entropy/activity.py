@@ -12,8 +12,6 @@ that it saves. (Causal context modelling as in M. Weinberger, G. Seroussi, G. Sa
     bytes:  shift k and number of contexts, 1 | upper bounds of a, 1 each but the last | tables
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

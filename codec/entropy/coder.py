@@ -18,8 +18,6 @@ Decoders raise CorruptBitstreamError for anything but the bytes of an encoder, a
 without a checksum can tell: lengths, table sums, escape counts and the end of every lane must fit.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Sequence
 
@@ -56,7 +54,7 @@ def encode(
     Raises ValueError for an unknown coder, `static` without a table, or a symbol that the table
     cannot code.
     """
-    values = folding.flat(symbols)
+    values = folding.flatten(symbols)
     if coder not in CODERS:
         raise ValueError(f"coder must be one of {', '.join(CODERS)}, got {coder!r}")
     if coder == "static" and table is None:
@@ -100,7 +98,7 @@ def encode_mixed(
     `signed` folds the symbols; without it none may be negative (codes folded before, say).
     """
     values, marks = (
-        folding.flat(symbols),
+        folding.flatten(symbols),
         np.ascontiguousarray(contexts, dtype=np.uint8).reshape(-1),
     )
     signed = _is_signed(values, signed)
@@ -129,7 +127,7 @@ def encode_map(symbols: Integers, *, signed: bool | None = None) -> bytes:
 
     Worth it where large values cluster (early convolutions); `encode` is faster elsewhere.
     """
-    values = folding.flat(symbols)
+    values = folding.flatten(symbols)
     folds = _is_signed(values, signed)
     largest = folding.largest_code(values, folds)
     limit = cut(folding.counts_of(values, folds, largest), largest) if values.size else 1
@@ -169,7 +167,7 @@ def table_size(data: bytes | memoryview) -> int:
 
 def histogram(symbols: Integers, *, signed: bool = True) -> npt.NDArray[np.uint32]:
     """Counts of the folded symbols, as `codec.entropy.frequency_tables.fit_static` takes them."""
-    values = folding.flat(symbols)
+    values = folding.flatten(symbols)
     return folding.counts_of(values, signed, folding.largest_code(values, signed))
 
 

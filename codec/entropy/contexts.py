@@ -7,8 +7,6 @@ independent; the rows left over follow the last band on its lane.
     bytes:  model (`codec.entropy.activity.Model`) | rANS stream
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import types
 

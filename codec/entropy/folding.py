@@ -5,8 +5,6 @@ limit is capped there, and what it exceeds the limit by is kept aside as an esca
 and codes (n,), contexts (n,) or one for all, limits (tables,), escapes (number of capped codes,).
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -24,7 +22,7 @@ SINGLE = np.zeros(1, dtype=np.uint8)
 """Contexts where there is one table only."""
 
 
-def flat(symbols: Integers) -> Integers:
+def flatten(symbols: Integers) -> Integers:
     """The symbols as (n,) int32; ValueError for types that int32 cannot hold."""
     values = np.asarray(symbols)
     if values.dtype.kind not in "iu" or values.dtype.itemsize > 4 or values.dtype == np.uint32:
@@ -93,13 +91,13 @@ def unfold(codes: npt.NDArray[np.uint32], signed: bool) -> Integers:
 
 
 @helper
-def _folded(value, signed):  # type: ignore[no-untyped-def]
+def _fold_value(value, signed):  # type: ignore[no-untyped-def]
     """0, -1, 1, -2, ... to 0, 1, 2, 3, ... where the input is signed."""
     return np.uint32(value << 1 ^ value >> 31) if signed else np.uint32(value)
 
 
 @helper
-def _unfolded(code, signed):  # type: ignore[no-untyped-def]
+def _unfold_code(code, signed):  # type: ignore[no-untyped-def]
     return np.int32(code >> 1) ^ -np.int32(code & 1) if signed else np.int32(code)
 
 
@@ -108,14 +106,14 @@ def _count(values, signed, counts):  # type: ignore[no-untyped-def]
     """Value i goes to row i mod 4, or to the only row."""
     last, turn = np.uint32(counts.shape[1] - 1), np.uint64(counts.shape[0] - 1)
     for i in range(np.uint64(values.size)):
-        code = min(_folded(values[i], signed), last)
+        code = min(_fold_value(values[i], signed), last)
         counts[i & turn, code] += np.uint32(1)
 
 
 @kernel((array(_I32), _B, array(_U32, writable=True)))
 def _fold(values, signed, out):  # type: ignore[no-untyped-def]
     for i in range(values.size):
-        out[i] = _folded(values[i], signed)
+        out[i] = _fold_value(values[i], signed)
 
 
 @kernel((array(_U32), _B, array(_I32, writable=True)))
@@ -124,7 +122,7 @@ def _unfold(codes, signed, out):  # type: ignore[no-untyped-def]
     high = np.uint32(0)
     for i in range(codes.size):
         high |= codes[i]
-        out[i] = _unfolded(codes[i], signed)
+        out[i] = _unfold_code(codes[i], signed)
     return signed or high < np.uint32(1 << 31)
 
 
@@ -144,7 +142,7 @@ def _cap(values, contexts, limits, signed, codes, raws):  # type: ignore[no-unty
     for i in range(values.size):
         if not single:
             limit = limits[contexts[i]]
-        code = _folded(values[i], signed)
+        code = _fold_value(values[i], signed)
         codes[i] = np.uint16(min(code, limit))
         if code >= limit:
             if escaped < raws.size:
@@ -153,9 +151,7 @@ def _cap(values, contexts, limits, signed, codes, raws):  # type: ignore[no-unty
     return escaped
 
 
-@kernel(
-    (array(_U16), array(_U8), array(_U32), _B, array(_U32), _B, array(_I32, writable=True)),
-)
+@kernel((array(_U16), array(_U8), array(_U32), _B, array(_U32), _B, array(_I32, writable=True)))
 def _restore(codes, contexts, limits, escape, raws, signed, out):  # type: ignore[no-untyped-def]
     """Undo `_cap`; False where escapes run out or are left, or a value exceeds its range."""
     used, single, limit = 0, limits.size == 1, limits[0]
@@ -163,7 +159,7 @@ def _restore(codes, contexts, limits, escape, raws, signed, out):  # type: ignor
         high = np.uint32(0)
         for i in range(codes.size):
             high = max(high, np.uint32(codes[i]))
-            out[i] = _unfolded(np.uint32(codes[i]), signed)
+            out[i] = _unfold_code(np.uint32(codes[i]), signed)
         return not escape or codes.size == 0 or high < limit
     if not escape:
         return False
@@ -179,5 +175,5 @@ def _restore(codes, contexts, limits, escape, raws, signed, out):  # type: ignor
             used += 1
             if code > top:
                 return False
-        out[i] = _unfolded(np.uint32(code), signed)
+        out[i] = _unfold_code(np.uint32(code), signed)
     return used == raws.size

@@ -4,8 +4,6 @@ Counts and frequencies are (A,) uint32; frequencies add up to 2**precision. All 
 and free of library calls that differ between machines, except for logarithms in cost estimates.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

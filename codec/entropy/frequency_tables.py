@@ -8,8 +8,6 @@ frequency its bit length as a signed difference from the one before (gamma) and 
 zero frequency is followed by the length of its run (gamma). About 4 bits a symbol on activations.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property

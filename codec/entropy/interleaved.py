@@ -4,8 +4,6 @@ tables:  for every array: varint bytes of the whole | varint bytes of its head |
 values:  the rest of every array, one after the other
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,10 +42,10 @@ class Open:
 
     def rest(self, counts: Sequence[int]) -> list[Integers]:
         """All other arrays, of these lengths; nothing may follow them."""
-        found = [self.next(count) for count in counts]
+        parts = [self.next(count) for count in counts]
         self._heads.end()
         self._bodies.end()
-        return found
+        return parts
 
 
 def read(tables: memoryview, values: memoryview, counts: Sequence[int]) -> list[Integers]:

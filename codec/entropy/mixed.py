@@ -10,8 +10,6 @@ Shapes: symbols (n,), contexts (n,), steps (sum of A, 2), slots (sum of 2**preci
 where the rows of a table begin.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,7 +41,7 @@ def decode(data: bytes | memoryview, contexts: Contexts, tables: Sequence[Table]
 
     Raises CorruptBitstreamError as `codec.entropy.rans.decode` does.
     """
-    marks = _checked(contexts, tables)
+    marks = _check_contexts(contexts, tables)
     states, words = rans.split(data, rans.n_lanes(marks.size))
     out = np.empty(marks.size, dtype=np.uint16)
     slots, bases, precisions = decoder_tables(tables)
@@ -60,7 +58,7 @@ def encode_strided(
     rounds: tuple[int, int, int],
 ) -> bytes:
     """`encode` for lanes that advance by (number of rounds, stride_t, stride_j)."""
-    marks = _checked(contexts, tables)
+    marks = _check_contexts(contexts, tables)
     values = np.ascontiguousarray(symbols, dtype=np.uint16)
     if marks.shape != values.shape:
         raise ValueError(f"contexts must have the shape {values.shape}, got {marks.shape}")
@@ -88,7 +86,7 @@ def decoder_tables(
     return slots, np.cumsum(sizes, dtype=np.uint64) - sizes, precisions
 
 
-def _checked(contexts: Contexts, tables: Sequence[Table]) -> Contexts:
+def _check_contexts(contexts: Contexts, tables: Sequence[Table]) -> Contexts:
     if not 1 <= len(tables) <= 256:
         raise ValueError(f"tables must be 1..256 tables, got {len(tables)}")
     if contexts.size and int(contexts.max()) >= len(tables):

@@ -5,8 +5,6 @@ padded with zero bits to a whole byte. Widths are 0..32 bits; width 0 stores not
 Shapes: values (count,), counts and widths (n_blocks,).
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -75,7 +73,7 @@ def pack_blocks(
     Raises ValueError for widths outside 0..32, counts that do not add up, or values too large.
     """
     symbols = np.ascontiguousarray(values, dtype=np.uint32)
-    lengths, bits = _checked(counts, widths)
+    lengths, bits = _check_blocks(counts, widths)
     if int(lengths.sum()) != symbols.size:
         raise ValueError(f"counts must add up to {symbols.size} values, got {int(lengths.sum())}")
     words = np.zeros(blocks_size(lengths, bits) // 4 + 2, dtype=np.uint32)
@@ -89,14 +87,14 @@ def unpack_blocks(
     data: bytes | memoryview, counts: npt.ArrayLike, widths: npt.ArrayLike
 ) -> npt.NDArray[np.uint32]:
     """Read back (sum(counts),) uint32 values that `pack_blocks` wrote; see `unpack` for errors."""
-    lengths, bits = _checked(counts, widths)
+    lengths, bits = _check_blocks(counts, widths)
     words = words_of(data, int((lengths * bits).sum()))
     out = np.empty(int(lengths.sum()), dtype=np.uint32)
     _unpack_blocks(words, lengths, bits, out)
     return out
 
 
-def _checked(
+def _check_blocks(
     counts: npt.ArrayLike, widths: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     lengths = np.ascontiguousarray(counts, dtype=np.int64)

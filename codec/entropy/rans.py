@@ -17,8 +17,6 @@ stays below 2**(32 + p) / f, and x m below 2**64. (32-bit reciprocals fail where
 The decoder takes exactly these bytes, and every lane must end where the encoder began, at 2**16.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -48,7 +46,7 @@ def encode(symbols: Symbols, table: Table) -> bytes:
     words = np.empty(symbols.size + _SPARE, dtype=np.uint16)
     first = _encode(np.ascontiguousarray(symbols), table.steps, table.precision, states, words)
     if first < 0:
-        raise ValueError(f"symbol {_missing(symbols, table)} has no frequency in {table!r}")
+        raise ValueError(f"symbol {_find_missing(symbols, table)} has no frequency in {table!r}")
     return join(states, words[first:])
 
 
@@ -84,7 +82,7 @@ def join(states: npt.NDArray[np.uint32], words: npt.NDArray[np.uint16]) -> bytes
     return states.astype("<u4", copy=False).tobytes() + words.astype("<u2", copy=False).tobytes()
 
 
-def _missing(symbols: Symbols, table: Table) -> int:
+def _find_missing(symbols: Symbols, table: Table) -> int:
     known = np.zeros(START, dtype=np.bool_)
     known[: table.freqs.size] = table.freqs > 0
     return int(symbols[~known[symbols]][0])
@@ -116,13 +114,7 @@ def _pull(x, at, slots, p, words):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    (
-        array(_U16),
-        array(_U64, ndim=2),
-        _U64,
-        array(_U32, writable=True),
-        array(_U16, writable=True),
-    )
+    (array(_U16), array(_U64, ndim=2), _U64, array(_U32, writable=True), array(_U16, writable=True))
 )
 def _encode(symbols, steps, p, states, words):  # type: ignore[no-untyped-def]
     """Fill words from their end; return the first one, or -1 for a symbol without a frequency."""

@@ -6,8 +6,6 @@ rules stand beside it for the ablation: intervals of equal width, and the interv
 Lloyd-Max quantizer (k-means in one dimension). Shapes: magnitudes (K,), labels (K,) below M.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types

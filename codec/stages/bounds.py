@@ -6,8 +6,6 @@ a basis - may go below it; those that quantize element by element stay above.
 Shapes: p (source letter,), distortion (source letter, reproduction letter).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -67,8 +65,8 @@ def memoryless(x: npt.NDArray[np.floating], relative_l2: Sequence[float]) -> lis
     power = float(p @ letters**2)
     distortion = (letters[:, None] - letters[None, :]) ** 2
     slopes = np.geomspace(0.3, 0.6 / min(relative_l2) ** 2, 14) / power
-    found = sorted(blahut_arimoto(p, distortion, float(slope)) for slope in slopes)
-    d, rate = np.array(found).T
+    points = sorted(blahut_arimoto(p, distortion, float(slope)) for slope in slopes)
+    d, rate = np.array(points).T
     known = np.append(d / power, 1.0), np.append(rate, 0.0)
     wanted = np.log(np.square(np.asarray(relative_l2, dtype=np.float64)))
     return [float(r) for r in np.interp(wanted, np.log(known[0]), known[1])]

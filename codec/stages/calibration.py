@@ -6,8 +6,6 @@ Shapes: D features; mean (D,), basis (D, D) with one component a column, classes
 each class; offsets (class, SENT).
 """
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 from dataclasses import dataclass
@@ -99,18 +97,18 @@ class Calibration:
             )
 
     @classmethod
-    def load(cls, path: Path | str) -> Calibration:
+    def load(cls, path: Path | str) -> "Calibration":
         """Read what `save` wrote; CodecOptionError in one line for anything else."""
         try:
             with np.load(path, allow_pickle=False) as file:
-                found = {name: file[name] for name in file.files}
-            version, axis = found.pop("head").tolist()
-            step = float(found.pop("step"))
+                arrays = {name: file[name] for name in file.files}
+            version, axis = arrays.pop("head").tolist()
+            step = float(arrays.pop("step"))
             if version != VERSION:
                 raise CodecOptionError(f"{path}: calibration version must be {VERSION}, "
                                        f"got {version}")  # fmt: skip
-            sizes, freqs = found.pop("table_sizes", None), found.pop("table_freqs", None)
-            return cls(axis=axis, step=step, tables=_tables(sizes, freqs), **found)
+            sizes, freqs = arrays.pop("table_sizes", None), arrays.pop("table_freqs", None)
+            return cls(axis=axis, step=step, tables=_tables(sizes, freqs), **arrays)
         except CodecOptionError:
             raise
         except FileNotFoundError:
@@ -121,14 +119,14 @@ class Calibration:
             ) from None
 
     def _arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        found: dict[str, npt.NDArray[np.generic] | None] = {
+        arrays: dict[str, npt.NDArray[np.generic] | None] = {
             "mean": self.mean, "basis": self.basis, "classes": self.classes,
             "offsets": self.offsets,
         }  # fmt: skip
         if self.tables:
-            found["table_sizes"] = np.array([t.freqs.size for t in self.tables], dtype=np.int64)
-            found["table_freqs"] = np.concatenate([t.freqs for t in self.tables])
-        return {name: array for name, array in found.items() if array is not None}
+            arrays["table_sizes"] = np.array([t.freqs.size for t in self.tables], dtype=np.int64)
+            arrays["table_freqs"] = np.concatenate([t.freqs for t in self.tables])
+        return {name: array for name, array in arrays.items() if array is not None}
 
 
 def _tables(

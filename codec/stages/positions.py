@@ -10,8 +10,6 @@ encoder writes for them.
     map      the bits under contexts of their causal neighbours: below that where they cluster
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types

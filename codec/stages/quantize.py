@@ -15,8 +15,6 @@ low and high are stored in 16 bits, the leading half of a float32, rounded outwa
 Shapes: magnitudes, labels and signs (K,), low, high and bits (M,).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 
@@ -48,13 +46,13 @@ class Blocks:
     high: Floats
     bits: Ints
 
-    def stored(self) -> npt.NDArray[np.uint16]:
+    def to_halves(self) -> npt.NDArray[np.uint16]:
         """(M, 2) leading halves of low and high."""
         pairs = np.stack([self.low, self.high], axis=1)
         return (pairs.view(np.uint32) >> np.uint32(16)).astype(np.uint16)
 
     @classmethod
-    def restored(cls, halves: npt.NDArray[np.uint16], bits: npt.NDArray[np.uint8]) -> Blocks:
+    def from_halves(cls, halves: npt.NDArray[np.uint16], bits: npt.NDArray[np.uint8]) -> "Blocks":
         """Blocks from stored halves, low and high in turns.
 
         Raises CorruptBitstreamError unless 0 <= low <= high and every width lies in 1..MAX_BITS.
@@ -96,13 +94,13 @@ def levels(
 ) -> npt.NDArray[np.uint32]:
     """(K,) level of every magnitude within its block, at the block's own width."""
     out = np.empty(magnitudes.size, dtype=np.uint32)
-    table = _narrowed(bits_max)[blocks.bits]
+    table = _narrow(bits_max)[blocks.bits]
     _to_levels(magnitudes, labels, blocks.low, blocks.high, table, out)
     return out
 
 
 @cache
-def _narrowed(bits_max: int) -> npt.NDArray[np.uint32]:
+def _narrow(bits_max: int) -> npt.NDArray[np.uint32]:
     """(bits_max + 1, 2**bits_max) down_b(q) for every width b and level q."""
     q, top = np.arange(1 << bits_max, dtype=np.int64), (1 << bits_max) - 1
     table = [(2 * q * ((1 << b) - 1) + top) // (2 * top) for b in range(bits_max + 1)]
@@ -117,7 +115,7 @@ def _mismatches(bits_max: int) -> npt.NDArray[np.uint32]:
     for b in range(1, bits_max + 1):
         small = (1 << b) - 1
         out[b] = np.abs(
-            q - (2 * _narrowed(bits_max)[b].astype(np.int64) * top + small) // (2 * small)
+            q - (2 * _narrow(bits_max)[b].astype(np.int64) * top + small) // (2 * small)
         )
     return out
 

@@ -5,8 +5,6 @@ The bits of a non-negative float32, read as an integer, are in the order of the 
 wanted rank are partitioned. Two passes over memory instead of a sort.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -27,11 +25,11 @@ def cuts(keys: Keys, ranks: npt.ArrayLike) -> tuple[Keys, npt.NDArray[np.int64]]
     are the first `ties` of the equal ones. Keys (n,) are below 2**31.
     """
     wanted = np.ascontiguousarray(ranks, dtype=np.int64)
-    found = np.empty(wanted.size, dtype=np.uint32)
+    chosen = np.empty(wanted.size, dtype=np.uint32)
     ties = np.empty(wanted.size, dtype=np.int64)
     lanes = np.zeros((4, _BINS), dtype=np.uint32)
-    _cuts(keys, wanted, lanes, np.empty(keys.size, dtype=np.uint32), found, ties)
-    return found, ties
+    _cuts(keys, wanted, lanes, np.empty(keys.size, dtype=np.uint32), chosen, ties)
+    return chosen, ties
 
 
 @helper
@@ -69,7 +67,7 @@ def _gather(keys, leading, out):  # type: ignore[no-untyped-def]
         array(_I64, writable=True),
     )
 )
-def _cuts(keys, ranks, lanes, room, found, ties):  # type: ignore[no-untyped-def]
+def _cuts(keys, ranks, lanes, room, chosen, ties):  # type: ignore[no-untyped-def]
     """Bin all keys; for every rank sort out the members of its bin alone."""
     _count(keys, lanes)
     for r in range(ranks.size):
@@ -82,5 +80,5 @@ def _cuts(keys, ranks, lanes, room, found, ties):  # type: ignore[no-untyped-def
         smaller = np.int64(0)
         for other in members:
             smaller += other < key
-        found[r] = key
+        chosen[r] = key
         ties[r] = ranks[r] - below - smaller

@@ -11,8 +11,6 @@ over its elements whatever the number of rounds; levels from 128 on are rounded 
 Shapes: x (n,), bins (n,), counts (BINS,), table (BINS,), offsets (SENT,).
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 
@@ -54,16 +52,16 @@ def scale_of(x: Floats) -> float:
     While the largest element holds more than half of the energy, elements above a sixteenth of it
     are left out: one wild value must not flatten all others. Positive for a chunk that is not zero.
     """
-    limit, found = math.inf, 0.0
+    limit, deviation = math.inf, 0.0
     for _ in range(_MAX_TRIMS):
         energy, top, count = _energy(x, limit)
         if top == 0:
             break
-        found = math.sqrt(energy / count)
+        deviation = math.sqrt(energy / count)
         if 2 * top * top <= energy:
             break
         limit = top / 16
-    return found
+    return deviation
 
 
 def bin_chunk(x: Floats, step: float) -> tuple[Bins, Counts, int]:
@@ -102,10 +100,10 @@ def levels(x: Floats, bins: Bins, table: npt.NDArray[np.uint16]) -> Levels:
     return out
 
 
-def reconstruct(found: Levels, step: float, offsets: npt.NDArray[np.int8]) -> Floats:
+def reconstruct(levels: Levels, step: float, offsets: npt.NDArray[np.int8]) -> Floats:
     """sign(k) (|k| + offset) step of every level, kept inside float32."""
-    out = np.empty(found.size, dtype=np.float32)
-    _reconstruct(found, step, offsets, out)
+    out = np.empty(levels.size, dtype=np.float32)
+    _reconstruct(levels, step, offsets, out)
     return out
 
 
@@ -198,7 +196,7 @@ def _levels(bits, bins, table, out):  # type: ignore[no-untyped-def]
 
 
 @kernel((array(_I32), _F64, array(_I8), array(_F32, writable=True)))
-def _reconstruct(found, step, offsets, out):  # type: ignore[no-untyped-def]
+def _reconstruct(levels, step, offsets, out):  # type: ignore[no-untyped-def]
     top = 3.4028234663852886e38
     points = np.zeros(256, dtype=np.float32)
     for k in range(1, 128):
@@ -206,8 +204,8 @@ def _reconstruct(found, step, offsets, out):  # type: ignore[no-untyped-def]
         points[128 + k] = point
         points[128 - k] = -point
     rest = offsets[SENT - 1] / 256.0
-    for i in range(found.size):
-        level = np.int64(found[i])
+    for i in range(levels.size):
+        level = np.int64(levels[i])
         if -128 < level < 128:
             out[i] = points[128 + level]
         else:

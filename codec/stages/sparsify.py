@@ -11,8 +11,6 @@ lambda = 1 in the weighted form is plain top-K. Zeros have no score: keeping the
 and change nothing. Shapes: x (n,) float32, keep (n,) uint8 of 0 and 1.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -65,13 +63,13 @@ def _largest(keys: Keys, count: int, seed: int | None) -> Keep:
         return np.zeros(keys.size, dtype=np.uint8)
     if count == keys.size:
         return np.ones(keys.size, dtype=np.uint8)
-    found, _ = cuts(keys, [keys.size - count])
+    thresholds, _ = cuts(keys, [keys.size - count])
     keep = np.empty(keys.size, dtype=np.uint8)
     if seed is None:
-        _mark(keys, found[0], count, keep)
+        _mark(keys, thresholds[0], count, keep)
         return keep
-    above = _mark(keys, found[0], 0, keep)
-    ties = np.flatnonzero(keys == found[0])
+    above = _mark(keys, thresholds[0], 0, keep)
+    ties = np.flatnonzero(keys == thresholds[0])
     order = np.argsort(_mix(ties.astype(np.uint64), seed), kind="stable")
     keep[ties[order[: count - above]]] = 1
     return keep

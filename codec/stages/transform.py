@@ -7,8 +7,6 @@ in few components; being orthonormal, it leaves every error as large as it was. 
 summed in one fixed order by a serial kernel: the same bytes on every number of threads.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -42,7 +40,7 @@ def forward(x: Floats, mean: Floats, basis: Floats) -> Floats:
     out = np.empty_like(x)
     with np.errstate(over="ignore", invalid="ignore"):
         _project(np.ascontiguousarray(x - mean), basis, out)
-    return _clipped(out)
+    return _clip(out)
 
 
 def inverse(y: Floats, mean: Floats, basis: Floats) -> Floats:
@@ -51,7 +49,7 @@ def inverse(y: Floats, mean: Floats, basis: Floats) -> Floats:
     with np.errstate(over="ignore", invalid="ignore"):
         _project(y, np.ascontiguousarray(basis.T), out)
         out += mean
-    return _clipped(out)
+    return _clip(out)
 
 
 def without(
@@ -64,7 +62,7 @@ def without(
     return out
 
 
-def _clipped(x: Floats) -> Floats:
+def _clip(x: Floats) -> Floats:
     limit = float(np.finfo(np.float32).max)
     np.nan_to_num(x, copy=False, nan=0.0, posinf=limit, neginf=-limit)
     return x

@@ -1,7 +1,5 @@
 """The contract of every codec, and the family of errors it may raise."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Protocol
 

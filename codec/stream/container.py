@@ -15,8 +15,6 @@ chunk must end where the checksum begins. Chains read the sections with the same
 checksum can be forged.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 import zlib
@@ -106,7 +104,7 @@ def read(
     Raises CorruptBitstreamError for anything but a whole stream of this version whose tensor has
     at most `max_elements` elements.
     """
-    body = Reader(_checked(memoryview(data).cast("B")))
+    body = Reader(_check_ends(memoryview(data).cast("B")))
     header = _read_header(body, max_elements)
     if header.n_chunks > body.remaining:
         raise CorruptBitstreamError(
@@ -147,7 +145,7 @@ def _write_chunk(out: Writer, chunk: Chunk) -> None:
         out.raw(section.data)
 
 
-def _checked(data: memoryview) -> memoryview:
+def _check_ends(data: memoryview) -> memoryview:
     """The bytes in front of the checksum, after comparing magic, version and checksum."""
     if len(data) < len(_MAGIC) + 1 + _CHECKSUM_BYTES or data[: len(_MAGIC)] != _MAGIC:
         raise CorruptBitstreamError("not a stream of this library: no magic number")
@@ -175,11 +173,7 @@ def _read_header(body: Reader, max_elements: int) -> Header:
     if size < 1 or (not chunked and math.prod(shape) > size):
         raise CorruptBitstreamError(f"chunks of {size} elements do not make {shape}")
     return Header(
-        chain=chain,
-        dtype=dtype,
-        shape=shape,
-        torch=bool(flags & _TORCH_FLAG),
-        chunk_elements=size,
+        chain=chain, dtype=dtype, shape=shape, torch=bool(flags & _TORCH_FLAG), chunk_elements=size
     )
 
 

@@ -4,8 +4,6 @@ An integer takes one byte per seven bits, lowest first, the top bit saying that 
 is exactly one spelling of every number, so that a stream has exactly one meaning.
 """
 
-from __future__ import annotations
-
 import struct
 
 from codec.stream.base import CorruptBitstreamError
@@ -19,12 +17,12 @@ class Writer:
     def __init__(self) -> None:
         self.buffer = bytearray()
 
-    def u8(self, value: int) -> Writer:
+    def u8(self, value: int) -> "Writer":
         """Append one byte."""
         self.buffer.append(value)
         return self
 
-    def varint(self, value: int) -> Writer:
+    def varint(self, value: int) -> "Writer":
         """Append a non-negative integer below 2**63."""
         if not 0 <= value < 1 << 63:
             raise ValueError(f"varint must lie in 0..2**63-1, got {value}")
@@ -34,12 +32,12 @@ class Writer:
         self.buffer.append(value)
         return self
 
-    def f32(self, value: float) -> Writer:
+    def f32(self, value: float) -> "Writer":
         """Append a float32, little endian."""
         self.buffer += struct.pack("<f", value)
         return self
 
-    def raw(self, data: bytes | memoryview) -> Writer:
+    def raw(self, data: bytes | memoryview) -> "Writer":
         """Append bytes as they are."""
         self.buffer += data
         return self
@@ -78,13 +76,13 @@ class Reader:
             self.raw(1)
         self.at = at + 1
         byte = self.data[at]
-        return byte if byte <= maximum else self._bounded(byte, maximum)
+        return byte if byte <= maximum else self._check_at_most(byte, maximum)
 
     def varint(self, maximum: int) -> int:
         """An integer in 0..maximum in its shortest spelling."""
         value = self.u8()
         if value < 0x80:
-            return value if value <= maximum else self._bounded(value, maximum)
+            return value if value <= maximum else self._check_at_most(value, maximum)
         value, self.at = 0, self.at - 1
         for i in range(_MAX_VARINT_BYTES):
             byte = self.u8()
@@ -92,7 +90,7 @@ class Reader:
             if byte < 0x80:
                 if byte == 0 and i:
                     raise CorruptBitstreamError(f"padded integer before offset {self.at}")
-                return self._bounded(value, maximum)
+                return self._check_at_most(value, maximum)
         raise CorruptBitstreamError(f"integer without end at offset {self.at}")
 
     def f32(self) -> float:
@@ -107,7 +105,7 @@ class Reader:
         if self.remaining:
             raise CorruptBitstreamError(f"{self.remaining} bytes follow the end")
 
-    def _bounded(self, value: int, maximum: int) -> int:
+    def _check_at_most(self, value: int, maximum: int) -> int:
         if value > maximum:
             raise CorruptBitstreamError(
                 f"number before offset {self.at} must be <= {maximum}, got {value}"

@@ -4,8 +4,6 @@ Half precision follows IEEE 754: exact one way, round to nearest even the other 
 the largest finite number. numpy converts the same numbers five to ten times more slowly.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +14,6 @@ from codec.stream.kernel import array, kernel
 
 FLOAT32, FLOAT16, BFLOAT16, UINT8 = 0, 1, 2, 3
 """Dtype codes of the container."""
-DTYPE_NAMES = ("float32", "float16", "bfloat16", "uint8")
 STORAGE = (np.dtype("<f4"), np.dtype("<f2"), np.dtype("<u2"), np.dtype("u1"))
 """numpy dtype that holds each of them; bfloat16 lies in uint16, which numpy lacks a name for."""
 
@@ -72,7 +69,7 @@ def from_float32(x: npt.NDArray[np.float32], dtype: int) -> npt.NDArray[np.gener
     return out
 
 
-def clamped(x: npt.NDArray[np.float32], dtype: int) -> npt.NDArray[np.float32]:
+def clamp(x: npt.NDArray[np.float32], dtype: int) -> npt.NDArray[np.float32]:
     """NaN becomes 0, infinities the largest finite number of the dtype, with their sign."""
     limit = (np.finfo(np.float32).max, 65504.0, np.uint32(0x7F7F0000).view(np.float32))[dtype]
     return np.nan_to_num(x, nan=0.0, posinf=float(limit), neginf=-float(limit))

@@ -7,8 +7,6 @@ bfloat16 from any device; strides may be any. A chunk that is zero or constant n
 chain. A chain is a frozen dataclass whose fields are its options.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from abc import ABC, abstractmethod
@@ -134,7 +132,7 @@ class FloatCodec(ABC):
             x = floats.to_float32(piece, header.dtype)
             facts = floats.look(x)
             if not facts.finite:
-                x = self._clamped(x, header.dtype)
+                x = self._clamp(x, header.dtype)
                 facts = floats.look(x)
             if facts.maximum == 0:
                 yield Chunk(container.ZERO)
@@ -145,14 +143,14 @@ class FloatCodec(ABC):
                 sections = self.encode_chunk(x, Patch(header.shape, start, stop))
                 yield Chunk(container.CODED, tuple(sections))
 
-    def _clamped(self, x: Floats, dtype: int) -> Floats:
+    def _clamp(self, x: Floats, dtype: int) -> Floats:
         if self.nonfinite == "error":
             bad = int(np.count_nonzero(~np.isfinite(x)))
             raise NonFiniteError(
                 f"{self.name}: {bad} of {x.size} elements are NaN or infinite; "
                 "pass nonfinite='clamp' to send them as 0 and the dtype's maximum"
             )
-        return floats.clamped(x, dtype)
+        return floats.clamp(x, dtype)
 
     def _decode_one(self, chunk: Chunk, patch: Patch, header: Header) -> Any:
         if chunk.kind == container.ZERO:
@@ -257,7 +255,7 @@ def require_number(
 
 def sections_of(sections: tuple[Section, ...], *parts: str) -> list[memoryview]:
     """The bytes of the sections, which must be exactly these parts in this order."""
-    found = tuple(section.part for section in sections)
-    if found != parts:
-        raise CorruptBitstreamError(f"sections must be {', '.join(parts)}, got {found}")
+    got = tuple(section.part for section in sections)
+    if got != parts:
+        raise CorruptBitstreamError(f"sections must be {', '.join(parts)}, got {got}")
     return [memoryview(section.data) for section in sections]

@@ -5,8 +5,6 @@ numba's cache on disk: importing `codec` compiles nothing, a read-only input cos
 compilation, and a process that only packs bits never pays for rANS.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar, cast
@@ -32,13 +30,13 @@ def kernel(*signatures: tuple[Any, ...]) -> Callable[[Callable[P, R]], Callable[
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
         @cache
-        def compiled() -> Callable[P, R]:
+        def compile_once() -> Callable[P, R]:
             jit = numba.njit(list(signatures), cache=True, nogil=True)
             return cast(Callable[P, R], jit(function))
 
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            return compiled()(*args, **kwargs)
+            return compile_once()(*args, **kwargs)
 
         return call
 

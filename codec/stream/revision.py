@@ -4,8 +4,6 @@ What an encoder emits may change while the format, and with it every decoder, st
 Stored results that name the revision are then never taken for those of another encoder.
 """
 
-from __future__ import annotations
-
 import hashlib
 from functools import cache
 from pathlib import Path

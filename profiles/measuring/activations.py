@@ -14,12 +14,10 @@ from torch.nn import functional
 
 from profiles import models
 from profiles.measuring.cuts import split
-from profiles.measuring.decoding import Cache, decoder_of, run_layers
+from profiles.measuring.decoder import Cache, decoder_of, run_layers
 from profiles.measuring.machine import threads
 from profiles.models.network import Network
 from profiles.tables import choices, quality
-
-__all__ = ["Activations", "activations"]
 
 _BATCH = 8
 
@@ -117,19 +115,19 @@ def _language(network: Network, cut: str, inputs: np.ndarray) -> tuple[np.ndarra
 
     @torch.inference_mode()
     def answer(features: np.ndarray) -> np.ndarray:
-        found = []
+        parts = []
         for rows in torch.split(torch.from_numpy(features), _BATCH):
             cache: Cache = [None] * decoder.n_layers
             hidden = run_layers(decoder, rows, cache, first, decoder.n_layers)
-            found.append(decoder.answer(hidden).float().numpy())
-        return np.concatenate(found)
+            parts.append(decoder.answer(hidden).float().numpy())
+        return np.concatenate(parts)
 
-    found = []
+    parts = []
     with torch.inference_mode():
         for rows in torch.split(torch.from_numpy(inputs), _BATCH):
             cache: Cache = [None] * decoder.n_layers
-            found.append(run_layers(decoder, decoder.embed(rows), cache, 0, first).numpy())
-    return np.concatenate(found), answer
+            parts.append(run_layers(decoder, decoder.embed(rows), cache, 0, first).numpy())
+    return np.concatenate(parts), answer
 
 
 def _bits(scores: np.ndarray, labels: np.ndarray) -> float:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import codec
-from profiles.measuring.decoding import Cache, decoder_of, run_layers
+from profiles.measuring.decoder import Cache, decoder_of, run_layers
 from profiles.measuring.generation import generate
 from profiles.measuring.timing import Progress
 from profiles.models.data.arithmetic import Problem, number_in
@@ -21,8 +21,6 @@ from profiles.models.data.questions import Question
 from profiles.models.data.tokens import Tokenizer
 from profiles.models.network import Network
 from profiles.tables import choices
-
-__all__ = ["choose", "log_likelihood", "solve", "through"]
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -82,17 +80,17 @@ def choose(
     progress: Progress | None = None,
 ) -> np.ndarray:
     """The chosen ending of each question, int64 [question]; the first one where two are equal."""
-    found = np.empty(len(questions), np.int64)
+    picks = np.empty(len(questions), np.int64)
     for at, one in enumerate(questions):
         scores = [
             log_likelihood(forward, tokenizer, prompt, ending)
             / (len(ending.encode()) if one.per_byte else 1)
             for prompt, ending in zip(one.prompts, one.endings, strict=True)
         ]
-        found[at] = int(np.argmax(scores))
+        picks[at] = int(np.argmax(scores))
         if progress is not None:
             progress(at + 1, len(questions))
-    return found
+    return picks
 
 
 def solve(

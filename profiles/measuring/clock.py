@@ -12,8 +12,6 @@ import torch
 from profiles.models.network import Network
 from profiles.tables import choices
 
-__all__ = ["Clock", "clock_of", "placed"]
-
 DEVICES = ("cpu", "cuda")
 
 
@@ -56,7 +54,7 @@ def clock_of(device: str) -> Clock:
     return _CudaClock()
 
 
-def placed(network: Network, device: str) -> Network:
+def copy_to(network: Network, device: str) -> Network:
     """The network on another device, the original left where it is."""
     clock_of(device)
     if device == "cpu":

@@ -13,8 +13,6 @@ from profiles.measuring.machine import threads
 from profiles.models.network import Network
 from profiles.tables.law import Point
 
-__all__ = ["Crossing", "codec_points", "relative_l2", "send"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Crossing:

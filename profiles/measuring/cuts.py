@@ -12,12 +12,10 @@ import torch
 from torch import fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from profiles.measuring.graph import DataFlow, UnexportableError, export
+from profiles.measuring.graph import DataFlow, export
 from profiles.models.network import Network
 from profiles.tables import choices
 from profiles.tables.layers import Cut
-
-__all__ = ["Side", "Split", "UnexportableError", "Work", "split"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,7 +59,7 @@ class Split:
     @property
     def example(self) -> torch.Tensor:
         """The network's example input, repeated to this batch."""
-        return _repeated(self.network.example_input, self.batch)
+        return _repeat(self.network.example_input, self.batch)
 
     def head(self, cut: str) -> Side:
         """From the raw input to the crossing tensor."""
@@ -82,10 +80,10 @@ class Split:
     def describe(self) -> tuple[Cut, ...]:
         """Every cut with its tensor and the FLOPs of one sample on either side."""
         x, total = self.example, _flops(self.head("output"), self.example)
-        found = []
+        described = []
         for name in self.cuts:
             before = _flops(self.head(name), x)
-            found.append(
+            described.append(
                 Cut(
                     name=name,
                     shape=self.shape(name),
@@ -94,7 +92,7 @@ class Split:
                     tail_flops=(total - before) / self.batch,
                 )
             )
-        return tuple(found)
+        return tuple(described)
 
     def work(self, first: str, second: str) -> Work:
         """Weight bytes, activation bytes of one sample and kernels between two cuts."""
@@ -126,7 +124,7 @@ def split(network: Network, *, batch: int = 1, stages: Sequence[str] | None = No
     """
     if batch < 1:
         raise ValueError(f"batch must be >= 1, got {batch}")
-    flow = export(network.module, [_repeated(network.example_input, batch)], name=network.name)
+    flow = export(network.module, [_repeat(network.example_input, batch)], name=network.name)
     wanted = network.stages if stages is None else tuple(stages)
     crossings = {"input": flow.data}
     crossings |= {stage: flow.crossing_of(stage) for stage in wanted}
@@ -135,7 +133,7 @@ def split(network: Network, *, batch: int = 1, stages: Sequence[str] | None = No
     )
 
 
-def _repeated(example: torch.Tensor, batch: int) -> torch.Tensor:
+def _repeat(example: torch.Tensor, batch: int) -> torch.Tensor:
     return example.repeat(batch, *(1,) * (example.ndim - 1)).contiguous()
 
 

@@ -12,8 +12,6 @@ import torch
 
 from profiles.models.network import Network
 
-__all__ = ["Cache", "Decoder", "Keys", "decoder_of", "run_layers"]
-
 Keys = tuple[torch.Tensor, torch.Tensor]
 Cache = list[Keys | None]
 

@@ -10,15 +10,13 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from profiles.measuring.clock import clock_of, placed
+from profiles.measuring.clock import clock_of, copy_to
 from profiles.measuring.decoder import Cache, Decoder, Keys, decoder_of, run_layers
 from profiles.measuring.machine import anchor, anchor_seconds, fingerprint, no_denormals, threads
 from profiles.measuring.timing import Progress
 from profiles.models.network import Network
 from profiles.tables.cost import CostSurface
 from profiles.tables.layers import Cut, ModelProfile
-
-__all__ = ["Cache", "Decoder", "Grid", "decoder_of", "measure", "run_layers"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +61,12 @@ def measure(
     Raises:
         ValueError: no decoder, or `copies` > 1 for a module of more than one layer.
     """
-    decoder = decoder_of(placed(network, device))
+    decoder = decoder_of(copy_to(network, device))
     copies = network.copies if copies is None else copies
     if copies > 1 and decoder.n_layers != 1:
         raise ValueError(f"copies must be 1 for {decoder.n_layers} layers, got {copies}")
     grid = Grid(prompts=tuple(prompts), kv_lengths=tuple(kv_lengths), batches=tuple(batches))
-    tick = _counted(progress, grid.n_calls)
+    tick = _count_calls(progress, grid.n_calls)
     cells: dict[str, dict[tuple[int, int, int], np.ndarray]] = {"prefill": {}, "decode": {}}
     with threads(n_threads), no_denormals(), torch.inference_mode():
         before_s = anchor_seconds(device=device)
@@ -88,8 +86,8 @@ def measure(
         }
         fields = {"model": network.name, "hardware": hardware, "provenance": provenance}
         return {
-            phase: _profile(decoder, phase, found, grid, copies, device, fields)
-            for phase, found in cells.items()
+            phase: _profile(decoder, phase, own, grid, copies, device, fields)
+            for phase, own in cells.items()
         }
 
 
@@ -127,7 +125,7 @@ def _profile(
     )
 
 
-def _counted(progress: Progress | None, total: int) -> Callable[[], None]:
+def _count_calls(progress: Progress | None, total: int) -> Callable[[], None]:
     steps = itertools.count(1)
 
     def tick() -> None:
@@ -150,7 +148,7 @@ def _names(decoder: Decoder, copies: int) -> tuple[str, ...]:
     return ("input", *(f"layers.{index}" for index in range(n)), "output")
 
 
-def _filled(decoder: Decoder, call: _Call) -> tuple[torch.Tensor, Cache]:
+def _fill(decoder: Decoder, call: _Call) -> tuple[torch.Tensor, Cache]:
     """Tokens of the call, and a cache of `call.kv` tokens: those of one, repeated.
 
     What the cache holds changes no time; a real prefill of long caches would take minutes.
@@ -161,18 +159,18 @@ def _filled(decoder: Decoder, call: _Call) -> tuple[torch.Tensor, Cache]:
     cache: Cache = [None] * decoder.n_layers
     if call.kv:
         run_layers(decoder, decoder.embed(tokens[:, :1]), cache, 0, decoder.n_layers)
-        cache = [_repeated(keys, call.kv) for keys in cache]
+        cache = [_repeat(keys, call.kv) for keys in cache]
     return tokens, cache
 
 
-def _repeated(keys: Keys | None, kv: int) -> Keys:
+def _repeat(keys: Keys | None, kv: int) -> Keys:
     assert keys is not None
     return keys[0].repeat(1, 1, kv, 1), keys[1].repeat(1, 1, kv, 1)
 
 
 def _rounds(decoder: Decoder, call: _Call, rounds: int, warmup: int) -> np.ndarray:
     """Seconds [round, part] of embedding, every layer and answer, the cache as it was each time."""
-    (tokens, cache), clock = _filled(decoder, call), clock_of(call.device)
+    (tokens, cache), clock = _fill(decoder, call), clock_of(call.device)
     times = []
     for _ in range(warmup + rounds):
         fresh, marks = list(cache), [clock.mark()]
@@ -210,7 +208,7 @@ def _cuts(
     decoder: Decoder, names: Sequence[str], copies: int, n_tokens: int, kv: int, device: str
 ) -> tuple[Cut, ...]:
     """Cuts with the FLOPs of one call at the smallest measured point, and KV bytes per token."""
-    tokens, cache = _filled(decoder, _Call(1, n_tokens, kv, device))
+    tokens, cache = _fill(decoder, _Call(1, n_tokens, kv, device))
     hidden = decoder.embed(tokens)
     width, dtype = tuple(hidden.shape[1:]), str(hidden.dtype).removeprefix("torch.")
     flops, kept = [0.0], []

@@ -19,13 +19,11 @@ import torch
 from scipy.special import log_softmax
 
 import codec
-from profiles.measuring.decoding import Cache, Decoder, decoder_of, run_layers
+from profiles.measuring.decoder import Cache, Decoder, decoder_of, run_layers
 from profiles.measuring.machine import fingerprint, threads
 from profiles.measuring.timing import Progress
 from profiles.models.network import Network
 from profiles.tables.trace import Column, TraceTable
-
-__all__ = ["generate", "trace"]
 
 _CELL = ("sample", "cut", "setting", "token")
 _SCHEMA = {

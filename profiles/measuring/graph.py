@@ -12,9 +12,7 @@ from functools import cached_property
 import torch
 from torch import fx, nn
 
-from profiles.measuring.refusal import quiet, refusal
-
-__all__ = ["DataFlow", "UnexportableError", "export"]
+from profiles.measuring.refusal import refusal, silence
 
 
 class UnexportableError(ValueError):
@@ -105,13 +103,13 @@ class DataFlow:
         for node in self.program.graph.nodes:
             if node in needed and node not in copies:
                 copies[node] = graph.node_copy(node, copies.__getitem__)
-            if node in given and self._written(node, needed):
+            if node in given and self._is_written(node, needed):
                 copies[node] = graph.call_function(torch.ops.aten.clone.default, (copies[node],))
         values = tuple(copies[node] for node in results)
         graph.output(values[0] if len(values) == 1 else values)
         return fx.GraphModule(self.program, graph)
 
-    def _written(self, tensor: fx.Node, needed: set[fx.Node]) -> bool:
+    def _is_written(self, tensor: fx.Node, needed: set[fx.Node]) -> bool:
         """Whether one of the needed nodes writes into `tensor` in place."""
         writers = [n for n in needed if _is_write(n)]
         return any(_base(node.all_input_nodes[0]) is tensor for node in writers)
@@ -128,7 +126,7 @@ def export(module: nn.Module, example: Sequence[torch.Tensor], *, name: str) -> 
     Raises:
         UnexportableError: torch.export cannot; the operator and the way out are named.
     """
-    with torch.no_grad(), quiet() as printed:
+    with torch.no_grad(), silence() as printed:
         try:
             program = torch.export.export(module, tuple(example), strict=False).module()
         except Exception as error:

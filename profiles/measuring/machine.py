@@ -14,8 +14,6 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["anchor", "anchor_seconds", "fingerprint", "no_denormals", "peaks", "threads"]
-
 _ANCHOR_STAGES = ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2))
 
 

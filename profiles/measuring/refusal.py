@@ -12,8 +12,6 @@ from types import TracebackType
 import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, UnsupportedOperatorException
 
-__all__ = ["quiet", "refusal"]
-
 _DATA = (
     "its result depends on the data: replace it by torch.where or fixed shapes, "
     "or wrap the part after it in a module of its own"
@@ -36,7 +34,7 @@ def refusal(name: str, error: Exception, *, own: str, printed: str) -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[StringIO]:
+def silence() -> Iterator[StringIO]:
     """Keeps back the pages that torch logs and prints where an export fails."""
     before, printed = logging.root.manager.disable, StringIO()
     logging.disable(logging.CRITICAL)
@@ -48,11 +46,11 @@ def quiet() -> Iterator[StringIO]:
 
 
 def _operator(trace: TracebackType | None) -> str:
-    found = ""
+    operator = ""
     for frame, _ in traceback.walk_tb(trace):
         given = [frame.f_locals.get(name) for name in ("func", "self")]
-        found = next((str(x) for x in given if isinstance(x, torch._ops.OpOverload)), found)
-    return found
+        operator = next((str(x) for x in given if isinstance(x, torch._ops.OpOverload)), operator)
+    return operator
 
 
 def _where(error: Exception, own: str) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from profiles.measuring.clock import clock_of, placed
+from profiles.measuring.clock import clock_of, copy_to
 from profiles.measuring.cuts import Split, split
 from profiles.measuring.machine import (
     anchor,
@@ -31,8 +31,6 @@ from profiles.measuring.machine import (
 from profiles.models.network import Network
 from profiles.tables.cost import CostSurface
 from profiles.tables.layers import Layer, ModelProfile
-
-__all__ = ["Progress", "call_seconds", "estimate_seconds", "measure", "rounds_at"]
 
 _FIXED_S = 8.0
 """Export, anchor network and peaks, about."""
@@ -65,7 +63,7 @@ def measure(
     """
     if rounds < 5:
         raise ValueError(f"rounds must be >= 5, got {rounds}")
-    here = placed(network, device)
+    here = copy_to(network, device)
     played = [rounds_at(batch, rounds, warmup) for batch in batches]
     total = sum(sum(counts) for counts in played)
     with threads(n_threads), no_denormals(), torch.inference_mode():
@@ -78,12 +76,7 @@ def measure(
         machine = fingerprint(device)
         around = anchor(before_s, anchor_seconds(device=device))
     first = runs[0]
-    provenance: dict[str, Any] = {
-        "kind": "measured",
-        **around,
-        "peaks": rates,
-        "machine": machine,
-    }
+    provenance: dict[str, Any] = {"kind": "measured", **around, "peaks": rates, "machine": machine}
     surface = CostSurface(
         part="head",
         hardware=hardware,
@@ -138,7 +131,7 @@ def estimate_seconds(
 @torch.inference_mode()
 def call_seconds(network: Network, *, n_threads: int = 1, device: str = "cpu") -> float:
     """Seconds of one call on the example input, after one that does not count."""
-    clock, here = clock_of(device), placed(network, device)
+    clock, here = clock_of(device), copy_to(network, device)
     with threads(n_threads):
         here.module(here.example_input)
         start = clock.mark()
@@ -161,7 +154,7 @@ class _Session:
         """Run the rounds and keep their raw seconds."""
         times = []
         for index in range(warmup + rounds):
-            times.append([self._timed(run) for run in self._parts])
+            times.append([self._time(run) for run in self._parts])
             tick(index + 1)
         n_inner = len(self.inner)
         ends = (1, 1 + n_inner, 1 + 2 * n_inner, 2 + 3 * n_inner)
@@ -188,10 +181,10 @@ class _Session:
         shares = np.median(self.samples["block"] / self.samples["whole"][:, None], axis=0)
         seconds = shares * whole
         cuts, described = self.split.cuts, self.split.describe()
-        found = []
+        measured = []
         for index, (before, after) in enumerate(itertools.pairwise(described)):
             work = self.split.work(cuts[index], cuts[index + 1])
-            found.append(
+            measured.append(
                 Layer(
                     name=after.name,
                     flops=after.head_flops - before.head_flops,
@@ -201,7 +194,7 @@ class _Session:
                     seconds=float(seconds[index]),
                 )
             )
-        return (*found, _overhead(whole - float(seconds.sum())))
+        return (*measured, _overhead(whole - float(seconds.sum())))
 
     def _runs(self) -> list[Run]:
         module, x = self.split.network.module, self._x
@@ -214,7 +207,7 @@ class _Session:
         whole = _call(self.split.head("output").module, x)
         return [whole, *heads, *tails, *blocks, _call(module, x)]
 
-    def _timed(self, run: Run) -> float:
+    def _time(self, run: Run) -> float:
         start = self._clock.mark()
         run()
         return self._clock.seconds([start, self._clock.mark()])[0]

@@ -25,8 +25,6 @@ from profiles.models.network import Network
 from profiles.tables import choices
 from profiles.tables.trace import Column, TraceTable
 
-__all__ = ["CUT_KINDS", "Settings", "samples_digest", "specs", "trace"]
-
 CUT_KINDS = ("input", "feature")
 Settings = Mapping[str, Mapping[str, codec.Codec]]
 

@@ -41,7 +41,7 @@ def training_epoch(number: int) -> Samples:
     return sources.windows("train", WINDOWS_PER_EPOCH, start=number * WINDOWS_PER_EPOCH)
 
 
-def judged(module: nn.Module) -> dict[str, Any]:
+def judge(module: nn.Module) -> dict[str, Any]:
     """Bits per byte on windows of held-out files, and which text they are of."""
     test = sources.windows("test", N_TEST_WINDOWS)
     return {

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 
-def pretrained(
+def load_or_draw(
     kind: str, config: str, weights: str, *, n_classes: int = 1000, **fields: Any
 ) -> Any:
     """The transformers model of class `kind`: from the folder `weights`, or drawn for a config.

@@ -37,7 +37,7 @@ def network(weights: str = "") -> Network:
 def parts(weights: str) -> dict[str, nn.Module]:
     """The network's parts in order; weights of a checkpoint in torchvision's order of tensors."""
     width = 2 * GROWTH
-    found: dict[str, nn.Module] = {
+    stages: dict[str, nn.Module] = {
         "stem": nn.Sequential(
             nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
             nn.MaxPool2d(3, 2, 1),
@@ -47,15 +47,15 @@ def parts(weights: str) -> dict[str, nn.Module]:
         dense = [DenseLayer(width + i * GROWTH) for i in range(depth)]
         width += depth * GROWTH
         last = name == STAGES[-1]
-        found[name] = nn.Sequential(*dense, *([] if last else _transition(width)))
+        stages[name] = nn.Sequential(*dense, *([] if last else _transition(width)))
         width = width if last else width // 2
-    found["norm"] = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
-    found["pool"] = imagenet.MeanPool()
-    found["classifier"] = nn.Linear(width, imagenet.N_CLASSES)
-    imagenet.draw(nn.ModuleDict(found))
+    stages["norm"] = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
+    stages["pool"] = imagenet.MeanPool()
+    stages["classifier"] = nn.Linear(width, imagenet.N_CLASSES)
+    imagenet.draw(nn.ModuleDict(stages))
     if weights:
-        checkpoint.load_in_order(nn.ModuleDict(found), Path(weights))
-    return found
+        checkpoint.load_in_order(nn.ModuleDict(stages), Path(weights))
+    return stages
 
 
 def _transition(width: int) -> list[nn.Module]:

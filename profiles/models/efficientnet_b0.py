@@ -19,7 +19,7 @@ def network(weights: str = "") -> Network:
 
 def parts(weights: str) -> dict[str, nn.Module]:
     """The network's parts in order."""
-    model = checkpoint.pretrained(
+    model = checkpoint.load_or_draw(
         "EfficientNetForImageClassification", "EfficientNetConfig", weights,
         width_coefficient=1.0, depth_coefficient=1.0, image_size=imagenet.SIZE, hidden_dim=1280,
     )  # fmt: skip

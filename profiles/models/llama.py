@@ -69,7 +69,7 @@ class Attention(nn.Module):
             proj(x).view(heads).transpose(1, 2) for proj in (self.q_proj, self.k_proj, self.v_proj)
         )
         turn = rotation(seen, new, self.shape, x)
-        q, k = rotated(q, turn), rotated(k, turn)
+        q, k = rotate(q, turn), rotate(k, turn)
         if past is not None:
             k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
         mixed = functional.scaled_dot_product_attention(
@@ -145,7 +145,7 @@ def rotation(seen: int, new: int, shape: Shape, like: Tensor) -> tuple[Tensor, T
     return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
 
 
-def rotated(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
     """Each pair (i, i + dim / 2) of x [batch, head, token, dim] turned by its angle."""
     cosine, sine = turn
     first, second = x.chunk(2, -1)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from profiles.models.llama import Llama, Shape
-from profiles.models.llama_folder import dtype_named, fill
+from profiles.models.llama_folder import fill, find_dtype
 from profiles.models.network import Network, content_digest
 
 LAYERS = {"llama2_7b": 32, "llama2_13b": 40}
@@ -30,7 +30,7 @@ def network(name: str, *, weights: str = "", dtype: str = "bfloat16") -> Network
 
     Raises ValueError for an unknown type, or where `weights` holds no such checkpoint.
     """
-    kind = dtype_named(dtype)
+    kind = find_dtype(dtype)
     with torch.device("meta"):
         module = Llama(SHAPES[name]).to(kind)
     module = module.to_empty(device="cpu").eval().requires_grad_(False)
@@ -48,15 +48,6 @@ def network(name: str, *, weights: str = "", dtype: str = "bfloat16") -> Network
         task="language",
         copies=LAYERS[name],
     )
-
-
-def parameters(name: str) -> int:
-    """Parameters of the whole network, all layers counted; nothing is allocated."""
-    with torch.device("meta"):
-        module = Llama(SHAPES[name])
-    one = sum(p.numel() for p in module.layers[0].parameters())
-    rest = sum(p.numel() for p in module.parameters()) - one
-    return rest + LAYERS[name] * one
 
 
 def _draw(module: nn.Module) -> None:

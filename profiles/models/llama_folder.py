@@ -22,7 +22,7 @@ def network(*, weights: str = "", dtype: str = "float32") -> Network:
 
     Raises ValueError in one line where no folder is named, or it holds no such checkpoint.
     """
-    kind, config = dtype_named(dtype), _config(Path(weights))
+    kind, config = find_dtype(dtype), _config(Path(weights))
     with torch.device("meta"):
         module = Llama(_shape(config, weights)).to(kind)
     module = module.to_empty(device="cpu").eval().requires_grad_(False)
@@ -38,7 +38,7 @@ def network(*, weights: str = "", dtype: str = "float32") -> Network:
     )
 
 
-def dtype_named(name: str) -> torch.dtype:
+def find_dtype(name: str) -> torch.dtype:
     """The type of that name; raises ValueError for another."""
     if name not in DTYPES:
         raise ValueError(f"model.dtype must be one of {', '.join(DTYPES)}, got {name!r}")

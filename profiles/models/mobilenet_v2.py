@@ -19,7 +19,9 @@ def network(weights: str = "") -> Network:
 
 def parts(weights: str) -> dict[str, nn.Module]:
     """The network's parts in order."""
-    model = checkpoint.pretrained("MobileNetV2ForImageClassification", "MobileNetV2Config", weights)
+    model = checkpoint.load_or_draw(
+        "MobileNetV2ForImageClassification", "MobileNetV2Config", weights
+    )
     if not weights:
         imagenet.draw(model)
     body, ends = model.mobilenet_v2, list(GROUPS.values())

@@ -60,7 +60,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE, "outputs/cache"))
 
 
-def trained(
+def load_or_train(
     recipe: Recipe, build: Callable[[], nn.Module], epoch: Epoch, judge: Judge, *, folder: Path
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a recipe and its provenance, trained now or found in `folder`.
@@ -118,10 +118,7 @@ def accuracy(module: nn.Module, test: Samples, batch: int = 500) -> float:
 
 def accuracy_on(test: Samples) -> Judge:
     """Judge a classifier by the share of `test` that it gets right."""
-    return lambda module: {
-        "accuracy": round(accuracy(module, test), 6),
-        "n_test": len(test.labels),
-    }
+    return lambda module: {"accuracy": round(accuracy(module, test), 6), "n_test": len(test.labels)}
 
 
 def describe(recipe: Recipe, figures: dict[str, Any]) -> dict[str, Any]:

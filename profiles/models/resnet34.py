@@ -16,7 +16,7 @@ def network(weights: str = "") -> Network:
 
 def parts(weights: str) -> dict[str, nn.Module]:
     """The network's parts in order, under torchvision's names."""
-    model = checkpoint.pretrained(
+    model = checkpoint.load_or_draw(
         "ResNetForImageClassification", "ResNetConfig", weights,
         layer_type="basic", depths=[3, 4, 6, 3], hidden_sizes=[64, 128, 256, 512],
     )  # fmt: skip

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from profiles.models.data.draws import uniforms
-from profiles.models.data.handwriting import Samples, check_split, handwriting, shuffled
+from profiles.models.data.handwriting import Samples, check_split, handwriting, shuffle
 from profiles.models.data.photographs import crops
 from profiles.models.network import Network
 from profiles.models.recipe import Recipe
@@ -57,7 +57,7 @@ def digit_numbers(split: str) -> NDArray[np.int64]:
     """Which handwritten digits a split may show: 1,347 / 90 / 360, disjoint."""
     check_split(split)
     first, second = N_TRAIN_DIGITS, N_TRAIN_DIGITS + N_CALIBRATION_DIGITS
-    train, calibration, test = np.split(shuffled(), [first, second])
+    train, calibration, test = np.split(shuffle(), [first, second])
     return {"train": train, "calibration": calibration, "test": test}[split]
 
 
@@ -92,7 +92,7 @@ def _compose(digits: NDArray[np.uint8], unit: NDArray[np.float64]) -> NDArray[np
     size = DIGIT_PIXELS[0] + unit[:, 3] * (DIGIT_PIXELS[1] - DIGIT_PIXELS[0])
     place = Placement(unit[:, 4] * (SIZE - size), unit[:, 5] * (SIZE - size), size)
     opacity = _draw(digits / 16.0, place)[..., None]
-    colours = _contrasting(unit[:, 6:9] * 255.0, backgrounds, opacity)
+    colours = _add_contrast(unit[:, 6:9] * 255.0, backgrounds, opacity)
     backgrounds += opacity * (colours[:, None, None, :] - backgrounds)
     return np.rint(backgrounds).astype(np.uint8)
 
@@ -111,7 +111,7 @@ def _hats(offset: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.
     return np.maximum(0.0, 1.0 - distance).astype(np.float32)
 
 
-def _contrasting(
+def _add_contrast(
     colours: NDArray[np.float64], backgrounds: NDArray[np.float32], opacity: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Move colours whose brightness is too near to what lies behind the digit away from it.

@@ -51,7 +51,7 @@ def network(weights: str = "") -> Network:
 
 def parts(weights: str) -> dict[str, nn.Module]:
     """The network's parts in order."""
-    model = checkpoint.pretrained("SwinForImageClassification", "SwinConfig", weights)
+    model = checkpoint.load_or_draw("SwinForImageClassification", "SwinConfig", weights)
     side = imagenet.SIZE // PATCH
     layers = [Stage(stage, side >> i) for i, stage in enumerate(model.swin.encoder.layers)]
     return {

@@ -7,9 +7,7 @@ from typing import Any
 from torch import nn
 
 from profiles.models import bytellama, digits, scenes
-from profiles.models.recipe import accuracy_on, cache_folder, trained
-
-__all__ = ["N_TEST_SCENES", "TRAINABLE", "train"]
+from profiles.models.recipe import accuracy_on, cache_folder, load_or_train
 
 N_TEST_SCENES = 3600
 TRAINABLE = ("digits", "scenes", "bytellama")
@@ -30,12 +28,14 @@ def train(
     folder = cache_folder() if folder is None else folder
     if name == "scenes":
         judge = accuracy_on(scenes.samples("test", N_TEST_SCENES))
-        return trained(scenes.RECIPE, scenes.build, scenes.training_epoch, judge, folder=folder)
+        return load_or_train(
+            scenes.RECIPE, scenes.build, scenes.training_epoch, judge, folder=folder
+        )
     if name == "bytellama":
         own = bytellama
-        return trained(own.RECIPE, own.build, own.training_epoch, own.judged, folder=folder)
+        return load_or_train(own.RECIPE, own.build, own.training_epoch, own.judge, folder=folder)
     if name == "digits":
         judge = accuracy_on(digits.samples("test", fold=fold))
         epoch = partial(digits.training_epoch, fold=fold)
-        return trained(digits.recipe(fold), digits.build, epoch, judge, folder=folder)
+        return load_or_train(digits.recipe(fold), digits.build, epoch, judge, folder=folder)
     raise ValueError(f"model must be one of {', '.join(TRAINABLE)} to be trained, got {name!r}")

@@ -19,19 +19,19 @@ def network(weights: str = "") -> Network:
 
 def parts(weights: str) -> dict[str, nn.Module]:
     """The network's parts in order; weights of a checkpoint in torchvision's order of tensors."""
-    found: dict[str, nn.Module] = {}
+    stages: dict[str, nn.Module] = {}
     n_in = 3
     for name, widths in zip(STAGES, WIDTHS, strict=True):
         steps: list[nn.Module] = []
         for n_out in widths:
             steps += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU()]
             n_in = n_out
-        found[name] = nn.Sequential(*steps, nn.MaxPool2d(2))
-    found["classifier"] = nn.Sequential(
+        stages[name] = nn.Sequential(*steps, nn.MaxPool2d(2))
+    stages["classifier"] = nn.Sequential(
         nn.Flatten(), nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU(),
         nn.Linear(4096, imagenet.N_CLASSES),
     )  # fmt: skip
-    imagenet.draw(nn.ModuleDict(found))
+    imagenet.draw(nn.ModuleDict(stages))
     if weights:
-        checkpoint.load_in_order(nn.ModuleDict(found), Path(weights))
-    return found
+        checkpoint.load_in_order(nn.ModuleDict(stages), Path(weights))
+    return stages

@@ -47,7 +47,7 @@ def load_weights(module: nn.Module, path: Path) -> dict[str, Any]:
     """
     provenance = read_provenance(path)
     arrays = _read_arrays(path)
-    state = _checked_state(module, arrays, path)
+    state = _check_state(module, arrays, path)
     module.load_state_dict(state, strict=False)
     digest = content_digest(module)
     if digest != provenance.get("digest"):
@@ -79,7 +79,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise WeightsError(f"weights {path.name}: damaged file ({error})") from None
 
 
-def _checked_state(
+def _check_state(
     module: nn.Module, arrays: dict[str, np.ndarray], path: Path
 ) -> dict[str, torch.Tensor]:
     wanted = _entries(module)

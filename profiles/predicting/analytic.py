@@ -14,8 +14,6 @@ from profiles.predicting.roofline import Efficiency, Peaks
 from profiles.tables.cost import CostSurface
 from profiles.tables.layers import Cut, Layer, ModelProfile
 
-__all__ = ["LLAMA2_7B", "LLAMA2_13B", "LlamaShape", "modelled"]
-
 _KERNELS_PER_LAYER = 12
 
 
@@ -44,10 +42,6 @@ class LlamaShape:
     def kv_bytes(self, bytes_per_number: float = 2.0) -> float:
         """Bytes that one token adds to the cache of one layer."""
         return 2 * self.kv_share * self.width * bytes_per_number
-
-    def crossing_bytes(self, bytes_per_number: float = 2.0) -> float:
-        """Bytes of one token's hidden state."""
-        return self.width * bytes_per_number
 
     def layer(self, n_tokens: int, kv: int) -> Layer:
         """Work of one layer on `n_tokens` new tokens after `kv` cached ones, one sample.
@@ -81,10 +75,9 @@ class LlamaShape:
 
 
 LLAMA2_7B = LlamaShape(name="llama2-7b", n_layers=32, width=4096, inner=11_008)
-LLAMA2_13B = LlamaShape(name="llama2-13b", n_layers=40, width=5120, inner=13_824)
 
 
-def modelled(
+def model_phases(
     shape: LlamaShape,
     efficiency: Efficiency,
     peaks: Peaks,
@@ -105,7 +98,7 @@ def modelled(
     provenance = {"kind": "modelled", "source": source, "shape": shape.name}
     names = ("input", *(f"layers.{index}" for index in range(shape.n_layers)), "output")
     grids = {"prefill": (tuple(prompts), (0,)), "decode": ((1,), tuple(kv_lengths))}
-    found = {}
+    profiles = {}
     for phase, (tokens, lengths) in grids.items():
         axes = (tuple(batches), tokens, lengths)
         head = np.zeros((len(names), *map(len, axes)))
@@ -125,7 +118,7 @@ def modelled(
             "provenance": provenance,
         }
         surface = CostSurface(part="head", seconds=head, **fields)
-        found[phase] = ModelProfile(
+        profiles[phase] = ModelProfile(
             model=shape.name,
             hardware=hardware,
             phase=phase,
@@ -134,7 +127,7 @@ def modelled(
             tail=replace(surface, part="tail", seconds=tail),
             provenance=provenance,
         )
-    return found
+    return profiles
 
 
 def _cuts(shape: LlamaShape, names: Sequence[str], n_tokens: int, kv: int) -> tuple[Cut, ...]:

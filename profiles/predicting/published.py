@@ -6,21 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from profiles.predicting.analytic import LlamaShape, modelled
+from profiles.predicting.analytic import LlamaShape, model_phases
 from profiles.predicting.roofline import Efficiency, peaks_of
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import Layer, ModelProfile
-
-__all__ = [
-    "Comparison",
-    "Latency",
-    "by_anchor",
-    "by_other_machines",
-    "by_other_networks",
-    "by_roofline",
-    "latencies",
-    "table_of",
-]
 
 _PATH = Path(__file__).parent.parent / "data" / "published.csv"
 
@@ -69,14 +58,14 @@ def by_anchor(
     profiles: Mapping[str, ModelProfile],
 ) -> list[Comparison]:
     """Predictions of the anchor rule, where the machine has an anchor and the model a profile."""
-    found = []
+    comparisons = []
     for one in published:
         sheet, profile = sheets.get(one.machine), profiles.get(one.model)
         if sheet is None or profile is None or sheet.anchor_s is None:
             continue
         seconds = sheet.scale(profile.head).seconds_at("output", batch=one.batch)
-        found.append(Comparison(published=one, method="anchor", predicted_s=seconds))
-    return found
+        comparisons.append(Comparison(published=one, method="anchor", predicted_s=seconds))
+    return comparisons
 
 
 def by_roofline(
@@ -86,13 +75,13 @@ def by_roofline(
     efficiency: Efficiency,
 ) -> list[Comparison]:
     """Predictions of the roofline for language models: prefill, then one call per token."""
-    found = []
+    comparisons = []
     for one in published:
         sheet, shape = sheets.get(one.machine), shapes.get(one.model)
         if sheet is None or shape is None:
             continue
         end = one.prompt_tokens + one.new_tokens
-        parts = modelled(
+        parts = model_phases(
             shape,
             efficiency,
             peaks_of(sheet, one.precision),
@@ -106,8 +95,8 @@ def by_roofline(
         seconds = parts["prefill"].head.seconds_at("output", new_tokens=one.prompt_tokens, **at)
         for kv in range(one.prompt_tokens, end - 1):
             seconds += parts["decode"].head.seconds_at("output", kv_length=kv, **at)
-        found.append(Comparison(published=one, method="roofline", predicted_s=seconds))
-    return found
+        comparisons.append(Comparison(published=one, method="roofline", predicted_s=seconds))
+    return comparisons
 
 
 def by_other_networks(
@@ -129,8 +118,10 @@ def by_other_networks(
             continue
         peaks = peaks_of(sheet, one.precision)
         seconds = sum(full.seconds(layer, peaks, one.batch) for layer in parts)
-        found = Comparison(published=one, method="roofline x other networks", predicted_s=seconds)
-        roofs.setdefault(one.machine, []).append(found)
+        comparison = Comparison(
+            published=one, method="roofline x other networks", predicted_s=seconds
+        )
+        roofs.setdefault(one.machine, []).append(comparison)
     return [
         replace(one, predicted_s=one.predicted_s / _share([o for o in same if o is not one]))
         for same in roofs.values()
@@ -156,18 +147,18 @@ def by_other_machines(
     """
     full = Efficiency(compute=1.0, memory=1.0, kernel_s=0.0)
     roofs = by_roofline(published, sheets, shapes, full)
-    found = []
+    comparisons = []
     for machine in dict.fromkeys(one.published.machine for one in roofs):
         others = [one for one in roofs if one.published.machine != machine]
         if not others:
             continue
         share = _share(others)
-        found += [
+        comparisons += [
             replace(one, method="roofline x other machines", predicted_s=one.predicted_s / share)
             for one in roofs
             if one.published.machine == machine
         ]
-    return found
+    return comparisons
 
 
 def table_of(comparisons: Sequence[Comparison]) -> str:

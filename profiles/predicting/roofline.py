@@ -1,26 +1,18 @@
-"""A roofline per layer: carries a measured profile to a machine that nobody measured here.
+"""A roofline per layer: predicts seconds on a machine that nobody measured here.
 
     seconds = max(flops / (compute x peak), bytes / (memory x bandwidth)) + kernels x kernel_s
 
-The efficiencies `compute` and `memory` are fitted on measured layers and taken along; peak and
-bandwidth come from the target's data sheet (Williams, Waterman and Patterson, CACM 52(4), 2009).
+Peak and bandwidth come from the target's data sheet (Williams, Waterman and Patterson, CACM 52(4),
+2009); the efficiencies are fitted on published latencies (`profiles.predicting.published`).
 
-Approximation: the target reaches the same share of its peaks as the measured machine; the codec
-is not carried over by it; `kernel_s` holds for the same kind of processor only (for a GPU give
-another one by dataclasses.replace); a segment between cuts is one sequence without overlap.
+Approximation: the target reaches the same share of its peaks as the machines of the fit; a segment
+between cuts is one sequence without overlap.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-from scipy.optimize import least_squares
-
-from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import DeviceSpec, ServerSpec
-from profiles.tables.layers import Layer, ModelProfile
-
-__all__ = ["Efficiency", "Peaks", "fit", "peaks_of", "relative_errors", "scaled"]
+from profiles.tables.layers import Layer
 
 Sheet = DeviceSpec | ServerSpec
 
@@ -65,78 +57,3 @@ def peaks_of(sheet: Sheet, precision: str = "fp32") -> Peaks:
     if flops is None or bandwidth is None:
         raise ValueError(f"{sheet.name} states no {precision} peak or no memory bandwidth")
     return Peaks(flops=flops, bandwidth_bytes_per_s=bandwidth, bytes_per_number=width[precision])
-
-
-def fit(layers: Sequence[Layer], peaks: Peaks) -> Efficiency:
-    """Efficiencies that bring predicted nearest to measured seconds, in the logarithm.
-
-    Layers without work (the booked overhead) are left out.
-
-    Raises:
-        ValueError: fewer than four layers with work and a positive time.
-    """
-    used = [layer for layer in layers if layer.flops > 0 and layer.seconds > 0]
-    if len(used) < 4:
-        raise ValueError(f"a roofline fit needs at least 4 measured layers, got {len(used)}")
-    measured = np.log([layer.seconds for layer in used])
-
-    def residuals(logs: np.ndarray) -> np.ndarray:
-        guess = _efficiency(logs)
-        return np.log([guess.seconds(layer, peaks) for layer in used]) - measured
-
-    starts = [np.log([share, share, 1e-6]) for share in (0.1, 0.5)]
-    fits = [least_squares(residuals, start, loss="soft_l1") for start in starts]
-    return _efficiency(min(fits, key=lambda found: float(found.cost)).x)
-
-
-def scaled(
-    profile: ModelProfile, efficiency: Efficiency, measured: Peaks, sheet: Sheet, peaks: Peaks
-) -> ModelProfile:
-    """The profile on the sheet's machine: every measured time times the ratio of two rooflines.
-
-    Heads and tails are scaled by the layers on their side; the booked overhead by the ratio of
-    the whole. Marked "scaled".
-    """
-    layers = [layer for layer in profile.layers if layer.flops > 0]
-    source = f"roofline, {sheet.name}: {peaks}, {efficiency}"
-
-    def ratios(surface: CostSurface) -> np.ndarray:
-        found = np.ones((len(surface.cuts), len(surface.batches)))
-        for at_batch, batch in enumerate(surface.batches):
-            there = np.array([efficiency.seconds(layer, peaks, batch) for layer in layers])
-            here = np.array([efficiency.seconds(layer, measured, batch) for layer in layers])
-            for at_cut in range(len(surface.cuts)):
-                side = slice(0, at_cut) if surface.part == "head" else slice(at_cut, None)
-                if here[side].sum() > 0:
-                    found[at_cut, at_batch] = there[side].sum() / here[side].sum()
-        return found[:, :, None, None]
-
-    def carried(surface: CostSurface) -> CostSurface:
-        ratio = ratios(surface)
-        moved = surface.scaled(float(ratio.max()), hardware=sheet.name, source=source)
-        return replace(moved, seconds=surface.seconds * ratio)
-
-    return replace(
-        profile,
-        hardware=sheet.name,
-        head=carried(profile.head),
-        tail=carried(profile.tail),
-        samples={},
-        provenance={"kind": "scaled", "source": source, "from": dict(profile.provenance)},
-    )
-
-
-def relative_errors(
-    layers: Sequence[Layer], efficiency: Efficiency, peaks: Peaks
-) -> dict[str, float]:
-    """Predicted over measured seconds, minus one, layer by layer."""
-    return {
-        layer.name: efficiency.seconds(layer, peaks) / layer.seconds - 1
-        for layer in layers
-        if layer.flops > 0 and layer.seconds > 0
-    }
-
-
-def _efficiency(logs: np.ndarray) -> Efficiency:
-    compute, memory, kernel_s = np.exp(logs).tolist()
-    return Efficiency(compute=compute, memory=memory, kernel_s=kernel_s)

@@ -13,8 +13,6 @@ from profiles.measuring.crossing import relative_l2, send
 from profiles.measuring.timing import Progress
 from profiles.tables.trace import TraceTable
 
-__all__ = ["Loss", "losses", "steps_table_of", "table_of"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
@@ -49,15 +47,15 @@ def losses(
     """
     if n_windows < 2:
         raise ValueError(f"n_windows must be >= 2, got {n_windows}")
-    found = []
+    rows = []
     for at_cut, cut in enumerate(cuts):
         known = activations(model, cut, n_windows)
-        plain_bits, plain_right = _judged(known.answer(known.features), known.labels)
+        plain_bits, plain_right = _judge(known.answer(known.features), known.labels)
         for at, (name, chosen) in enumerate(settings.items(), 1):
             crossing = send(chosen, known.features)
-            bits, right = _judged(known.answer(crossing.received), known.labels)
+            bits, right = _judge(known.answer(crossing.received), known.labels)
             sent = 8.0 * sum(len(stream) for stream in crossing.streams)
-            found.append(
+            rows.append(
                 Loss(
                     cut=cut,
                     setting=name,
@@ -71,17 +69,17 @@ def losses(
             )
             if progress is not None:
                 progress(at_cut * len(settings) + at, len(cuts) * len(settings))
-    return found
+    return rows
 
 
-def table_of(found: Sequence[Loss]) -> str:
+def table_of(losses: Sequence[Loss]) -> str:
     """A Markdown table."""
     lines = [
         "| cut | setting | bits per element | relative L2 | bits per byte | rise"
         " | 95 % interval | next byte, drop pp | 95 % interval |",
         "|" + "---|" * 9,
     ]
-    for one in found:
+    for one in losses:
         mean, lo, hi = one.rise
         drop = " | {:.2f} | {:.2f} .. {:.2f} |".format(*(100 * value for value in one.drop))
         lines.append(
@@ -113,7 +111,7 @@ def steps_table_of(table: TraceTable, spans: Sequence[tuple[int, int]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _judged(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _judge(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bits per byte and share of next bytes guessed right, per window."""
     logs = log_softmax(scores.astype(np.float64), axis=-1)
     bits = -np.take_along_axis(logs, labels[..., None], -1)[..., 0] / np.log(2.0)

@@ -10,8 +10,6 @@ from profiles.shipping import language
 from profiles.shipping.portfolio import DATA
 from profiles.shipping.products import report, settings
 
-__all__ = ["make"]
-
 _TEXT = """# Byte Llama: what the codec costs
 
 Made by `python -m profiles language` on the test files of the Python standard library.

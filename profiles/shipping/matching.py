@@ -4,21 +4,13 @@ Their codec is set to the relative L2 error of the crossing tensor at which a tr
 the same kind of task loses one percentage point.
 """
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
-import codec
-from profiles.measuring.crossing import relative_l2, send
 from profiles.tables.quality import drops
 from profiles.tables.trace import TraceTable
 
-__all__ = ["matched", "mean_error", "tolerated", "tolerated_l2"]
 
-Make = Callable[[float], codec.Codec]
-
-
-def tolerated_l2(table: TraceTable, cut: str, loss: float = 0.01) -> float:
+def find_tolerance(table: TraceTable, cut: str, loss: float = 0.01) -> float:
     """The mean relative L2 error at which a trained network loses `loss` of its accuracy at `cut`.
 
     Drops are made to rise with the error (pool adjacent violators would give the same here: the
@@ -27,12 +19,12 @@ def tolerated_l2(table: TraceTable, cut: str, loss: float = 0.01) -> float:
     Raises:
         ValueError: no traced setting loses as much, so the answer would be an extrapolation.
     """
-    found = [drop for drop in drops(table) if drop.cut == cut]
-    errors = np.array([float(table.cell("relative_l2", cut, d.setting).mean()) for d in found])
-    return tolerated(errors, np.array([drop.drop.mean for drop in found]), loss, cut)
+    here = [drop for drop in drops(table) if drop.cut == cut]
+    errors = np.array([float(table.cell("relative_l2", cut, d.setting).mean()) for d in here])
+    return interpolate_tolerance(errors, np.array([drop.drop.mean for drop in here]), loss, cut)
 
 
-def tolerated(errors: np.ndarray, lost: np.ndarray, loss: float, cut: str) -> float:
+def interpolate_tolerance(errors: np.ndarray, lost: np.ndarray, loss: float, cut: str) -> float:
     """The error at which `loss` is lost, from errors [setting] and what each loses [setting]."""
     order = np.argsort(errors)
     lost = np.maximum.accumulate(np.maximum(0.0, lost[order]))
@@ -47,32 +39,3 @@ def tolerated(errors: np.ndarray, lost: np.ndarray, loss: float, cut: str) -> fl
     left, right = order[after - 1], order[after]
     weight = (loss - lost[after - 1]) / (lost[after] - lost[after - 1])
     return float((1 - weight) * errors[left] + weight * errors[right])
-
-
-def mean_error(chosen: codec.Codec, features: np.ndarray) -> float:
-    """Mean relative L2 error of a codec over the samples [sample, ...]."""
-    return float(relative_l2(features, send(chosen, features).received).mean())
-
-
-def matched(
-    make: Make, features: np.ndarray, target: float, span: Sequence[float], steps: int = 12
-) -> codec.Codec:
-    """The codec `make(option)` whose error on `features` is nearest `target` from below.
-
-    Bisection over `span` = (mild, hard), between which the error must rise with the option.
-
-    Raises:
-        ValueError: even the mild end exceeds the target.
-    """
-    mild, hard = span
-    best = make(mild)
-    if mean_error(best, features) > target:
-        raise ValueError(f"mildest setting {best.spec} exceeds the relative L2 error {target:g}")
-    for _ in range(steps):
-        middle = (mild + hard) / 2
-        chosen = make(middle)
-        if mean_error(chosen, features) <= target:
-            mild, best = middle, chosen
-        else:
-            hard = middle
-    return best

@@ -21,8 +21,6 @@ from profiles.measuring.timing import Progress
 from profiles.models.network import Network
 from profiles.tables.layers import ModelProfile
 
-__all__ = ["DATA", "Effort", "effort", "find", "hardware_name", "make", "measured"]
-
 DATA = Path(__file__).parent.parent / "data"
 GPU_MODELS = ("resnet34", "mobilenet_v2", "vgg16", "swin_t", "llama2_7b")
 _BUDGET_S = 60.0
@@ -70,20 +68,20 @@ def effort(
     sizes = tuple(batches) or (_CPU_BATCHES if device == "cpu" else _GPU_BATCHES)
     if network.task == "language":
         return _language(network, once, tuple(batches), budget_s, device)
-    found = []
+    efforts = []
     for n_batches in range(len(sizes), 0, -1):
         for rounds, warmup in ((30, 10), (15, 4), (7, 2)):
             chosen = sizes[:n_batches]
             seconds = timing.estimate_seconds(
                 network, batches=chosen, rounds=rounds, warmup=warmup, once_s=once
             )
-            found.append(Effort(batches=chosen, rounds=rounds, warmup=warmup, seconds=seconds))
+            efforts.append(Effort(batches=chosen, rounds=rounds, warmup=warmup, seconds=seconds))
     if batches:  # what was asked for is measured, in as many rounds as fit
-        found = [one for one in found if one.batches == sizes]
-    return next((one for one in found if one.seconds <= budget_s), found[-1])
+        efforts = [one for one in efforts if one.batches == sizes]
+    return next((one for one in efforts if one.seconds <= budget_s), efforts[-1])
 
 
-def measured(
+def measure(
     network: Network,
     how: Effort,
     *,
@@ -137,11 +135,11 @@ def make(
             at_hand: dict[str, Any] = {"n_threads": n_threads, "device": device}
             how = effort(network, budget_s=budget_s, **at_hand)
             say(f"{at}/{len(chosen)} {name} on {label}: {how}")
-            found = measured(
+            profiles = measure(
                 network, how, hardware=hardware_name(device), **at_hand,
                 progress=None if progress is None else progress(name),
             )  # fmt: skip
-            for phase, profile in found.items():
+            for phase, profile in profiles.items():
                 path = Path(folder) / f"{name}-{phase}-{label}.npz"
                 profile.save(path)
                 written.append(path)

@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-import yaml  # type: ignore[import-untyped]
-
 from profiles.predicting import published
 from profiles.predicting.analytic import LLAMA2_7B
 from profiles.shipping import portfolio
 from profiles.shipping.portfolio import DATA
 from profiles.tables.hardware import DeviceSpec, ServerSpec, parse
 from profiles.tables.layers import ModelProfile
-
-__all__ = ["make", "report", "sheets_in"]
+from profiles.tables.sheets import read
 
 Sheets = Mapping[str, DeviceSpec | ServerSpec]
 _GOOD = 0.3
@@ -40,7 +37,7 @@ def report(sheets: Sheets, profiles: Mapping[str, ModelProfile]) -> str:
             known, sheets, {"llama2-7b": LLAMA2_7B}
         ),
     }
-    parts = [_section(title, found) for title, found in ways.items() if found]
+    parts = [_section(title, comparisons) for title, comparisons in ways.items() if comparisons]
     head = "# Predicted against published seconds\n\nMade by `python -m profiles published`.\n"
     return "\n".join([head, *parts])
 
@@ -54,13 +51,12 @@ def sheets_in(folder: Path | str) -> dict[str, DeviceSpec | ServerSpec]:
 
     def sheets(kind: str, spec: type[DeviceSpec] | type[ServerSpec]) -> Sheets:
         paths = sorted((Path(folder) / kind).glob("*.yaml"))
-        texts = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
-        return {name: parse(spec, values) for name, values in texts.items()}
+        return {path.stem: parse(spec, read(path)) for path in paths}
 
-    found = {**sheets("device", DeviceSpec), **sheets("server", ServerSpec)}
-    if not found:
+    both = {**sheets("device", DeviceSpec), **sheets("server", ServerSpec)}
+    if not both:
         raise ValueError(f"sheets={folder} holds no device/*.yaml and no server/*.yaml")
-    return found
+    return both
 
 
 def make(folder: Path | str = "conf", path: Path | str = DATA / "published.md") -> str:
@@ -71,23 +67,23 @@ def make(folder: Path | str = "conf", path: Path | str = DATA / "published.md") 
     """
     sheets = sheets_in(folder)
     models = {one.model for one in published.latencies()} - {"llama2-7b"}
-    found = {
+    profiles = {
         name: portfolio.find(name)
         for name in sorted(models)
         if (DATA / "profiles" / f"{name}-single-1.npz").is_file()
     }
-    if not found:
+    if not profiles:
         raise ValueError("no profile is shipped yet; make them: python -m profiles profiles")
-    text = report(sheets, found)
+    text = report(sheets, profiles)
     Path(path).write_text(text)
     return text
 
 
-def _section(title: str, found: Sequence[published.Comparison]) -> str:
-    errors = [abs(one.relative_error) for one in found]
+def _section(title: str, comparisons: Sequence[published.Comparison]) -> str:
+    errors = [abs(one.relative_error) for one in comparisons]
     bad = sorted({
         f"{one.published.model} on {one.published.machine}"
-        for one in found
+        for one in comparisons
         if abs(one.relative_error) > _GOOD
     })  # fmt: skip
     words = (
@@ -95,4 +91,4 @@ def _section(title: str, found: Sequence[published.Comparison]) -> str:
     )
     if bad:
         words += f" Beyond {100 * _GOOD:.0f} %, not to be trusted: {', '.join(bad)}."
-    return f"## {title}\n\n{published.table_of(found)}\n{words}\n"
+    return f"## {title}\n\n{published.table_of(comparisons)}\n{words}\n"

@@ -3,13 +3,12 @@
     python -m profiles          lists them
     python -m profiles NAME     measures one anew, on a machine that does nothing else
 
-Products go to `profiles/data`; `make figures` uses `settings`, `profile_of` and `trace_of`.
+Products go to `profiles/data`.
 """
 
 import csv
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import codec
 from profiles import models
@@ -17,27 +16,11 @@ from profiles.measuring.crossing import codec_points
 from profiles.measuring.timing import Progress
 from profiles.measuring.tracing import Settings, specs, trace
 from profiles.models import digits
-from profiles.shipping import store, tolerance
+from profiles.shipping import tolerance
 from profiles.shipping.portfolio import DATA
 from profiles.tables import quality
 from profiles.tables.law import fit
-from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
-
-__all__ = [
-    "DATA",
-    "accuracy_text",
-    "digits_cross_fitted",
-    "make_accuracy",
-    "make_law",
-    "make_tolerance",
-    "make_trace",
-    "profile_of",
-    "report",
-    "scene_drops",
-    "settings",
-    "trace_of",
-]
 
 
 def settings(model: str = "scenes") -> Settings:
@@ -50,54 +33,23 @@ def settings(model: str = "scenes") -> Settings:
     """
     network = models.create(model)
     kept = (0.3, 0.6) if network.task == "language" else (0.5, 0.8)
-    found: dict[str, dict[str, codec.Codec]] = {
+    chosen: dict[str, dict[str, codec.Codec]] = {
         "raw16": {"input": codec.create("raw8"), "feature": codec.create("raw16")},
         "raw32": {"feature": codec.create("raw32")},
         "jpeg": {"input": codec.create("jpeg")},
     }
     if network.task == "language":
-        found = {name: {"feature": codec.create(name)} for name in ("raw16", "int8", "int4")}
+        chosen = {name: {"feature": codec.create(name)} for name in ("raw16", "int8", "int4")}
     elif network.example_input.shape[-1] != 3:
-        del found["jpeg"]
+        del chosen["jpeg"]
     if network.weights == "random":
-        return {**found, "slicer-1pp": {"feature": tolerance.set_for(network)}}
+        return {**chosen, "slicer-1pp": {"feature": tolerance.set_for(network)}}
     for name, sparsity in zip(("slicer-mild", "slicer-hard"), kept, strict=True):
-        found[name] = {"feature": codec.create("slicer", sparsity=sparsity)}
-    return found
+        chosen[name] = {"feature": codec.create("slicer", sparsity=sparsity)}
+    return chosen
 
 
-def profile_of(
-    model: str, folder: Path | str, *, n_threads: int = 1, progress: Progress | None = None
-) -> ModelProfile:
-    """The profile of a model on this machine, batches 1 to 16, measured once per folder."""
-    network = models.create(model)
-    return store.profile(
-        folder, network, batches=(1, 2, 4, 8, 16), n_threads=n_threads, progress=progress
-    )
-
-
-def trace_of(
-    model: str,
-    folder: Path | str,
-    *,
-    n_samples: int = 600,
-    repeats: int = 5,
-    progress: Progress | None = None,
-) -> TraceTable:
-    """The trace of a vision model over its test split at every cut and setting."""
-    network, data = models.create(model), models.samples(model, "test", n_samples)
-    return store.trace(
-        folder,
-        network,
-        settings(model),
-        data.inputs,
-        data.labels,
-        repeats=repeats,
-        progress=progress,
-    )
-
-
-def digits_cross_fitted(*, repeats: int = 1, progress: Progress | None = None) -> TraceTable:
+def cross_fit_digits(*, repeats: int = 1, progress: Progress | None = None) -> TraceTable:
     """All 1,797 digits, each traced through the network of the fold that has not seen it.
 
     Sample ids are running numbers, fold after fold.
@@ -117,7 +69,7 @@ def digits_cross_fitted(*, repeats: int = 1, progress: Progress | None = None) -
             progress=progress,
         )
         tables.append(table)
-    return quality.concatenated(tables)
+    return quality.concatenate(tables)
 
 
 def make_trace() -> str:
@@ -139,7 +91,7 @@ def scene_drops(
     the mean leaves the coverage as it is.
     """
     network = models.create("scenes")
-    found: dict[tuple[str, str], quality.Drop] = {}
+    by_cell: dict[tuple[str, str], quality.Drop] = {}
     todo = {("input", *network.stages): settings()}
     for start in range(0, limit, block):
         data = models.samples("scenes", "test", block, start=start)
@@ -160,22 +112,22 @@ def scene_drops(
         ]
         for drop in fresh:
             key = (drop.cut, drop.setting)
-            found[key] = quality.merged(found[key], drop) if key in found else drop
-        wide = [(drop.cut, drop.setting) for drop in found.values() if drop.width > width]
+            by_cell[key] = quality.merge(by_cell[key], drop) if key in by_cell else drop
+        wide = [(drop.cut, drop.setting) for drop in by_cell.values() if drop.width > width]
         todo = {
             (cut,): {name: settings()[name] for at, name in wide if at == cut}
             for cut in dict.fromkeys(cut for cut, _ in wide)
         }
         if not todo:
             break
-    return list(found.values())
+    return list(by_cell.values())
 
 
 def make_accuracy() -> str:
     """The table of paired accuracy drops of scenes and digits into `DATA`."""
     judged = {
         "scenes": scene_drops(),
-        "digits, cross-fitted": quality.drops(digits_cross_fitted(progress=report)),
+        "digits, cross-fitted": quality.drops(cross_fit_digits(progress=report)),
     }
     text = accuracy_text(judged)
     (DATA / "accuracy.md").write_text(text)
@@ -184,7 +136,7 @@ def make_accuracy() -> str:
 
 def accuracy_text(judged: Mapping[str, Sequence[quality.Drop]]) -> str:
     """The tables under headings, and below them the codecs that were used."""
-    parts = [f"## {name}\n\n{quality.table_of(found)}" for name, found in judged.items()]
+    parts = [f"## {name}\n\n{quality.table_of(drops)}" for name, drops in judged.items()]
     chosen = [f"- {name}: `{spec}`" for name, spec in specs(settings()).items()]
     title = "# Accuracy drops against no codec, paired per sample"
     head = f"{title}\n\nMade by `python -m profiles accuracy`.\n"
@@ -194,8 +146,8 @@ def accuracy_text(judged: Mapping[str, Sequence[quality.Drop]]) -> str:
 
 def make_tolerance() -> str:
     """The errors that tasks bear, into `DATA`."""
-    found = tolerance.measure(progress=report)
-    return "\n".join(f"{cut}: relative L2 {error:.4f}" for cut, error in found.items())
+    errors = tolerance.measure(progress=report)
+    return "\n".join(f"{cut}: relative L2 {error:.4f}" for cut, error in errors.items())
 
 
 def make_law(sizes: Sequence[int] = (1024, 4096, 16384, 65536, 262144, 1048576)) -> str:

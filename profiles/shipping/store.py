@@ -21,26 +21,20 @@ from profiles.models.network import Network
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 
-__all__ = ["profile", "trace"]
-
 Found = TypeVar("Found", ModelProfile, TraceTable)
 
 
 def profile(
-    folder: Path | str,
-    network: Network,
-    *,
-    progress: Progress | None = None,
-    **how: Any,
+    folder: Path | str, network: Network, *, progress: Progress | None = None, **how: Any
 ) -> ModelProfile:
     """The profile of `network` from `folder`; measured by `timing.measure(**how)` if not there."""
     key = _key({"model": network.digest, "how": how, "machine": _machine(how)})
     path = Path(folder) / f"profile-{network.name}-{key}.npz"
-    found = _read(ModelProfile, path)
-    if found is None:
-        found = timing.measure(network, progress=progress, **how)
-        found.save(path)
-    return found
+    layers = _read(ModelProfile, path)
+    if layers is None:
+        layers = timing.measure(network, progress=progress, **how)
+        layers.save(path)
+    return layers
 
 
 def trace(
@@ -68,14 +62,14 @@ def trace(
         }
     )
     path = Path(folder) / f"trace-{network.name}-{key}.npz"
-    found = _read(TraceTable, path)
-    if found is None:
-        found = tracing.trace(
+    table = _read(TraceTable, path)
+    if table is None:
+        table = tracing.trace(
             network, settings, inputs, labels, cuts=cuts, progress=progress, **how
         )
-        found.save(path)
-    found.require(model_digest=network.digest, codecs=codecs, codec_version=codec.FORMAT_VERSION)
-    return found
+        table.save(path)
+    table.require(model_digest=network.digest, codecs=codecs, codec_version=codec.FORMAT_VERSION)
+    return table
 
 
 def _machine(how: Mapping[str, Any]) -> dict[str, Any]:

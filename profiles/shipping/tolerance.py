@@ -15,15 +15,13 @@ import torch
 import codec
 from profiles import models
 from profiles.measuring.cuts import split
-from profiles.measuring.decoding import decoder_of
+from profiles.measuring.decoder import decoder_of
 from profiles.measuring.timing import Progress
 from profiles.measuring.tracing import trace
 from profiles.models.network import Network
 from profiles.shipping import language, matching
 from profiles.shipping.portfolio import DATA
 from profiles.tables import choices
-
-__all__ = ["measure", "set_for", "tolerated"]
 
 PATH = DATA / "tolerance.csv"
 LOSS = 0.01
@@ -32,7 +30,7 @@ _SPARSITIES = (0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 _N_SAMPLES, _N_WINDOWS, _N_IMAGES = 3000, 100, 2
 
 
-def tolerated(task: str, path: Path | str = PATH) -> float:
+def read_tolerance(task: str, path: Path | str = PATH) -> float:
     """The relative L2 error that `task` bears at its most sensitive cut.
 
     Raises:
@@ -41,10 +39,10 @@ def tolerated(task: str, path: Path | str = PATH) -> float:
     names = tuple(TASKS)
     choices.position("task", task, names)
     with Path(path).open(newline="") as file:
-        found = [float(row["relative_l2"]) for row in csv.DictReader(file) if row["task"] == task]
-    if not found:
+        errors = [float(row["relative_l2"]) for row in csv.DictReader(file) if row["task"] == task]
+    if not errors:
         raise ValueError(f"{path} holds no row of task {task}")
-    return min(found)
+    return min(errors)
 
 
 def set_for(network: Network, chain: str = "slicer") -> codec.Codec:
@@ -52,8 +50,8 @@ def set_for(network: Network, chain: str = "slicer") -> codec.Codec:
 
     The features are those of two calibration images, or of the example input's tokens.
     """
-    features = _hidden(network) if network.task == "language" else _features(network)
-    return codec.calibrate(chain, features, relative_l2=tolerated(network.task))
+    features = _run_hidden(network) if network.task == "language" else _features(network)
+    return codec.calibrate(chain, features, relative_l2=read_tolerance(network.task))
 
 
 def _features(network: Network) -> list[np.ndarray]:
@@ -64,26 +62,26 @@ def _features(network: Network) -> list[np.ndarray]:
 
 
 @torch.inference_mode()
-def _hidden(network: Network) -> list[np.ndarray]:
+def _run_hidden(network: Network) -> list[np.ndarray]:
     """Hidden states behind every layer that the module holds."""
-    decoder, found = decoder_of(network), []
+    decoder, states = decoder_of(network), []
     hidden = decoder.embed(network.example_input)
     for index in range(decoder.n_layers):
         hidden, _ = decoder.layer(index, hidden, None)
-        found.append(hidden[0].float().numpy())
-    return found
+        states.append(hidden[0].float().numpy())
+    return states
 
 
 def measure(path: Path | str = PATH, *, progress: Progress | None = None) -> dict[str, float]:
     """Measure the table anew and write it; return the error per "task cut"."""
     settings = {f"{s:g}": codec.create("slicer", sparsity=s) for s in _SPARSITIES}
-    found = {**_vision(settings, progress), **_language(settings, progress)}
+    errors = {**_vision(settings, progress), **_language(settings, progress)}
     with Path(path).open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["task", "model", "cut", "loss", "relative_l2"])
-        for (task, cut), error in found.items():
+        for (task, cut), error in errors.items():
             rows.writerow([task, TASKS[task], cut, LOSS, f"{error:.4f}"])
-    return {f"{task} {cut}": error for (task, cut), error in found.items()}
+    return {f"{task} {cut}": error for (task, cut), error in errors.items()}
 
 
 def _vision(
@@ -96,9 +94,9 @@ def _vision(
         network, kinds, data.inputs, data.labels,
         cuts=(*network.stages, "output"), repeats=1, progress=progress,
     )  # fmt: skip
-    return _known(
+    return _evaluate(
         "classify",
-        {cut: partial(matching.tolerated_l2, table, cut, LOSS) for cut in network.stages},
+        {cut: partial(matching.find_tolerance, table, cut, LOSS) for cut in network.stages},
     )
 
 
@@ -111,22 +109,22 @@ def _language(
 
     def error(cut: str) -> float:
         here: Sequence[language.Loss] = [one for one in lost if one.cut == cut]
-        return matching.tolerated(
+        return matching.interpolate_tolerance(
             np.array([one.relative_l2 for one in here]),
             np.array([one.drop[0] for one in here]),
             LOSS,
             cut,
         )
 
-    return _known("language", {cut: partial(error, cut) for cut in cuts})
+    return _evaluate("language", {cut: partial(error, cut) for cut in cuts})
 
 
-def _known(task: str, errors: Mapping[str, Callable[[], float]]) -> dict[tuple[str, str], float]:
+def _evaluate(task: str, errors: Mapping[str, Callable[[], float]]) -> dict[tuple[str, str], float]:
     """The cuts at which some setting loses enough; a cut that loses less bears more."""
-    found = {}
+    values = {}
     for cut, error in errors.items():
         try:
-            found[task, cut] = error()
+            values[task, cut] = error()
         except ValueError:
             continue
-    return found
+    return values

@@ -20,8 +20,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.lib import format as npy
 
-__all__ = ["Header", "digest", "read", "rebuild", "write"]
-
 T = TypeVar("T")
 
 Header = dict[str, Any]
@@ -47,11 +45,7 @@ def digest(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def write(
-    path: Path,
-    kind: str,
-    version: int,
-    header: Mapping[str, Any],
-    arrays: Mapping[str, np.ndarray],
+    path: Path, kind: str, version: int, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> None:
     """Write `arrays` and a JSON `header` under `path`, by way of a temporary file."""
     envelope = {
@@ -81,13 +75,13 @@ def read(path: Path, kind: str, version: int) -> tuple[Header, dict[str, np.ndar
     try:
         arrays = _members(path)
         envelope = json.loads(arrays.pop(_HEADER).tobytes())
-        found = (envelope["kind"], envelope["version"])
+        got = (envelope["kind"], envelope["version"])
         header, stored = dict(envelope["header"]), str(envelope["digest"])
     except (ValueError, TypeError, AttributeError, *_UNREADABLE) as error:
         raise ValueError(f"{path}: not a readable {kind} (truncated or damaged: {error})") from None
-    if found != (kind, version):
+    if got != (kind, version):
         raise ValueError(
-            f"{path}: must be a {kind} of schema {version}, got {found[0]} of schema {found[1]};"
+            f"{path}: must be a {kind} of schema {version}, got {got[0]} of schema {got[1]};"
             " measure it again"
         )
     plain = {name.removesuffix(".npy"): array for name, array in arrays.items()}

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-__all__ = ["position"]
-
 
 def position(what: str, name: str, choices: Sequence[str]) -> int:
     """Index of `name` among `choices`.

@@ -15,8 +15,6 @@ import numpy as np
 
 from profiles.tables import archive, choices
 
-__all__ = ["CostSurface"]
-
 _KIND = "cost surface"
 _VERSION = 1
 
@@ -26,7 +24,7 @@ class CostSurface:
     """Seconds of one part of a network over (cut, batch, new tokens, KV length) on one machine.
 
     Between measured points it interpolates linearly along every axis; it refuses to extrapolate.
-    `factor` is 1 for a measured surface, and the product of all factors after `scaled`.
+    `factor` is 1 for a measured surface, and the product of all factors after `scale`.
     `provenance["kind"]` is one of measured, scaled, modelled, published.
 
     Raises:
@@ -79,7 +77,7 @@ class CostSurface:
             values = _interpolate(values, name, axis, at)
         return float(values)
 
-    def scaled(self, factor: float, *, hardware: str, source: str) -> "CostSurface":
+    def scale(self, factor: float, *, hardware: str, source: str) -> "CostSurface":
         """The same surface on a machine that is `factor` times slower; marked "scaled"."""
         if not source:
             raise ValueError("cost.scaled needs the source of its factor, got an empty text")

@@ -15,8 +15,6 @@ import numpy as np
 from profiles.tables import choices
 from profiles.tables.cost import CostSurface
 
-__all__ = ["DeviceSpec", "ServerSpec", "parse"]
-
 _PROCESSORS = ("cpu", "gpu", "npu", "mcu")
 
 
@@ -109,7 +107,7 @@ class _Sheet:
                 f"{self.name} is scaled from hardware {self.reference!r}, got {surface.hardware!r}"
             )
         factor, source = self.slowdown_from(surface)
-        return surface.scaled(factor, hardware=self.name, source=source)
+        return surface.scale(factor, hardware=self.name, source=source)
 
 
 @dataclass(frozen=True, kw_only=True)

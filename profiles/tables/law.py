@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-__all__ = ["Law", "Point", "fit"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
@@ -57,8 +55,8 @@ def fit(points: Sequence[Point], direction: str) -> Law:
     seconds = np.array([getattr(point, f"{direction}_s") for point in points])
     design = np.stack([np.ones_like(sizes), sizes], 1) / seconds[:, None]
     scale = design.max(axis=0)
-    found, _ = nnls(design / scale, np.ones_like(seconds))
-    fixed_s, per_element_s = (found / scale).tolist()
+    scaled, _ = nnls(design / scale, np.ones_like(seconds))
+    fixed_s, per_element_s = (scaled / scale).tolist()
     residuals = seconds / (fixed_s + per_element_s * sizes) - 1
     return Law(
         direction=direction,

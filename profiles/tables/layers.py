@@ -15,8 +15,6 @@ import numpy as np
 from profiles.tables import archive, choices
 from profiles.tables.cost import CostSurface
 
-__all__ = ["PHASES", "Cut", "Layer", "ModelProfile"]
-
 PHASES = ("single", "prefill", "decode")
 _KIND = "model profile"
 _VERSION = 1

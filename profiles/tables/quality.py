@@ -10,8 +10,6 @@ import numpy as np
 
 from profiles.tables.trace import TraceTable
 
-__all__ = ["Drop", "concatenated", "drop_interval", "drops", "merged", "table_of"]
-
 
 class Interval(NamedTuple):
     """Estimate and the ends of its interval, in fractions."""
@@ -58,7 +56,7 @@ def drop_interval(n: int, n_lost: int, n_gained: int, level: float = 0.95) -> In
     return Interval(mean, max(-1.0, centre - reach), min(1.0, centre + reach))
 
 
-def merged(first: Drop, second: Drop, level: float = 0.95) -> Drop:
+def merge(first: Drop, second: Drop, level: float = 0.95) -> Drop:
     """The drop over the samples of both, which must not overlap."""
     n, n_lost = first.n + second.n, first.n_lost + second.n_lost
     n_gained = first.n_gained + second.n_gained
@@ -90,13 +88,13 @@ def drops(table: TraceTable, level: float = 0.95) -> list[Drop]:
     ]
 
 
-def table_of(found: Sequence[Drop]) -> str:
+def table_of(drops: Sequence[Drop]) -> str:
     """A Markdown table, percentage points with two decimals."""
     lines = [
         "| cut | setting | n | accuracy % | drop pp | 95 % interval |",
         "|---|---|---|---|---|---|",
     ]
-    for d in found:
+    for d in drops:
         mean, lo, hi = (100 * value for value in d.drop)
         lines.append(
             f"| {d.cut} | {d.setting} | {d.n:,} | {100 * d.accuracy:.2f} | {mean:.2f}"
@@ -105,7 +103,7 @@ def table_of(found: Sequence[Drop]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def concatenated(tables: Sequence[TraceTable]) -> TraceTable:
+def concatenate(tables: Sequence[TraceTable]) -> TraceTable:
     """The rows of several tables of one model, such as the folds of a cross-fitting.
 
     Raises:

@@ -15,8 +15,6 @@ import numpy as np
 
 from profiles.tables import archive, choices
 
-__all__ = ["DIMS", "Column", "TraceTable"]
-
 DIMS = ("sample", "cut", "setting", "branch", "task", "channel", "token")
 _UNITS = ("B", "s", "1", "nat", "bit")
 _NOUN = {"B": "size", "s": "time"}
@@ -68,7 +66,7 @@ class TraceTable:
         if set(self.schema) != set(self.columns):
             odd = sorted(set(self.schema) ^ set(self.columns))
             raise ValueError(f"trace.schema must name exactly the columns, differs in {odd}")
-        columns = {name: self._checked(name) for name in self.columns}
+        columns = {name: self._check(name) for name in self.columns}
         object.__setattr__(self, "columns", columns)
         self._check_existence()
 
@@ -173,7 +171,7 @@ class TraceTable:
         named = {f"column_{name}": values for name, values in self.columns.items()}
         return {"sample_ids": self.sample_ids, **named}
 
-    def _checked(self, name: str) -> np.ndarray:
+    def _check(self, name: str) -> np.ndarray:
         column = self.schema[name]
         values = np.array(self.columns[name], np.float64)
         shape = tuple(self.size(dim) for dim in column.dims)
@@ -190,7 +188,7 @@ class TraceTable:
 
     def _check_existence(self) -> None:
         """A byte or a second is NaN exactly where its (cut, setting) was never traced."""
-        absent = np.isnan(self.columns["payload_bytes"]).any(axis=0) if self._paired() else None
+        absent = np.isnan(self.columns["payload_bytes"]).any(axis=0) if self._is_paired() else None
         for name, column in self.schema.items():
             missing = np.isnan(self.columns[name])
             if column.unit not in ("B", "s"):
@@ -206,6 +204,6 @@ class TraceTable:
                     f"trace column {name} holds a NaN {_NOUN[column.unit]} where the row exists"
                 )
 
-    def _paired(self) -> bool:
+    def _is_paired(self) -> bool:
         column = self.schema.get("payload_bytes")
         return column is not None and column.dims[:3] == ("sample", "cut", "setting")

@@ -67,7 +67,7 @@ def run(config: Config) -> int:
     store = Store(Path("outputs") / config.name)
     with store.lock():
         with progress(f"timing {config.model.name}") as report:
-            found = portfolio.measured(
+            found = portfolio.measure(
                 network, how, hardware=portfolio.hardware_name(device), progress=report, **where
             )
         files = {phase: store.folder / f"{config.model.name}-{phase}.npz" for phase in found}

@@ -27,7 +27,7 @@ from scenarios.sweep.store import Store
 from scenarios.systems.build import case
 from scenarios.systems.scenario import Scenario
 from sim.medium.channel import rate_bps
-from sim.search import SEARCHES, Decision, Group, Limits, Problem
+from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal
 from sim.search.budget import longest
 from sim.specs.check import at_least, one_of
 
@@ -108,8 +108,8 @@ def run(config: Config) -> int:
     found = {config.search: chosen, **{name: SEARCHES[name](problem) for name in others}}
     with store.lock():
         if not chosen.feasible:
-            _write(store, config, known, {"refusal": chosen.refusal})
-            raise ValueError(chosen.refusal)
+            _write(store, config, known, {"refusal": refusal(chosen)})
+            raise ValueError(refusal(chosen))
         second = _runner_up(problem, chosen, config.search)
         rows = {"decision": chosen, "runner-up": second}
         shown = {
@@ -162,7 +162,7 @@ def _runner_up(problem: Problem, chosen: Decision, search: str) -> Decision:
     others = np.flatnonzero(np.any([column != column[row] for column in columns], axis=0))
     if not len(others):
         return replace(chosen, options=None, rows=None)
-    rest = replace(group, options=options.taken(others))
+    rest = replace(group, options=options.take(others))
     found = SEARCHES[search](replace(problem, groups=(rest,)))
     if found.rows is None:
         return found
@@ -195,7 +195,7 @@ def _longest(problem: Problem, known: Tables, option: Split) -> str:
 def _plain(decision: Decision, played: Played | None) -> dict[str, Any]:
     """A decision as JSON."""
     if not decision.feasible or decision.options is None:
-        return {"search": decision.search, "refusal": decision.refusal,
+        return {"search": decision.search, "refusal": refusal(decision),
                 "evaluations": decision.evaluations}  # fmt: skip
     return {
         "search": decision.search,

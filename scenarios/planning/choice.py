@@ -17,7 +17,7 @@ from scenarios.systems.case import Case
 from sim.planning.budget import Budget
 from sim.planning.capacity import Capacity, capacity
 from sim.planning.goal import Goal
-from sim.planning.pace import lasting
+from sim.planning.pace import set_length
 from sim.planning.probe import Player, Probe, Tally
 from sim.planning.refusal import Missed, Refusal
 
@@ -88,7 +88,7 @@ def _loses(one: Candidate, rival: Capacity, goals: Sequence[Goal], play: Player)
     if rival.n_star < 1:
         return False
     n, requests = rival.n_star, _SHORT["pilot_requests"]
-    spec = lasting(one.case.spec, requests, rival.throughput_rps, n, goals)
+    spec = set_length(one.case.spec, requests, rival.throughput_rps, n, goals)
     probe = Probe(spec, one.case.sources, goals, play=play)
     _, goal = probe.worst(n, _RACE)
     return bool((probe.excess((n,), _RACE, goal) > 0.0).all())

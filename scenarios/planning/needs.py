@@ -18,7 +18,7 @@ from scenarios.planning.candidate import name_parts
 from scenarios.present.page import document, image, origin, table
 from scenarios.sweep.store import Store, write_table
 from scenarios.systems.case import Case
-from sim.planning.finding import GOOD, Finding, Trust, weighed
+from sim.planning.finding import GOOD, Finding, Trust, weigh
 from sim.planning.inverse import inverse
 from sim.planning.probe import Player
 from sim.planning.remedy import Held, Remedy
@@ -109,7 +109,7 @@ def _searched(remedy: Remedy, held: Held, target: float) -> list[Finding]:
     """What only the search knows: how well the least is known, and whether it is one thing."""
     if remedy.unit != "x":
         return [
-            weighed(
+            weigh(
                 "interval",
                 remedy.sure,
                 "the limits hold by more than the error of the runs; one piece less misses them",
@@ -120,18 +120,18 @@ def _searched(remedy: Remedy, held: Held, target: float) -> list[Finding]:
         words = "the least that was looked at is enough"
         return [Finding(name="interval", verdict=GOOD, words=words)]
     return [
-        weighed(
+        weigh(
             "interval",
             held.half_width <= target,
             f"+-{100 * held.half_width:.2g} %, asked for +-{100 * target:.2g} %",
         ),
-        weighed(
+        weigh(
             "isotonic guard",
             held.monotone,
             "the monotone fit crosses within the interval",
             f"the monotone fit crosses elsewhere: the curve is not smooth in {remedy.words}",
         ),
-        weighed(
+        weigh(
             "one regime",
             not held.collapsed,
             "no run lies far from the others",

@@ -69,7 +69,7 @@ class Plan:
         found = {}
         for name, sheet in self.sheets.items():
             every = self.known.options(sheet, self.server, lengths)
-            found[name] = every.taken(np.flatnonzero(every.depth <= deepest))
+            found[name] = every.take(np.flatnonzero(every.depth <= deepest))
         return found
 
     @property

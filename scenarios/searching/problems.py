@@ -78,7 +78,7 @@ def _without_limits(known: Tables, rng: np.random.Generator, allowance: float) -
         options = known.options(device, server, _LENGTHS)
         size = _SUBSET[n_groups]
         if size is not None:
-            options = options.taken(np.sort(rng.choice(len(options), size, replace=False)))
+            options = options.take(np.sort(rng.choice(len(options), size, replace=False)))
         think_s = _log_uniform(rng, 0.05, 1.0)
         groups.append(
             Group(options=options, rate_bps=rate_bps, n_devices=max(1, number), name=f"g{g}",

@@ -19,7 +19,7 @@ from scenarios.sweep.store import Row
 from scenarios.systems.measured import Drop
 from scenarios.systems.scenario import Scenario
 from sim import Result, replicate, run
-from sim.medium.rates import located
+from sim.medium.rates import locate
 from sim.planning.finding import Trust
 from sim.planning.trust import run_trust
 from sim.sources.source import Source
@@ -163,7 +163,7 @@ def file_digests(scenario: Scenario) -> dict[str, str]:
     paths = {f"{key}.replay_csv": load.replay_csv for key, load in loads.items()}
     files: dict[str, Traversable] = {key: Path(path) for key, path in paths.items() if path}
     if scenario.link.rate_csv:
-        files["link.rate_csv"] = located(scenario.link.rate_csv)
+        files["link.rate_csv"] = locate(scenario.link.rate_csv)
     return {
         key: hashlib.sha256(file.read_bytes()).hexdigest()[:16]
         for key, file in files.items()

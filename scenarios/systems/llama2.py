@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from profiles.predicting.analytic import LLAMA2_7B, modelled
+from profiles.predicting.analytic import LLAMA2_7B, model_phases
 from profiles.predicting.published import by_roofline, latencies
 from profiles.predicting.roofline import Efficiency, peaks_of
 from profiles.tables.hardware import DeviceSpec, ServerSpec
@@ -155,7 +155,7 @@ class Big(Measured):
 
     def _profiles(self, sheet: DeviceSpec | ServerSpec) -> dict[str, ModelProfile]:
         efficiency = Efficiency(compute=self.share, memory=self.share, kernel_s=0.0)
-        return modelled(
+        return model_phases(
             LLAMA2_7B, efficiency, peaks_of(sheet, "fp16"), hardware=sheet.name,
             source=f"roofline at {self.share:.3g} of the roof, as published latencies reach",
         )  # fmt: skip

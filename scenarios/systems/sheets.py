@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-import yaml
-
+from profiles.tables import sheets
 from profiles.tables.hardware import DeviceSpec, parse
 from scenarios.shell.names import unknown
 
@@ -36,9 +35,7 @@ def read(group: str, name: str) -> dict[str, Any]:
     """
     if name not in (known := names(group)):
         raise ValueError(unknown(group, name, known))
-    path = resources.files(f"conf.{group}") / f"{name}.yaml"
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return content
+    return sheets.read(resources.files(f"conf.{group}") / f"{name}.yaml")
 
 
 def device_sheet(name: str) -> DeviceSpec:

@@ -13,8 +13,6 @@ A device that sends nothing learns nothing: after `probe_s` without a transfer o
 over the cheapest sending source, as SampleRate tries rates that it does not use (Bicket 2005).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
@@ -59,7 +57,7 @@ class Adaptive:
         if seen.rate_bps != seen.rate_bps:
             return
         margin = self._adapt.margin
-        urgent = self.ranking.urgent(seen, self.held)
+        urgent = self.ranking.is_urgent(seen, self.held)
         best = self.ranking.best(seen, self.held, margin)
         gain = self.ranking.gain(seen, self.held, best)
         if best == self.held or gain <= (0.0 if urgent else margin):

@@ -5,8 +5,6 @@ at a latency limit (per token, or for the whole session). A policy with `adapt.p
 the codec from token to token, but not the cut: both caches stay where they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import inf, log1p
 from typing import Any, cast
@@ -56,11 +54,11 @@ class Conversation(Device):
     def handle(self) -> Steps:
         """One session from birth to record."""
         choice = self.choose()
-        sessions = self._alike(choice)
-        request = self.born(sessions[choice].steps[0], choice)
+        sessions = self._follow(choice)
+        request = self.create(sessions[choice].steps[0], choice)
         request.payload_bytes = 0.0
         if self.max_in_flight is not None and self.in_flight >= self.max_in_flight:
-            self.meter.left(request, BUSY)
+            self.meter.count_departure(request, BUSY)
             return
         self.in_flight += 1
         held = _Held(self._memory)
@@ -71,7 +69,7 @@ class Conversation(Device):
             raise
         self._end(request, held, outcome)
 
-    def _alike(self, choice: int) -> dict[int, Session]:
+    def _follow(self, choice: int) -> dict[int, Session]:
         """The session as every source that may serve it has it: the chosen one, and where a policy
         decides per token all others of its cut. One draw for all, so that their rows agree.
         """
@@ -81,14 +79,14 @@ class Conversation(Device):
         key, once = sources[choice].key, _Once(self.rows.random())
         return {i: each.session(once) for i, each in enumerate(sources) if each.key == key}
 
-    def _end(self, request: Request, held: _Held, outcome: int) -> None:
+    def _end(self, request: Request, held: "_Held", outcome: int) -> None:
         """Give the memory back and record the session."""
         held.release()
         self.in_flight -= 1
-        self.meter.left(request, outcome)
+        self.meter.count_departure(request, outcome)
 
     def _admit_and_talk(
-        self, request: Request, sessions: Mapping[int, Session], held: _Held
+        self, request: Request, sessions: Mapping[int, Session], held: "_Held"
     ) -> Steps:
         """Take memory for the prompt, waiting for it where the server lets sessions wait."""
         session = sessions[request.choice]
@@ -103,7 +101,7 @@ class Conversation(Device):
             yield held.wait(need)
         return (yield from self._talk(request, sessions, held))
 
-    def _talk(self, request: Request, sessions: Mapping[int, Session], held: _Held) -> Steps:
+    def _talk(self, request: Request, sessions: Mapping[int, Session], held: "_Held") -> Steps:
         """Step after step until something ends the session."""
         max_tokens, token_limit_s, session_limit_s = self._limits
         used_bytes = 0.0
@@ -131,7 +129,7 @@ class Conversation(Device):
             _add(request, step)
             if outcome != DONE:
                 return outcome
-            self.meter.stepped(step)
+            self.meter.count_step(step)
             now = self.env.now
             if number + 1 >= max_tokens:
                 break
@@ -184,10 +182,10 @@ class _Held:
     def wait(self, n_bytes: float) -> Event:
         event = self._memory.wait(n_bytes)
         self._waiting = (event, n_bytes)
-        event.callbacks.append(self._arrived)
+        event.callbacks.append(self._hear_arrival)
         return event
 
-    def _arrived(self, event: Event) -> None:
+    def _hear_arrival(self, event: Event) -> None:
         if self._waiting is not None:
             self._bytes += self._waiting[1]
             self._waiting = None

@@ -1,7 +1,5 @@
 """A device: its processor and the way of its requests through the system."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 from math import nan
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 from simpy import Environment, Event, Interrupt, Process
 
 from sim.devices.adaptive import weight
-from sim.devices.policy import Policy, Seen, smoothed
+from sim.devices.policy import Policy, Seen, smooth
 from sim.measures.meters import Meter
 from sim.medium.channel import Channel, RadioChannel
 from sim.medium.link import Link
@@ -101,32 +99,32 @@ class Device:
             Seen(self.env.now, self.rate_bps, self.server_wait_s, self.in_flight, rtt_s, usable)
         )
 
-    def born(self, draw: Draw, choice: int) -> Request:
+    def create(self, draw: Draw, choice: int) -> Request:
         """A new request, known to the meter."""
         now = self.env.now
         request = Request(self.index, self.group, draw, now, choice)
         if self.deadline_s is not None:
             request.deadline_s = now + self.deadline_s
-        self.meter.arrived(request)
+        self.meter.count_arrival(request)
         return request
 
     def handle(self) -> Steps:
         """One request from birth to record; dropped at once if too many are in flight."""
         choice = 0 if self.policy is None else self.choose()
-        request = self.born(self.sources[choice].draw(self.rows), choice)
+        request = self.create(self.sources[choice].draw(self.rows), choice)
         if self.max_in_flight is not None and self.in_flight >= self.max_in_flight:
-            self.meter.left(request, BUSY)
+            self.meter.count_departure(request, BUSY)
             return
         self.in_flight += 1
         try:
             outcome = yield from self.step(request)
         except Interrupt:
             self.withdraw(request)
-            self.meter.left(request, LEFT)
+            self.meter.count_departure(request, LEFT)
             raise
         finally:
             self.in_flight -= 1
-        self.meter.left(request, outcome)
+        self.meter.count_departure(request, outcome)
 
     def step(self, request: Request) -> Steps:
         """Head and encode, uplink, server, answer; returns the outcome."""
@@ -157,7 +155,7 @@ class Device:
                 return request.outcome
             request.outcome = IN_FLIGHT
             request.retries += 1
-            yield server.recovered()
+            yield server.wait_until_up()
         if link.shared_downlink:
             yield from self._download(request)
         if self.policy is not None:
@@ -181,7 +179,7 @@ class Device:
             duration_s = request.link_end_s - request.link_start_s
             share = weight(self.adapt, self.env.now - self._observed_s)
             bit_s = duration_s / (8.0 * request.payload_bytes)
-            self.rate_bps = 1.0 / smoothed(1.0 / self.rate_bps, bit_s, share)
+            self.rate_bps = 1.0 / smooth(1.0 / self.rate_bps, bit_s, share)
             self._observed_s = self.env.now
         self.server_wait_s = self.server.wait_hint_s()
 

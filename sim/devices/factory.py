@@ -1,7 +1,5 @@
 """The devices of a system: each gets what its index, its group and the spec say."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -114,10 +112,10 @@ def _sources(name: str, group: GroupSpec, sources: Mapping[str, Source]) -> list
     for each in wanted:
         if each not in sources:
             raise ValueError(f"group {name!r} needs source {each!r}, got {', '.join(sources)}")
-    found = [sources[each] for each in wanted]
-    if len({hasattr(source, "session") for source in found}) > 1:
+    usable = [sources[each] for each in wanted]
+    if len({hasattr(source, "session") for source in usable}) > 1:
         raise ValueError(
             f"group {name!r} must choose among requests or among sessions,"
             f" got both in {', '.join(wanted)}"
         )
-    return found
+    return usable

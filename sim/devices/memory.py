@@ -1,7 +1,5 @@
 """The GPU memory that sessions fill: reserve, grow, release, and wait in order of arrival."""
 
-from __future__ import annotations
-
 from math import inf
 
 from simpy import Environment, Event

@@ -5,8 +5,6 @@ transfers, the round trip, and the hint that came with the last answer. What is 
 sources are ranked; when a device acts on it is `sim.devices.adaptive`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -80,7 +78,7 @@ class Ranking(Protocol):
     def gain(self, seen: Seen, held: int, other: int) -> float:
         """By which share `other` is better than `held`; not above 0 where it is not."""
 
-    def urgent(self, seen: Seen, held: int) -> bool:
+    def is_urgent(self, seen: Seen, held: int) -> bool:
         """Whether `held` cannot be kept, so that any gain is worth a change at once."""
 
 
@@ -99,9 +97,9 @@ class Fastest:
 
     def gain(self, seen: Seen, held: int, other: int) -> float:
         """1 - T(other) / T(held)."""
-        return _saved(self.costs[held].latency_s(seen), self.costs[other].latency_s(seen))
+        return _save_share(self.costs[held].latency_s(seen), self.costs[other].latency_s(seen))
 
-    def urgent(self, seen: Seen, held: int) -> bool:
+    def is_urgent(self, seen: Seen, held: int) -> bool:
         """Never: a slower answer is an answer."""
         return False
 
@@ -136,17 +134,17 @@ class Search:
         """Of server seconds within the limit, of latency beyond it."""
         held_s, other_s = self.costs[held].latency_s(seen), self.costs[other].latency_s(seen)
         if held_s > self.limit_s:
-            return _saved(held_s, other_s)
+            return _save_share(held_s, other_s)
         if other_s > self.limit_s:
             return 0.0
-        return _saved(self.costs[held].server_s, self.costs[other].server_s)
+        return _save_share(self.costs[held].server_s, self.costs[other].server_s)
 
-    def urgent(self, seen: Seen, held: int) -> bool:
+    def is_urgent(self, seen: Seen, held: int) -> bool:
         """Beyond the limit."""
         return self.costs[held].latency_s(seen) > self.limit_s
 
 
-def smoothed(old: float, new: float, weight: float = 0.3) -> float:
+def smooth(old: float, new: float, weight: float = 0.3) -> float:
     """Exponential average of a device's observations; the first one counts in full."""
     return new if old != old else old + weight * (new - old)
 
@@ -155,7 +153,7 @@ def _usable(costs: Sequence[Cost], seen: Seen) -> Sequence[int]:
     return range(len(costs)) if seen.usable is None else seen.usable
 
 
-def _saved(held: float, other: float) -> float:
+def _save_share(held: float, other: float) -> float:
     return 1.0 - other / held if held > 0.0 else 0.0
 
 

@@ -4,8 +4,6 @@ A workload is a function of (env, device, spec, stream) that yields pauses; `dev
 one request. Registry at the end.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 from collections.abc import Callable
@@ -35,7 +33,7 @@ def closed_loop(env: Environment, device: Device, spec: WorkloadSpec, stream: St
             raise ValueError("workload.think_s must be > 0 for a request that takes no time, got 0")
 
 
-def open_loop(gap: Callable[[WorkloadSpec, Stream], Callable[[], float]]) -> Workload:
+def open_loop(gap: Callable[[WorkloadSpec, Stream], Callable[[], float]]) -> "Workload":
     """A workload whose requests come after independent gaps, whatever happens to them."""
 
     def life(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
@@ -105,7 +103,7 @@ def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Strea
 def replay(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
     """The recorded times of this device; rows without a device go to device 0, 1, ... by turns."""
     stamp = Path(spec.replay_csv).stat().st_mtime_ns
-    times = recorded(spec.replay_csv, device.meter.n_devices, stamp).get(device.index, ())
+    times = read_arrivals(spec.replay_csv, device.meter.n_devices, stamp).get(device.index, ())
     wanted = device.meter.waits_for(device.index)
     if len(times) < wanted:
         raise ValueError(
@@ -119,7 +117,7 @@ def replay(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream)
 
 
 @lru_cache(maxsize=16)
-def recorded(path: str, n_devices: int, stamp: int) -> dict[int, tuple[float, ...]]:
+def read_arrivals(path: str, n_devices: int, stamp: int) -> dict[int, tuple[float, ...]]:
     """Arrival times by device from a CSV with the column time_s and, if wanted, device.
 
     `stamp` is the file's time of change, so that a new file is read again.

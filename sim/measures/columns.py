@@ -1,7 +1,5 @@
 """The tidy columns of a run, computed from its records and two snapshots of its counters."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from math import nan
@@ -9,7 +7,7 @@ from math import nan
 import numpy as np
 
 from sim.measures.meters import Records, Snapshot
-from sim.measures.quantiles import observed
+from sim.measures.quantiles import observe_quantiles
 from sim.places import group_of, groups_of
 from sim.request import DONE
 from sim.specs import SystemSpec
@@ -63,8 +61,8 @@ def quantile_columns(
     records: Records, steps: Records, start_s: float, groups: Sequence[str]
 ) -> dict[str, float]:
     """The quantiles of one run: of latencies, of every group's, of times per output token."""
-    found = observed(records, steps, start_s, groups)
-    return {name: seen.quantile for name, seen in found.items()}
+    quantiles = observe_quantiles(records, steps, start_s, groups)
+    return {name: seen.quantile for name, seen in quantiles.items()}
 
 
 def group_columns(
@@ -73,7 +71,7 @@ def group_columns(
     """Throughput and mean latency of every group by name; nothing where there is only one."""
     columns: dict[str, float] = {}
     for number, name in enumerate(names if len(names) > 1 else ()):
-        mine = _left(records, begin, number) & (records["outcome"] == DONE)
+        mine = _select(records, begin, number) & (records["outcome"] == DONE)
         latency_s = (records["done_s"] - records["created_s"])[mine]
         columns |= {
             f"throughput_rps_{name}": len(latency_s) / (end.time_s - begin.time_s),
@@ -193,7 +191,7 @@ def average(values: np.ndarray) -> float:
     return float(np.mean(values)) if len(values) else nan
 
 
-def _left(table: Records, begin: Snapshot, group: int) -> np.ndarray:
+def _select(table: Records, begin: Snapshot, group: int) -> np.ndarray:
     """Which rows of a group lie in the window."""
     return np.asarray((table["done_s"] > begin.time_s) & (table["group"] == group))
 
@@ -216,10 +214,10 @@ def energy_j_per_request(
     total_j = 0.0
     for number, group in enumerate(groups):
         assert group.power is not None
-        mine = _left(records, begin, number)
+        mine = _select(records, begin, number)
         worked_s = [
             np.nansum((table["device_end_s"] - table["device_start_s"])[chosen])
-            for table, chosen in ((records, mine), (steps, _left(steps, begin, number)))
+            for table, chosen in ((records, mine), (steps, _select(steps, begin, number)))
         ]
         airtime_s = np.sum(records["airtime_s"][mine])
         total_j += group.power.idle_w * (end.time_s - begin.time_s) * sizes[number]

@@ -1,7 +1,5 @@
 """How often devices change their minds, and how evenly that loads the server."""
 
-from __future__ import annotations
-
 from math import nan
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What every run must obey."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

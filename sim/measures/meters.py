@@ -3,8 +3,6 @@
 Every figure is taken over the window from the end of the warm-up to the end of the run.
 """
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,13 +45,13 @@ class Meter:
         self.all_reached: Event = env.event()
         self.all_s = nan
 
-    def arrived(self, request: Request) -> None:
+    def count_arrival(self, request: Request) -> None:
         """A request has come into being."""
         self.n_arrived += 1
         self.arrival_sum_s += request.created_s
         self.open[request] = None
 
-    def left(self, request: Request, outcome: int) -> None:
+    def count_departure(self, request: Request, outcome: int) -> None:
         """A request is done or dropped; its device may have reached the target with it."""
         self.n_left += 1
         del self.open[request]
@@ -81,7 +79,7 @@ class Meter:
         """How many requests of a device must be behind it before the run may end."""
         return self._target if device == 0 or self._everyone else 0
 
-    def stepped(self, step: Request) -> None:
+    def count_step(self, step: Request) -> None:
         """A step of a session is done; its `tokens` is its number, 0 the prefill."""
         step.done_s = self._env.now
         step.outcome = DONE
@@ -96,7 +94,7 @@ class Meter:
         return _columns(self._steps)
 
 
-def _columns(rows: array[float]) -> Records:
+def _columns(rows: "array[float]") -> Records:
     """The rows of an array, as named columns."""
     flat = np.frombuffer(rows, dtype=np.float64) if rows else np.empty(0)
     table = flat.reshape(-1, len(COLUMNS)).copy()  # the run may go on

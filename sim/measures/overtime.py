@@ -1,7 +1,5 @@
 """A run over time: the server's load and how many requests wait where, bin by bin."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.measures.meters import Records
@@ -33,14 +31,14 @@ def present_over_time(records: Records, edges_s: np.ndarray) -> dict[str, np.nda
     Half of the round trip counts to the device and the uplink. Requests in flight at the end are
     missing from the last bins.
     """
-    found = {}
+    means = {}
     link_end_s, device_end_s = records["link_end_s"], records["device_end_s"]
     times = {**records, "reached_s": np.where(np.isnan(link_end_s), device_end_s, link_end_s)}
     for name, (begin, end) in _PLACES.items():
         start, stop = times[begin], times[end]
         there = ~np.isnan(start + stop)
-        found[name] = mean_over_time(start[there], stop[there], edges_s)
-    return found
+        means[name] = mean_over_time(start[there], stop[there], edges_s)
+    return means
 
 
 def mean_over_time(

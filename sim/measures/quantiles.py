@@ -1,7 +1,5 @@
 """Quantile columns: the observations behind each of them, and its level."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import nan
 from typing import NamedTuple
@@ -28,7 +26,7 @@ class Observed(NamedTuple):
         return float(np.quantile(self.values, self.level)) if len(self.values) else nan
 
 
-def observed(
+def observe_quantiles(
     records: Records, steps: Records, start_s: float, groups: Sequence[str]
 ) -> Mapping[str, Observed]:
     """Every quantile column of what was done after `start_s`.
@@ -38,12 +36,12 @@ def observed(
     """
     done = (records["outcome"] == DONE) & (records["done_s"] > start_s)
     latency_s = records["done_s"] - records["created_s"]
-    found = {name: Observed(latency_s[done], level) for name, level in _LATENCY.items()}
+    quantiles = {name: Observed(latency_s[done], level) for name, level in _LATENCY.items()}
     for number, name in enumerate(groups if len(groups) > 1 else ()):
         mine = done & (records["group"] == number)
-        found[f"latency_p95_s_{name}"] = Observed(latency_s[mine], 0.95)
+        quantiles[f"latency_p95_s_{name}"] = Observed(latency_s[mine], 0.95)
     if len(steps["done_s"]):
         later = (steps["done_s"] > start_s) & (steps["tokens"] > 0)
         tpot_s = (steps["done_s"] - steps["created_s"])[later]
-        found["tpot_p95_s"] = Observed(tpot_s, 0.95)
-    return found
+        quantiles["tpot_p95_s"] = Observed(tpot_s, 0.95)
+    return quantiles

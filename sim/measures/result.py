@@ -1,7 +1,5 @@
 """What a run or a set of replications came to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from math import nan
 

@@ -1,7 +1,5 @@
 """Does the system keep up? A mean over a queue that grows without end says nothing."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -76,7 +74,7 @@ def judge(spec: SystemSpec, loads: Sequence[Load]) -> Judgement:
     arrived = float(np.mean([each.arrived for each in loads]))
     left_over = sum(each.grown > _noise(spec, each.arrived) for each in loads) >= 0.5 * len(loads)
     said = f"{grown:.0f} of {arrived:.0f} requests that arrived were left over"
-    if _all_closed(spec):
+    if _are_all_closed(spec):
         return Judgement(False, f"not settled: {said}; warmup_s is too short" if left_over else "")
     share, upper = _share(loads)
     busy = f"{loads[0].busiest} is {share:.3f}"
@@ -102,7 +100,7 @@ def _all_open(spec: SystemSpec) -> bool:
     return all(kind != "closed" for kind in _kinds(spec))
 
 
-def _all_closed(spec: SystemSpec) -> bool:
+def _are_all_closed(spec: SystemSpec) -> bool:
     return all(kind == "closed" for kind in _kinds(spec))
 
 

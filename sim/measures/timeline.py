@@ -1,7 +1,5 @@
 """A run's records as a Chrome trace (chrome://tracing, Perfetto): one bar per stage."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -5,8 +5,6 @@ fading: R = W log2(1 - snr ln(1 - eps)), each block fails with probability eps. 
 loss 1 - (1 - fer)(1 - ber)^(8 L). g is exponential with mean 1, constant within `coherence_s`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Generator
 from typing import Any
@@ -114,7 +112,7 @@ class RadioChannel:
             self._gain = self._stream.exponential(1.0)
         return self._gain
 
-    def _lost(self, n_bytes: float, gain: float) -> bool:
+    def _is_lost(self, n_bytes: float, gain: float) -> bool:
         """Whether a frame sent now is lost."""
         spec = self._spec
         if spec.rate == "outage" and gain < -math.log1p(-spec.outage):
@@ -145,7 +143,7 @@ class RadioChannel:
             if start_s != start_s:
                 request.link_start_s = start_s = began_s
             del frames[: len(run)]
-            lost = [frame for frame in run if self._lost(frame[0], gain)]
+            lost = [frame for frame in run if self._is_lost(frame[0], gain)]
             if spec.transport != "exact":
                 request.erased += len(lost) / n_frames
                 continue

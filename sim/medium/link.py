@@ -5,8 +5,6 @@ A payload of P bytes is cut into F = ceil(P / mtu_bytes) frames; its airtime is
 802.11): a payload ten times smaller does not save ten times the airtime.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Generator
 from dataclasses import replace
@@ -14,9 +12,9 @@ from statistics import NormalDist
 
 from simpy import Environment, Event
 
+from sim.medium import sharing
 from sim.medium.channel import Channel, RadioChannel, rate_bps
 from sim.medium.rates import read
-from sim.medium.sharing import RULES
 from sim.places import even
 from sim.specs import GroupSpec, LinkSpec
 from sim.streams import Streams
@@ -30,9 +28,10 @@ class Link:
     """
 
     def __init__(self, env: Environment, spec: LinkSpec, *, explicit: bool = False) -> None:
-        make = RULES[spec.sharing]
         self.spec = spec
-        self.cells = [make(env, spec, explicit or spec.varies) for _ in range(spec.n_cells)]
+        self.cells = [
+            sharing.medium(env, spec, explicit or spec.varies) for _ in range(spec.n_cells)
+        ]
         self.half_rtt_s = 0.5 * spec.rtt_s
         self.shared_downlink = spec.downlink == "shared"
         self._env = env

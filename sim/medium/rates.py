@@ -5,16 +5,12 @@ in profiles/data/rates are synthetic (sim/radio/fluctuation.py); a recording in 
 is played the same way.
 """
 
-from __future__ import annotations
-
 import csv
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from sim.specs.check import one_of
-
-__all__ = ["located", "read"]
 
 Rows = list[tuple[float, float]]
 
@@ -25,7 +21,7 @@ def read(name: str) -> Rows:
     Raises:
         ValueError: an unknown name, other columns, times that descend, factors below 0.
     """
-    with located(name).open() as file:
+    with locate(name).open() as file:
         reader = csv.DictReader(file)
         if reader.fieldnames is None or not {"time_s", "factor"} <= set(reader.fieldnames):
             raise ValueError(f"link.rate_csv needs columns time_s, factor, got {name}")
@@ -38,7 +34,7 @@ def read(name: str) -> Rows:
     return rows
 
 
-def located(name: str) -> Traversable | Path:
+def locate(name: str) -> Traversable | Path:
     """The file that `link.rate_csv` means."""
     if Path(name).exists():
         return Path(name)

@@ -1,7 +1,5 @@
 """Processor sharing by a virtual clock: O(log n) per visit, for shared media."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
@@ -54,13 +52,13 @@ class SharedStation:
 
     def cancel(self, event: Event) -> None:
         """Take a transfer out (O(n), for faults only)."""
-        found = [job for job in self._jobs if job[5] is event]
-        if not found:
+        jobs = [job for job in self._jobs if job[5] is event]
+        if not jobs:
             return
         self._advance(self._env.now)
-        self._jobs.remove(found[0])
+        self._jobs.remove(jobs[0])
         heapify(self._jobs)
-        self._weight -= found[0][2]
+        self._weight -= jobs[0][2]
         self._restart()
 
     def set_speed(self, speed: float) -> None:

@@ -1,7 +1,5 @@
 """Along: the excess over the goals by the size of one resource, at a fixed number of devices."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 
@@ -56,14 +54,14 @@ class Along:
         """Simulated so far."""
         return sum(probe.requests for probe in self._probes.values())
 
-    def changed(self, size: float) -> tuple[SystemSpec, Sources]:
+    def change(self, size: float) -> tuple[SystemSpec, Sources]:
         """The system with so much of the resource."""
         return self._change(self.spec, self._sources, size)
 
     def probe(self, size: float) -> Probe:
         """What its runs say."""
         if size not in self._probes:
-            self._probes[size] = Probe(*self.changed(size), self._goals, play=self._play)
+            self._probes[size] = Probe(*self.change(size), self._goals, play=self._play)
         return self._probes[size]
 
     def size(self, point: float) -> float:
@@ -72,7 +70,7 @@ class Along:
 
     def grows(self, size: float) -> bool:
         """Whether the load alone lets a queue grow without end, which a run may not show."""
-        return stability(*self.changed(size)) < self.spec.fleet.n_devices
+        return stability(*self.change(size)) < self.spec.fleet.n_devices
 
     def steady(self, low: float, high: float) -> float:
         """The point beyond which a queue grows, infinite where it does not at the size `low`."""
@@ -89,16 +87,16 @@ class Along:
         columns = [self.probe(self.size(u)).excess(n, n_runs, goal)[:, 0] for u in points]
         return np.stack(columns, axis=1)
 
-    def apart(self, point: int, goal: Goal) -> int:
+    def count_apart(self, point: int, goal: Goal) -> int:
         """Runs at a point that fell into a far worse regime than the others."""
-        return self.probe(self.size(point)).apart(self.spec.fleet.n_devices, goal)
+        return self.probe(self.size(point)).count_apart(self.spec.fleet.n_devices, goal)
 
     def between(self, low: int, high: int) -> str:
         """Two points, as sizes."""
         return f"{self.size(high):.4g} and {self.size(low):.4g} times the {self.words}"
 
-    def reached(self, found: Crossing, target: float) -> str:
+    def say_reached(self, where: Crossing, target: float) -> str:
         """How far a search came."""
-        ends = f"[{self.size(found.hi):.4g}, {self.size(found.lo):.4g}]"
-        share = 100.0 * target / found.root
+        ends = f"[{self.size(where.hi):.4g}, {self.size(where.lo):.4g}]"
+        share = 100.0 * target / where.root
         return f"{self.words} in {ends} times what there is, asked for +-{share:.2g} %"

@@ -4,8 +4,6 @@ A closed loop turns once in think + R >= n D (Denning and Buzen 1978), so R <= L
 n <= (L + think) / D with D the largest demand on something shared; an open one needs n rate D < 1.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +11,7 @@ from sim import Source, SystemSpec, WorkloadSpec
 from sim.places import groups_of
 from sim.planning.goal import Goal
 from sim.planning.guess import Demands, demands
-from sim.planning.pace import timed
+from sim.planning.pace import has_timetable
 
 _SHARED = ("fifo", "ps", "weighted", "wifi")
 _EXACT = ("fifo", "ps")
@@ -28,19 +26,19 @@ def bound(spec: SystemSpec, sources: Mapping[str, Source], goals: Sequence[Goal]
     taken as one on the mean, which holds unless fewer than the quantile's share of requests carry
     most of the latency.
     """
-    found = demands(spec, sources)
-    if found is None or _bends(spec):
+    load = demands(spec, sources)
+    if load is None or _bends(spec):
         return math.inf
     limits_s = [g.limit for g in goals if g.column.startswith("latency_")]
     limit_s = min(limits_s, default=math.inf)
-    if found.alone_s > limit_s:
+    if load.alone_s > limit_s:
         return 0.0
-    worst = _most(spec, found, _SHARED)
+    worst = _most(spec, load, _SHARED)
     if worst <= 0.0:
         return math.inf
     if _load(spec).kind != "closed":
-        return 1.0 / (found.rate_rps * worst)
-    think_s = 1.0 / found.rate_rps - found.alone_s
+        return 1.0 / (load.rate_rps * worst)
+    think_s = 1.0 / load.rate_rps - load.alone_s
     return (limit_s + think_s) / worst
 
 
@@ -50,23 +48,23 @@ def stability(spec: SystemSpec, sources: Mapping[str, Source]) -> float:
 
     Infinite where nothing can grow or nobody can tell: as `bound`, closed loops, Wi-Fi.
     """
-    found = demands(spec, sources)
-    if found is None or _bends(spec) or _load(spec).kind == "closed":
+    load = demands(spec, sources)
+    if load is None or _bends(spec) or _load(spec).kind == "closed":
         return math.inf
-    worst = _most(spec, found, _EXACT)
+    worst = _most(spec, load, _EXACT)
     if worst <= 0.0:
         return math.inf
-    most = 1.0 / (found.rate_rps * worst)
+    most = 1.0 / (load.rate_rps * worst)
     if _load(spec).kind == "periodic":
         return math.floor(most * (1.0 + _ROUND))
     return math.ceil(most * (1.0 - _ROUND)) - 1
 
 
-def _most(spec: SystemSpec, found: Demands, media: Sequence[str]) -> float:
+def _most(spec: SystemSpec, load: Demands, media: Sequence[str]) -> float:
     """The largest demand on anything shared."""
-    shared = [found.server_s / spec.server.n_gpus]
+    shared = [load.server_s / spec.server.n_gpus]
     if spec.link.sharing in media and spec.link.snr_spread_db == 0.0:
-        shared.append(found.link_s / spec.link.n_cells)
+        shared.append(load.link_s / spec.link.n_cells)
     return max(shared)
 
 
@@ -76,7 +74,7 @@ def _bends(spec: SystemSpec) -> bool:
     unlike = len(groups) > 1 or any(group.alternatives for group in groups)
     limited = server.queue_limit is not None or server.drop_expired or server.admission == "reject"
     impatient = _load(spec).kind != "closed" and _load(spec).max_in_flight is not None
-    return unlike or limited or impatient or timed(spec) or not spec.link.plain
+    return unlike or limited or impatient or has_timetable(spec) or not spec.link.plain
 
 
 def _load(spec: SystemSpec) -> WorkloadSpec:

@@ -1,7 +1,5 @@
 """Budget: when a search is content with what it knows, and when it gives up."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 _STEPS_PER_REQUEST = 4.0
@@ -39,7 +37,7 @@ class Budget:
             if not getattr(self, name) >= 1:
                 raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
 
-    def for_sessions(self, steps: float) -> Budget:
+    def for_sessions(self, steps: float) -> "Budget":
         """The budget of requests of so many steps each: one costs as much to play as so many
         requests. Runs near N* shrink to an eighth at most, since there a queue takes many turns to
         build up; only the pilots are as short as that.

@@ -1,7 +1,5 @@
 """The largest number of devices within the goals, with an interval: bracket, then refine."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,10 +10,10 @@ from sim.planning.budget import Budget
 from sim.planning.crossing import Crossing
 from sim.planning.goal import Goal
 from sim.planning.guess import demands, guess
-from sim.planning.pace import lasting, warmed
+from sim.planning.pace import set_length, warm_up
 from sim.planning.probe import Player, Probe
 from sim.planning.refine import Refined, Refinement, Report
-from sim.planning.refusal import Missed, Refusal, missed
+from sim.planning.refusal import Missed, Refusal, say_missed
 from sim.sources.sessions import steps_of
 from sim.statistics import replication_interval
 
@@ -57,7 +55,7 @@ class Capacity:
         return self.root.monotone
 
 
-def alone(tasks: object) -> list[object]:
+def play_in_turn(tasks: object) -> list[object]:
     """Play tasks here, one after the other."""
     return [task() for task in tasks]  # type: ignore[attr-defined]
 
@@ -88,8 +86,8 @@ def capacity(
     wanted = (goals,) if isinstance(goals, Goal) else tuple(goals)
     steps = max(steps_of(source) for source in sources.values())
     fitting = (budget or Budget()).for_sessions(steps)
-    search = _Search(spec, sources, wanted, fitting, play or alone, report)
-    return search.refined(*search.bracket(start))
+    search = _Search(spec, sources, wanted, fitting, play or play_in_turn, report)
+    return search.refine(*search.bracket(start))
 
 
 class _Search:
@@ -117,7 +115,7 @@ class _Search:
         """Numbers of devices about 4 % apart, within and beyond the goals."""
         first, goal = self._pilot(1)
         if first > 0.0:
-            raise Missed(missed(goal, first, grows=self._grows))
+            raise Missed(say_missed(goal, first, grows=self._grows))
         most = self._budget.max_devices
         low, high = 1, min(most, max(2, start or guess(self._spec, self._sources) or 2))
         value, _ = self._pilot(high)
@@ -137,18 +135,18 @@ class _Search:
             low, high = (middle, high) if value <= 0.0 else (low, middle)
         return low, high
 
-    def refined(self, low: int, high: int) -> Capacity:
+    def refine(self, low: int, high: int) -> Capacity:
         """The crossing within the bracket, known to the half-width asked for."""
         budget = self._budget
         rate_rps = self._per_device_rps * low
-        spec = lasting(self._spec, budget.requests_per_run, rate_rps, low, self._goals)
+        spec = set_length(self._spec, budget.requests_per_run, rate_rps, low, self._goals)
         fleet = replace(spec.fleet, n_devices=low)
-        spec, cost = warmed(replace(spec, fleet=fleet), self._sources, play=self._play)
+        spec, cost = warm_up(replace(spec, fleet=fleet), self._sources, play=self._play)
         self._requests += cost
         probe = Probe(spec, self._sources, self._goals, play=self._play)
         refinement = Refinement(probe, self._goals, _Devices(), budget, self._spend, self._report)
         centre, reach = 0.5 * (low + high), max(2.0, high - low)
-        return self._capacity(probe, refinement.crossed(centre, reach, budget.target))
+        return self._capacity(probe, refinement.cross(centre, reach, budget.target))
 
     def _pilot(self, n_devices: int) -> tuple[float, Goal]:
         """The worst excess of a few short runs; infinite where the queue grows without end, which
@@ -158,11 +156,11 @@ class _Search:
             self._grows = True
             return math.inf, self._goals[0]
         requests, rate_rps = self._budget.pilot_requests, self._per_device_rps * n_devices
-        spec = lasting(self._spec, requests, rate_rps, n_devices, self._goals)
+        spec = set_length(self._spec, requests, rate_rps, n_devices, self._goals)
         probe = Probe(spec, self._sources, self._goals, play=self._play)
         excess, goal = probe.worst(n_devices, _PILOTS)
         self._spend(probe.requests, n_devices)
-        self._grows = probe.saturated(n_devices)
+        self._grows = probe.is_saturated(n_devices)
         if self._grows:
             return math.inf, goal
         if n_devices == 1 or excess <= 0.0:  # one that collapsed would ask for endless runs
@@ -178,10 +176,10 @@ class _Search:
             )
 
     def _capacity(self, probe: Probe, refined: Refined) -> Capacity:
-        found, points, goal = refined.root.capped(self._stable), refined.points, refined.goal
-        n_star = math.floor(found.root)
+        where, points, goal = refined.root.cap(self._stable), refined.points, refined.goal
+        n_star = math.floor(where.root)
         within = [n for n in points if n <= n_star]
-        if any(probe.saturated(n) for n in within):
+        if any(probe.is_saturated(n) for n in within):
             raise Refusal(
                 f"{goal} holds at {within[-1]} devices only because the run ends: the queue"
                 " grows without end; raise requests_per_run or horizon_s"
@@ -189,9 +187,9 @@ class _Search:
         return Capacity(
             goal=goal,
             n_star=n_star,
-            n_star_lo=math.floor(found.lo),
-            n_star_hi=math.floor(found.hi),
-            root=found,
+            n_star_lo=math.floor(where.lo),
+            n_star_hi=math.floor(where.hi),
+            root=where,
             points=probe.played,
             runs=tuple(probe.n_runs(n) for n in probe.played),
             n_runs=refined.n_runs,
@@ -210,19 +208,19 @@ class _Devices:
     def between(self, low: int, high: int) -> str:
         return f"{low} and {high} devices"
 
-    def reached(self, found: Crossing, target: float) -> str:
-        return f"N* in [{found.lo:.1f}, {found.hi:.1f}], asked for +-{target:.1f}"
+    def say_reached(self, where: Crossing, target: float) -> str:
+        return f"N* in [{where.lo:.1f}, {where.hi:.1f}], asked for +-{target:.1f}"
 
 
 def _curve(probe: Probe, goal: Goal) -> tuple[Estimate, ...]:
     """The goal's figure at every point, pooled over its runs, with its interval."""
-    found = []
+    estimates = []
     for n in probe.played:
         column = probe.excess((n,), probe.n_runs(n), goal)[:, 0]
         ends = replication_interval(column, probe.spec.confidence)
         mean, lo, hi = (goal.value(end) for end in ends)
-        found.append(Estimate(mean=mean, lo=lo, hi=hi))
-    return tuple(found)
+        estimates.append(Estimate(mean=mean, lo=lo, hi=hi))
+    return tuple(estimates)
 
 
 def _all(goals: Sequence[Goal]) -> str:

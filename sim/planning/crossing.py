@@ -4,8 +4,6 @@ Shapes: `n` [points] numbers of devices, ascending; `excess` [runs, points], row
 replication r.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 
@@ -36,7 +34,7 @@ class Crossing:
         """Half the distance between the limits."""
         return 0.5 * (self.hi - self.lo)
 
-    def capped(self, most: float) -> Crossing:
+    def cap(self, most: float) -> "Crossing":
         """The crossing, or `most` where it would lie beyond."""
         root, lo, hi = (min(each, most) for each in (self.root, self.lo, self.hi))
         return replace(self, root=root, lo=lo, hi=hi)

@@ -4,8 +4,6 @@ Every finding is good, a caution or bad. A: nothing to object; B: one caution; C
 something bad, the answer must not be used.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 GOOD, CAUTION, BAD = "good", "caution", "bad"
@@ -51,7 +49,7 @@ class Trust:
         return ACTIONS[self.grade]
 
 
-def weighed(name: str, holds: bool, words: str, otherwise: str = "") -> Finding:
+def weigh(name: str, holds: bool, words: str, otherwise: str = "") -> Finding:
     """Good where something holds, else a caution, in words of its own if there are any."""
     said = words if holds or not otherwise else otherwise
     return Finding(name=name, verdict=GOOD if holds else CAUTION, words=said)

@@ -3,8 +3,6 @@
 Shapes: `latency_s` [requests that left]; `fractions` [runs].
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence
@@ -64,8 +62,8 @@ class Goal:
     @property
     def probability(self) -> float | None:
         """The quantile's, or None of a mean."""
-        found = _QUANTILE.fullmatch(self.column)
-        return float(f"0.{found[1]}") if found else None
+        match = _QUANTILE.fullmatch(self.column)
+        return float(f"0.{match[1]}") if match else None
 
     def sample(self, result: Result) -> Sample:
         """What one run says: everything that left in its window."""
@@ -119,7 +117,7 @@ class Goal:
         return logs
 
     @staticmethod
-    def apart(samples: Sequence[Sample]) -> int:
+    def count_apart(samples: Sequence[Sample]) -> int:
         """Runs that lie beyond a gap of a factor of two in the latency, 0 without such a gap.
 
         A system with two regimes (a shared channel that collapses once too many stations wait)

@@ -4,8 +4,6 @@ Closed loops: the knee (Z + D) / max D of the operational bounds (Denning and Bu
 ones: the rate at which the slowest shared station is busy all the time. No simulation.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -57,29 +55,29 @@ def parts(spec: SystemSpec, sources: Mapping[str, Source]) -> tuple[Part, ...] |
 
 def demands(spec: SystemSpec, sources: Mapping[str, Source]) -> Demands | None:
     """Mean demands over the groups by their shares; None where a source knows no means."""
-    found = parts(spec, sources)
-    if found is None:
+    mix = parts(spec, sources)
+    if mix is None:
         return None
     mixed = Demands(
         *(
-            math.fsum(part.weight * part.demands[i] for part in found)
+            math.fsum(part.weight * part.demands[i] for part in mix)
             for i in range(len(Demands._fields))
         )
     )
-    whole = math.fsum(part.group.share for part in found)
-    rate_rps = math.fsum(part.group.share * part.demands.rate_rps for part in found) / whole
+    whole = math.fsum(part.group.share for part in mix)
+    rate_rps = math.fsum(part.group.share * part.demands.rate_rps for part in mix) / whole
     return mixed._replace(rate_rps=rate_rps)
 
 
 def guess(spec: SystemSpec, sources: Mapping[str, Source]) -> int | None:
     """N at which the slowest shared resource is busy all the time; None if nobody can tell."""
-    found = demands(spec, sources)
-    if found is None:
+    load = demands(spec, sources)
+    if load is None:
         return None
-    shared = [found.server_s / spec.server.n_gpus]
+    shared = [load.server_s / spec.server.n_gpus]
     if spec.link.sharing != "dedicated":
-        shared.append(found.link_s / spec.link.n_cells)
-    return max(1, math.floor(1.0 / (found.rate_rps * max(shared)))) if max(shared) > 0.0 else None
+        shared.append(load.link_s / spec.link.n_cells)
+    return max(1, math.floor(1.0 / (load.rate_rps * max(shared)))) if max(shared) > 0.0 else None
 
 
 def airtime_s(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> float:

@@ -4,8 +4,6 @@ Server speed and channel width are factors on what there is, found where the poo
 goals crosses zero; GPUs and cells are counted, and `spare` of them may fail at once (N + 1).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +14,10 @@ from sim.planning.budget import Budget
 from sim.planning.goal import Goal
 from sim.planning.guess import demands
 from sim.planning.levers import faster_server, wider_channel
-from sim.planning.pace import lasting, warmed
+from sim.planning.pace import set_length, warm_up
 from sim.planning.probe import Player, Probe
 from sim.planning.refine import Refinement
-from sim.planning.refusal import Refusal, missed
+from sim.planning.refusal import Refusal, say_missed
 from sim.planning.remedy import Held, Remedy
 from sim.statistics import replication_interval
 
@@ -89,27 +87,29 @@ class _Search:
         self._far, self._before = "N = 1", list[str]()
         self.alone = ""
         rate_rps = self._one() * n_devices
-        self._short = lasting(self._spec, budget.pilot_requests, rate_rps, n_devices, self._goals)
+        self._short = set_length(
+            self._spec, budget.pilot_requests, rate_rps, n_devices, self._goals
+        )
 
     def factor(self, name: str, words: str, change: Change) -> Remedy:
         """Least factor on a resource that comes in any size."""
         self._far = f"a first look at {words}"
         short = self._along(change, self._short, words)
-        nothing, found = Remedy(name=name, words=words, unit="x"), self._bracket(short)
-        if found is None:
+        nothing, bracket = Remedy(name=name, words=words, unit="x"), self._bracket(short)
+        if bracket is None:
             return nothing
-        low, high = found
-        long = self._settled(short, change, high, math.sqrt(low * high))
+        low, high = bracket
+        long = self._settle(short, change, high, math.sqrt(low * high))
         if low == high:
             if not self._misses(long, low, self._budget.n_runs):
-                return replace(nothing, least=low, sure=True, held=self._held(long, low))
+                return replace(nothing, least=low, sure=True, held=self._hold(long, low))
             high = _NEAR * low
         steady = long.size(long.steady(1.0 / _MOST, _MOST))
         if steady >= low and self._excess(long, steady, self._budget.n_runs) <= 0.0:
-            held = replace(self._held(long, steady), half_width=0.0)
+            held = replace(self._hold(long, steady), half_width=0.0)
             remedy = replace(nothing, least=steady, lo=steady, hi=steady, sure=True, held=held)
         else:
-            remedy = self._refined(nothing, long, high / low - 1.0)
+            remedy = self._refine(nothing, long, high / low - 1.0)
         self._before.append(f"{words} {remedy.least:.4g}")
         return remedy
 
@@ -117,11 +117,11 @@ class _Search:
         """Least number of pieces of a resource, with `spare` on top."""
         self._far = f"a first look at {words}"
         short = self._along(change, self._short, words)
-        nothing, found = Remedy(name=name, words=words, unit=""), self._counted(short)
-        if found is None:
+        nothing, by_pilots = Remedy(name=name, words=words, unit=""), self._count_least(short)
+        if by_pilots is None:
             return nothing
-        n_runs, least = self._budget.n_runs, found
-        long = self._settled(short, change, least)
+        n_runs, least = self._budget.n_runs, by_pilots
+        long = self._settle(short, change, least)
         while self._misses(long, least, n_runs):  # the few pilot runs were lucky
             least += 1
             if least > _MOST:
@@ -129,17 +129,17 @@ class _Search:
         while least > 1 and not self._misses(long, least - 1, n_runs):  # or unlucky
             least -= 1
         self._before.append(f"{words} {least}")
-        sure, held = self._surely(long, least), self._held(long, least)
+        sure, held = self._surely(long, least), self._hold(long, least)
         return replace(nothing, least=least + spare, spare=spare, sure=sure, held=held)
 
-    def _refined(self, nothing: Remedy, long: Along, reach: float) -> Remedy:
+    def _refine(self, nothing: Remedy, long: Along, reach: float) -> Remedy:
         """The crossing near the centre of `long`, as well as is asked for."""
         share = self._budget.half_width
         refinement = Refinement(long, self._goals, long, self._budget, self._spend)
-        refined = refinement.crossed(UNIT, UNIT * reach, lambda point: share * point)
-        root = refined.root.capped(long.steady(1.0 / _MOST, _MOST))
+        refined = refinement.cross(UNIT, UNIT * reach, lambda point: share * point)
+        root = refined.root.cap(long.steady(1.0 / _MOST, _MOST))
         least, lo, hi = (long.size(point) for point in (root.root, root.hi, root.lo))
-        spec, sources = long.changed(least)
+        spec, sources = long.change(least)
         within = [long.size(point) for point in refined.points if point <= root.root]
         held = Held(
             spec=spec,
@@ -149,7 +149,7 @@ class _Search:
             half_width=root.half_width / root.root,
             monotone=root.monotone,
             collapsed=refined.collapsed,
-            grows=any(long.probe(size).saturated(self._n) for size in within),
+            grows=any(long.probe(size).is_saturated(self._n) for size in within),
         )
         return replace(nothing, least=least, lo=lo, hi=hi, sure=True, held=held)
 
@@ -157,13 +157,13 @@ class _Search:
         """Requests per second of one device; `alone` says so if even that misses a goal."""
         known = demands(self._spec, self._sources)
         rate_rps = known.rate_rps if known else 0.0
-        spec = lasting(self._spec, self._budget.pilot_requests, rate_rps, 1, self._goals)
+        spec = set_length(self._spec, self._budget.pilot_requests, rate_rps, 1, self._goals)
         probe = Probe(spec, self._sources, self._goals, play=self._play)
         excess, goal = probe.worst(1, _PILOTS)
         self._spend(probe.requests)
-        grows = probe.saturated(1)
+        grows = probe.is_saturated(1)
         if grows or excess > 0.0:
-            self.alone = f"{missed(goal, excess, grows=grows)}, and "
+            self.alone = f"{say_missed(goal, excess, grows=grows)}, and "
         return rate_rps if grows and known else probe.throughput_rps(1)
 
     def _bracket(self, along: Along) -> tuple[float, float] | None:
@@ -188,7 +188,7 @@ class _Search:
             low, high = (middle, high) if self._misses(along, middle) else (low, middle)
         return low, high
 
-    def _counted(self, along: Along) -> int | None:
+    def _count_least(self, along: Along) -> int | None:
         """Least count by the pilot runs."""
         if self._misses(along, _MOST):
             return None
@@ -205,7 +205,7 @@ class _Search:
         """Whether a goal is missed, or the queue grows without end, which a run may not show."""
         if along.grows(size) or self._excess(along, size, n_runs) > 0.0:
             return True
-        return along.probe(size).saturated(self._n)
+        return along.probe(size).is_saturated(self._n)
 
     def _excess(self, along: Along, size: float, n_runs: int) -> float:
         """That of the goal that is missed first."""
@@ -221,24 +221,24 @@ class _Search:
         each = (probe.excess((self._n,), n_runs, goal)[:, 0] for goal in self._goals)
         return all(replication_interval(e, along.confidence).hi <= 0.0 for e in each)
 
-    def _held(self, along: Along, size: float) -> Held:
+    def _hold(self, along: Along, size: float) -> Held:
         """The system at a size whose runs were played."""
-        spec, sources = along.changed(size)
+        spec, sources = along.change(size)
         n_runs = self._budget.n_runs
         _, goal = along.probe(size).worst(self._n, n_runs)
         return Held(spec=spec, sources=sources, goal=goal, n_runs=n_runs)
 
-    def _settled(self, short: Along, change: Change, size: float, centre: float = 1.0) -> Along:
+    def _settle(self, short: Along, change: Change, size: float, centre: float = 1.0) -> Along:
         """Long runs behind a warm-up that fits the system at `size`."""
         self._far = f"{short.words} near {size:.4g}"
         rate_rps = short.probe(size).throughput_rps(self._n)
         requests = self._budget.requests_per_run
-        spec = lasting(self._spec, requests, rate_rps, self._n, self._goals)
+        spec = set_length(self._spec, requests, rate_rps, self._n, self._goals)
         changed, sources = change(spec, self._sources, size)
-        found, cost = warmed(changed, sources, play=self._play)
+        warm, cost = warm_up(changed, sources, play=self._play)
         self._spend(cost)
-        spec = replace(spec, warmup=found.warmup, warmup_s=found.warmup_s)
-        return self._along(change, replace(spec, horizon_s=found.horizon_s), short.words, centre)
+        spec = replace(spec, warmup=warm.warmup, warmup_s=warm.warmup_s)
+        return self._along(change, replace(spec, horizon_s=warm.horizon_s), short.words, centre)
 
     def _along(self, change: Change, spec: SystemSpec, words: str, centre: float = 1.0) -> Along:
         return Along(

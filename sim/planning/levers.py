@@ -1,7 +1,5 @@
 """Levers: the same system with one thing faster or smaller, and what each is called."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -46,7 +44,7 @@ class Lighter:
 
     def draw(self, stream: Randomness) -> Draw:
         """One request of the source, with its payload scaled."""
-        return self._scaled(self._source.draw(stream))
+        return self._scale(self._source.draw(stream))
 
     def batch_s(self, draws: Sequence[Draw]) -> float:
         """As the source's."""
@@ -54,13 +52,13 @@ class Lighter:
 
     def mean(self) -> Draw:
         """The source's mean, with its payload scaled."""
-        return self._scaled(self._source.mean())
+        return self._scale(self._source.mean())
 
-    def resampled(self, generator: np.random.Generator) -> Source:
+    def resample(self, generator: np.random.Generator) -> Source:
         """The resampled source, scaled likewise."""
-        return Lighter(self._source.resampled(generator), self._factor)
+        return Lighter(self._source.resample(generator), self._factor)
 
-    def _scaled(self, draw: Draw) -> Draw:
+    def _scale(self, draw: Draw) -> Draw:
         return draw._replace(payload_bytes=draw.payload_bytes * self._factor)
 
 
@@ -85,7 +83,7 @@ def wider_channel(spec: SystemSpec, sources: Sources, factor: float) -> tuple[Sy
         name: group if group.rate_bps is None else replace(group, rate_bps=group.rate_bps * factor)
         for name, group in groups_of(spec).items()
     }
-    return replace(spec, link=wider, fleet=_regrouped(spec, groups)), sources
+    return replace(spec, link=wider, fleet=_regroup(spec, groups)), sources
 
 
 def faster_devices(spec: SystemSpec, sources: Sources, factor: float) -> tuple[SystemSpec, Sources]:
@@ -94,7 +92,7 @@ def faster_devices(spec: SystemSpec, sources: Sources, factor: float) -> tuple[S
         name: replace(group, slowdown=group.slowdown / factor)
         for name, group in groups_of(spec).items()
     }
-    return replace(spec, fleet=_regrouped(spec, groups)), sources
+    return replace(spec, fleet=_regroup(spec, groups)), sources
 
 
 def fewer_bits(spec: SystemSpec, sources: Sources, factor: float) -> tuple[SystemSpec, Sources]:
@@ -102,7 +100,7 @@ def fewer_bits(spec: SystemSpec, sources: Sources, factor: float) -> tuple[Syste
     return spec, {name: Lighter(source, 1.0 / factor) for name, source in sources.items()}
 
 
-def _regrouped(spec: SystemSpec, groups: Mapping[str, object]) -> FleetSpec:
+def _regroup(spec: SystemSpec, groups: Mapping[str, object]) -> FleetSpec:
     return replace(spec.fleet, groups=dict(groups))  # type: ignore[arg-type]
 
 

@@ -6,8 +6,6 @@ devices otherwise: processor sharing on the link, M/D/1 at the server. Closed lo
 whose exponential service is slower than a constant one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -34,8 +32,8 @@ def neighbour(spec: SystemSpec, sources: Mapping[str, Source], n: int) -> Neighb
     Approximation: groups are mixed into one of mean demands; a medium's cells are alike, and
     contention on Wi-Fi is that of one station.
     """
-    found = demands(spec, sources)
-    if found is None:
+    load = demands(spec, sources)
+    if load is None:
         return None
     kinds = {
         spec.workload.kind,
@@ -43,41 +41,43 @@ def neighbour(spec: SystemSpec, sources: Mapping[str, Source], n: int) -> Neighb
     }
     try:
         if kinds == {"closed"}:
-            return _closed(spec, found, n)
+            return _solve_closed(spec, load, n)
         if "closed" not in kinds:
-            return _open(spec, sources, found, n)
+            return _solve_open(spec, sources, load, n)
     except ValueError:  # beyond the closed form's own limit of stability
         return None
     return None
 
 
-def _closed(spec: SystemSpec, found: Demands, n: int) -> Neighbour:
-    shared = [found.server_s / spec.server.n_gpus]
-    alone_s = found.device_s + found.network_s
+def _solve_closed(spec: SystemSpec, load: Demands, n: int) -> Neighbour:
+    shared = [load.server_s / spec.server.n_gpus]
+    alone_s = load.device_s + load.network_s
     if spec.link.sharing == "dedicated":
-        alone_s += found.link_s
+        alone_s += load.link_s
     else:
-        shared.append(found.link_s / spec.link.n_cells)
-    cycle_s = 1.0 / found.rate_rps
-    think_s = max(0.0, cycle_s - found.alone_s)
+        shared.append(load.link_s / spec.link.n_cells)
+    cycle_s = 1.0 / load.rate_rps
+    think_s = max(0.0, cycle_s - load.alone_s)
     network = mva(n, think_s + alone_s, [s for s in shared if s > 0.0] or [1e-12])
     batches = ", fullest batches" if spec.server.max_batch > 1 else ""
-    least_s = max(found.alone_s, n * max(shared) - think_s)
+    least_s = max(load.alone_s, n * max(shared) - think_s)
     return Neighbour(f"exact MVA{batches}", network.response_s + alone_s, least_s, True)
 
 
-def _open(spec: SystemSpec, sources: Mapping[str, Source], found: Demands, n: int) -> Neighbour:
-    rate = n * found.rate_rps
-    link_s = found.link_s
+def _solve_open(
+    spec: SystemSpec, sources: Mapping[str, Source], load: Demands, n: int
+) -> Neighbour:
+    rate = n * load.rate_rps
+    link_s = load.link_s
     if spec.link.sharing != "dedicated" and link_s > 0.0:
         link_s = ps_response_s(rate / spec.link.n_cells, link_s)
-    rest_s = found.device_s + found.network_s + link_s
-    name, response_s = _served(spec, sources, found, rate)
-    return Neighbour(name, rest_s + response_s, found.alone_s, False)
+    rest_s = load.device_s + load.network_s + link_s
+    name, response_s = _serve(spec, sources, load, rate)
+    return Neighbour(name, rest_s + response_s, load.alone_s, False)
 
 
-def _served(
-    spec: SystemSpec, sources: Mapping[str, Source], found: Demands, rate: float
+def _serve(
+    spec: SystemSpec, sources: Mapping[str, Source], load: Demands, rate: float
 ) -> tuple[str, float]:
     """The server's part under Poisson arrivals."""
     server = spec.server
@@ -93,14 +93,14 @@ def _served(
         chain = greedy(rate / server.n_gpus, server.max_batch, batch_s)
         return f"greedy batch server{split}", chain.response_s
     if server.n_gpus > 1:
-        exponential_s = mmc_response_s(rate, found.server_s, server.n_gpus)
-        wait_s = 0.5 * (exponential_s - found.server_s)  # Lee and Longton 1959, constant service
-        return "M/D/c", found.server_s + wait_s
-    response_s = md1_response_s(rate, found.server_s) if found.server_s > 0.0 else 0.0
+        exponential_s = mmc_response_s(rate, load.server_s, server.n_gpus)
+        wait_s = 0.5 * (exponential_s - load.server_s)  # Lee and Longton 1959, constant service
+        return "M/D/c", load.server_s + wait_s
+    response_s = md1_response_s(rate, load.server_s) if load.server_s > 0.0 else 0.0
     return "M/G/1-PS link, M/D/1 server", response_s
 
 
-def contending(spec: SystemSpec, columns: Mapping[str, float]) -> float:
+def count_senders(spec: SystemSpec, columns: Mapping[str, float]) -> float:
     """Mean number of stations that send at once, by Little's law."""
     on_air_s = columns["link_wait_s"] + columns["link_service_s"]
     return columns["throughput_rps"] * on_air_s / spec.link.n_cells

@@ -1,7 +1,5 @@
 """Points: the numbers of devices that a search plays, ascending and none below one."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -19,16 +17,16 @@ def around(centre: float, reach: float, count: int) -> tuple[int, ...]:
 
 
 def open_sides(
-    points: tuple[int, ...], excess: NDArray[np.float64], found: Crossing, *, whole: bool
+    points: tuple[int, ...], excess: NDArray[np.float64], where: Crossing, *, whole: bool
 ) -> tuple[bool, bool]:
     """Whether the crossing, or its whole interval, may lie below or above all points."""
     mean = excess.mean(axis=0)
-    below = math.isinf(found.lo) if whole else bool(mean[0] > 0.0)
-    above = math.isinf(found.hi) if whole else bool(mean[-1] <= 0.0)
+    below = math.isinf(where.lo) if whole else bool(mean[0] > 0.0)
+    above = math.isinf(where.hi) if whole else bool(mean[-1] <= 0.0)
     return below and points[0] > 1, above
 
 
-def extended(points: tuple[int, ...], below: bool, above: bool, steps: int) -> tuple[int, ...]:
+def extend(points: tuple[int, ...], below: bool, above: bool, steps: int) -> tuple[int, ...]:
     """The points with one more on every open side; those far from it are left.
 
     What was played stays of use, which moving all points would waste.

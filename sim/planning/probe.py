@@ -1,7 +1,5 @@
 """Probe: what runs of one system say at several numbers of devices, each run played once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -88,14 +86,14 @@ class Probe:
         value, number = max(means)
         return value, self.goals[number]
 
-    def apart(self, n_devices: int, goal: Goal) -> int:
+    def count_apart(self, n_devices: int, goal: Goal) -> int:
         """Runs at a number of devices that fell into a far worse regime than the others."""
         number = self.goals.index(goal)
-        return goal.apart(
+        return goal.count_apart(
             [h.samples[number] for (n, _), h in self._known.items() if n == n_devices]
         )
 
-    def saturated(self, n_devices: int) -> bool:
+    def is_saturated(self, n_devices: int) -> bool:
         """Whether the queue grew without end in most runs at this number of devices."""
         heard = [h.saturated for (n, _), h in self._known.items() if n == n_devices]
         return sum(heard) > 0.5 * len(heard)

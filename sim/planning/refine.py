@@ -1,7 +1,5 @@
 """Refine: where a curve crosses its limit, with points and runs added until that is known well."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 from sim.planning.budget import Budget
 from sim.planning.crossing import Crossing, crossing
 from sim.planning.goal import Goal
-from sim.planning.points import around, extended, open_sides
+from sim.planning.points import around, extend, open_sides
 from sim.planning.refusal import Refusal
 
 _SCOUTS = 4
@@ -40,7 +38,7 @@ class Curve(Protocol):
     def excess(self, points: Sequence[int], n_runs: int, goal: Goal) -> NDArray[np.float64]:
         """Excess over one goal [n_runs, len(points)]."""
 
-    def apart(self, point: int, goal: Goal) -> int:
+    def count_apart(self, point: int, goal: Goal) -> int:
         """Runs at a point that fell into a far worse regime than the others."""
 
 
@@ -50,7 +48,7 @@ class Axis(Protocol):
     def between(self, low: int, high: int) -> str:
         """Two points and their unit."""
 
-    def reached(self, found: Crossing, target: float) -> str:
+    def say_reached(self, where: Crossing, target: float) -> str:
         """How far a search came, and how far it should have come."""
 
 
@@ -84,7 +82,7 @@ class Refinement:
         self._budget, self._spend = budget, spend
         self._report = report or (lambda done, total: None)
 
-    def crossed(self, centre: float, reach: float, target: Callable[[float], float]) -> Refined:
+    def cross(self, centre: float, reach: float, target: Callable[[float], float]) -> Refined:
         """A few scouts within `reach` of the centre say where three points are enough for a local
         parabola; there runs are added until the crossing is known to `target` of it.
 
@@ -93,36 +91,36 @@ class Refinement:
         """
         budget, bracket = self._budget, reach
         scouts = min(_SCOUTS, budget.n_runs)
-        _, _, found = self._bounded(around(centre, reach, _WIDE), scouts, whole=False)
-        widest = max(2.0, _DROP / found.slope if found.slope > 0.0 else reach)
-        reach = max(2.0, min(widest, 3.0 * target(_finite(found.root, centre))))
-        centre = _finite(found.root, centre)
+        _, _, where = self._bound(around(centre, reach, _WIDE), scouts, whole=False)
+        widest = max(2.0, _DROP / where.slope if where.slope > 0.0 else reach)
+        reach = max(2.0, min(widest, 3.0 * target(_finite(where.root, centre))))
+        centre = _finite(where.root, centre)
         points, n_runs = around(centre, reach, _NARROW), budget.n_runs
-        goal, points, found = self._bounded(points, n_runs)
-        while not _known(found, target):
-            collapsed = self._collapsed(points, goal)
-            if math.isfinite(found.half_width) and collapsed:
+        goal, points, where = self._bound(points, n_runs)
+        while not _is_known(where, target):
+            collapsed = self._count_collapsed(points, goal)
+            if math.isfinite(where.half_width) and collapsed:
                 break  # which of two regimes a run is in is chance: no number of runs narrows that
             most = max(widest, bracket) if collapsed else widest
-            if not math.isfinite(found.half_width) and reach < most and math.isfinite(found.root):
+            if not math.isfinite(where.half_width) and reach < most and math.isfinite(where.root):
                 reach = min(most, 3.0 * reach)  # so close together, points bound nothing
-                goal, points, found = self._bounded(around(found.root, reach, _NARROW), n_runs)
+                goal, points, where = self._bound(around(where.root, reach, _NARROW), n_runs)
                 continue
             if n_runs >= budget.max_runs or collapsed:
-                raise Refusal(self._end(found, target(found.root), collapsed, n_runs))
-            more = min(2.0, (found.half_width / target(found.root)) ** 2)
+                raise Refusal(self._end(where, target(where.root), collapsed, n_runs))
+            more = min(2.0, (where.half_width / target(where.root)) ** 2)
             n_runs = min(budget.max_runs, max(n_runs + 1, math.ceil(n_runs * _finite(more, 2.0))))
             self._report(0, n_runs)
-            goal, points, found = self._bounded(points, n_runs)
+            goal, points, where = self._bound(points, n_runs)
         return Refined(
             goal=goal,
-            root=found,
+            root=where,
             points=points,
             n_runs=n_runs,
-            collapsed=self._collapsed(points, goal),
+            collapsed=self._count_collapsed(points, goal),
         )
 
-    def _bounded(
+    def _bound(
         self, points: tuple[int, ...], n_runs: int, *, whole: bool = True
     ) -> tuple[Goal, tuple[int, ...], Crossing]:
         """The goal that is missed first and its crossing, by these points and further ones until
@@ -130,17 +128,17 @@ class Refinement:
         least itself.
         """
         for extension in range(_EXTENSIONS):
-            goal, excess, found = self._limiting(points, n_runs)
-            below, above = open_sides(points, excess, found, whole=whole)
+            goal, excess, where = self._find_limiting(points, n_runs)
+            below, above = open_sides(points, excess, where, whole=whole)
             if not (below or above) or (whole and extension == _EXTENSIONS - 1):
-                return goal, points, found
-            points = extended(points, below, above, 1 + extension if whole else 2**extension)
+                return goal, points, where
+            points = extend(points, below, above, 1 + extension if whole else 2**extension)
         raise Refusal(
             f"{goal} is crossed nowhere between {self._axis.between(points[0], points[-1])},"
             f" by {n_runs} runs"
         )
 
-    def _limiting(
+    def _find_limiting(
         self, points: tuple[int, ...], n_runs: int
     ) -> tuple[Goal, NDArray[np.float64], Crossing]:
         """The goal with the least crossing, its excess [runs, points] and that crossing."""
@@ -153,26 +151,26 @@ class Refinement:
                     f"{goal} has no value between {self._axis.between(points[0], points[-1])}:"
                     " some runs answered no request; a longer horizon_s may help"
                 )
-            found = crossing(np.array(points, float), excess, self._curve.confidence)
-            each.append((goal, excess, found))
+            where = crossing(np.array(points, float), excess, self._curve.confidence)
+            each.append((goal, excess, where))
         self._spend(self._curve.requests - before, points[-1])
         return min(each, key=lambda one: one[2].root)
 
-    def _end(self, found: Crossing, target: float, collapsed: int, n_runs: int) -> str:
+    def _end(self, where: Crossing, target: float, collapsed: int, n_runs: int) -> str:
         """Why the search ends without an answer, and how far it came."""
-        reached = self._axis.reached(found, target)
+        reached = self._axis.say_reached(where, target)
         if collapsed:
             return f"two regimes, between which chance decides, ended the search: {reached}"
         return f"max_runs = {n_runs} ended the search: {reached}"
 
-    def _collapsed(self, points: Sequence[int], goal: Goal) -> int:
+    def _count_collapsed(self, points: Sequence[int], goal: Goal) -> int:
         """The most runs at one of the points that lie far beyond the others."""
-        return max(self._curve.apart(point, goal) for point in points)
+        return max(self._curve.count_apart(point, goal) for point in points)
 
 
-def _known(found: Crossing, target: Callable[[float], float]) -> bool:
+def _is_known(where: Crossing, target: Callable[[float], float]) -> bool:
     """Whether the interval is bounded and narrow enough."""
-    return math.isfinite(found.half_width) and found.half_width <= target(found.root)
+    return math.isfinite(where.half_width) and where.half_width <= target(where.root)
 
 
 def _finite(value: float, otherwise: float) -> float:

@@ -1,7 +1,5 @@
 """Refusal: the request has no answer, and why."""
 
-from __future__ import annotations
-
 import math
 
 from sim.planning.goal import Goal
@@ -15,7 +13,7 @@ class Missed(Refusal):
     """Not even one device meets a limit."""
 
 
-def missed(goal: Goal, excess: float, *, grows: bool) -> str:
+def say_missed(goal: Goal, excess: float, *, grows: bool) -> str:
     """That one device misses a goal, and by what figure."""
     if grows:
         said = "its queue grows without end"

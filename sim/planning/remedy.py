@@ -1,7 +1,5 @@
 """Remedy: the least of one resource with which the goals hold, and the system that then is."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

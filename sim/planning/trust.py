@@ -1,15 +1,13 @@
 """Trust: how far to believe an answer, finding by finding."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 
 from sim import Source, SystemSpec
 from sim.measures.laws import Check
-from sim.planning.finding import BAD, CAUTION, GOOD, Finding, Trust, weighed
+from sim.planning.finding import BAD, CAUTION, GOOD, Finding, Trust, weigh
 from sim.planning.levers import Gain
-from sim.planning.neighbour import contending, neighbour
+from sim.planning.neighbour import count_senders, neighbour
 
 _NEAR = 0.3
 _ROUGH = 0.05
@@ -39,7 +37,7 @@ def run_trust(
             *_range(spec, columns, largest_batch),
             *_seeds(columns),
             *([_latency_provenance(columns, kinds)] if kinds else []),
-            *(_warned(text) for text in warnings),
+            *(_judge_warning(text) for text in warnings),
         )
     )
 
@@ -64,32 +62,32 @@ def plan_trust(
     `given_up` the share of requests that the limited figure does not hold.
     """
     further = (
-        weighed(
+        weigh(
             "interval",
             half_width <= target,
             f"+-{half_width:.2g} devices, asked for +-{target:.2g}",
         ),
-        weighed(
+        weigh(
             "isotonic guard",
             monotone,
             "the monotone fit crosses within the interval",
             "the monotone fit crosses elsewhere: the curve is not smooth in N",
         ),
-        weighed(
+        weigh(
             "seed spread",
             spread_devices <= max(2.0, 0.1 * n_star),
             f"one run alone would be off by {spread_devices:.2g} devices (1 sigma)",
         ),
-        weighed(
+        weigh(
             "one regime",
             not collapsed,
             "near N* no run lies far from the others",
             f"near N* {collapsed} runs took more than twice as long as the others: the system has"
             " two regimes, and longer runs put N* lower",
         ),
-        *_given_up(given_up),
+        *_judge_given_up(given_up),
         *_steady(n_star, stable),
-        _binding(next(gain for gain in gains if gain.resource)),
+        _judge_binding(next(gain for gain in gains if gain.resource)),
         _provenance(gains, kinds),
     )
     return Trust(findings=(*base.findings, *further))
@@ -106,7 +104,7 @@ def _steady(n_star: int, stable: float) -> list[Finding]:
     return [Finding(name="steady state", verdict=CAUTION, words=f"{words} that")]
 
 
-def _given_up(share: float) -> list[Finding]:
+def _judge_given_up(share: float) -> list[Finding]:
     """Turning requests away serves nobody, but a mean of the answers cannot say so."""
     if share <= 0.0:
         return []
@@ -114,7 +112,7 @@ def _given_up(share: float) -> list[Finding]:
     return [Finding(name="requests given up", verdict=CAUTION, words=words)]
 
 
-def _binding(first: Gain) -> Finding:
+def _judge_binding(first: Gain) -> Finding:
     """Whether the resource that is named surely helps."""
     sure = first.lo > 0.0
     return Finding(
@@ -125,7 +123,7 @@ def _binding(first: Gain) -> Finding:
     )
 
 
-def _warned(text: str) -> Finding:
+def _judge_warning(text: str) -> Finding:
     """A queue that grows without end spoils every mean; other warnings are cautions."""
     if text.startswith("saturated"):
         return Finding(name="steady state", verdict=BAD, words=text)
@@ -147,9 +145,9 @@ def _laws(checks: Sequence[Check]) -> list[Finding]:
 def _neighbour(
     spec: SystemSpec, sources: Mapping[str, Source], columns: Mapping[str, float]
 ) -> Finding:
-    found = neighbour(spec, sources, spec.fleet.n_devices)
+    near = neighbour(spec, sources, spec.fleet.n_devices)
     simulated_s = columns["latency_mean_s"]
-    if found is None or not math.isfinite(found.latency_s) or found.latency_s <= 0.0:
+    if near is None or not math.isfinite(near.latency_s) or near.latency_s <= 0.0:
         return Finding(
             name="closed-form neighbour",
             verdict=CAUTION,
@@ -159,17 +157,17 @@ def _neighbour(
         return Finding(
             name="closed-form neighbour",
             verdict=CAUTION,
-            words=f"{found.name} {1e3 * found.latency_s:.3g} ms, the simulation has no mean",
+            words=f"{near.name} {1e3 * near.latency_s:.3g} ms, the simulation has no mean",
         )
-    distance = simulated_s / found.latency_s - 1.0
-    least_s, most_s = found.least_s * (1.0 - _ROUGH), found.latency_s * (1.0 + _ROUGH)
-    between = found.is_bound and least_s <= simulated_s <= most_s
+    distance = simulated_s / near.latency_s - 1.0
+    least_s, most_s = near.least_s * (1.0 - _ROUGH), near.latency_s * (1.0 + _ROUGH)
+    between = near.is_bound and least_s <= simulated_s <= most_s
     return Finding(
         name="closed-form neighbour",
         verdict=GOOD if between or abs(distance) <= _NEAR else CAUTION,
         words=(
-            f"mean latency {1e3 * simulated_s:.3g} ms, {found.name} {1e3 * found.latency_s:.3g} ms"
-            f" ({100 * distance:+.1f} %), at least {1e3 * found.least_s:.3g} ms by the demands"
+            f"mean latency {1e3 * simulated_s:.3g} ms, {near.name} {1e3 * near.latency_s:.3g} ms"
+            f" ({100 * distance:+.1f} %), at least {1e3 * near.least_s:.3g} ms by the demands"
         ),
     )
 
@@ -178,11 +176,11 @@ def _range(
     spec: SystemSpec, columns: Mapping[str, float], largest_batch: int | None
 ) -> list[Finding]:
     """Inside or outside what was measured or calibrated."""
-    found = []
+    findings = []
     if spec.link.sharing == "wifi" and spec.link.contention == "ns3":
-        stations = contending(spec, columns)
+        stations = count_senders(spec, columns)
         inside = stations <= _NS3_STATIONS
-        found.append(
+        findings.append(
             Finding(
                 name="contention",
                 verdict=GOOD if inside else CAUTION,
@@ -192,14 +190,14 @@ def _range(
         )
     if spec.server.max_batch > 1 and largest_batch is not None:
         inside = spec.server.max_batch <= largest_batch
-        found.append(
+        findings.append(
             Finding(
                 name="batch sizes",
                 verdict=GOOD if inside else BAD,
                 words=f"up to {spec.server.max_batch}, measured up to {largest_batch}",
             )
         )
-    return found
+    return findings
 
 
 def _seeds(columns: Mapping[str, float]) -> list[Finding]:
@@ -219,16 +217,16 @@ def _latency_provenance(columns: Mapping[str, float], kinds: Mapping[str, str]) 
         name: sum(columns.get(f"{place}_{part}_s", 0.0) for part in ("wait", "service"))
         for name, place in (("device", "device"), ("uplink", "link"), ("server", "server"))
     }
-    return _soft(seconds, kinds, "the mean latency")
+    return _judge_provenance(seconds, kinds, "the mean latency")
 
 
 def _provenance(gains: Sequence[Gain], kinds: Mapping[str, str]) -> Finding:
     """The share of all dN* that rests on numbers which nobody measured on that machine."""
     weights = {gain.name: abs(gain.devices) for gain in gains}
-    return _soft(weights, kinds, "the sensitivity of N*")
+    return _judge_provenance(weights, kinds, "the sensitivity of N*")
 
 
-def _soft(weights: Mapping[str, float], kinds: Mapping[str, str], what: str) -> Finding:
+def _judge_provenance(weights: Mapping[str, float], kinds: Mapping[str, str], what: str) -> Finding:
     whole = sum(weights.values())
     soft = {
         name: weight / whole if whole else 0.0

@@ -1,7 +1,5 @@
 """Why N* is what it is: what is busy there, where slow requests wait, and what would help."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -79,7 +77,7 @@ class Why:
 
 
 def why(
-    spec: SystemSpec, sources: Sources, found: Capacity, *, play: Player, levers: bool = True
+    spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player, levers: bool = True
 ) -> Why:
     """Play N* again: as it is, on bootstraps of the table, and with every lever pulled by 2 %.
 
@@ -90,39 +88,39 @@ def why(
     The table's part follows `sim.statistics.table_interval`: sqrt(half^2 + t^2 max(0, s_b^2 - s^2))
     with s of plain runs and s_b of runs that each have their own bootstrap, over the slope.
     """
-    at = max(1, found.n_star)
-    base = replace(found.spec, fleet=replace(found.spec.fleet, n_devices=at))
-    n_runs = found.n_runs
+    at = max(1, capacity.n_star)
+    base = replace(capacity.spec, fleet=replace(capacity.spec.fleet, n_devices=at))
+    n_runs = capacity.n_runs
     variants = [(base, sources)] * n_runs
-    variants += [(base, each) for each in _resampled(spec, sources, n_runs)]
-    first = _played(variants, found.goal, n_runs, play)
+    variants += [(base, each) for each in _resample(spec, sources, n_runs)]
+    first = _play_blocks(variants, capacity.goal, n_runs, play)
     as_is, boots = first[:n_runs], first[n_runs:]
-    plain, columns = _excess(found.goal, as_is), means([r.columns for r in as_is])
-    slope = max(found.root.slope, 1e-9)
+    plain, columns = _excess(capacity.goal, as_is), means([r.columns for r in as_is])
+    slope = max(capacity.root.slope, 1e-9)
     pulled = [lever for lever in LEVERS if levers and columns[_USES[lever.name]] > 0.0]
     pulls = min(n_runs, _PULLS)
     runs = [lever.pull(base, sources, 1.0 + _STEP) for lever in pulled for _ in range(pulls)]
-    second = _played(runs, found.goal, pulls, play)
-    same = _excess(found.goal, as_is[:pulls])
+    second = _play_blocks(runs, capacity.goal, pulls, play)
+    same = _excess(capacity.goal, as_is[:pulls])
     changes = {
-        lever.name: _excess(found.goal, second[i * pulls : (i + 1) * pulls]) - same
+        lever.name: _excess(capacity.goal, second[i * pulls : (i + 1) * pulls]) - same
         for i, lever in enumerate(pulled)
     }
     nothing = np.zeros(pulls)
     gains = [
         _gain(lever, changes.get(lever.name, nothing), slope, spec.confidence) for lever in LEVERS
     ]
-    extra = _table_part(plain, _excess(found.goal, boots) if boots else None, spec.confidence)
-    lo = math.hypot(found.root.root - found.root.lo, extra / slope)
-    hi = math.hypot(found.root.hi - found.root.root, extra / slope)
+    extra = _table_part(plain, _excess(capacity.goal, boots) if boots else None, spec.confidence)
+    lo = math.hypot(capacity.root.root - capacity.root.lo, extra / slope)
+    hi = math.hypot(capacity.root.hi - capacity.root.root, extra / slope)
     return Why(
         columns=columns,
         checks=worst_checks(as_is),
         gains=tuple(sorted(gains, key=lambda gain: -gain.devices)),
-        total_lo=max(0, math.floor(found.root.root - lo)),
-        total_hi=math.floor(found.root.root + hi),
+        total_lo=max(0, math.floor(capacity.root.root - lo)),
+        total_hi=math.floor(capacity.root.root + hi),
         spread=float(np.std(plain, ddof=1)),
-        collapsed=found.goal.apart([reading.sample for reading in as_is]),
+        collapsed=capacity.goal.count_apart([reading.sample for reading in as_is]),
         requests=int(sum(reading.columns["n_requests"] for reading in (*first, *second))),
     )
 
@@ -138,7 +136,7 @@ def _excess(goal: Goal, readings: Sequence[Reading]) -> NDArray[np.float64]:
     return goal.excess([reading.sample for reading in readings])
 
 
-def _played(
+def _play_blocks(
     variants: Sequence[tuple[SystemSpec, Sources]], goal: Goal, n_runs: int, play: Player
 ) -> list[Reading]:
     """Run i of every block of `n_runs` is replication i."""
@@ -148,14 +146,14 @@ def _played(
 
 
 def _gain(lever: Lever, change: NDArray[np.float64], slope: float, confidence: float) -> Gain:
-    found = replication_interval(change * (-0.01 / (_STEP * slope)), confidence)
+    gain = replication_interval(change * (-0.01 / (_STEP * slope)), confidence)
     return Gain(
         name=lever.name,
         words=lever.words,
         resource=lever.resource,
-        devices=found.mean,
-        lo=found.lo,
-        hi=found.hi,
+        devices=gain.mean,
+        lo=gain.lo,
+        hi=gain.hi,
     )
 
 
@@ -169,18 +167,18 @@ def _table_part(
     return two_sided_t(confidence, boot.size - 1) * math.sqrt(max(0.0, extra))
 
 
-def _resampled(spec: SystemSpec, sources: Sources, n_runs: int) -> list[Sources]:
+def _resample(spec: SystemSpec, sources: Sources, n_runs: int) -> list[Sources]:
     """The sources on a bootstrap of their rows per run; nothing where none has rows."""
 
-    def drawn(replication: int) -> Sources:
+    def draw(replication: int) -> Sources:
         return {
-            name: source.resampled(Streams(spec.seed, replication).generator("bootstrap"))
+            name: source.resample(Streams(spec.seed, replication).generator("bootstrap"))
             for name, source in sources.items()
         }
 
-    if all(other is sources[name] for name, other in drawn(0).items()):
+    if all(other is sources[name] for name, other in draw(0).items()):
         return []
-    return [drawn(r) for r in range(n_runs)]
+    return [draw(r) for r in range(n_runs)]
 
 
 def means(columns: Sequence[Mapping[str, float]]) -> dict[str, float]:

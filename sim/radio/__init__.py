@@ -5,14 +5,9 @@ Every equation with its source stands in the function's docstring and in docs/mo
 
 from sim.radio.bianchi import Access
 from sim.radio.contention import EFFICIENCY, bianchi_efficiency, ns3_efficiency, ns3_table
-from sim.radio.errors import bpsk_ber, expected_sends, frame_error_rate, residual_loss
+from sim.radio.errors import expected_sends, frame_error_rate, residual_loss
 from sim.radio.mcs import SCHEMES, best_scheme, mcs_rate_bps, needed_snr_db, scheme_rate_bps
-from sim.radio.rates import (
-    ergodic_rate_bps,
-    outage_probability,
-    outage_rate_bps,
-    shannon_rate_bps,
-)
+from sim.radio.rates import outage_rate_bps, shannon_rate_bps
 
 __all__ = [
     "EFFICIENCY",
@@ -20,15 +15,12 @@ __all__ = [
     "Access",
     "best_scheme",
     "bianchi_efficiency",
-    "bpsk_ber",
-    "ergodic_rate_bps",
     "expected_sends",
     "frame_error_rate",
     "mcs_rate_bps",
     "needed_snr_db",
     "ns3_efficiency",
     "ns3_table",
-    "outage_probability",
     "outage_rate_bps",
     "residual_loss",
     "scheme_rate_bps",

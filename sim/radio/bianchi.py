@@ -6,8 +6,6 @@ station did before (decoupling); stations are saturated and hear each other; err
 and the retry limit are left out.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from scipy.optimize import brentq

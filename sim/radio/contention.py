@@ -4,8 +4,6 @@ The table is a packet-level simulation of 802.11ax in ns-3 (conditions in the fi
 is the default because it has the standard's aggregation, retry limit and queueing behind it.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Mapping
 from functools import lru_cache

@@ -4,21 +4,12 @@ Real Wi-Fi and cellular links hide the raw bit error rate behind forward error c
 formulas model a raw or weakly coded link, whose errors are independent.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erfc
 
 Floats = NDArray[np.float64]
-
-
-def bpsk_ber(snr_db: ArrayLike) -> Floats:
-    """Bit error rate of BPSK on white noise: 0.5 erfc(sqrt(Eb/N0)) (Proakis 2008, eq. 4.3-13)."""
-    snr = 10.0 ** (np.asarray(snr_db, dtype=float) / 10.0)
-    return np.asarray(0.5 * erfc(np.sqrt(snr)), dtype=float)
 
 
 def frame_error_rate(bit_error_rate: ArrayLike, frame_bytes: ArrayLike) -> Floats:

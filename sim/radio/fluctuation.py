@@ -5,16 +5,12 @@ byte, from seed 8: 120 s, in steps of 0.1 s where the speed is continuous. The f
 of the link's own speed, at least 0.01: a cell that is nearly gone, but not silent.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["SYNTHETIC", "burst", "fading", "mobility", "write"]
 
 Rows = list[tuple[float, float]]
 Floats = NDArray[np.float64]

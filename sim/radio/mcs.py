@@ -7,8 +7,6 @@ and a noise figure of 10 dB. The table's 5 dB of implementation margin stay in u
 `margin_db` is lowered. Sensitivity and noise both grow 3 dB per doubling of the bandwidth.
 """
 
-from __future__ import annotations
-
 import bisect
 from typing import NamedTuple
 

@@ -5,13 +5,10 @@ and channel access. In Rayleigh block fading the ratio of a block is snr * G, G 
 mean 1, constant within the block and independent between blocks.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import hyperu
 
 Floats = NDArray[np.float64]
 
@@ -27,26 +24,13 @@ def shannon_rate_bps(snr_db: ArrayLike, bandwidth_hz: float, gap_db: float = 0.0
     return np.asarray(bandwidth_hz * np.log1p(snr) / math.log(2.0), dtype=float)
 
 
-def outage_probability(rate_bps: ArrayLike, snr_db: float, bandwidth_hz: float) -> Floats:
-    """P(W log2(1 + snr G) < R) = 1 - exp(-(2^(R / W) - 1) / snr) (Tse and Viswanath 2005, 5.54)."""
-    needed = np.expm1(np.asarray(rate_bps, dtype=float) / bandwidth_hz * math.log(2.0))
-    return np.asarray(-np.expm1(-needed / linear(snr_db)), dtype=float)
-
-
 def outage_rate_bps(outage: float, snr_db: ArrayLike, bandwidth_hz: float) -> Floats:
     """The rate that fails in a share `outage` of blocks: W log2(1 - snr ln(1 - eps)).
 
-    The inverse of `outage_probability` (Tse and Viswanath 2005, eq. 5.57).
+    The inverse of P(W log2(1 + snr G) < R) = 1 - exp(-(2^(R / W) - 1) / snr) (Tse and Viswanath
+    2005, eq. 5.54 and 5.57).
     """
     if not 0.0 < outage < 1.0:
         raise ValueError(f"outage must be within (0, 1), got {outage}")
     snr = -linear(snr_db) * math.log1p(-outage)
     return np.asarray(bandwidth_hz * np.log1p(snr) / math.log(2.0), dtype=float)
-
-
-def ergodic_rate_bps(snr_db: ArrayLike, bandwidth_hz: float) -> Floats:
-    """W E[log2(1 + snr G)] = W exp(1 / snr) E1(1 / snr) / ln 2 (Alouini and Goldsmith 1999).
-
-    exp(x) E1(x) is the confluent function U(1, 1, x), which does not overflow at low ratios.
-    """
-    return np.asarray(bandwidth_hz * hyperu(1.0, 1.0, 1.0 / linear(snr_db)) / math.log(2.0))

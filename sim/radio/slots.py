@@ -1,7 +1,5 @@
 """802.11 contention played slot by slot: what Bianchi's fixed point approximates."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -6,8 +6,8 @@ One protocol, `search(problem) -> Decision`, one file per search, one line per s
 from sim.search import exhaustive, fleet, greedy, hierarchical, neurosurgeon, splitllm
 from sim.search.decision import Decision, Forecast, Search
 from sim.search.predict import Predicted, Predictor
-from sim.search.problem import First, Group, Limits, Observed, Options, Problem
-from sim.search.relax import Relaxation
+from sim.search.problem import First, Group, Limits, Options, Problem
+from sim.search.relax import Relaxation, refusal, relaxations
 
 __all__ = [
     "SEARCHES",
@@ -16,13 +16,14 @@ __all__ = [
     "Forecast",
     "Group",
     "Limits",
-    "Observed",
     "Options",
     "Predicted",
     "Predictor",
     "Problem",
     "Relaxation",
     "Search",
+    "refusal",
+    "relaxations",
 ]
 
 SEARCHES: dict[str, Search] = {

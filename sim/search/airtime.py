@@ -1,15 +1,11 @@
 """What the link is to a search: seconds on the air, and the rate that many transfers share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
 
 from sim.search.problem import Floats
 from sim.specs import LinkSpec
-
-__all__ = ["STATES", "airtime_s", "capacity"]
 
 STATES = 512
 

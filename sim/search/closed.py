@@ -11,16 +11,12 @@ point, met_gh = Q_h (1 - [g = h] / n_h). Exact for one group on a shared link of
 the FIFO GPU by its residual (Reiser 1979): W_g = sum_h (Q_h - U_h) S_h + U_h E[S_h^2] / (2 S_h).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from sim.search.problem import Floats
-
-__all__ = ["Stations", "solve"]
 
 _ROUNDS = 400
 _CLOSE = 1e-7
@@ -67,8 +63,8 @@ def _recursion(net: Stations) -> tuple[Floats, Floats, Floats]:
     for population in range(1, int(total) + 1):
         present = np.maximum(0.0, (net.n * population / total)[:, None] - same)
         seen = present / (net.n * max(population - 1, 1) / total)[:, None]
-        wait = net.at_gpu(gpu, _fitting(rate * net.gpu_s), seen)
-        on_link = net.on_link(link, _fitting(rate * net.air_s), seen)
+        wait = net.at_gpu(gpu, _fit(rate * net.gpu_s), seen)
+        on_link = net.on_link(link, _fit(rate * net.air_s), seen)
         rate = (net.n * population / total) / (net.alone_s + on_link + wait + net.gpu_s)
         gpu, link = rate * (wait + net.gpu_s), rate * on_link
     return rate, wait, on_link
@@ -81,8 +77,8 @@ def _fixed_point(net: Stations) -> tuple[Floats, Floats, Floats]:
     gpu, link = rate * net.gpu_s, rate * net.air_s
     wait, on_link = np.zeros_like(gpu), net.air_s
     for _ in range(_ROUNDS):
-        wait = net.at_gpu(gpu, _fitting(rate * net.gpu_s), seen)
-        on_link = net.on_link(link, _fitting(rate * net.air_s), seen)
+        wait = net.at_gpu(gpu, _fit(rate * net.gpu_s), seen)
+        on_link = net.on_link(link, _fit(rate * net.air_s), seen)
         fresh = net.n / (net.alone_s + on_link + wait + net.gpu_s)
         moved = np.max(np.abs(fresh / rate - 1.0))
         rate = 0.5 * (rate + fresh)
@@ -92,6 +88,6 @@ def _fixed_point(net: Stations) -> tuple[Floats, Floats, Floats]:
     return rate, wait, on_link
 
 
-def _fitting(busy: Floats) -> Floats:
+def _fit(busy: Floats) -> Floats:
     """Utilisations [choice, group] that sum to at most 1."""
     return np.asarray(busy / np.maximum(1.0, busy.sum(1, keepdims=True)))

@@ -1,21 +1,13 @@
-"""The one protocol of all searches: `search(problem) -> Decision`, and what a refusal says."""
-
-from __future__ import annotations
+"""The one protocol of all searches: `search(problem) -> Decision`."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from profiles.tables.split import Split
 from sim.search.predict import Predicted, Predictor
 from sim.search.problem import Problem
-
-if TYPE_CHECKING:
-    from sim.search.relax import Relaxation
-
-__all__ = ["Decision", "Forecast", "Search", "decide"]
 
 
 class Forecast(NamedTuple):
@@ -37,7 +29,8 @@ class Forecast(NamedTuple):
 class Decision:
     """One option per group with its forecast; `evaluations` counts predictions of joint choices.
 
-    Where the search found nothing that keeps all limits, `options` is None and `refusal` says why.
+    Where the search found nothing that keeps all limits, `options` is None;
+    `sim.search.relax.refusal` says why.
     """
 
     search: str
@@ -56,24 +49,6 @@ class Decision:
         """Whether it keeps every limit by prediction."""
         return self.options is not None
 
-    @cached_property
-    def relaxations(self) -> tuple[Relaxation, ...]:
-        """What would have to give way, the least first; empty where the problem has an option."""
-        from sim.search.relax import relaxations  # it searches by itself
-
-        return relaxations(self.problem)
-
-    @property
-    def refusal(self) -> str:
-        """One line: the constraint and the least relaxation; empty where there is a decision."""
-        if self.feasible:
-            return ""
-        if not self.relaxations:
-            return f"{self.search} found no option within the limits, though there is one"
-        least, *rest = map(str, self.relaxations)
-        also = f" (instead: {'; '.join(rest)})" if rest else ""
-        return f"no option keeps all limits; least relaxation: {least}{also}"
-
 
 class Search(Protocol):
     """Chooses an option for every group of a problem."""
@@ -88,8 +63,8 @@ def decide(name: str, predictor: Predictor, rows: tuple[int, ...] | None) -> Dec
     The check is not counted: the search has evaluated these rows before.
     """
     problem, evaluations = predictor.problem, predictor.evaluations
-    found = predictor.predict(np.array([rows])) if rows is not None else None
-    if found is None or rows is None or not found.feasible[0]:
+    predicted = predictor.predict(np.array([rows])) if rows is not None else None
+    if predicted is None or rows is None or not predicted.feasible[0]:
         return Decision(
             search=name, problem=problem, options=None, rows=None, forecasts=(), server_s=np.nan,
             link_load=np.nan, server_load=np.nan, evaluations=evaluations,
@@ -100,19 +75,19 @@ def decide(name: str, predictor: Predictor, rows: tuple[int, ...] | None) -> Dec
         problem=problem,
         options=labels,
         rows=tuple(int(row) for row in rows),
-        forecasts=tuple(_forecast(problem, found, g, row) for g, row in enumerate(rows)),
-        server_s=float(found.server_s[0]),
-        link_load=float(found.link_load[0]),
-        server_load=float(found.server_load[0]),
+        forecasts=tuple(_forecast(problem, predicted, g, row) for g, row in enumerate(rows)),
+        server_s=float(predicted.server_s[0]),
+        link_load=float(predicted.link_load[0]),
+        server_load=float(predicted.server_load[0]),
         evaluations=evaluations,
-        binding=_binding(predictor, found, rows),
+        binding=_find_binding(predictor, predicted, rows),
     )
 
 
-def _forecast(problem: Problem, found: Predicted, group: int, row: int) -> Forecast:
+def _forecast(problem: Problem, predicted: Predicted, group: int, row: int) -> Forecast:
     options = problem.groups[group].options
     seconds = {
-        name: float(getattr(found, name)[0, group])
+        name: float(getattr(predicted, name)[0, group])
         for name in ("latency_s", "device_s", "link_wait_s", "uplink_s", "server_wait_s",
                      "service_s", "down_s", "throughput_rps")
     }  # fmt: skip
@@ -123,7 +98,7 @@ def _forecast(problem: Problem, found: Predicted, group: int, row: int) -> Forec
     )
 
 
-def _binding(predictor: Predictor, found: Predicted, rows: tuple[int, ...]) -> str:
+def _find_binding(predictor: Predictor, predicted: Predicted, rows: tuple[int, ...]) -> str:
     """The limit that is used up most, with its share; that none binds where without limits no
     option would cost the server less.
     """
@@ -132,7 +107,7 @@ def _binding(predictor: Predictor, found: Predicted, rows: tuple[int, ...]) -> s
     for g, (group, row) in enumerate(zip(problem.groups, rows, strict=True)):
         where = f"{group.name}." if len(problem.groups) > 1 else ""
         limits, options = group.limits, group.options
-        used[f"{where}latency_s"] = found.allowed_s[0, g] / limits.latency_s
+        used[f"{where}latency_s"] = predicted.allowed_s[0, g] / limits.latency_s
         used[f"{where}memory_bytes"] = options.memory_bytes[row] / limits.memory_bytes
         used[f"{where}drop_pp"] = (
             options.drop_pp[row] / limits.drop_pp if limits.drop_pp > 0.0 else 1.0
@@ -140,4 +115,4 @@ def _binding(predictor: Predictor, found: Predicted, rows: tuple[int, ...]) -> s
     name = max(used, key=lambda key: used[key])
     words = f"{name} ({100 * used[name]:.0f} % used)"
     least_s = sum(float(each.min()) for each in predictor.objective)
-    return f"none, closest {words}" if found.server_s[0] <= least_s * (1.0 + 1e-9) else words
+    return f"none, closest {words}" if predicted.server_s[0] <= least_s * (1.0 + 1e-9) else words

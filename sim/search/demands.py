@@ -1,7 +1,5 @@
 """What every option asks of the device, the link and the GPU, before anybody waits."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +7,6 @@ from numpy.typing import NDArray
 
 from sim.search.airtime import airtime_s
 from sim.search.problem import Floats, Group, Problem
-
-__all__ = ["Demands", "demands_of"]
 
 
 class Demands(NamedTuple):
@@ -34,8 +30,7 @@ class Demands(NamedTuple):
 def demands_of(group: Group, problem: Problem) -> Demands:
     """The columns of one group's options; a session's steps are averaged in what they load."""
     options, link, server = group.options, problem.link, problem.server
-    seen = problem.observed
-    rate = group.rate_bps if seen is None else seen.rate_bps
+    rate = group.rate_bps
     sends = options.payload_bytes > 0.0
     half_s = 0.5 * link.rtt_s + (link.grant_s if link.sharing == "cellular" else 0.0)
     down = airtime_s(link, options.answer_bytes, link.downlink_rate_bps or rate, slots=False)

@@ -1,14 +1,10 @@
 """Exhaustive: predict every joint choice, take the feasible one of least server seconds."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.search.decision import Decision, decide
 from sim.search.predict import Predictor
 from sim.search.problem import Problem
-
-__all__ = ["search"]
 
 _CHUNK = 20_000
 
@@ -24,8 +20,8 @@ def search(problem: Problem) -> Decision:
     for start in range(0, problem.n_choices, _CHUNK):
         flat = np.arange(start, min(start + _CHUNK, problem.n_choices))
         choices = np.stack(np.unravel_index(flat, sizes), axis=1)
-        found = predictor.predict(choices)
-        cost = np.where(found.feasible, found.server_s, np.inf)
+        predicted = predictor.predict(choices)
+        cost = np.where(predicted.feasible, predicted.server_s, np.inf)
         at = int(np.argmin(cost))
         if cost[at] < best_s:
             best_s, best = float(cost[at]), tuple(choices[at].tolist())

@@ -6,8 +6,6 @@ GPU, the link and the device than another). What is left is walked in the order 
 so that the first feasible joint choice is the optimum.
 """
 
-from __future__ import annotations
-
 import heapq
 import itertools
 from collections.abc import Iterator
@@ -17,8 +15,6 @@ import numpy as np
 from sim.search.decision import Decision, decide
 from sim.search.predict import Predictor
 from sim.search.problem import Floats, Problem
-
-__all__ = ["front", "search"]
 
 _LEAST = 256
 _PRICES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 1e3)
@@ -60,10 +56,10 @@ def front(predictor: Predictor, number: int) -> list[int]:
         [d.step_gpu_s, d.step_gpu_square_s2, d.step_air_s, d.air_s, alone, d.processor_s], axis=1
     )
     order = rows[np.lexsort(asks[rows].T[::-1])]
-    return _undominated(asks, order)
+    return _drop_dominated(asks, order)
 
 
-def _undominated(asks: Floats, order: np.ndarray) -> list[int]:
+def _drop_dominated(asks: Floats, order: np.ndarray) -> list[int]:
     kept: list[int] = []
     for row in order.tolist():
         if not (kept and np.any(np.all(asks[kept] <= asks[row], axis=1))):
@@ -78,7 +74,7 @@ def _best_first(
 
     Predicts in blocks that double; those behind the one found do not count.
     """
-    order = _ascending(predictor, fronts)
+    order = _ascend(predictor, fronts)
     size = 1
     while predictor.evaluations < budget:
         block = list(itertools.islice(order, min(size, budget - predictor.evaluations)))
@@ -101,13 +97,13 @@ def _sweep(predictor: Predictor, fronts: list[list[int]]) -> tuple[int, ...] | N
         [[rows[int(np.argmin(cost + price * seconds))]
           for rows, (cost, seconds) in zip(fronts, asks, strict=True)] for price in _PRICES]
     )  # fmt: skip
-    found = predictor.predict(choices)
-    cost = np.where(found.feasible, found.server_s, np.inf)
+    predicted = predictor.predict(choices)
+    cost = np.where(predicted.feasible, predicted.server_s, np.inf)
     best = int(np.argmin(cost))
     return tuple(choices[best].tolist()) if np.isfinite(cost[best]) else None
 
 
-def _ascending(predictor: Predictor, fronts: list[list[int]]) -> Iterator[tuple[int, ...]]:
+def _ascend(predictor: Predictor, fronts: list[list[int]]) -> Iterator[tuple[int, ...]]:
     """Joint choices by objective, from a heap of positions along the fronts."""
     costs = [
         [float(column[row]) for row in rows]

@@ -1,15 +1,11 @@
 """Greedy: from the fastest option downhill in server seconds, one step on one axis at a time."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.search.decision import Decision
-from sim.search.lone import decided
+from sim.search.lone import decide_groups
 from sim.search.predict import Predictor
 from sim.search.problem import Options, Problem
-
-__all__ = ["neighbours", "search"]
 
 
 def search(problem: Problem) -> Decision:
@@ -18,7 +14,7 @@ def search(problem: Problem) -> Decision:
     Neighbours differ by one step in the cut, the setting or the length. It stops where no feasible
     neighbour costs the server less.
     """
-    return decided("greedy", problem, _descend)
+    return decide_groups("greedy", problem, _descend)
 
 
 def neighbours(options: Options, row: int) -> list[int]:
@@ -27,7 +23,7 @@ def neighbours(options: Options, row: int) -> list[int]:
     Cuts that know other settings (input, output) are reached from any setting.
     """
     axes = (options.depth, options.harshness, options.tokens)
-    found: set[int] = set()
+    near: set[int] = set()
     for axis in axes:
         others = [other for other in axes if other is not axis]
         same = np.all([other == other[row] for other in others], axis=0)
@@ -40,8 +36,8 @@ def neighbours(options: Options, row: int) -> list[int]:
             nearest = rows[np.argmin(np.abs(axis[rows] - axis[row]))]
             level = rows[axis[rows] == axis[nearest]]
             gap = np.abs(options.harshness[level] - options.harshness[row])
-            found.add(int(level[np.argmin(gap)]))
-    return sorted(found)
+            near.add(int(level[np.argmin(gap)]))
+    return sorted(near)
 
 
 def _descend(predictor: Predictor) -> int | None:

@@ -3,21 +3,17 @@
 The first option that keeps every limit wins (arXiv 2511.11608, our reading of its policy).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.search.decision import Decision
-from sim.search.lone import decided
+from sim.search.lone import decide_groups
 from sim.search.predict import Predictor
 from sim.search.problem import Problem
-
-__all__ = ["search"]
 
 
 def search(problem: Problem) -> Decision:
     """The first feasible option in the paper's order, group by group."""
-    return decided("hierarchical", problem, _first)
+    return decide_groups("hierarchical", problem, _first)
 
 
 def _first(predictor: Predictor) -> int | None:

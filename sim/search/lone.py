@@ -1,7 +1,5 @@
 """What searches for one device share: each group is decided as if the whole fleet were like it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -10,12 +8,12 @@ from sim.search.decision import Decision, decide
 from sim.search.predict import Predictor
 from sim.search.problem import Problem
 
-__all__ = ["decided"]
-
 Rule = Callable[[Predictor], int | None]
 
 
-def decided(name: str, problem: Problem, rule: Rule, n_devices: int | None = None) -> Decision:
+def decide_groups(
+    name: str, problem: Problem, rule: Rule, n_devices: int | None = None
+) -> Decision:
     """The decision of `rule`, group by group.
 
     The rule sees one group as a fleet of `n_devices`, by default of all devices of the problem.

@@ -1,15 +1,11 @@
 """Neurosurgeon-like (Kang et al., ASPLOS 2017): the least latency of one device, alone."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.search.decision import Decision
-from sim.search.lone import decided
+from sim.search.lone import decide_groups
 from sim.search.predict import Predictor
 from sim.search.problem import Problem
-
-__all__ = ["search"]
 
 
 def search(problem: Problem) -> Decision:
@@ -17,14 +13,14 @@ def search(problem: Problem) -> Decision:
 
     It keeps the limits of accuracy and memory, which the original did not know.
     """
-    return decided("neurosurgeon", problem, _fastest, n_devices=1)
+    return decide_groups("neurosurgeon", problem, _fastest, n_devices=1)
 
 
 def _fastest(predictor: Predictor) -> int | None:
     group = predictor.problem.groups[0]
     options, limits = group.options, group.limits
-    found = predictor.predict(np.arange(len(options))[:, None])
+    predicted = predictor.predict(np.arange(len(options))[:, None])
     fits = (options.drop_pp <= limits.drop_pp) & (options.memory_bytes <= limits.memory_bytes)
-    latency_s = np.where(fits, found.latency_s[:, 0], np.inf)
+    latency_s = np.where(fits, predicted.latency_s[:, 0], np.inf)
     best = int(np.argmin(latency_s))
     return best if np.isfinite(latency_s[best]) else None

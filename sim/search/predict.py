@@ -7,8 +7,6 @@ analysis (sim.search.closed). Sessions mix their prompt and token steps in the d
 is that of a token.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,8 +17,6 @@ from sim.search.airtime import STATES, capacity
 from sim.search.closed import Stations, solve
 from sim.search.demands import Demands, demands_of
 from sim.search.problem import Floats, Problem
-
-__all__ = ["Predicted", "Predictor"]
 
 Choices = NDArray[np.int64]
 
@@ -153,16 +149,10 @@ class Predictor:
         ]  # fmt: skip
 
     def _waits(self, d: Demands) -> _Waits:
-        """What contention adds; with an observation, what was seen of it."""
-        seen = self.problem.observed
-        if seen is not None:
-            none = np.zeros_like(d.air_s)
-            nothing = np.zeros(len(none))
-            wait = np.where(d.gpu_s > 0.0, seen.server_wait_s, 0.0)
-            return _Waits(none, none, wait, none, none, (nothing, nothing))
-        return self._closed(d) if self.problem.closed else self._open(d)
+        """What contention adds."""
+        return self._wait_closed(d) if self.problem.closed else self._wait_open(d)
 
-    def _open(self, d: Demands) -> _Waits:
+    def _wait_open(self, d: Demands) -> _Waits:
         groups, n_gpus = self.problem.groups, self.problem.server.n_gpus
         per_device = np.array([g.rate_rps for g in groups], dtype=float)
         rate = np.broadcast_to(per_device * [g.n_devices for g in groups], d.air_s.shape)
@@ -171,7 +161,7 @@ class Predictor:
         with np.errstate(divide="ignore", invalid="ignore"):
             residual = 0.5 * (rate * d.step_gpu_square_s2).sum(1) / n_gpus
             server_wait = np.where(load < 1.0, residual / (1.0 - load), np.inf)
-        server_wait *= _pooled(load, n_gpus)
+        server_wait *= _pool_factor(load, n_gpus)
         stretch, link_util = self._open_stretch(link_load)
         processor = per_device * d.processor_s
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -216,7 +206,7 @@ class Predictor:
         stretch = np.where(grid > 1e-9, present / np.maximum(grid, 1e-12), 1.0)
         return grid, stretch, 1.0 - states[:, 0]
 
-    def _closed(self, d: Demands) -> _Waits:
+    def _wait_closed(self, d: Demands) -> _Waits:
         """Mean value analysis of everything between two pauses (sim.search.closed)."""
         stations = self._stations(d)
         rate, wait, on_link = solve(stations)
@@ -246,7 +236,7 @@ class Predictor:
         )
 
 
-def _pooled(load: Floats, n_servers: int) -> Floats:
+def _pool_factor(load: Floats, n_servers: int) -> Floats:
     """Wait of c servers over that of one c times as fast: about rho^(sqrt(2 (c + 1)) - 2).
 
     Sakasegawa, "An approximation formula for the queueing system M/G/c", 1977.

@@ -5,8 +5,6 @@ columns have shape [option] and hold means over requests; autoregressive ones ho
 token step, and `first` those of the prompt step. Memory and the accuracy drop are upper ends.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -16,8 +14,6 @@ from numpy.typing import NDArray
 from profiles.tables.split import Split
 from sim.specs import LinkSpec, ServerSpec
 from sim.specs.check import above, at_least, one_of
-
-__all__ = ["First", "Floats", "Group", "Limits", "Observed", "Options", "Problem"]
 
 Floats = NDArray[np.float64]
 
@@ -81,7 +77,7 @@ class Options:
             raise ValueError(f"option must be one of {len(self)} of the problem, got {label}")
         return self.labels.index(label)
 
-    def taken(self, rows: NDArray[np.int64]) -> Options:
+    def take(self, rows: NDArray[np.int64]) -> "Options":
         """The same options, only `rows` of them."""
         picked = {name: getattr(self, name)[rows] for name in (*_COSTS, "depth", "harshness")}
         first = self.first and First(
@@ -142,25 +138,12 @@ class Group:
             raise ValueError("group.rate_rps is for single-shot requests, got sessions")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Observed:
-    """What one device sees of the others: the rate of its transfers, the server's wait hint."""
-
-    rate_bps: float
-    server_wait_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        above("observed.rate_bps", self.rate_bps, 0.0)
-        at_least("observed.server_wait_s", self.server_wait_s, 0.0)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """Groups of devices, the link and the server that they share.
 
-    With `observed` the waits are not modelled but what a device has seen: its rate already holds
-    the others' transfers. `allowance` widens predicted latencies before they are held against the
-    limit: `latency * (1 + allowance * load)`, load that of the busiest of link, server and device.
+    `allowance` widens predicted latencies before they are held against the limit:
+    `latency * (1 + allowance * load)`, load that of the busiest of link, server and device.
 
     Raises:
         ValueError: no group, groups open and closed at once, a link or server without predictor.
@@ -169,7 +152,6 @@ class Problem:
     groups: tuple[Group, ...]
     link: LinkSpec
     server: ServerSpec = field(default_factory=ServerSpec)
-    observed: Observed | None = None
     allowance: float = 0.0
 
     def __post_init__(self) -> None:
@@ -202,12 +184,7 @@ class Problem:
         ]
         return np.asarray(offered, dtype=float) / sum(offered)
 
-    def with_observed(self, rate_bps: float, server_wait_s: float = 0.0) -> Problem:
-        """The problem of a device that has seen this rate and this wait."""
-        seen = Observed(rate_bps=rate_bps, server_wait_s=server_wait_s)
-        return replace(self, observed=seen)
-
-    def of_group(self, number: int, n_devices: int | None = None) -> Problem:
+    def of_group(self, number: int, n_devices: int | None = None) -> "Problem":
         """One group alone, as if it were the whole fleet of `n_devices` (default: its own)."""
         group = self.groups[number]
         return replace(self, groups=(replace(group, n_devices=n_devices or group.n_devices),))

@@ -1,7 +1,5 @@
 """What would have to give way where no option keeps all limits: the least relaxation of each."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import inf
 from typing import NamedTuple
@@ -9,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.search import fleet
+from sim.search.decision import Decision
 from sim.search.predict import Predictor
 from sim.search.problem import Group, Limits, Problem
-
-__all__ = ["Relaxation", "relaxations"]
 
 _NAMES = ("latency_s", "drop_pp", "memory_bytes")
 _MOST = 2.0**12
@@ -42,6 +39,18 @@ class Relaxation(NamedTuple):
         return " and ".join([words, *(f"{name} to {value:.4g}" for name, value in self.also)])
 
 
+def refusal(decision: Decision) -> str:
+    """One line: the constraint and the least relaxation; empty where there is a decision."""
+    if decision.feasible:
+        return ""
+    ways = relaxations(decision.problem)
+    if not ways:
+        return f"{decision.search} found no option within the limits, though there is one"
+    least, *rest = map(str, ways)
+    also = f" (instead: {'; '.join(rest)})" if rest else ""
+    return f"no option keeps all limits; least relaxation: {least}{also}"
+
+
 def relaxations(problem: Problem) -> tuple[Relaxation, ...]:
     """Every single relaxation of one group's limit that makes that group feasible, least first.
 
@@ -50,17 +59,17 @@ def relaxations(problem: Problem) -> tuple[Relaxation, ...]:
     helps a group, the one pair of limits with the least larger factor is named.
     """
     predictor = Predictor(problem)
-    found: list[Relaxation] = []
+    ways: list[Relaxation] = []
     resting = [_lightest(predictor, g) for g in range(len(problem.groups))]
     for number, group in enumerate(problem.groups):
         needs = _needs(predictor, number, resting)
         given = np.array([getattr(group.limits, name) for name in _NAMES])
         if np.any(np.all(needs <= given, axis=1)):
             continue
-        found += _single(group, needs, given) or _pair(group, needs, given)
-    if not found:
-        found = _joint(problem)
-    return tuple(sorted(found, key=lambda one: one.factor))
+        ways += _single(group, needs, given) or _pair(group, needs, given)
+    if not ways:
+        ways = _joint(problem)
+    return tuple(sorted(ways, key=lambda one: one.factor))
 
 
 def _needs(predictor: Predictor, number: int, resting: list[int]) -> np.ndarray:
@@ -81,14 +90,14 @@ def _lightest(predictor: Predictor, number: int) -> int:
 
 
 def _single(group: Group, needs: np.ndarray, given: np.ndarray) -> list[Relaxation]:
-    found = []
+    single = []
     for at, name in enumerate(_NAMES):
         others = np.delete(np.arange(len(_NAMES)), at)
         fits = np.all(needs[:, others] <= given[others], axis=1) & np.isfinite(needs[:, at])
         if fits.any():
             needed = float(needs[fits, at].min())
-            found.append(Relaxation(group.name, name, float(given[at]), needed))
-    return found
+            single.append(Relaxation(group.name, name, float(given[at]), needed))
+    return single
 
 
 def _pair(group: Group, needs: np.ndarray, given: np.ndarray) -> list[Relaxation]:

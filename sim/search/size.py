@@ -9,16 +9,12 @@ log-linear, fitted by least squares with every pair of terms multiplied once:
 Errors are leave-one-out in closed form: e_i / (1 - h_ii), h the hat matrix (Allen's PRESS).
 """
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim.search.problem import Floats
-
-__all__ = ["LossProxy", "SizeModel"]
 
 _RIDGE = 1e-6
 
@@ -34,7 +30,7 @@ class SizeModel:
     errors: Floats
 
     @classmethod
-    def fit(cls, thetas: Floats, sizes: Floats) -> SizeModel:
+    def fit(cls, thetas: Floats, sizes: Floats) -> "SizeModel":
         """Fit on `thetas` [setting, 4] and mean `sizes` [setting] in bytes.
 
         Raises:
@@ -69,7 +65,7 @@ class LossProxy:
     errors: Floats
 
     @classmethod
-    def fit(cls, relative_l2: Floats, drop_pp: Floats) -> LossProxy:
+    def fit(cls, relative_l2: Floats, drop_pp: Floats) -> "LossProxy":
         """Fit on what settings did, both [setting]."""
         order = np.argsort(relative_l2, kind="stable")
         x = np.asarray(relative_l2, dtype=float)[order]
@@ -79,12 +75,8 @@ class LossProxy:
         errors = np.empty(len(x))
         for i in range(len(x)):
             rest = np.arange(len(x)) != i
-            errors[order[i]] = np.interp(x[i], x[rest], _pooled(y[rest])) - y[i]
-        return cls(relative_l2=x, drop_pp=_pooled(y), errors=errors)
-
-    def drop_of(self, relative_l2: Floats) -> Floats:
-        """Predicted loss in percentage points."""
-        return np.asarray(np.interp(relative_l2, self.relative_l2, self.drop_pp))
+            errors[order[i]] = np.interp(x[i], x[rest], _pool(y[rest])) - y[i]
+        return cls(relative_l2=x, drop_pp=_pool(y), errors=errors)
 
 
 def _design(thetas: Floats) -> Floats:
@@ -98,7 +90,7 @@ def _design(thetas: Floats) -> Floats:
     return np.stack([terms[i] * terms[j] for i, j in pairs], axis=1)
 
 
-def _pooled(values: Floats) -> Floats:
+def _pool(values: Floats) -> Floats:
     """Non-decreasing least squares fit (pool adjacent violators)."""
     sums: list[float] = []
     counts: list[int] = []

@@ -10,23 +10,19 @@ from cut l with t ticks of the SLA left:
 One device and no contention: the SLA holds its times alone.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.search.decision import Decision
-from sim.search.lone import decided
+from sim.search.lone import decide_groups
 from sim.search.predict import Predictor
 from sim.search.problem import Floats, Problem
-
-__all__ = ["cheapest", "search"]
 
 _TICKS = 2000
 
 
 def search(problem: Problem) -> Decision:
     """Least server seconds of one device alone within the latency limit, in 2,000 ticks."""
-    return decided("splitllm", problem, _plan, n_devices=1)
+    return decide_groups("splitllm", problem, _plan, n_devices=1)
 
 
 def _plan(predictor: Predictor) -> int | None:
@@ -48,9 +44,9 @@ def _plan(predictor: Predictor) -> int | None:
              for cut in cuts]
         )  # fmt: skip
         at_cut = np.searchsorted(cuts, options.depth[rows])
-        found = cheapest(head_s, at_cut, alone[rows] - head_s[at_cut], cost[rows], sla_s)
-        if found is not None and (best is None or cost[rows[found]] < best[0]):
-            best = (float(cost[rows[found]]), int(rows[found]))
+        best_at = cheapest(head_s, at_cut, alone[rows] - head_s[at_cut], cost[rows], sla_s)
+        if best_at is not None and (best is None or cost[rows[best_at]] < best[0]):
+            best = (float(cost[rows[best_at]]), int(rows[best_at]))
     return None if best is None else best[1]
 
 

@@ -5,15 +5,14 @@ batching, priorities, limits and failures. Both end a visit with `(start_s, end_
 and the request's `outcome` set where it was not served.
 """
 
-from __future__ import annotations
-
 from math import inf
 from typing import Protocol
 
 from simpy import Environment, Event
 
 from sim.request import EXPIRED, REJECTED, SERVER_LOST, Request
-from sim.server.batching import RULES, Job
+from sim.server import batching
+from sim.server.batching import Job
 from sim.sources.source import Source
 from sim.specs import ServerSpec
 from sim.station import FifoStation, PoolStation, leave
@@ -36,7 +35,7 @@ class Server(Protocol):
     def wait_hint_s(self) -> float:
         """How long a request that came now would wait, as the server can know it."""
 
-    def recovered(self) -> Event:
+    def wait_until_up(self) -> Event:
         """An event that fires when the server is up."""
 
 
@@ -69,7 +68,7 @@ class PlainServer:
         """The backlog."""
         return self._gpu.backlog_s()
 
-    def recovered(self) -> Event:
+    def wait_until_up(self) -> Event:
         """It is always up."""
         return self._env.event().succeed()
 
@@ -80,7 +79,7 @@ class QueueServer:
     def __init__(self, env: Environment, spec: ServerSpec) -> None:
         self._env = env
         self._spec = spec
-        self._pick = RULES[spec.discipline](spec)
+        self._pick = batching.rule(spec)
         self._queue: list[Job] = []
         self._running: dict[Event, tuple[list[Job], float]] = {}
         self._busy_s = 0.0
@@ -120,7 +119,7 @@ class QueueServer:
         present = len(self._queue) + sum(len(jobs) for jobs, _ in self._running.values())
         return present * self._last_share_s / self._spec.n_gpus
 
-    def recovered(self) -> Event:
+    def wait_until_up(self) -> Event:
         """An event that fires when the server is up, at once if it is."""
         return self._env.event().succeed() if self._up else self._repaired
 

@@ -4,8 +4,6 @@ Step 0 is the prefill (its answer is the first token); step k >= 1 makes token k
 never outlasts its record.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -125,7 +123,7 @@ class ConstantSessions:
         """A token; the prompt of a session that has no other."""
         return self._session.steps[-1]
 
-    def resampled(self, generator: np.random.Generator) -> ConstantSessions:
+    def resample(self, generator: np.random.Generator) -> "ConstantSessions":
         """Itself: a constant has no sampling error."""
         return self
 
@@ -229,7 +227,7 @@ class TraceSessions:
         later = [step for session in self.rows for step in session.steps[1:]]
         return _mean(later) if later else self.mean()
 
-    def resampled(self, generator: np.random.Generator) -> TraceSessions:
+    def resample(self, generator: np.random.Generator) -> "TraceSessions":
         """A copy whose records are drawn with replacement from these."""
         other = object.__new__(TraceSessions)
         other.key, other._cut, other._tail = self.key, self._cut, self._tail

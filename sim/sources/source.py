@@ -4,8 +4,6 @@ A source hands out whole rows, so that a hard input that compresses badly and is
 stays one request. Seconds and bytes are floats; `correct` is 1, 0 or NaN (unknown).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -57,7 +55,7 @@ class Source(Protocol):
     def mean(self) -> Draw:
         """A request of average costs, for policies that predict."""
 
-    def resampled(self, generator: np.random.Generator) -> Source:
+    def resample(self, generator: np.random.Generator) -> "Source":
         """The same source with its rows bootstrapped; itself where it has no sampling error."""
 
 
@@ -94,7 +92,7 @@ class ConstantSource:
         """The one request."""
         return self._draw
 
-    def resampled(self, generator: np.random.Generator) -> ConstantSource:
+    def resample(self, generator: np.random.Generator) -> "ConstantSource":
         """Itself: a constant has no sampling error."""
         return self
 
@@ -132,7 +130,7 @@ class RandomSource:
         """Refused: the means of arbitrary distributions are not known."""
         raise ValueError("a policy that predicts needs sources with means, got a RandomSource")
 
-    def resampled(self, generator: np.random.Generator) -> RandomSource:
+    def resample(self, generator: np.random.Generator) -> "RandomSource":
         """Itself: the distribution is known."""
         return self
 
@@ -199,7 +197,7 @@ class TraceSource:
         columns = np.array([row[1:] for row in self.rows])
         return Draw(0, *np.mean(columns, axis=0).tolist()[:6])
 
-    def resampled(self, generator: np.random.Generator) -> TraceSource:
+    def resample(self, generator: np.random.Generator) -> "TraceSource":
         """A copy whose rows are drawn with replacement from these."""
         other = object.__new__(TraceSource)
         other.key, other.channel = self.key, self.channel

@@ -1,7 +1,5 @@
 """AdaptSpec: how a device's policy estimates, hesitates and probes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from sim.specs.check import about, above, at_least, one_of, within

@@ -1,7 +1,5 @@
 """One-line refusals for specs: what, where, got, allowed."""
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """FleetSpec: how many devices there are, of which groups, and what sets a group apart."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from sim.specs.adapt import AdaptSpec

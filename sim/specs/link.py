@@ -1,12 +1,12 @@
 """LinkSpec: frames, rate, fading, losses, sharing and outages of the medium."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass, field
 
 from sim.specs.check import about, above, at_least, one_of, within
 
+SHARING = ("dedicated", "fifo", "ps", "weighted", "wifi", "cellular")
+"""One file of that name in sim/medium/sharing each."""
 RATES = ("fixed", "mcs", "outage", "shannon")
 FADING = ("none", "rayleigh")
 TRANSPORTS = ("exact", "erasure", "bit_error")
@@ -23,10 +23,7 @@ class LinkSpec:
     acknowledgement).
     """
 
-    sharing: str = field(
-        default="ps",
-        metadata=about("how devices share: dedicated, fifo, ps, weighted, wifi, cellular"),
-    )
+    sharing: str = field(default="ps", metadata=about(f"how devices share: {', '.join(SHARING)}"))
     n_cells: int = field(
         default=1, metadata=about("independent media; device i uses number i mod n_cells")
     )
@@ -94,9 +91,7 @@ class LinkSpec:
     )
 
     def __post_init__(self) -> None:
-        from sim.medium.sharing import RULES
-
-        one_of("link.sharing", self.sharing, RULES)
+        one_of("link.sharing", self.sharing, SHARING)
         one_of("link.rate", self.rate, RATES)
         one_of("link.fading", self.fading, FADING)
         one_of("link.transport", self.transport, TRANSPORTS)

@@ -1,12 +1,12 @@
 """ServerSpec: the GPU's order of service, batching, limits and failures."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass, field
 
 from sim.specs.check import about, above, at_least, one_of
 
+DISCIPLINES = ("fifo", "take_all", "dynamic", "edf", "continuous")
+"""One file of that name in sim/server/batching each."""
 DECODERS = ("cpu", "gpu")
 ADMISSIONS = ("reject", "wait")
 ON_FAILURE = ("lose", "retry")
@@ -17,8 +17,7 @@ class ServerSpec:
     """The GPU server of the fleet. A batch holds requests of one model and cut only."""
 
     discipline: str = field(
-        default="fifo",
-        metadata=about("order of service: fifo, take_all, dynamic, edf, continuous"),
+        default="fifo", metadata=about(f"order of service: {', '.join(DISCIPLINES)}")
     )
     n_gpus: int = field(default=1, metadata=about("GPUs behind the one queue"))
     speed: float = field(
@@ -55,9 +54,7 @@ class ServerSpec:
     )
 
     def __post_init__(self) -> None:
-        from sim.server.batching import RULES
-
-        one_of("server.discipline", self.discipline, RULES)
+        one_of("server.discipline", self.discipline, DISCIPLINES)
         one_of("server.decode_on", self.decode_on, DECODERS)
         one_of("server.admission", self.admission, ADMISSIONS)
         one_of("server.on_failure", self.on_failure, ON_FAILURE)

@@ -1,7 +1,5 @@
 """SystemSpec: everything that one simulated point is made of, except the measured sources."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from sim.specs.check import about, above, at_least, one_of, within

@@ -1,7 +1,5 @@
 """WorkloadSpec: when a device makes requests, and what it expects of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from sim.specs.check import about, above, at_least, one_of, within

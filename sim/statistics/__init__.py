@@ -1,34 +1,20 @@
-"""Statistics of simulation output: warm-up cut, intervals, quantiles, pairing, stopping.
+"""Statistics of simulation output: warm-up cut, intervals, quantiles, stopping.
 
 Pure functions of arrays: `values` [n] is one run's observations in order, or one figure per
 replication; `sections` is a sequence of runs. Measured coverage: docs/validation.md.
 """
 
-from sim.statistics.interval import (
-    Interval,
-    Paired,
-    paired,
-    replication_interval,
-    table_interval,
-    two_sided_t,
-)
-from sim.statistics.quantile import order_interval, section_quantile
-from sim.statistics.steady import batch_means, drift, mser5, split
-from sim.statistics.stopping import runs_still_needed, sequential
+from sim.statistics.interval import Interval, replication_interval, table_interval, two_sided_t
+from sim.statistics.quantile import section_quantile
+from sim.statistics.steady import mser5
+from sim.statistics.stopping import runs_still_needed
 
 __all__ = [
     "Interval",
-    "Paired",
-    "batch_means",
-    "drift",
     "mser5",
-    "order_interval",
-    "paired",
     "replication_interval",
     "runs_still_needed",
     "section_quantile",
-    "sequential",
-    "split",
     "table_interval",
     "two_sided_t",
 ]

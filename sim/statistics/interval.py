@@ -1,6 +1,4 @@
-"""Intervals from independent runs: a mean, a difference, a mean with the table's error."""
-
-from __future__ import annotations
+"""Intervals from independent runs: a mean, a mean with the table's error."""
 
 import math
 from typing import NamedTuple
@@ -32,13 +30,6 @@ class Interval(NamedTuple):
         return isinstance(value, int | float) and self.lo <= value <= self.hi
 
 
-class Paired(NamedTuple):
-    """Difference of two settings over common random numbers, and what the pairing gained."""
-
-    difference: Interval
-    variance_ratio: float
-
-
 def two_sided_t(confidence: float, freedom: int) -> float:
     """Student's t that holds `confidence` between minus and plus itself."""
     if not 0.0 < confidence < 1.0:
@@ -55,26 +46,6 @@ def replication_interval(values: ArrayLike, confidence: float = 0.95) -> Interva
     spread = float(np.std(sample, ddof=1)) / math.sqrt(sample.size)
     half = two_sided_t(confidence, sample.size - 1) * spread
     return Interval(mean, mean - half, mean + half)
-
-
-def paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Paired:
-    """Interval of E[first - second] from runs that share their streams pair by pair.
-
-    `variance_ratio` = (var first + var second) / var(first - second): how many times more runs
-    independent streams would need.
-
-    Raises:
-        ValueError: different numbers of runs.
-    """
-    one, two = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    if one.shape != two.shape:
-        raise ValueError(f"paired runs must match, got {one.size} and {two.size}")
-    interval = replication_interval(one - two, confidence)
-    if one.size < 2:
-        return Paired(interval, math.nan)
-    apart = float(np.var(one, ddof=1) + np.var(two, ddof=1))
-    together = float(np.var(one - two, ddof=1))
-    return Paired(interval, apart / together if together > 0.0 else math.inf)
 
 
 def table_interval(

@@ -1,13 +1,10 @@
-"""Intervals of quantiles: from sections (runs or parts of one), and from independent data."""
-
-from __future__ import annotations
+"""Intervals of quantiles from sections: runs, or parts of one."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtr
 
 from sim.statistics.interval import Interval, two_sided_t
 
@@ -19,7 +16,7 @@ def section_quantile(
 
     mean = Q of the pooled data; half-width = t sqrt(sum (Q_j - Q)^2 / (b (b - 1))) (Asmussen and
     Glynn 2007, section III.5a). The pooled centre has the small bias of the whole sample, not
-    that of a section. Sections are replications, or `split` parts of a long run; each should hold
+    that of a section. Sections are replications, or parts of a long run; each should hold
     at least 10 / (1 - probability) observations.
     """
     runs = [np.asarray(section, dtype=float) for section in sections]
@@ -33,24 +30,3 @@ def section_quantile(
     spread = math.sqrt(float(np.sum((own - pooled) ** 2)) / (own.size * (own.size - 1)))
     half = two_sided_t(confidence, own.size - 1) * spread
     return Interval(pooled, pooled - half, pooled + half)
-
-
-def order_interval(values: ArrayLike, probability: float, confidence: float = 0.95) -> Interval:
-    """Quantile of independent observations between two order statistics; no distribution assumed.
-
-    Ranks l < u with P(l <= Binomial(n, p) < u) >= confidence (David and Nagaraja 2003, section
-    7.1); a limit that no observation can give is infinite.
-    """
-    sample = np.sort(np.asarray(values, dtype=float))
-    if not sample.size:
-        return Interval(math.nan, math.nan, math.nan)
-    ranks = np.arange(sample.size + 1)
-    below = bdtr(ranks, sample.size, probability)
-    outside = 0.5 * (1.0 - confidence)
-    low = int(np.searchsorted(below, outside, side="right")) - 1
-    high = int(np.searchsorted(below, 1.0 - outside, side="left"))
-    return Interval(
-        float(np.quantile(sample, probability)),
-        float(sample[low]) if low >= 0 else -math.inf,
-        float(sample[high]) if high < sample.size else math.inf,
-    )

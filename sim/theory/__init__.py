@@ -4,7 +4,6 @@ from sim.theory.batches import BatchState, greedy, take_all_bound_s
 from sim.theory.closed import (
     Network,
     cycle,
-    knee,
     mva,
     repairman,
     repairman_response_cdf,
@@ -25,7 +24,6 @@ from sim.theory.queues import (
     mm1_response_s,
     mmc_response_quantile_s,
     mmc_response_s,
-    ps_response_of_s,
     ps_response_s,
 )
 
@@ -35,7 +33,6 @@ __all__ = [
     "cycle",
     "erlang_c",
     "greedy",
-    "knee",
     "load",
     "md1_response_quantile_s",
     "md1_response_s",
@@ -47,7 +44,6 @@ __all__ = [
     "mmc_response_quantile_s",
     "mmc_response_s",
     "mva",
-    "ps_response_of_s",
     "ps_response_s",
     "repairman",
     "repairman_response_cdf",

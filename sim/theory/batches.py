@@ -4,8 +4,6 @@ The greedy server M/G[1,b]/1: when it falls idle it takes everything that waits,
 arrival at an idle server starts a batch of 1.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple

@@ -4,8 +4,6 @@
 that one request spends in service at each station.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -61,21 +59,13 @@ def response_bound_s(n: int, think_s: float, demands_s: Sequence[float]) -> floa
     return max(math.fsum(demands_s), n * max(demands_s) - think_s)
 
 
-def knee(think_s: float, demands_s: Sequence[float]) -> float:
-    """N* = (Z + sum D) / max D, where the two bounds meet."""
-    return (think_s + math.fsum(demands_s)) / max(demands_s)
-
-
 def cycle(n: int, think_s: float, demands_s: Sequence[float]) -> tuple[float, float]:
     """(throughput, response) when think and service times are constant: the bounds are met.
 
     After the first round the requests reach the slowest station no closer than its service time,
     and never wait again below N*; above it, it never idles.
     """
-    return (
-        throughput_bound_rps(n, think_s, demands_s),
-        response_bound_s(n, think_s, demands_s),
-    )
+    return (throughput_bound_rps(n, think_s, demands_s), response_bound_s(n, think_s, demands_s))
 
 
 def repairman_states(

@@ -4,8 +4,6 @@ Times in seconds, `rate` in arrivals per second, `load` = rate * mean service / 
 "Response" is waiting plus service. Kleinrock 1975 (K), Tijms 2003 (T), Harchol-Balter 2013 (H).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -134,8 +132,3 @@ def mmc_response_quantile_s(
 def ps_response_s(rate: float, service_s: float) -> float:
     """M/G/1 processor sharing: S / (1 - rho), whatever the law of the sizes (K2 4.4, H 30)."""
     return mm1_response_s(rate, service_s)
-
-
-def ps_response_of_s(rate: float, service_s: float, size_s: float) -> float:
-    """Mean response of a job of `size_s` under M/G/1-PS: x / (1 - rho)."""
-    return size_s / (1.0 - load(rate, service_s))

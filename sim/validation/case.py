@@ -1,7 +1,5 @@
 """A case of the ladder: a system whose steady state is known, and what is compared."""
 
-from __future__ import annotations
-
 import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +17,6 @@ from sim.system import run
 
 CONFIDENCE = 0.95
 EQUAL = 1e-9
-KINDS = ("interval", "at_most", "equal")
 Figure = Callable[[Result], float]
 
 
@@ -55,14 +52,14 @@ class Case:
     metrics: tuple[Metric, ...]
     n_runs: int = 10
 
-    def play(self, seed: int) -> list[Row]:
+    def play(self, seed: int) -> "list[Row]":
         """One row per metric."""
         own = zlib.crc32(f"{self.name} {seed}".encode())  # no case shares another's luck
         spec = replace(self.system, seed=own)
         results = [run(spec, self.sources, replication=r) for r in range(self.n_runs)]
         return [self._row(metric, results, seed) for metric in self.metrics]
 
-    def _row(self, metric: Metric, results: list[Result], seed: int) -> Row:
+    def _row(self, metric: Metric, results: list[Result], seed: int) -> "Row":
         if metric.quantile is not None:
             sections = [latencies_s(result) for result in results]
             interval = section_quantile(sections, metric.quantile, CONFIDENCE)

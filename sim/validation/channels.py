@@ -1,7 +1,5 @@
 """The radio channel: Rayleigh outage, frame errors, counts of retransmissions, Bianchi's slots."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.radio import Access, expected_sends, frame_error_rate, residual_loss

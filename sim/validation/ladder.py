@@ -1,7 +1,5 @@
 """All rungs in order, and the verdict over all comparisons."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Closed loops: the fixed cycle, exact MVA, the machine repairman, 802.11 as a station."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -153,11 +151,11 @@ def contention() -> list[Case]:
                 metrics=metrics,
             )
         )
-        cases.append(_saturated(name, n, efficiency(n) / efficiency(1) / airtime_s, link))
+        cases.append(_saturate(name, n, efficiency(n) / efficiency(1) / airtime_s, link))
     return cases
 
 
-def _saturated(name: str, n: int, throughput_rps: float, link: LinkSpec) -> Case:
+def _saturate(name: str, n: int, throughput_rps: float, link: LinkSpec) -> Case:
     """n stations that always send get efficiency(n) together: exact."""
     system = SystemSpec(
         fleet=FleetSpec(n_devices=n),

@@ -1,7 +1,5 @@
 """Open queues: the server as M/M/1, M/D/1, M/G/1, M/M/c and greedy batch server, the link as PS."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 
@@ -81,7 +79,7 @@ class ExponentialBatches:
         """A request of mean time."""
         return Draw(0, 0.0, 0.0, 0.0, self.mean_s(1), 0.0, math.nan)
 
-    def resampled(self, generator: np.random.Generator) -> ExponentialBatches:
+    def resample(self, generator: np.random.Generator) -> "ExponentialBatches":
         """Itself: the law is known."""
         return self
 
@@ -103,9 +101,7 @@ def single_queues() -> list[Case]:
     )
     mm4 = (
         Metric(
-            name="latency_mean_s",
-            exact=theory.mmc_response_s(3.2, 1.0, 4),
-            figure="latency_mean_s",
+            name="latency_mean_s", exact=theory.mmc_response_s(3.2, 1.0, 4), figure="latency_mean_s"
         ),
         *quantiles(lambda p: theory.mmc_response_quantile_s(3.2, 1.0, 4, p), (0.95, 0.99)),
     )

@@ -52,7 +52,7 @@ def idiomatic(spec: sim.SystemSpec) -> Meter:
             yield env.timeout(think.exponential(spec.workload.think_s))
             draw = drawn.draw(rows)
             request = Request(index, 0, draw, env.now)
-            meter.arrived(request)
+            meter.count_arrival(request)
             with processor.request() as turn:
                 yield turn
                 request.device_start_s = env.now
@@ -74,7 +74,7 @@ def idiomatic(spec: sim.SystemSpec) -> Meter:
                 yield env.timeout(request.server_share_s)
                 request.server_end_s = env.now
             yield env.timeout(half_rtt_s)
-            meter.left(request, DONE)
+            meter.count_departure(request, DONE)
 
     for index in range(spec.fleet.n_devices):
         env.process(device(index))

@@ -95,7 +95,9 @@ def test_error_is_at_most_half_a_step_of_either_grid(x, n_blocks, bits):
 def test_stored_ranges_enclose_and_come_back(x, n_blocks):
     labels = blocks.split(x, n_blocks)
     fitted = quantize.fit(x, labels, n_blocks, distortion=0.01, bits_min=2, bits_max=8)
-    again = quantize.Blocks.restored(fitted.stored().reshape(-1), fitted.bits.astype(np.uint8))
+    again = quantize.Blocks.from_halves(
+        fitted.to_halves().reshape(-1), fitted.bits.astype(np.uint8)
+    )
     assert np.array_equal(again.bits, fitted.bits)
     assert np.array_equal(again.low, fitted.low)
     assert np.array_equal(again.high, fitted.high)
@@ -109,4 +111,4 @@ def test_stored_ranges_enclose_and_come_back(x, n_blocks):
 )
 def test_impossible_ranges_and_widths_are_refused(halves, bits):
     with pytest.raises(codec.CorruptBitstreamError):
-        quantize.Blocks.restored(np.array(halves, np.uint16), np.array([bits], np.uint8))
+        quantize.Blocks.from_halves(np.array(halves, np.uint16), np.array([bits], np.uint8))

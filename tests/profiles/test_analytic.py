@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from profiles.predicting import published
-from profiles.predicting.analytic import LLAMA2_7B, LLAMA2_13B, modelled
+from profiles.predicting.analytic import LLAMA2_7B, model_phases
 from profiles.predicting.roofline import Efficiency, Peaks, peaks_of
 from profiles.tables.hardware import ServerSpec
 
@@ -16,14 +16,12 @@ SOURCE = {"hardware": "a100", "source": "full roofs"}
 def test_llama_2_constants():
     assert LLAMA2_7B.layer_parameters == pytest.approx(202.4e6, rel=1e-3)
     assert LLAMA2_7B.parameters == 6_738_415_616
-    assert LLAMA2_13B.parameters == 13_015_864_320
-    assert LLAMA2_7B.crossing_bytes() == 8192
     assert LLAMA2_7B.kv_bytes() == 16_384
 
 
 @pytest.mark.parametrize(("cut", "share"), [(16, 0.51), (24, 0.265), (25, 0.234), (28, 0.142)])
 def test_server_share_of_the_work(cut, share):
-    decode = modelled(LLAMA2_7B, FULL, A100, **SOURCE)["decode"]
+    decode = model_phases(LLAMA2_7B, FULL, A100, **SOURCE)["decode"]
     at = decode.cut(f"layers.{cut - 1}")
     assert at.tail_flops / (at.head_flops + at.tail_flops) == pytest.approx(share, abs=0.006)
 
@@ -39,7 +37,7 @@ def test_parameters_agree_with_transformers():
 
 
 def test_decode_at_batch_1_is_bound_by_the_weights():
-    decode = modelled(LLAMA2_7B, FULL, A100, **SOURCE)["decode"]
+    decode = model_phases(LLAMA2_7B, FULL, A100, **SOURCE)["decode"]
     embedding = LLAMA2_7B.vocabulary * LLAMA2_7B.width
     floor = 2 * (LLAMA2_7B.parameters - embedding) / A100.bandwidth_bytes_per_s
     assert decode.head.seconds_at("output") == pytest.approx(floor, rel=0.01)
@@ -47,7 +45,7 @@ def test_decode_at_batch_1_is_bound_by_the_weights():
 
 
 def test_prefill_of_2048_tokens_is_bound_by_the_flops():
-    prefill = modelled(LLAMA2_7B, FULL, A100, **SOURCE)["prefill"]
+    prefill = model_phases(LLAMA2_7B, FULL, A100, **SOURCE)["prefill"]
     floor = 2 * 2048 * 32 * LLAMA2_7B.layer_parameters / A100.flops
     assert floor < prefill.head.seconds_at("output", new_tokens=2048) < 1.15 * floor
 

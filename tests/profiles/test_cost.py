@@ -52,8 +52,8 @@ def test_bad_time_is_refused(value):
 
 
 def test_scaling_multiplies_and_says_so():
-    slow = surface().scaled(3.0, hardware="board", source="a book")
-    slower = slow.scaled(2.0, hardware="chip", source="another book")
+    slow = surface().scale(3.0, hardware="board", source="a book")
+    slower = slow.scale(2.0, hardware="chip", source="another book")
     assert slower.seconds == pytest.approx(surface().seconds * 6)
     assert (slow.factor, slower.factor) == (3, 6)
     assert slower.provenance["kind"] == "scaled"

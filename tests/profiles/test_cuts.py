@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from profiles import models
-from profiles.measuring.cuts import UnexportableError, split
-from profiles.measuring.graph import export
+from profiles.measuring.cuts import split
+from profiles.measuring.graph import UnexportableError, export
 from profiles.models.network import Network, content_digest
 
 

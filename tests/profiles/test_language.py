@@ -68,17 +68,17 @@ def test_a_task_bears_what_its_most_sensitive_cut_does(tmp_path):
     path.write_text(
         "task,model,cut,loss,relative_l2\nclassify,scenes,a,0.01,0.4\nclassify,scenes,b,0.01,0.2\n"
     )
-    assert tolerance.tolerated("classify", path) == 0.2
+    assert tolerance.read_tolerance("classify", path) == 0.2
     with pytest.raises(ValueError, match="holds no row of task language"):
-        tolerance.tolerated("language", path)
+        tolerance.read_tolerance("language", path)
     with pytest.raises(ValueError, match="task must be one of classify"):
-        tolerance.tolerated("clasify", path)
+        tolerance.read_tolerance("clasify", path)
 
 
 def test_a_codec_is_set_to_the_tolerated_error(monkeypatch):
-    monkeypatch.setattr(tolerance, "tolerated", lambda task: 0.2)
+    monkeypatch.setattr(tolerance, "read_tolerance", lambda task: 0.2)
     chosen = tolerance.set_for(models.create("bytellama"))
-    hidden = np.concatenate(tolerance._hidden(models.create("bytellama")))
+    hidden = np.concatenate(tolerance._run_hidden(models.create("bytellama")))
     received = chosen.decode(chosen.encode(hidden))
     error = np.linalg.norm(received - hidden) / np.linalg.norm(hidden)
     assert 0.1 < error < 0.3

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from profiles import models
-from profiles.measuring.decoding import run_layers
+from profiles.measuring.decoder import run_layers
 from profiles.models import bytellama
 from profiles.models.data import sources
 from profiles.models.llama import Llama, Shape

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-import codec
 from profiles import Column, TraceTable
-from profiles.shipping.matching import matched, mean_error, tolerated_l2
+from profiles.shipping.matching import find_tolerance
 
 
 def table(points, n=1000):
@@ -30,18 +29,10 @@ def table(points, n=1000):
 
 def test_tolerated_error_is_interpolated_between_settings():
     points = [(0.4, 0.05), (0.1, 0.0), (0.2, 0.005), (0.3, 0.015)]
-    assert tolerated_l2(table(points), "stem") == pytest.approx(0.25)
-    assert tolerated_l2(table(points), "stem", loss=0.05) == pytest.approx(0.4)
+    assert find_tolerance(table(points), "stem") == pytest.approx(0.25)
+    assert find_tolerance(table(points), "stem", loss=0.05) == pytest.approx(0.4)
 
 
 def test_nothing_is_extrapolated():
     with pytest.raises(ValueError, match=r"no traced setting loses 1 pp, the worst 0\.50 pp"):
-        tolerated_l2(table([(0.1, 0.0), (0.2, 0.005)]), "stem")
-
-
-def test_a_matched_codec_meets_the_error_from_below():
-    features = np.random.default_rng(0).laplace(size=(6, 4000)).astype(np.float32)
-    best = matched(lambda s: codec.create("slicer", sparsity=s), features, 0.3, (0.1, 0.95))
-    assert 0.27 < mean_error(best, features) <= 0.3
-    with pytest.raises(ValueError, match=r"exceeds the relative L2 error 0\.01"):
-        matched(lambda s: codec.create("slicer", sparsity=s), features, 0.01, (0.5, 0.9))
+        find_tolerance(table([(0.1, 0.0), (0.2, 0.005)]), "stem")

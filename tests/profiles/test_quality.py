@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from profiles import Column, TraceTable
-from profiles.tables.quality import concatenated, drop_interval, drops, merged, table_of
+from profiles.tables.quality import concatenate, drop_interval, drops, merge, table_of
 
 
 def table(right, whole, ids=None):
@@ -51,19 +51,19 @@ def test_random_weights_have_no_drop():
 
 
 def test_folds_join_and_a_sample_in_two_folds_is_refused():
-    joined = concatenated([table([1, 0], [1, 1]), table([1], [1], ids=[7])])
+    joined = concatenate([table([1, 0], [1, 1]), table([1], [1], ids=[7])])
     assert joined.sample_ids.tolist() == [0, 1, 7]
     assert drops(joined)[0].n_lost == 1
     assert joined.provenance["model_digest"] == "a+a"
     with pytest.raises(ValueError, match="sample_ids must be distinct"):
-        concatenated([table([1, 0], [1, 1]), table([1], [1])])
+        concatenate([table([1, 0], [1, 1]), table([1], [1])])
 
 
 def test_drops_of_disjoint_samples_merge_to_the_drop_of_all():
     (first,) = drops(table([1, 0, 1], [1, 1, 1]))
     (second,) = drops(table([0, 1], [1, 0]))
     (whole,) = drops(table([1, 0, 1, 0, 1], [1, 1, 1, 1, 0]))
-    assert merged(first, second) == whole
+    assert merge(first, second) == whole
 
 
 def test_the_table_is_markdown():

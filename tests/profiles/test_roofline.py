@@ -1,11 +1,13 @@
-import numpy as np
 import pytest
 
-from profiles import CostSurface, Cut, DeviceSpec, Layer, ModelProfile
-from profiles.predicting.roofline import Efficiency, Peaks, fit, peaks_of, relative_errors, scaled
+from profiles import DeviceSpec, Layer
+from profiles.predicting.roofline import (
+    Efficiency,
+    Peaks,
+    peaks_of,
+)
 
 HERE = Peaks(flops=1e11, bandwidth_bytes_per_s=1e10)
-THERE = Peaks(flops=1e10, bandwidth_bytes_per_s=1e10)
 TRUE = Efficiency(compute=0.4, memory=0.7, kernel_s=5e-6)
 
 
@@ -31,14 +33,6 @@ LAYERS = [
 ]
 
 
-def test_the_fit_recovers_the_efficiencies_behind_the_times():
-    found = fit(LAYERS, HERE)
-    assert found.compute == pytest.approx(TRUE.compute, rel=1e-3)
-    assert found.memory == pytest.approx(TRUE.memory, rel=1e-3)
-    assert found.kernel_s == pytest.approx(TRUE.kernel_s, rel=1e-3)
-    assert max(map(abs, relative_errors(LAYERS, found, HERE).values())) < 1e-3
-
-
 def test_both_roofs_hold():
     compute_bound, memory_bound = LAYERS[0], LAYERS[2]
     fixed = TRUE.kernel_s
@@ -47,36 +41,6 @@ def test_both_roofs_hold():
     assert TRUE.seconds(compute_bound, HERE, batch=3) == pytest.approx(3e9 / 0.4e11 + 4 * fixed)
 
 
-def profile():
-    head = np.cumsum([0, *(item.seconds for item in LAYERS[:3])])
-    cuts = ("input", "a", "b", "output")
-    names = [
-        Cut(name=name, shape=(1,), dtype="float32", head_flops=0.0, tail_flops=0.0) for name in cuts
-    ]
-    fields = {"hardware": "measured", "cuts": cuts, "provenance": {"kind": "measured"}}
-    return ModelProfile(
-        model="net",
-        hardware="measured",
-        cuts=tuple(names),
-        layers=tuple(LAYERS[:3]),
-        head=CostSurface(part="head", seconds=head[:, None, None, None], **fields),
-        tail=CostSurface(part="tail", seconds=(head[-1] - head)[:, None, None, None], **fields),
-    )
-
-
-def test_a_scaled_profile_is_what_the_other_machine_would_take_and_says_so():
-    sheet = DeviceSpec(name="board", title="A board")
-    moved = scaled(profile(), TRUE, HERE, sheet, THERE)
-    expected = [TRUE.seconds(item, THERE) for item in LAYERS[:3]]
-    assert moved.head.seconds_at("b") == pytest.approx(sum(expected[:2]))
-    assert moved.tail.seconds_at("b") == pytest.approx(expected[2])
-    assert moved.tail.seconds_at("input") == pytest.approx(sum(expected))
-    assert moved.hardware == moved.head.hardware == "board"
-    assert moved.head.provenance["kind"] == moved.provenance["kind"] == "scaled"
-
-
 def test_a_sheet_without_peaks_is_refused():
     with pytest.raises(ValueError, match="board states no fp16 peak or no memory bandwidth"):
         peaks_of(DeviceSpec(name="board", title="A board"), "fp16")
-    with pytest.raises(ValueError, match="at least 4 measured layers, got 3"):
-        fit(LAYERS[:3], HERE)

@@ -13,7 +13,7 @@ from scenarios.systems.case import Case
 from sim import ConstantSource, ServerSpec, SystemSpec, WorkloadSpec
 from sim.planning import Budget, Goal, Refusal
 from sim.planning.along import Along
-from sim.planning.capacity import alone
+from sim.planning.capacity import play_in_turn
 from sim.planning.inverse import Inverse, _gpus, _Search, inverse
 from sim.planning.remedy import Remedy
 from sim.theory import md1_response_quantile_s
@@ -37,7 +37,7 @@ def asked(n: int, spec: SystemSpec, goal: Goal = P95, **budget: float) -> Invers
     """What `n` devices need of requests of 20 ms."""
     limits = Budget(**{**vars(QUICK), **budget})
     sources = {"default": ConstantSource(server_s=SERVICE_S)}
-    return inverse(spec, sources, [goal], n, budget=limits, play=alone)
+    return inverse(spec, sources, [goal], n, budget=limits, play=play_in_turn)
 
 
 def of(found: Inverse, name: str) -> Remedy:
@@ -93,9 +93,11 @@ def test_a_count_holds_by_all_runs_however_wrong_the_pilots_were(
         self._excess(along, guessed, 3)
         return guessed
 
-    monkeypatch.setattr(_Search, "_counted", mistaken)
+    monkeypatch.setattr(_Search, "_count_least", mistaken)
     sources = {"default": ConstantSource(server_s=SERVICE_S)}
-    gpus = _Search(queue(), sources, [P95], 60, QUICK, alone).count("n_gpus", "GPUs", _gpus, 0)
+    gpus = _Search(queue(), sources, [P95], 60, QUICK, play_in_turn).count(
+        "n_gpus", "GPUs", _gpus, 0
+    )
     assert gpus.least == 3
     assert gpus.sure
 
@@ -116,7 +118,7 @@ def test_nothing_is_enough_and_one_device_says_why() -> None:
         r" .* let 5 devices meet latency_mean_s <= 0\.1, each by itself$"
     )
     with pytest.raises(Refusal, match=words):
-        inverse(spec, slow, [goal], 5, budget=QUICK, play=alone)
+        inverse(spec, slow, [goal], 5, budget=QUICK, play=play_in_turn)
 
 
 def judged(spec: SystemSpec, n: int, *, server: str, **known: object) -> dict[str, dict]:
@@ -130,8 +132,8 @@ def judged(spec: SystemSpec, n: int, *, server: str, **known: object) -> dict[st
         kinds={**dict.fromkeys(("device", "uplink", "codec_bits"), "assumed"), "server": server},
         **known,
     )
-    found = inverse(spec, case.sources, [P95], n, budget=QUICK, play=alone)
-    rows = (_judged(case, remedy, QUICK.half_width, alone)[0] for remedy in found.remedies)
+    found = inverse(spec, case.sources, [P95], n, budget=QUICK, play=play_in_turn)
+    rows = (_judged(case, remedy, QUICK.half_width, play_in_turn)[0] for remedy in found.remedies)
     return {row["name"]: row for row in rows}
 
 

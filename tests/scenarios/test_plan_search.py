@@ -11,7 +11,7 @@ from sim import ConstantSource, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.planning import Budget, Capacity, Goal, capacity, crossing
 from sim.planning.goal import Sample
 from sim.planning.levers import LEVERS
-from sim.planning.points import around, extended
+from sim.planning.points import around, extend
 from sim.planning.probe import Heard, Probe
 from sim.planning.why import why
 
@@ -36,7 +36,7 @@ def heard(slow_s: float) -> Heard:
 def test_runs_in_a_second_regime_are_counted(slow_s: list[float], apart: int) -> None:
     probe = Probe(SystemSpec(), {}, [MEAN], play=lambda tasks: [heard(s) for s in slow_s])
     probe.listen((7,), len(slow_s))
-    assert probe.apart(7, MEAN) == apart
+    assert probe.count_apart(7, MEAN) == apart
     assert probe.played == (7,)
     assert probe.n_runs(7) == len(slow_s)
 
@@ -46,7 +46,7 @@ def test_missed_deadlines_that_double_by_chance_are_no_second_regime() -> None:
     samples = [Sample(NONE, 1000.0 * share, 1000.0, 0.05 + share) for share in shares]
     goal = Goal(column="deadline_miss_share", limit=0.005)
     assert np.exp(np.max(goal.excess(samples))) > 2.0
-    assert goal.apart(samples) == 0
+    assert goal.count_apart(samples) == 0
 
 
 @given(
@@ -55,7 +55,7 @@ def test_missed_deadlines_that_double_by_chance_are_no_second_regime() -> None:
 )  # fmt: skip
 def test_points_that_do_not_bound_grow_on_the_open_side(points, below, above, steps) -> None:  # type: ignore[no-untyped-def]
     before = tuple(sorted(points))
-    after = extended(before, below, above, steps)
+    after = extend(before, below, above, steps)
     assert after == tuple(sorted(set(after)))
     assert after[0] >= 1
     assert (after[-1] > before[-1]) == above

@@ -179,11 +179,11 @@ def test_a_fleet_that_does_not_choose_has_no_such_columns():
 
 @pytest.mark.parametrize("name", ["burst", "fading", "mobility"])
 def test_the_shipped_traces_are_what_their_recipe_makes(name, tmp_path):
-    from sim.medium.rates import located, read
+    from sim.medium.rates import locate, read
     from sim.radio.fluctuation import write
 
     (made,) = [path for path in write(tmp_path) if path.stem == name]
-    assert made.read_bytes() == located(f"{name}.csv").read_bytes()
+    assert made.read_bytes() == locate(f"{name}.csv").read_bytes()
     rows = read(f"{name}.csv")
     assert rows[-1][0] > 60.0
     assert all(0.01 <= factor <= 1.0 for _, factor in rows)

@@ -16,7 +16,7 @@ from sim import (
     run,
     theory,
 )
-from sim.statistics import batch_means, mser5, replication_interval, section_quantile, sequential
+from sim.statistics import mser5, replication_interval, section_quantile
 
 RATE, SERVICE_S = 0.8, 1.0
 N_EXPERIMENTS = 400
@@ -93,28 +93,11 @@ def test_replications_cover_the_mean():
 
 
 @pytest.mark.slow
-def test_batch_means_cover_the_mean():
-    generator = np.random.default_rng(2)
-    runs = responses(generator, N_EXPERIMENTS, 50_000)
-    covered = coverage(map(batch_means, runs), MEAN_S)
+def test_the_formula_for_independent_data_does_not_cover_one_run():
+    runs = responses(np.random.default_rng(2), N_EXPERIMENTS, 50_000)
     naive = coverage(map(replication_interval, runs), MEAN_S)
-    print(f"batch means: {covered:.1%}, independent-data formula: {naive:.1%}")
-    assert covered >= 0.88
+    print(f"independent-data formula: {naive:.1%}")
     assert naive < 0.4
-
-
-@pytest.mark.slow
-def test_sequential_stopping_covers_the_mean():
-    generator = np.random.default_rng(3)
-
-    def experiment():
-        return sequential(lambda _: float(responses(generator, 1, 5_000).mean()), relative=0.05)
-
-    results = [experiment() for _ in range(N_EXPERIMENTS)]
-    covered = coverage((interval for interval, _ in results), MEAN_S)
-    runs = np.mean([n for _, n in results])
-    print(f"sequential to 5 %: {covered:.1%} with {runs:.1f} runs on average")
-    assert covered >= 0.90
 
 
 @pytest.mark.slow

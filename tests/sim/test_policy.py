@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sim
-from sim.devices.policy import Cost, Fastest, Search, Seen, cost, smoothed
+from sim.devices.policy import Cost, Fastest, Search, Seen, cost, smooth
 
 SECONDS = st.floats(1e-4, 1.0)
 COSTS = st.lists(
@@ -92,5 +92,5 @@ def test_a_search_without_a_limit_is_refused_in_one_line():
 
 
 def test_the_first_observation_counts_in_full():
-    assert smoothed(math.nan, 3.0) == 3.0
-    assert smoothed(1.0, 2.0, 0.25) == 1.25
+    assert smooth(math.nan, 3.0) == 3.0
+    assert smooth(1.0, 2.0, 0.25) == 1.25

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import integrate, stats
+from scipy import stats
 
 from sim import radio
 from sim.radio import bianchi, slots
@@ -28,29 +28,11 @@ def test_outage_rates_of_the_literature():
         radio.outage_rate_bps(0.0, 10.0, 10e6)
 
 
-@given(st.floats(1e-6, 0.99), st.floats(-20.0, 40.0))
-def test_outage_rate_inverts_outage_probability(outage, snr_db):
-    rate = radio.outage_rate_bps(outage, snr_db, 5e6)
-    assert radio.outage_probability(rate, snr_db, 5e6) == pytest.approx(outage, rel=1e-6)
-
-
-def test_outage_and_ergodic_rate_against_simulated_fading():
-    gain = np.random.default_rng(1).exponential(size=400_000)
-    rate = 20e6 * np.log2(1.0 + 10.0 * gain)
-    outage = float(radio.outage_probability(40e6, 10.0, 20e6))
-    low, high = stats.binom.interval(0.999, gain.size, outage)
-    assert low <= np.count_nonzero(rate < 40e6) <= high
-    error = 3.3 * rate.std() / math.sqrt(gain.size)
-    assert rate.mean() == pytest.approx(float(radio.ergodic_rate_bps(10.0, 20e6)), abs=error)
-
-
-@pytest.mark.parametrize("snr_db", [-35.0, -10.0, 0.0, 15.0, 40.0])
-def test_ergodic_rate_is_its_integral(snr_db):
-    snr = 10.0 ** (snr_db / 10.0)
-    expected, _ = integrate.quad(
-        lambda g: math.exp(-g) * math.log2(1.0 + snr * g), 0.0, 60.0, epsabs=0.0, epsrel=1e-10
-    )
-    assert radio.ergodic_rate_bps(snr_db, 1.0) == pytest.approx(expected, rel=1e-7)
+@pytest.mark.parametrize("outage", [0.01, 0.1, 0.5])
+def test_the_outage_rate_fails_in_that_share_of_simulated_blocks(outage):
+    rate = 20e6 * np.log2(1.0 + 10.0 * np.random.default_rng(1).exponential(size=400_000))
+    low, high = stats.binom.interval(0.999, rate.size, outage)
+    assert low <= np.count_nonzero(rate < radio.outage_rate_bps(outage, 10.0, 20e6)) <= high
 
 
 @pytest.mark.parametrize(
@@ -62,16 +44,6 @@ def test_frame_error_rate_of_a_kilobyte(ber, loss):
 
 def test_frame_error_rate_ends():
     assert radio.frame_error_rate([0.0, 1.0], 10).tolist() == [0.0, 1.0]
-
-
-def test_bpsk_against_a_simulated_receiver():
-    generator = np.random.default_rng(2)
-    for snr_db in (0.0, 4.0, 7.0):
-        noise = generator.standard_normal(2_000_000) * math.sqrt(0.5 / 10.0 ** (snr_db / 10.0))
-        ber = float(radio.bpsk_ber(snr_db))
-        low, high = stats.binom.interval(0.999, noise.size, ber)
-        assert low <= np.count_nonzero(noise > 1.0) <= high
-    assert radio.bpsk_ber(9.6) == pytest.approx(1e-5, rel=0.05)  # the textbook's 9.6 dB
 
 
 def test_arq_counts_are_those_of_the_geometric_law():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import sim
-from sim.replicate import settled
+from sim.replicate import settle
 
 SOURCE = {"default": sim.ExponentialSource(server_s=0.01)}
 
@@ -41,7 +41,7 @@ def test_mser5_cuts_a_start_that_is_not_typical():
         replications=4,
     )
     sources = dict.fromkeys(("crowd", "regular"), SOURCE["default"])
-    found = settled(late, sources, play=lambda tasks: [task() for task in tasks])
+    found = settle(late, sources, play=lambda tasks: [task() for task in tasks])
     assert 2.0 < found.warmup_s < 15.0
     cut, uncut = sim.run(found, sources), sim.run(late, sources)
     assert cut.value("latency_mean_s") < uncut.value("latency_mean_s")

@@ -7,7 +7,7 @@ import pytest
 
 from profiles.tables.split import Split
 from sim import ConstantSessions, ConstantSource, run
-from sim.search import First, Group, Limits, Options, Predicted, Predictor, Problem
+from sim.search import First, Group, Options, Predicted, Predictor, Problem
 from sim.search.airtime import airtime_s
 from sim.search.size import LossProxy, SizeModel
 from sim.sources.source import Draw
@@ -197,16 +197,6 @@ def test_overload_is_never_feasible() -> None:
     assert math.isinf(found.latency_s[0, 0])
 
 
-def test_observed_replaces_modelled_waits() -> None:
-    group = Group(options=single(device_s=1e-3, server_s=2e-3), rate_bps=8e6, n_devices=50,
-                  think_s=0.01, limits=Limits(latency_s=0.02))  # fmt: skip
-    problem = Problem(groups=(group,), link=PS)
-    seen = predicted(problem.with_observed(4e6, 5e-3))
-    assert seen.latency_s[0, 0] == pytest.approx(1e-3 + 2e-3 + 5e-3 + 2e-3)
-    assert seen.feasible[0]
-    assert not predicted(problem).feasible[0]
-
-
 def test_several_gpus_wait_less_than_one() -> None:
     group = Group(options=single(server_s=0.01), rate_bps=1e12, n_devices=40, rate_rps=2.0)
     waits = [
@@ -242,6 +232,6 @@ def test_loss_proxy_never_falls() -> None:
     errors = np.array([0.3, 0.1, 0.2, 0.4, 0.5])
     losses = np.array([2.0, 0.0, 3.0, 5.0, 9.0])
     proxy = LossProxy.fit(errors, losses)
-    assert proxy.drop_of(np.array([0.1, 0.2, 0.3, 0.4])) == pytest.approx([0.0, 2.5, 2.5, 5.0])
-    assert np.all(np.diff(proxy.drop_of(np.linspace(0, 1, 50))) >= 0)
+    assert proxy.relative_l2 == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert proxy.drop_pp == pytest.approx([0.0, 2.5, 2.5, 5.0, 9.0])
     assert proxy.errors[3] == pytest.approx(np.interp(0.4, [0.3, 0.5], [2.5, 9.0]) - 5.0)

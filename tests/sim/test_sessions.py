@@ -180,7 +180,7 @@ def test_sessions_come_from_tables_with_a_token_dimension():
     assert both == pytest.approx(tail.seconds_at("stage1", 2, 1, 8.5))
     result = run({"default": source}, n_devices=2)
     assert 0.3 < result.value("accuracy") < 0.7
-    assert len(source.resampled(np.random.default_rng(0)).rows) == 2
+    assert len(source.resample(np.random.default_rng(0)).rows) == 2
 
 
 def test_a_prompt_beyond_the_device_memory_is_rejected_not_answered():

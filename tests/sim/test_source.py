@@ -90,8 +90,8 @@ def test_a_combination_that_was_not_traced_is_refused():
 
 def test_resampled_rows_come_from_the_table_and_paired_sources_share_them():
     raw, slicer = source("stage1", "raw"), source("stage1", "slicer")
-    first = [row.sample for row in raw.resampled(Streams(4).generator("bootstrap")).rows]
-    second = [row.sample for row in slicer.resampled(Streams(4).generator("bootstrap")).rows]
+    first = [row.sample for row in raw.resample(Streams(4).generator("bootstrap")).rows]
+    second = [row.sample for row in slicer.resample(Streams(4).generator("bootstrap")).rows]
     assert first == second
     assert 200 < len(set(first)) < 300
 

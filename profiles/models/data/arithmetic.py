@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from profiles.models.data.records import Record, drawn, jsonl_of
+from profiles.models.data.records import Record, draw, jsonl_of
 
 _MARK = "####"
 _NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?")
@@ -31,13 +31,13 @@ def problems(data: str, n: int, seed: int = 0, *, n_shots: int = 0) -> tuple[Pro
     path = jsonl_of(Path(data), 'of GSM8K: {"question": ..., "answer": "... #### 42"}')
     if n_shots < 0:
         raise ValueError(f"n_shots must be >= 0, got {n_shots}")
-    found = drawn(path, n_shots + n, seed, _pair)
-    solved = "".join(f"Question: {asked}\nAnswer: {told}\n\n" for asked, told in found[:n_shots])
+    pairs = draw(path, n_shots + n, seed, _pair)
+    solved = "".join(f"Question: {asked}\nAnswer: {told}\n\n" for asked, told in pairs[:n_shots])
     return tuple(
         Problem(
-            prompt=f"{solved}Question: {asked}\nAnswer:", number=_cleaned(told.rpartition(_MARK)[2])
+            prompt=f"{solved}Question: {asked}\nAnswer:", number=_clean(told.rpartition(_MARK)[2])
         )
-        for asked, told in found[n_shots:]
+        for asked, told in pairs[n_shots:]
     )
 
 
@@ -50,9 +50,9 @@ def number_in(text: str) -> str | None:
     _, mark, behind = text.partition(_MARK)
     first = _NUMBER.search(behind) if mark else None
     if first is not None:
-        return _cleaned(first.group())
-    found = _NUMBER.findall(text)
-    return _cleaned(found[-1]) if found else None
+        return _clean(first.group())
+    numbers = _NUMBER.findall(text)
+    return _clean(numbers[-1]) if numbers else None
 
 
 def _pair(record: Record) -> tuple[str, str]:
@@ -62,7 +62,7 @@ def _pair(record: Record) -> tuple[str, str]:
     return asked, told
 
 
-def _cleaned(number: str) -> str:
+def _clean(number: str) -> str:
     """Without currency, thousands' commas and a fraction of zeros: "$1,200.00" is "1200"."""
     plain = number.strip().replace(",", "").replace("$", "")
     return plain.rstrip("0").rstrip(".") if "." in plain else plain

@@ -22,12 +22,12 @@ def image_samples(folder: Path, n: int, seed: int, *, size: int) -> Samples:
     The shorter side is brought to 8/7 of `size`, the centre is cut out (the field's evaluation).
     Raises ValueError in one line for a missing or empty folder, too few or unreadable images.
     """
-    found = _files(folder)
-    if len(found) < n:
-        raise ValueError(f"model.data={folder} holds {len(found)} images, {n} were asked for")
-    order = np.argsort(uniforms(f"folder/{seed}", np.arange(len(found)), 1)[:, 0])[:n]
-    images = np.stack([_read(found[i][0], size) for i in order])
-    return Samples(images, np.array([found[i][1] for i in order], np.int64))
+    files = _files(folder)
+    if len(files) < n:
+        raise ValueError(f"model.data={folder} holds {len(files)} images, {n} were asked for")
+    order = np.argsort(uniforms(f"folder/{seed}", np.arange(len(files)), 1)[:, 0])[:n]
+    images = np.stack([_read(files[i][0], size) for i in order])
+    return Samples(images, np.array([files[i][1] for i in order], np.int64))
 
 
 def _files(folder: Path) -> list[tuple[Path, int]]:
@@ -36,15 +36,15 @@ def _files(folder: Path) -> list[tuple[Path, int]]:
     if not folder.is_dir():
         raise ValueError(f"model.data={folder} is no folder: {wanted}")
     classes = sorted(path for path in folder.iterdir() if path.is_dir())
-    found = [
+    files = [
         (path, number)
         for number, each in enumerate(classes)
         for path in sorted(each.iterdir())
         if path.suffix.lower() in ENDINGS
     ]
-    if not found:
+    if not files:
         raise ValueError(f"model.data={folder} holds no image in a class folder: {wanted}")
-    return found
+    return files
 
 
 def _read(path: Path, size: int) -> NDArray[np.uint8]:

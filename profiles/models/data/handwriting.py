@@ -36,7 +36,7 @@ def check_split(split: str) -> None:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
 
 
-def shuffled() -> NDArray[np.int64]:
+def shuffle() -> NDArray[np.int64]:
     """The numbers of all digits in a fixed random order."""
     n = len(handwriting().labels)
     order: NDArray[np.int64] = np.argsort(uniforms("handwriting", np.arange(n), 1)[:, 0])
@@ -52,7 +52,7 @@ def fold_members(split: str, fold: int) -> NDArray[np.int64]:
     check_split(split)
     if fold not in range(N_FOLDS):
         raise ValueError(f"digits.fold must be in 0..{N_FOLDS - 1}, got {fold!r}")
-    order = shuffled()
+    order = shuffle()
     rank = np.arange(len(order))
     test = rank % N_FOLDS == fold
     calibration = rank % (2 * N_FOLDS) == (fold + 1) % N_FOLDS

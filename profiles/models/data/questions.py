@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from profiles.models.data.records import Record, drawn, jsonl_of
+from profiles.models.data.records import Record, draw, jsonl_of
 
 FORMATS = "BoolQ, PIQA, HellaSwag, ARC, OpenBookQA, Winogrande, MMLU or prompt, endings, answer"
 
@@ -55,7 +55,7 @@ def questions(data: str, n: int, seed: int = 0) -> tuple[Question, ...]:
     Raises ValueError in one line for a missing file, an unknown format or a line without answer.
     """
     path = jsonl_of(Path(data), f"of {FORMATS}")
-    return drawn(path, n, seed, question_of)
+    return draw(path, n, seed, question_of)
 
 
 def question_of(record: Record) -> Question:
@@ -71,14 +71,14 @@ def question_of(record: Record) -> Question:
 
 
 def _ours(record: Record) -> Question:
-    return _alike(record["prompt"], record["endings"], _number(record["answer"]))
+    return _ask_once(record["prompt"], record["endings"], _number(record["answer"]))
 
 
 def _boolq(record: Record) -> Question:
     answer = record["label"] if "label" in record else record["answer"]
     question = record["question"].rstrip("?")
     prompt = f"{record['passage']}\nQuestion: {question}?\nAnswer:"
-    return _alike(prompt, (" no", " yes"), _number(answer))
+    return _ask_once(prompt, (" no", " yes"), _number(answer))
 
 
 def _piqa(record: Record) -> Question:
@@ -86,7 +86,7 @@ def _piqa(record: Record) -> Question:
         raise ValueError("label is missing: put it there, or the labels into FILE-labels.lst")
     endings = [f" {record[name]}" for name in ("sol1", "sol2")]
     answer = _number(record["label"])
-    return _alike(f"Question: {record['goal']}\nAnswer:", endings, answer, per_byte=True)
+    return _ask_once(f"Question: {record['goal']}\nAnswer:", endings, answer, per_byte=True)
 
 
 def _hellaswag(record: Record) -> Question:
@@ -95,20 +95,22 @@ def _hellaswag(record: Record) -> Question:
         told = f"{record['ctx_a']} {record['ctx_b'].capitalize()}"
     prompt = _plain(f"{record['activity_label']}: {told}")
     endings = [f" {_plain(ending)}" for ending in record["endings"]]
-    return _alike(prompt, endings, _number(record["label"]), per_byte=True)
+    return _ask_once(prompt, endings, _number(record["label"]), per_byte=True)
 
 
 def _arc(record: Record) -> Question:
     asked = record["question"]
     nested = isinstance(asked, dict)
-    texts, answer = _keyed(asked["choices"] if nested else record["choices"], record["answerKey"])
+    texts, answer = _read_choices(
+        asked["choices"] if nested else record["choices"], record["answerKey"]
+    )
     stem = asked["stem"] if nested else asked
-    return _alike(f"Question: {stem}\nAnswer:", texts, answer, per_byte=True)
+    return _ask_once(f"Question: {stem}\nAnswer:", texts, answer, per_byte=True)
 
 
 def _openbookqa(record: Record) -> Question:
-    texts, answer = _keyed(record["choices"], record["answerKey"])
-    return _alike(record["question_stem"], texts, answer, per_byte=True)
+    texts, answer = _read_choices(record["choices"], record["answerKey"])
+    return _ask_once(record["question_stem"], texts, answer, per_byte=True)
 
 
 def _winogrande(record: Record) -> Question:
@@ -127,7 +129,7 @@ def _mmlu(record: Record) -> Question:
     answer = record["answer"]
     if isinstance(answer, str) and len(answer) == 1 and answer in letters:
         answer = letters.index(answer)
-    return _alike(prompt, [f" {key}" for key in letters], _number(answer))
+    return _ask_once(prompt, [f" {key}" for key in letters], _number(answer))
 
 
 # The first format whose fields a line has is its format, so that the more special ones come first.
@@ -143,7 +145,9 @@ _FORMATS: tuple[tuple[frozenset[str], Callable[[Record], Question]], ...] = (
 )
 
 
-def _alike(prompt: str, endings: Sequence[str], answer: int, *, per_byte: bool = False) -> Question:
+def _ask_once(
+    prompt: str, endings: Sequence[str], answer: int, *, per_byte: bool = False
+) -> Question:
     if isinstance(endings, str):
         raise ValueError(f"endings must be a list, got {endings!r}")
     prompts = (prompt,) * len(endings)
@@ -159,7 +163,7 @@ def _number(answer: object) -> int:
     raise ValueError(f"the answer is withheld or no number, got {answer!r}: take a labelled split")
 
 
-def _keyed(choices: object, key: str) -> tuple[list[str], int]:
+def _read_choices(choices: object, key: str) -> tuple[list[str], int]:
     """Endings and the answer's place, of [{text, label}, ...] or {text: [...], label: [...]}."""
     if isinstance(choices, dict):
         texts, labels = choices["text"], choices["label"]

@@ -20,14 +20,14 @@ def jsonl_of(data: Path, wanted: str) -> Path:
     """
     if data.is_file():
         return data
-    found = sorted(data.glob("*.jsonl")) if data.is_dir() else []
-    if len(found) != 1:
-        state = f"holds {len(found)} *.jsonl files" if data.is_dir() else "does not exist"
+    files = sorted(data.glob("*.jsonl")) if data.is_dir() else []
+    if len(files) != 1:
+        state = f"holds {len(files)} *.jsonl files" if data.is_dir() else "does not exist"
         raise ValueError(f"model.data={data} {state}: put one jsonl file there, {wanted}")
-    return found[0]
+    return files[0]
 
 
-def drawn(path: Path, n: int, seed: int, parse: Callable[[Record], T]) -> tuple[T, ...]:
+def draw(path: Path, n: int, seed: int, parse: Callable[[Record], T]) -> tuple[T, ...]:
     """`n` records of the file without repetition, parsed; the first ones for every larger `n`.
 
     A file NAME-labels.lst beside NAME.jsonl (PIQA has its labels there) gives each its "label".
@@ -38,7 +38,7 @@ def drawn(path: Path, n: int, seed: int, parse: Callable[[Record], T]) -> tuple[
     if not 1 <= n <= len(lines):
         raise ValueError(f"{path} holds {len(lines)} records, {n} were asked for")
     order = np.argsort(uniforms(f"records/{seed}", np.arange(len(lines)), 1)[:, 0])[:n]
-    return tuple(_parsed(path, *lines[i], added=labels[i], parse=parse) for i in order)
+    return tuple(_parse(path, *lines[i], added=labels[i], parse=parse) for i in order)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -61,7 +61,7 @@ def _labels(path: Path, n: int) -> list[Record]:
     return [{"label": label} for label in labels]
 
 
-def _parsed(path: Path, at: int, line: str, *, added: Record, parse: Callable[[Record], T]) -> T:
+def _parse(path: Path, at: int, line: str, *, added: Record, parse: Callable[[Record], T]) -> T:
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:

@@ -72,7 +72,7 @@ def _relative(path: Path) -> str:
 
 def _files() -> list[Path]:
     root = _root()
-    found = [*root.glob("*.py"), *(p for name in PACKAGES for p in (root / name).rglob("*.py"))]
+    files = [*root.glob("*.py"), *(p for name in PACKAGES for p in (root / name).rglob("*.py"))]
     # A private or generated module may differ from machine to machine of one version.
-    kept = [p for p in found if not p.name.startswith("_sysconfigdata") and "test" not in p.parts]
+    kept = [p for p in files if not p.name.startswith("_sysconfigdata") and "test" not in p.parts]
     return sorted(kept, key=_relative)

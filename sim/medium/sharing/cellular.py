@@ -1,7 +1,5 @@
 """A scheduled uplink: request, grant, then proportional-fair slots with multiuser diversity."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """A channel of its own for every transfer: nobody waits."""
 
-from __future__ import annotations
-
 from simpy import Environment
 
 from sim.medium.shared import SharedStation

@@ -1,7 +1,5 @@
 """One transfer at a time, in order of arrival."""
 
-from __future__ import annotations
-
 from simpy import Environment
 
 from sim.specs import LinkSpec

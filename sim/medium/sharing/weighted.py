@@ -1,7 +1,5 @@
 """Shares of airtime in proportion to the groups' `link_weight` (discriminatory PS)."""
 
-from __future__ import annotations
-
 from simpy import Environment
 
 from sim.medium.shared import SharedStation

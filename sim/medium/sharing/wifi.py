@@ -5,8 +5,6 @@ and together `efficiency(n) / efficiency(1)` of the channel; the overhead of one
 in the frames' own fixed airtime. `efficiency` comes from ns-3 runs or from Bianchi's fixed point.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from simpy import Environment

@@ -4,8 +4,6 @@ Decode steps go first, prompts fill what is left of `max_batch` and `max_batch_t
 al. 2022, iteration-level scheduling; a prompt is not chunked).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sim.server.batching.job import Job, Pick, Rule

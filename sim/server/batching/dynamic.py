@@ -1,7 +1,5 @@
 """Dynamic batches: wait until `max_batch` are there or the oldest has waited `max_wait_s`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sim.server.batching.job import Job, Pick, Rule, same_key

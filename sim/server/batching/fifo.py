@@ -1,7 +1,5 @@
 """One request at a time, in order of arrival."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sim.server.batching.job import Job, Pick, Rule

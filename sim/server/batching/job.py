@@ -1,7 +1,5 @@
 """A request that waits at the server, and what a rule may say about it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Greedy batches: an idle GPU takes everything that waits, up to `max_batch`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sim.server.batching.job import Job, Pick, Rule, same_key

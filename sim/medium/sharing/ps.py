@@ -1,7 +1,5 @@
 """Equal shares of airtime: egalitarian processor sharing."""
 
-from __future__ import annotations
-
 from simpy import Environment
 
 from sim.medium.shared import SharedStation
