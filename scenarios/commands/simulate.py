@@ -95,8 +95,8 @@ def run(config: Config) -> int:
         if multirun.is_multirun():
             print(table.line(rows[-1]))
             return 0
-        store.write_table(rows)
-    table.show(rows, provenance)
+        store.write_table(rows, config.columns)
+    table.show(rows, provenance, columns=config.columns)
     if len(rows) == 1:
         table.show_trust(_trust(last, known, rows[0]))
     print("Held in every run: arrived = done + dropped + in flight, Little's law, utilization law.")
@@ -150,7 +150,7 @@ def _job(point: Point, known: Any) -> Job:
     method = _method(point.config)
     if isinstance(known, str):
         words = " ".join(f"{key}={value}" for key, value in point.values.items())
-        return failing(f"{words}: {known}", {"method": method})
+        return failing(f"{words}: {known}", {"method": method}).at(point.values)
     config = point.config
     if config.members:
         plain = groups.job(config, known, config.members)
@@ -159,7 +159,8 @@ def _job(point: Point, known: Any) -> Job:
     else:
         how = {"cut": config.cut, "setting": config.codec["name"], "method": method}
         plain = job(config, known, **how)
-    return replace(plain, evaluate=partial(_graded, config, known, plain.evaluate))
+    graded = replace(plain, evaluate=partial(_graded, config, known, plain.evaluate))
+    return graded.at(point.values)
 
 
 def _graded(config: Config, known: Measured, evaluate: Callable[[], Row]) -> Row:

@@ -104,7 +104,7 @@ def _jobs(config: Config, big: Big, panel: str) -> Iterator[Job]:
         labels |= _error(big.small, config.text.cut, way) if way in known else {}
         for point in points(config, axes_of(config.sweep)):
             if point.error:
-                yield failing(point.error, labels)
+                yield failing(point.error, labels).at(point.values)
                 continue
             at = replace(
                 point.config,
@@ -113,7 +113,8 @@ def _jobs(config: Config, big: Big, panel: str) -> Iterator[Job]:
                 server=config.big_server,
             )
             spec = [asdict(config.text), big.n_tokens, config.big_cut, big.share]
-            yield job_of(at, source, big.small.digests, spec, **labels)
+            made = job_of(at, source, big.small.digests, spec, **labels)
+            yield made.at(point.values)
 
 
 def _error(small: Sessions, cut: str, way: str) -> dict[str, float]:

@@ -98,7 +98,7 @@ def _jobs(config: Config, known: Measured) -> Iterator[Job]:
                         "model": each.model.name, "device": each.device.name,
                         "link": each.link.name, "server": each.server.name, "seed": each.seed},
                 evaluate=partial(_evaluate, each, known, adapt),
-            )  # fmt: skip
+            ).at(point.values)  # fmt: skip
 
 
 def system(

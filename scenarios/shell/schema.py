@@ -27,8 +27,10 @@ __all__ = [
 ]
 
 
-# Hydra's launchers pickle the schemas; a required field's mark is compared by identity there.
+# Hydra's launchers pickle the schemas whole. Two marks in them are compared by identity: that of a
+# required field, and that of a field as such, without which the schema would have no fields there.
 copyreg.pickle(type(dataclasses.MISSING), lambda _: "MISSING")
+copyreg.pickle(type(dataclasses._FIELD), lambda mark: mark.name)  # type: ignore[attr-defined]
 
 
 class Field(NamedTuple):
@@ -53,7 +55,8 @@ def thawed(schema: type) -> DictConfig:
     for a new key of a dict. The node is therefore made from a writable twin of the dataclass; the
     spec built at the end (`to_spec`) is the frozen one again.
     """
-    return OmegaConf.structured(_twin(schema))
+    node: DictConfig = OmegaConf.structured(_twin(schema))
+    return node
 
 
 @cache

@@ -158,9 +158,11 @@ def grid(
             if not point.error:
                 changed = point.config if change is None else change(point.config)
                 point = point._replace(config=paced(changed, known, **how))
-            swept = {key: value for key, value in point.values.items() if key == "link.rate_bps"}
-            named = {key.rsplit(".", 1)[-1]: value for key, value in swept.items()}
-            yield job_at(point, known, method=method.name, **how, **labels, **named)
+            swept = dict(point.values)
+            rate_bps = swept.pop("link.rate_bps", None)
+            named = {} if rate_bps is None else {"rate_bps": rate_bps}
+            made = job_at(point, known, method=method.name, **how, **labels, **named)
+            yield made.at({**swept, **named})
 
 
 def produce(
@@ -182,7 +184,7 @@ def produce(
         return rehearse(jobs, store, workers=config.workers)
     with multirun.locked(store):
         rows = list(finish(play(jobs, store, workers=config.workers, label=command)))
-        store.write_table(rows)
+        store.write_table(rows, config.columns)
         sound = [row for row in rows if not row.get("error")]
         if not sound:
             raise ValueError(f"no point could be played: {rows[0]['error']}")

@@ -91,8 +91,9 @@ def _generating(
             steps = chosen.n_tokens
         for point in chosen_points:
             if point.error:
-                yield failing(point.error, labels)
+                yield failing(point.error, labels).at(point.values)
                 continue
             at = replace(point.config, workload=replace(point.config.workload, requests=sessions))
             at = spanned(at, whole(source), steps=steps) if sessions is None else at
-            yield job_of(at, source, small.digests, asdict(chosen), **labels)
+            made = job_of(at, source, small.digests, asdict(chosen), **labels)
+            yield made.at(point.values)

@@ -23,7 +23,7 @@ from sim.theory.closed import throughput_bound_rps
 
 __all__ = ["bound_rps", "file_digests", "identity", "job", "job_at", "job_of", "row_of"]
 
-_NOT_IDENTITY = ("name", "sweep", "workers", "dry_run")
+_NOT_IDENTITY = ("name", "sweep", "columns", "workers", "dry_run")
 _IDENTITY = [f.name for f in dataclasses.fields(Scenario) if f.name not in _NOT_IDENTITY]
 
 
@@ -66,8 +66,9 @@ def job_at(point: Point, measured: Measured, **how: Any) -> Job:
     """The job of one point of a sweep; one that fails where the point's spec was refused."""
     if point.error:
         words = " ".join(f"{key}={value}" for key, value in point.values.items())
-        return failing(f"{words}: {point.error}", {"method": how.get("method", "")})
-    return job(point.config, measured, **how)
+        failed = failing(f"{words}: {point.error}", {"method": how.get("method", "")})
+        return failed.at(point.values)
+    return job(point.config, measured, **how).at(point.values)
 
 
 def identity(scenario: Scenario) -> dict[str, Any]:

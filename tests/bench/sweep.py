@@ -15,8 +15,9 @@ from pathlib import Path
 from scenarios.shell import commands
 from scenarios.shell.schema import register, to_spec
 from scenarios.sweep.axes import Axis, points
+from scenarios.sweep.columns import COLUMNS
 from scenarios.sweep.play import Job, play
-from scenarios.sweep.store import COLUMNS, Row, Store
+from scenarios.sweep.store import Row, Store
 from scenarios.systems.case import job_at
 
 N_FIELDS, N_GROUPS = 1000, 8
