@@ -1,6 +1,7 @@
 """Sweeps: the same rows by one process, by workers and by Hydra's launchers; nothing is lost."""
 
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from scenarios.__main__ import run
+from scenarios.commands import simulate
+from scenarios.shell.schema import thawed
 
 AXES = "fleet.n_devices=1,2,3,4"
 SWEEP = f'sweep=["{AXES}","seed=0,1"]'
@@ -48,13 +51,39 @@ def test_joblibs_launcher_gives_the_rows_of_the_inner_grid(quick, launcher):
 def test_other_launchers_give_the_rows_of_the_inner_grid(quick, launcher):
     plugin = "ray" if launcher.startswith("ray") else "submitit"
     for module in (plugin, f"hydra_plugins.hydra_{plugin}_launcher"):
-        pytest.importorskip(module, reason=f"{module} is not installed")
+        pytest.importorskip(module, reason=f"{module} is not installed; see docs/clusters.md")
     line = [sys.executable, "-m", "scenarios", "simulate", *quick]
-    inner = [*line, 'sweep=["fleet.n_devices=1,2"]', "name=grid2"]
-    subprocess.run(inner, check=True, capture_output=True)
-    jobs = ["-m", "fleet.n_devices=1,2", f"hydra/launcher={launcher}", f"name={launcher}"]
-    subprocess.run([*line, *jobs], check=True, capture_output=True, timeout=300)
-    assert text("grid2") == text(launcher)
+    axes = ["fleet.n_devices=1,0,2", "server.speed=2,4"]
+    inner = [*line, f'sweep=["{axes[0]}","{axes[1]}"]', "name=grid2"]
+    assert subprocess.run(inner, capture_output=True).returncode == 1  # no fleet is empty
+    jobs = ["-m", *axes, f"hydra/launcher={launcher}", f"name={launcher}"]
+    made = subprocess.run([*line, *jobs], capture_output=True, text=True, timeout=300)
+    assert made.returncode == 1, made.stderr
+    assert "6 points, 2 failed" in made.stderr
+    assert sound("grid2") == sound(launcher)
+
+
+def sound(name):
+    """The rows without the names of those that failed, which tell an inner grid from an outer."""
+    rows = table(name)
+    for row in rows:
+        if row.pop("error"):
+            row["point_id"] = row["method"] = "refused"
+    return rows
+
+
+def test_a_schema_keeps_its_fields_in_a_fresh_process():
+    """Launchers pickle classes that no module holds by value; a field's mark must stay itself."""
+    cloudpickle = pytest.importorskip("cloudpickle", reason="the extra parallel is not installed")
+    sent = cloudpickle.dumps(thawed(simulate.Config))
+    told = (
+        "import pickle, sys, dataclasses; from omegaconf import OmegaConf;"
+        "schema = OmegaConf.get_type(pickle.load(sys.stdin.buffer));"
+        "print(*(field.name for field in dataclasses.fields(schema)))"
+    )
+    fresh = subprocess.run([sys.executable, "-c", told], input=sent, capture_output=True)
+    names = [field.name for field in dataclasses.fields(simulate.Config)]
+    assert fresh.stdout.decode().split() == names, fresh.stderr.decode()
 
 
 def test_every_launcher_file_extends_its_plugin():
