@@ -116,7 +116,8 @@ class Store:
                 if time.monotonic() - synced > _SYNC_EVERY_S:
                     os.fsync(file.fileno())
                     synced = time.monotonic()
-                return json.loads(line)
+                kept: Row = json.loads(line)
+                return kept
 
             try:
                 yield append
@@ -191,7 +192,7 @@ def _parse(line: str) -> Row:
     return row if isinstance(row, dict) and "point_id" in row else {}
 
 
-def _last_byte(file: Any) -> bytes:
+def _last_byte(file: io.FileIO) -> bytes:
     file.seek(-1, os.SEEK_END)
     return file.read(1)
 

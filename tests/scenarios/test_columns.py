@@ -1,4 +1,4 @@
-"""Columns: every swept key is one, what does not vary can be left out, no point changes its name."""
+"""Columns: every swept key is one, what does not vary can be left out, no point is renamed."""
 
 import csv
 from pathlib import Path
