@@ -143,15 +143,17 @@ def _hydra(command: commands.Command, arguments: Sequence[str]) -> int:
 def _multirun(command: commands.Command, arguments: Sequence[str]) -> int:
     """Run one Hydra job per combination, then collect their rows into one table."""
     from scenarios.sweep import multirun
+    from scenarios.sweep.axes import swept_keys
 
-    folder = Path("outputs") / _run_name(command.name, arguments)
-    with multirun.opened(folder, uuid.uuid4().hex) as setting:
+    folder = Path("outputs") / _given("name", arguments, command.name)
+    with multirun.opened(folder, uuid.uuid4().hex, swept_keys(arguments)) as setting:
         _hydra(command, [*arguments, setting])
-        return multirun.collect(folder)
+        return multirun.collect(folder, _given("columns", arguments, "all"))
 
 
-def _run_name(default: str, arguments: Sequence[str]) -> str:
-    given = [word.removeprefix("name=") for word in arguments if word.startswith("name=")]
+def _given(key: str, arguments: Sequence[str], default: str) -> str:
+    """What the command line sets a key to."""
+    given = [word.removeprefix(f"{key}=") for word in arguments if word.startswith(f"{key}=")]
     return given[-1] if given else default
 
 

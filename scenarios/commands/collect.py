@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scenarios.sweep.columns import CHOICES
 from scenarios.sweep.store import Row, Store, write_table
 
 POSITIONAL = "folders"
@@ -18,9 +19,16 @@ class Config:
     """Which runs, and where their table goes."""
 
     name: str = field(default="collect", metadata={"help": "folder of the table below outputs/"})
+    columns: str = field(
+        default="all", metadata={"help": "all, or varying: those that differ between the rows"}
+    )
     folders: list[str] = field(
         default_factory=list, metadata={"help": "folders searched for runs; outputs/ if empty"}
     )
+
+    def __post_init__(self) -> None:
+        if self.columns not in CHOICES:
+            raise ValueError(f"columns must be one of {', '.join(CHOICES)}, got {self.columns!r}")
 
 
 def run(config: Config) -> int:
@@ -34,7 +42,7 @@ def run(config: Config) -> int:
     rows = [{"run": str(folder), **row} for folder in runs for row in _rows(folder)]
     if not rows:
         raise ValueError(f"no run lies below {', '.join(map(str, roots))}")
-    path = write_table(store.folder / "results.csv", rows)
+    path = write_table(store.folder / "results.csv", rows, config.columns)
     failed = sum(bool(row.get("error")) for row in rows)
     print(f"{len(rows)} rows of {len(runs)} runs, {failed} failed: {path}")
     return int(failed > 0)

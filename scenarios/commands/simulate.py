@@ -61,8 +61,8 @@ def run(config: Config) -> int:
         if multirun.is_multirun():
             print(table.line(rows[-1]))
             return 0
-        store.write_table(rows)
-    table.show(rows, last.provenance)
+        store.write_table(rows, config.columns)
+    table.show(rows, last.provenance, columns=config.columns)
     if len(rows) == 1:
         table.show_trust(last.trust(rows[0]))
     print("Held in every run: arrived = done + dropped + in flight, Little's law, utilization law.")

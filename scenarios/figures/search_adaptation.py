@@ -92,7 +92,8 @@ def _jobs(config: Config, known: Measured) -> Iterator[Job]:
             raise ValueError(point.error)
         for name, adapt in rules(config.adapt).items():
             each = choosing(point.config, known, adapt, method=name)
-            yield replace(each.job(), evaluate=partial(_evaluate, each))
+            made = replace(each.job(), evaluate=partial(_evaluate, each))
+            yield made.at(point.values)
 
 
 def choosing(config: Config, known: Measured, adapt: AdaptSpec, **labels: Any) -> Case:

@@ -11,7 +11,7 @@ from scenarios.sweep.axes import Axis, axes_of, points
 
 _NO_SYSTEM = (
     "slo", "plan", "name", "seed", "workers", "horizon_s", "warmup", "warmup_s", "replications",
-    "confidence", "sweep", "dry_run", "methods", "codecs", "live", "fleet.n_devices",
+    "confidence", "sweep", "columns", "dry_run", "methods", "codecs", "live", "fleet.n_devices",
 )  # fmt: skip
 """Fields that a system does not consist of: what is asked of it, how long, under which name."""
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from scenarios.sweep.store import Row
+from scenarios.sweep.columns import Row, spread, swept_columns, varying
 from sim.planning.finding import Trust
 
 __all__ = ["line", "show", "show_trust"]
@@ -37,16 +37,23 @@ _SHOWN = (
     ("dropped_share", "dropped", "%", 100.0),
 )
 
+_LABELS = ("n_devices", "method")
 
-def show(rows: Sequence[Row], provenance: Mapping[str, Any]) -> None:
-    """Print one point as a list of quantities, several as one line each."""
+
+def show(rows: Sequence[Row], provenance: Mapping[str, Any], columns: str = "all") -> None:
+    """Print one point as a list of quantities, several as one line each.
+
+    With `columns` "varying" the lines leave out the number of devices and the method where these
+    are the same in all.
+    """
     console = Console()
     if len(rows) == 1 and not rows[0].get("error"):
         console.print(_title(rows[0]), soft_wrap=True, highlight=False)
         console.print(_point(rows[0]))
     else:
+        shown = varying(rows) if columns == "varying" else _LABELS
         for row in rows:
-            console.print(line(row), markup=False, highlight=False)
+            console.print(line(row, shown), markup=False, highlight=False, soft_wrap=True)
     console.print(escape(_origin(provenance)), highlight=False, soft_wrap=True)
 
 
@@ -60,12 +67,16 @@ def show_trust(trust: Trust) -> None:
     console.print(table)
 
 
-def line(row: Row) -> str:
+def line(row: Row, shown: Sequence[str] = _LABELS) -> str:
     """Return one row as one line: what varied, and the figures that matter most."""
+    swept = swept_columns(row).items()
+    words = "".join(f"{f'{key}={value}':<{len(key) + 9}} " for key, value in swept)
     if row.get("error"):
-        return f"N={row.get('n_devices', '?')}: {row['error']}"
+        return f"N={spread(row).get('n_devices', '?')}: {row['error']}"
+    words += f"N={row['n_devices']:<5} " if "n_devices" in shown else ""
+    words += f"{row['method']:<22} " if "method" in shown else ""
     return (
-        f"N={row['n_devices']:<5} {row['method']:<22} {row['throughput_rps']:9.2f} requests/s   "
+        f"{words}{row['throughput_rps']:9.2f} requests/s   "
         f"server {100 * row['server_utilization']:5.1f} %   "
         f"uplink {100 * row['link_utilization']:5.1f} %   "
         f"p95 {1e3 * row['latency_p95_s']:8.2f} ms   grade {row.get('grade', '-')}"

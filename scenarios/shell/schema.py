@@ -27,8 +27,10 @@ __all__ = [
 ]
 
 
-# Hydra's launchers pickle the schemas; a required field's mark is compared by identity there.
+# Hydra's launchers pickle the schemas whole. Two marks in them are compared by identity: that of a
+# required field, and that of a field as such, without which the schema would have no fields there.
 copyreg.pickle(type(dataclasses.MISSING), lambda _: "MISSING")
+copyreg.pickle(type(dataclasses._FIELD), lambda mark: mark.name)  # type: ignore[attr-defined]
 
 
 class Field(NamedTuple):
@@ -53,7 +55,8 @@ def thawed(schema: type) -> DictConfig:
     for a new key of a dict. The node is therefore made from a writable twin of the dataclass; the
     spec built at the end (`to_spec`) is the frozen one again.
     """
-    return OmegaConf.structured(_twin(schema))
+    node: DictConfig = OmegaConf.structured(_twin(schema))
+    return node
 
 
 @cache
@@ -75,7 +78,8 @@ def _twin_type(kind: Any) -> Any:
         return Union[tuple(_twin_type(each) for each in inner)]  # noqa: UP007 (made at run time)
     if origin in (dict, list):
         return origin[tuple(_twin_type(each) for each in inner)]
-    return _twin(kind) if dataclasses.is_dataclass(kind) else kind
+    is_spec: bool = dataclasses.is_dataclass(kind)
+    return _twin(kind) if is_spec else kind
 
 
 def _twin_field(field: dataclasses.Field[Any]) -> Any:
@@ -182,7 +186,8 @@ def replace_all(spec: Any, values: Mapping[str, Any]) -> Any:
         return {**spec, **here, **inner}
     for head in here:
         _member(spec, head)
-    kinds = _kinds(type(spec))
+    kind: Any = type(spec)
+    kinds = _kinds(kind)
     changed = {
         head: float(value) if type(value) is int and kinds[head] is float else value
         for head, value in here.items()
@@ -199,7 +204,8 @@ def check_key(spec: Any, key: str) -> None:
 
 def _member(spec: Any, name: str, key: str = "") -> Any:
     """The value of a field or dict entry; a dict may get new entries only of plain values."""
-    known = spec if isinstance(spec, dict) else field_names(type(spec))
+    kind: Any = type(spec)
+    known = spec if isinstance(spec, dict) else field_names(kind)
     if name not in known:
         raise ValueError(unknown("field", key or name, [_beside(key, name, k) for k in known]))
     return spec[name] if isinstance(spec, dict) else getattr(spec, name)

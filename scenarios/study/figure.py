@@ -168,9 +168,10 @@ def grid(
             if not point.error:
                 changed = point.config if change is None else change(point.config)
                 point = point._replace(config=paced(changed, known, method.split))
-            swept = {key: value for key, value in point.values.items() if key == "link.rate_bps"}
-            named = {key.rsplit(".", 1)[-1]: value for key, value in swept.items()}
-            yield job(point, known, split=method.split, method=method.name, **labels, **named)
+            values = {"rate_bps" if k == "link.rate_bps" else k: v for k, v in point.values.items()}
+            rate = {k: v for k, v in values.items() if k == "rate_bps"}
+            how = {"split": method.split, "method": method.name, **labels, **rate}
+            yield job(point._replace(values=values), known, **how)
 
 
 def produce(
@@ -192,7 +193,7 @@ def produce(
         return rehearse(jobs, store, workers=config.workers)
     with multirun.locked(store):
         rows = list(finish(play(jobs, store, workers=config.workers, label=command)))
-        store.write_table(rows)
+        store.write_table(rows, config.columns)
         sound = [row for row in rows if not row.get("error")]
         if not sound:
             raise ValueError(f"no point could be played: {rows[0]['error']}")

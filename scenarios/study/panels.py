@@ -93,5 +93,5 @@ def sessions_grid(
             if not point.error:
                 load = replace(point.config.workload, requests=sessions)
                 at = replace(point.config, workload=load)
-                point = point._replace(values={}, config=paced(at, known, split))
+                point = point._replace(config=paced(at, known, split))
             yield job(point, known, split=split, **named)

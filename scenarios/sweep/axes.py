@@ -7,18 +7,19 @@ line leaves the grid: what the user typed wins.
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from scenarios.shell.errors import MISTAKES, one_line
 from scenarios.shell.schema import check_key, replace_all, to_spec
 
-__all__ = ["Axis", "Point", "axes_of", "points"]
+__all__ = ["Axis", "Point", "axes_of", "points", "swept_keys", "values_of"]
 
 
 class Axis(NamedTuple):
@@ -97,7 +98,33 @@ def _axis(text: str) -> Axis:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {_plain(key): _plain(each) for key, each in value.items()}
     return value.text if hasattr(value, "text") else value
+
+
+def swept_keys(arguments: Sequence[str]) -> list[str]:
+    """The keys of a command line that take several values, one job each (`-m`).
+
+    Raises:
+        HydraException: for an argument that is no override.
+    """
+    parser = OverridesParser.create()
+    words = [word for word in arguments if not word.startswith("-")]
+    swept = [each for each in parser.parse_overrides(words) if each.is_sweep_override()]
+    return [_key(override) for override in swept]
+
+
+def values_of(overrides: Sequence[str], keys: Collection[str]) -> dict[str, Any]:
+    """The values that some overrides give to some keys."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return {_key(each): _plain(each.value()) for each in parsed if _key(each) in keys}
+
+
+def _key(override: Override) -> str:
+    return override.get_key_element().lstrip("+~")
 
 
 def _typed() -> list[str]:

@@ -10,27 +10,40 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
 from scenarios.shell.errors import one_line
+from scenarios.sweep.axes import values_of
 from scenarios.sweep.store import Row, Store, point_id
 
-__all__ = ["collect", "is_multirun", "job", "keep", "locked", "note", "note_mistake", "opened"]
+__all__ = [
+    "collect",
+    "is_multirun",
+    "job",
+    "keep",
+    "locked",
+    "note",
+    "note_mistake",
+    "opened",
+    "swept",
+]
 
 _VARIABLE = "SPLITFLEET_REQUEST"
 
 
 @contextmanager
-def opened(folder: Path, token: str) -> Iterator[str]:
+def opened(folder: Path, token: str, keys: Sequence[str]) -> Iterator[str]:
     """Hold `folder` while the jobs of one command line run and let them note their points.
 
-    Yields the override that tells every job where, in whatever process or machine it runs.
+    The jobs differ in `keys`, whose values become columns. Yields the override that tells every
+    job where to note, in whatever process or machine it runs.
     """
     request = folder / f".request-{token}"
     with Store(folder).lock():
         os.environ[_VARIABLE] = str(request.resolve())
-        request.touch()
+        request.write_text(json.dumps(list(keys)) + "\n", encoding="utf-8")
         try:
             yield f"+hydra.job.env_set.{_VARIABLE}='{os.environ[_VARIABLE]}'"
         finally:
@@ -43,12 +56,27 @@ def is_multirun() -> bool:
     return _VARIABLE in os.environ
 
 
+def swept() -> dict[str, Any]:
+    """The values that this job has of the keys in which the jobs differ; none outside `-m`."""
+    if not is_multirun():
+        return {}
+    keys, _ = _request()
+    return values_of(HydraConfig.get().overrides.task, keys)
+
+
 def note(point_ids: Sequence[str]) -> None:
     """Record which points this job stood for; nothing outside a multirun."""
     if is_multirun():
-        line = json.dumps({"job": HydraConfig.get().job.num, "points": list(point_ids)}) + "\n"
+        content = {"job": HydraConfig.get().job.num, "points": list(point_ids), "swept": swept()}
         with Path(os.environ[_VARIABLE]).open("a", encoding="utf-8") as file:
-            file.write(line)
+            file.write(json.dumps(content) + "\n")
+
+
+def _request() -> tuple[list[str], list[dict[str, Any]]]:
+    """The keys in which the jobs differ, and what the jobs have noted so far."""
+    lines = Path(os.environ[_VARIABLE]).read_text(encoding="utf-8").splitlines()
+    keys, *jobs = (json.loads(line) for line in lines)
+    return keys, sorted(jobs, key=lambda job: job["job"])
 
 
 def job() -> str:
@@ -60,31 +88,35 @@ def keep(store: Store, row: Row) -> None:
     """Store the one row of a job of a multirun, with the overrides that made it."""
     overrides = list(HydraConfig.get().overrides.task)
     point = point_id(overrides, {})
-    store.append({"point_id": point, "overrides": " ".join(overrides), **row})
+    store.append({"point_id": point, "overrides": " ".join(overrides), **row, "swept": swept()})
     note([point])
 
 
 def note_mistake(error: Exception) -> None:
-    """Record that this job's configuration was refused, as a row of its own in a multirun."""
-    if is_multirun():
+    """Record why this job of a multirun failed, as a row unless its points are rows already."""
+    if is_multirun() and HydraConfig.get().job.num not in [job["job"] for job in _request()[1]]:
         store = Store(Path(os.environ[_VARIABLE]).parent)
-        overrides = list(HydraConfig.get().overrides.task)
-        point = point_id(overrides, {})
-        store.append({"point_id": point, "error": f"{' '.join(overrides)}: {one_line(error)}"})
+        point = point_id(list(HydraConfig.get().overrides.task), {})
+        store.append({"point_id": point, "error": one_line(error), "swept": swept()})
         note([point])
 
 
-def collect(folder: Path) -> int:
+def collect(folder: Path, columns: str = "all") -> int:
     """Write results.csv of the request's rows in job order; return 1 if one holds an error."""
-    lines = Path(os.environ[_VARIABLE]).read_text(encoding="utf-8").splitlines()
-    jobs = sorted((json.loads(line) for line in lines), key=lambda job: job["job"])
     store = Store(folder)
     rows = store.latest()
-    chosen: list[Row] = [rows[point] for job in jobs for point in job["points"] if point in rows]
-    path = store.write_table(chosen)
+    chosen: list[Row] = [
+        {**rows[point], "swept": {**rows[point].get("swept", {}), **job["swept"]}}
+        for job in _request()[1]
+        for point in job["points"]
+        if point in rows
+    ]
+    path = store.write_table(chosen, columns)
     failed = [row for row in chosen if row.get("error")]
     for row in failed:
-        print(f"splitfleet: {row['error']}", file=sys.stderr)
+        words = " ".join(f"{key}={value}" for key, value in row["swept"].items())
+        told = row["error"].startswith(words)  # an inner sweep says itself which point
+        print(f"splitfleet: {'' if told else f'{words}: '}{row['error']}", file=sys.stderr)
     print(f"{len(chosen)} points, {len(failed)} failed: {path}", file=sys.stderr)
     return int(bool(failed))
 

@@ -1,10 +1,10 @@
 """Points to rows: what is finished is kept, what fails is a row, what runs shows progress."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from scenarios.shell.progress import progress
 from scenarios.sweep import multirun
@@ -20,6 +20,7 @@ class Job:
     """One point ready to run: its identity, its labels and the function that measures it.
 
     `evaluate` is pickled where workers play; `seconds` predicts its CPU seconds for a dry run.
+    `swept` holds the values of the keys that a sweep varies: columns, but no part of the identity.
     """
 
     spec: Any
@@ -27,11 +28,16 @@ class Job:
     labels: dict[str, Any]
     evaluate: Callable[[], Row]
     seconds: Callable[[], float] | None = None
+    swept: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def point_id(self) -> str:
         """Name of the point: hash of the spec and of all tables behind it."""
         return point_id({"spec": self.spec, "labels": self.labels}, self.digests)
+
+    def at(self, values: Mapping[str, Any]) -> Self:
+        """The job as the point of a sweep whose keys have these values."""
+        return replace(self, swept=dict(values))
 
 
 def failing(error: str, labels: dict[str, Any]) -> Job:
@@ -56,6 +62,8 @@ def play(
         ValueError: the refusal, where there is only one point to run.
     """
     finished = store.finished()
+    whole = multirun.swept()
+    jobs = [replace(job, swept={**whole, **job.swept}) for job in jobs] if whole else jobs
     todo = {job.point_id: job for job in jobs if job.point_id not in finished}
     fresh = _played(list(todo.values()), store, workers, alone=len(jobs) == 1)
     with progress(label) as report:
@@ -63,7 +71,11 @@ def play(
             finished[row["point_id"]] = row
             report(done, len(todo))
     multirun.note([job.point_id for job in jobs])
-    return [finished[job.point_id] for job in jobs]
+    rows = [_labelled(finished[job.point_id], job.swept) for job in jobs]
+    for row in rows:
+        if row != finished[row["point_id"]]:  # played before, under other axes or none
+            store.append(row)
+    return rows
 
 
 def _played(jobs: list[Job], store: Store, workers: int, *, alone: bool) -> Iterator[Row]:
@@ -88,6 +100,12 @@ def _chunk(jobs: Iterable[Job], folder: Path) -> list[Row]:
         return [append(_row(job, alone=False)) for job in jobs]
 
 
+def _labelled(row: Row, swept: Mapping[str, Any]) -> Row:
+    """The row with the values of this request's swept keys, whatever request played it."""
+    plain = {key: value for key, value in row.items() if key != "swept"}
+    return {**plain, "swept": dict(swept)} if swept else plain
+
+
 def _row(job: Job, *, alone: bool) -> Row:
     try:
         metrics = job.evaluate()
@@ -96,4 +114,4 @@ def _row(job: Job, *, alone: bool) -> Row:
             raise
         known = isinstance(error, ValueError)
         metrics = {"error": str(error) if known else f"{type(error).__name__}: {error}"}
-    return {"point_id": job.point_id, **job.labels, **metrics}
+    return _labelled({"point_id": job.point_id, **job.labels, **metrics}, job.swept)

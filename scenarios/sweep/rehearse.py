@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 
@@ -33,11 +34,11 @@ def rehearse(jobs: Sequence[Job], store: Store, *, workers: int = 1) -> int:
 
 
 def _estimate_s(jobs: list[Job]) -> float | None:
-    known = sorted((job for job in jobs if job.seconds is not None), key=_size)
+    known = sorted(((_size(job), job.seconds) for job in jobs if job.seconds), key=itemgetter(0))
     if not known:
         return 0.0 if not jobs else None
     picks = np.linspace(0, len(known) - 1, min(_PROBES, len(known))).round().astype(int)
-    at = {_size(known[i]): known[i].seconds() for i in picks}  # type: ignore[misc]
+    at = {known[i][0]: known[i][1]() for i in picks}
     seconds = np.interp([_size(job) for job in jobs], list(at), list(at.values()))
     return float(seconds.sum())
 

@@ -21,29 +21,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-__all__ = ["COLUMNS", "MODEL_VERSION", "Row", "Store", "columns_of", "point_id", "write_table"]
+from scenarios.sweep.columns import Row, columns_of, spread, varying
 
-Row = dict[str, Any]
+__all__ = ["MODEL_VERSION", "Row", "Store", "point_id", "write_table"]
 
 MODEL_VERSION = 3
 """Version of the simulated system's meaning: raise it when the same spec would give other rows."""
 
-COLUMNS = (
-    "point_id", "method", "n_devices", "model", "cut", "scheme", "codec", "device", "link",
-    "server", "seed", "throughput_rps", "throughput_bound_rps", "server_utilization",
-    "link_utilization",
-    "latency_mean_s", "latency_p50_s", "latency_p95_s", "latency_p99_s",
-    "uplink_bytes_per_request", "server_s_per_request", "accuracy", "relative_l2", "logit_kl",
-    "energy_j_per_request", "device_time_s", "device_busy_s",
-    "tokens_per_s", "ttft_s", "tpot_s", "tpot_p95_s", "uplink_bits_per_token",
-    "server_s_per_token", "bits_per_token_cv",
-)  # fmt: skip
-"""The tidy columns in their order; docs/results.md says what each means. Others follow."""
-
-
 _SYNC_EVERY_S = 1.0
-
-_SUFFIXES = ("", "_lo", "_hi", "_lo_total", "_hi_total")
 
 
 def point_id(spec: Any, digests: Mapping[str, str]) -> str:
@@ -131,19 +116,20 @@ class Store:
                 if time.monotonic() - synced > _SYNC_EVERY_S:
                     os.fsync(file.fileno())
                     synced = time.monotonic()
-                return json.loads(line)
+                kept: Row = json.loads(line)
+                return kept
 
             try:
                 yield append
             finally:
                 os.fsync(file.fileno())
 
-    def write_table(self, rows: Iterable[Row]) -> Path:
+    def write_table(self, rows: Iterable[Row], columns: str = "all") -> Path:
         """Write results.csv, the rows of this request in their order, and return its path.
 
         Where pyarrow is installed, results.parquet holds the same table.
         """
-        return write_table(self.folder / "results.csv", list(rows))
+        return write_table(self.folder / "results.csv", list(rows), columns)
 
     def write_run(self, **content: Any) -> Path:
         """Write run.json: the spec, versions, seeds and provenance behind results.csv."""
@@ -157,28 +143,19 @@ class Store:
         return _replace(self.folder / name, text.encode())
 
 
-def write_table(path: Path, rows: Sequence[Row]) -> Path:
-    """Write rows as CSV at `path` and, where pyarrow is installed, as Parquet beside it."""
-    order = columns_of(rows)
+def write_table(path: Path, rows: Sequence[Row], columns: str = "all") -> Path:
+    """Write rows as CSV at `path` and, where pyarrow is installed, as Parquet beside it.
+
+    Of the `columns` all are written, or only those that are `varying` between the rows.
+    """
+    order = varying(rows) if columns == "varying" else columns_of(rows)
+    flat = [spread(row) for row in rows]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(order)
-    writer.writerows([row.get(name) for name in order] for row in rows)
-    _write_parquet(path.with_suffix(".parquet"), rows, order)
+    writer.writerows([row.get(name) for name in order] for row in flat)
+    _write_parquet(path.with_suffix(".parquet"), flat, order)
     return _replace(path, text.getvalue().encode())
-
-
-def columns_of(rows: Sequence[Row]) -> list[str]:
-    """The columns of a table: the tidy ones in their order, then the others as they come."""
-    present = dict.fromkeys(key for row in rows for key in row)
-    order = [
-        f"{column}{suffix}"
-        for column in COLUMNS
-        for suffix in _SUFFIXES
-        if f"{column}{suffix}" in present
-    ]
-    tidy = set(order)
-    return [*order, *(key for key in present if key not in tidy)]
 
 
 def _write_parquet(path: Path, rows: Sequence[Row], order: Sequence[str]) -> None:
@@ -215,7 +192,7 @@ def _parse(line: str) -> Row:
     return row if isinstance(row, dict) and "point_id" in row else {}
 
 
-def _last_byte(file: Any) -> bytes:
+def _last_byte(file: io.FileIO) -> bytes:
     file.seek(-1, os.SEEK_END)
     return file.read(1)
 

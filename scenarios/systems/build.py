@@ -140,10 +140,11 @@ def job(point: Point, measured: Measured | str, *, graded: bool = False, **how: 
     if not reason:
         assert isinstance(measured, Measured)
         try:
-            return case(point.config, measured, **how).job(graded=graded)
+            made = case(point.config, measured, **how).job(graded=graded)
+            return made.at(point.values)
         except ValueError as error:
             reason = str(error)
-    return failing(f"{words}: {reason}" if words else reason, labels)
+    return failing(f"{words}: {reason}" if words else reason, labels).at(point.values)
 
 
 def _uses(

@@ -28,7 +28,7 @@ from sim.theory.closed import throughput_bound_rps
 
 __all__ = ["Case", "bound_rps", "file_digests", "identify", "row_of"]
 
-_NOT_IDENTITY = ("name", "sweep", "workers", "dry_run")
+_NOT_IDENTITY = ("name", "sweep", "columns", "workers", "dry_run")
 _IDENTITY = [f.name for f in dataclasses.fields(Scenario) if f.name not in _NOT_IDENTITY]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from profiles.tables import hardware
+from scenarios.sweep.columns import CHOICES
 from sim.specs import GroupSpec, LinkSpec, PowerSpec, ServerSpec, SystemSpec
 
 __all__ = ["Link", "Model", "Scenario", "Server", "powered", "system_spec"]
@@ -82,6 +83,9 @@ class Scenario(SystemSpec):
         default_factory=list,
         metadata={"help": "inner axes, such as fleet.n_devices=1,2,4; played in one process"},
     )
+    columns: str = _field(
+        "all", "columns of results.csv and the screen: all, or varying (those that differ)"
+    )
     workers: int = _field(1, "processes that play the points; the rows are the same")
     dry_run: bool = _field(False, "print the points and how long they would take, run none")
 
@@ -89,6 +93,8 @@ class Scenario(SystemSpec):
         super().__post_init__()
         if not self.name or "/" in self.name or self.name.startswith("."):
             raise ValueError(f"name must be a plain folder name, got {self.name!r}")
+        if self.columns not in CHOICES:
+            raise ValueError(f"columns must be one of {', '.join(CHOICES)}, got {self.columns!r}")
         if self.workers < 1:
             raise ValueError(f"workers must be >= 1, got {self.workers}")
 

@@ -16,8 +16,9 @@ from profiles.tables.split import Split
 from scenarios.shell import commands
 from scenarios.shell.schema import register, to_spec
 from scenarios.sweep.axes import Axis, points
+from scenarios.sweep.columns import COLUMNS
 from scenarios.sweep.play import Job, play
-from scenarios.sweep.store import COLUMNS, Row, Store
+from scenarios.sweep.store import Row, Store
 from scenarios.systems.build import job
 from scenarios.systems.by_hand import ByHand, Request
 

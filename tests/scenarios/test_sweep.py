@@ -1,8 +1,10 @@
 """Sweeps: the same rows by one process, by workers and by Hydra's launchers; nothing is lost."""
 
 import csv
+import dataclasses
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -48,13 +50,32 @@ def test_joblibs_launcher_gives_the_rows_of_the_inner_grid(quick, launcher):
 def test_other_launchers_give_the_rows_of_the_inner_grid(quick, launcher):
     plugin = "ray" if launcher.startswith("ray") else "submitit"
     for module in (plugin, f"hydra_plugins.hydra_{plugin}_launcher"):
-        pytest.importorskip(module, reason=f"{module} is not installed")
+        pytest.importorskip(module, reason=f"{module} is not installed; see docs/clusters.md")
     line = [sys.executable, "-m", "scenarios", "simulate", *quick]
-    inner = [*line, 'sweep=["fleet.n_devices=1,2"]', "name=grid2"]
-    subprocess.run(inner, check=True, capture_output=True)
-    jobs = ["-m", "fleet.n_devices=1,2", f"hydra/launcher={launcher}", f"name={launcher}"]
-    subprocess.run([*line, *jobs], check=True, capture_output=True, timeout=300)
-    assert text("grid2") == text(launcher)
+    axes = ["fleet.n_devices=1,0,2", "server.speed=2,4"]
+    inner = [*line, f'sweep=["{axes[0]}","{axes[1]}"]', "name=grid2"]
+    assert subprocess.run(inner, capture_output=True).returncode == 1  # no fleet is empty
+    jobs = ["-m", *axes, f"hydra/launcher={launcher}", f"name={launcher}"]
+    made = subprocess.run([*line, *jobs], capture_output=True, text=True, timeout=300)
+    assert made.returncode == 1, made.stderr
+    assert "6 points, 2 failed" in made.stderr
+    assert sound("grid2") == sound(launcher)
+
+
+def sound(name):
+    """The rows without the names of those that failed, which tell an inner grid from an outer."""
+    rows = table(name)
+    for row in rows:
+        if row.pop("error"):
+            row["point_id"] = row["method"] = "refused"
+    return rows
+
+
+@pytest.mark.parametrize("mark", ["MISSING", "_FIELD", "_FIELD_CLASSVAR"])
+def test_the_marks_of_a_schema_stay_themselves_when_a_launcher_sends_them(mark):
+    """dataclasses compares them by identity: a copy of _FIELD is no field, in a fresh process."""
+    own = getattr(dataclasses, mark)
+    assert pickle.loads(pickle.dumps(own)) is own
 
 
 def test_every_launcher_file_extends_its_plugin():

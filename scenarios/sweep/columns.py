@@ -1,0 +1,77 @@
+"""The columns of a table: the tidy ones, the swept keys, and what else the rows hold.
+
+A row keeps the values of its swept keys under `swept`. They name no point: the same point may be
+asked for alone, in a grid or by `-m`, and is played once.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["CHOICES", "COLUMNS", "Row", "columns_of", "spread", "swept_columns", "varying"]
+
+Row = dict[str, Any]
+
+CHOICES = ("all", "varying")
+"""Which columns a table shows: all of them, or those that differ between its rows."""
+
+COLUMNS = (
+    "point_id", "method", "n_devices", "model", "cut", "scheme", "codec", "device", "link",
+    "server", "seed", "throughput_rps", "throughput_bound_rps", "server_utilization",
+    "link_utilization",
+    "latency_mean_s", "latency_p50_s", "latency_p95_s", "latency_p99_s",
+    "uplink_bytes_per_request", "server_s_per_request", "accuracy", "relative_l2", "logit_kl",
+    "energy_j_per_request", "device_time_s", "device_busy_s",
+    "tokens_per_s", "ttft_s", "tpot_s", "tpot_p95_s", "uplink_bits_per_token",
+    "server_s_per_token", "bits_per_token_cv",
+)  # fmt: skip
+"""The tidy columns in their order; docs/results.md says what each means. Others follow."""
+
+_LAST_LABEL = "seed"
+_SUFFIXES = ("", "_lo", "_hi", "_lo_total", "_hi_total")
+
+
+def swept_columns(row: Row) -> Row:
+    """The values of the row's swept keys by column, without those that the row tells itself."""
+    named = {_column(key): value for key, value in row.get("swept", {}).items()}
+    return {name: value for name, value in named.items() if name not in row}
+
+
+def _column(key: str) -> str:
+    """The tidy column that tells a key, or the key itself."""
+    if key == "fleet.n_devices":
+        return "n_devices"
+    group = key.removesuffix(".name")
+    return group if group in COLUMNS else key
+
+
+def spread(row: Row) -> Row:
+    """The row with its swept keys as columns of their own."""
+    return {**{key: row[key] for key in row if key != "swept"}, **swept_columns(row)}
+
+
+def columns_of(rows: Sequence[Row]) -> list[str]:
+    """The columns of a table: tidy labels, swept keys, tidy metrics, then others as they come."""
+    own = dict.fromkeys(key for row in rows for key in row if key != "swept")
+    swept = [key for row in rows for key in swept_columns(row) if key not in own]
+    order: list[str] = []
+    for column in COLUMNS:
+        names = [f"{column}{suffix}" for suffix in _SUFFIXES]
+        order += [name for name in names if name in own or name in swept]
+        order += [key for key in swept if key not in COLUMNS] if column == _LAST_LABEL else []
+    return list(dict.fromkeys([*order, *own]))
+
+
+def varying(rows: Sequence[Row]) -> list[str]:
+    """The columns that differ between rows, with the name of the point and every swept key.
+
+    Of a single row all columns are, for nothing can differ.
+    """
+    if len(rows) < 2:
+        return columns_of(rows)
+    flat = [spread(row) for row in rows]
+    kept = {"point_id", *(_column(key) for row in rows for key in row.get("swept", ()))}
+    return [
+        name
+        for name in columns_of(rows)
+        if name in kept or any(row.get(name) != flat[0].get(name) for row in flat)
+    ]
