@@ -17,6 +17,7 @@ from scenarios.planning.screen import headline, show
 from scenarios.present.page import page
 from scenarios.sweep.store import Store, write_table
 from scenarios.systems.build import Subject, subject
+from scenarios.systems.slo import check_memory
 from scenarios.systems.tables import Tables
 from sim.planning.capacity import Capacity, capacity
 from sim.planning.finding import Trust
@@ -28,7 +29,7 @@ from sim.planning.why import Why, why
 __all__ = ["Found", "alone", "as_json", "check_accuracy", "chosen", "flat", "headline", "scalars",
            "show", "single", "store"]  # fmt: skip
 
-_BLIND = ("latency_mean_s", "freshness_s")
+_BLIND = ("latency_mean_s", "freshness_s", "tpot_mean_s")
 
 Found = dict[str, Any]
 
@@ -132,7 +133,9 @@ def alone(config: Any) -> Subject:
 
 
 def check_accuracy(config: Any, asked: Subject) -> None:
-    """Refuse a codec that costs more answers than allowed."""
+    """Refuse a codec that costs more answers than allowed, or a network that takes more memory."""
+    config.slo.check_tokens(config.model.name, generates=False)
+    check_memory(config.slo, None, asked.words)
     limit = config.slo.accuracy_drop_pp
     if limit is None:
         return

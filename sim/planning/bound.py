@@ -31,7 +31,7 @@ def bound(spec: SystemSpec, sources: Mapping[str, Source], goals: Sequence[Goal]
     found = demands(spec, sources)
     if found is None or _bends(spec):
         return math.inf
-    limits_s = [g.limit for g in goals if g.column.endswith("_s") and g.column != "freshness_s"]
+    limits_s = [goal.limit for goal in goals if goal.column.startswith("latency_")]
     limit_s = min(limits_s, default=math.inf)
     if found.alone_s > limit_s:
         return 0.0
