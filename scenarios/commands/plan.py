@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.planning import answer, needs
-from scenarios.planning.slo import Slo
 from scenarios.planning.workers import playing
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
+from scenarios.systems.slo import Slo
 from scenarios.systems.system import System
 from sim.planning.budget import Budget
 
@@ -68,6 +68,11 @@ class Config(System):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.slo.goals:
+            raise ValueError(
+                "slo must limit the latency, its freshness or the deadline misses, such as"
+                " slo.p95_s=0.1; got no such limit"
+            )
         if self.slo.deadline_miss_share is not None and not _deadlines(self):
             raise ValueError("slo.deadline_miss_share needs workload.deadline_s, got None")
         if self.slo.accuracy_drop_pp is not None and self.request is not None:

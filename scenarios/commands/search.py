@@ -26,40 +26,21 @@ from scenarios.searching.sizes import with_predicted_sizes
 from scenarios.sweep.store import Store
 from scenarios.systems.build import case
 from scenarios.systems.scenario import Scenario
+from scenarios.systems.slo import Slo
 from sim.medium.channel import rate_bps
 from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal
 from sim.search.budget import longest
 from sim.specs.check import at_least, one_of
 
-
-@dataclass(frozen=True, kw_only=True)
-class Slo:
-    """The limits; None: no such limit."""
-
-    latency_s: float | None = field(
-        default=None, metadata={"unit": "s", "help": "mean latency of a request, or of a token"}
-    )
-    drop_pp: float | None = field(
-        default=3.0, metadata={"unit": "pp", "help": "loss of accuracy, upper end of its interval"}
-    )
-    memory_bytes: float | None = field(
-        default=None, metadata={"unit": "B", "help": "on the device; None: what its sheet states"}
-    )
-
-    def __post_init__(self) -> None:
-        for name in ("latency_s", "memory_bytes"):
-            value = getattr(self, name)
-            if value is not None and not value > 0.0:
-                raise ValueError(f"slo.{name} must be > 0, got {value}")
-        if self.drop_pp is not None and not self.drop_pp >= 0.0:
-            raise ValueError(f"slo.drop_pp must be >= 0, got {self.drop_pp}")
+_LIMITS = {True: "tpot_mean_s", False: "mean_s"}
+"""The limit on a latency that is searched for, by whether the network generates tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Scenario):
     """One fleet, its limits, and which search decides."""
 
-    slo: Slo = field(default_factory=Slo)
+    slo: Slo = field(default_factory=lambda: Slo(accuracy_drop_pp=3.0))
     search: str = field(default="fleet", metadata={"help": "which search decides"})
     compare: bool = field(default=False, metadata={"help": "print what every search decides"})
     tokens: list[int] = field(
@@ -109,7 +90,7 @@ def run(config: Config) -> int:
     with store.lock():
         if not chosen.feasible:
             _write(store, config, known, {"refusal": refusal(chosen)})
-            raise ValueError(refusal(chosen))
+            raise ValueError(_spoken(refusal(chosen), known))
         second = _runner_up(problem, chosen, config.search)
         rows = {"decision": chosen, "runner-up": second}
         shown = {
@@ -122,8 +103,9 @@ def run(config: Config) -> int:
         _write(store, config, known, {**plain, "search_s": spent_s, "searches": compared})
     console = Console()
     console.print(_shown(config, shown))
-    console.print(f"binding: {chosen.binding}; {chosen.evaluations} of {problem.n_choices}"
-                  f" options evaluated in {spent_s:.2g} s", highlight=False)  # fmt: skip
+    binding = f"binding: {_spoken(chosen.binding, known)}"
+    looked = f"{chosen.evaluations} of {problem.n_choices} options evaluated in {spent_s:.2g} s"
+    console.print(f"{binding}; {looked}", highlight=False)
     if known.speaks and chosen.options is not None:
         console.print(_longest(problem, known, chosen.options[0]), highlight=False)
     if config.compare:
@@ -135,7 +117,8 @@ def run(config: Config) -> int:
 def _problem(config: Config, known: Tables) -> Problem:
     slo, load = config.slo, config.workload
     memory = slo.memory_bytes if slo.memory_bytes is not None else config.device.memory_bytes
-    limits = {"latency_s": slo.latency_s, "drop_pp": slo.drop_pp, "memory_bytes": memory}
+    latency_s = _mean_limit(slo, config.model.name, known)
+    limits = {"latency_s": latency_s, "drop_pp": slo.accuracy_drop_pp, "memory_bytes": memory}
     options = known.options(config.device, config.server, tuple(config.tokens))
     if config.sizes == "predicted":
         options = with_predicted_sizes(known, options)
@@ -150,6 +133,29 @@ def _problem(config: Config, known: Tables) -> Problem:
     return Problem(
         groups=(group,), link=config.link, server=config.server, allowance=config.allowance
     )
+
+
+def _mean_limit(slo: Slo, model: str, known: Tables) -> float:
+    """The limit on the mean latency of a request, or of a token after the first.
+
+    Raises:
+        ValueError: there is none, or a limit that no search predicts.
+    """
+    name = _LIMITS[known.speaks]
+    slo.check_tokens(model, generates=known.speaks)
+    others = set(slo.given) - {name, "accuracy_drop_pp", "memory_bytes"}
+    slo.refuse(others, f"search predicts means; for {model} limit slo.{name} (plan takes the rest)")
+    if getattr(slo, name) is None:
+        raise ValueError(f"search of {model} needs slo.{name}, such as slo.{name}=0.025; got none")
+    return float(getattr(slo, name))
+
+
+def _spoken(words: str, known: Tables) -> str:
+    """`words` with the limits as the command line calls them."""
+    said = {"latency_s": _LIMITS[known.speaks], "drop_pp": "accuracy_drop_pp"}
+    for name in ("latency_s", "drop_pp", "memory_bytes"):
+        words = words.replace(name, f"slo.{said.get(name, name)}")
+    return words
 
 
 def _runner_up(problem: Problem, chosen: Decision, search: str) -> Decision:

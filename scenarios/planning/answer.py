@@ -19,6 +19,7 @@ from scenarios.sweep.store import Store, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
 from scenarios.systems.library import Library
+from scenarios.systems.slo import check_memory
 from sim.planning.capacity import Capacity, capacity
 from sim.planning.finding import Trust
 from sim.planning.probe import Player
@@ -29,7 +30,7 @@ from sim.planning.why import Why, why
 __all__ = ["Found", "alone", "as_json", "check_accuracy", "chosen", "flat", "headline", "scalars",
            "show", "single", "store"]  # fmt: skip
 
-_BLIND = ("latency_mean_s", "freshness_s")
+_BLIND = ("latency_mean_s", "freshness_s", "tpot_mean_s")
 
 Found = dict[str, Any]
 
@@ -133,7 +134,9 @@ def alone(config: Any) -> Case:
 
 
 def check_accuracy(config: Any, asked: Case) -> None:
-    """Refuse a codec that costs more answers than allowed."""
+    """Refuse a codec that costs more answers than allowed, or a network that takes more memory."""
+    config.slo.check_tokens(asked.labels["model"], generates=asked.generates)
+    check_memory(config.slo, asked.memory_bytes, asked.words)
     limit = config.slo.accuracy_drop_pp
     if limit is None:
         return

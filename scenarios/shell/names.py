@@ -5,6 +5,12 @@ from difflib import get_close_matches
 
 __all__ = ["nearest", "unknown"]
 
+_RENAMED = {
+    "slo.latency_s": "slo.mean_s (slo.tpot_mean_s where tokens are generated)",
+    "slo.drop_pp": "slo.accuracy_drop_pp",
+}
+"""Words of earlier versions, and what is said today."""
+
 
 def nearest(name: str, choices: Iterable[str], n: int = 4) -> list[str]:
     """Return up to `n` choices that resemble `name` most, by whole key or by its last part."""
@@ -18,6 +24,8 @@ def nearest(name: str, choices: Iterable[str], n: int = 4) -> list[str]:
 
 def unknown(what: str, got: str, choices: Iterable[str]) -> str:
     """Return `unknown WHAT 'GOT'; nearest: ...` or, where nothing is near, all choices."""
+    if got in _RENAMED:
+        return f"unknown {what} {got!r}; it is called {_RENAMED[got]} now"
     choices = sorted(choices)
     near = nearest(got, choices)
     if near:

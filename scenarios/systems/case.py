@@ -76,6 +76,11 @@ class Case:
             return f"groups of devices, cut after {', '.join(each)}"
         return f"codec {codec} after {each[0]}"
 
+    @property
+    def generates(self) -> bool:
+        """Whether some of its requests are sessions of tokens."""
+        return any(hasattr(source, "session") for source in self.sources.values())
+
     def result(self) -> Result:
         """All replications of the system."""
         return replicate(self.spec, self.sources)

@@ -29,7 +29,7 @@ def bound(spec: SystemSpec, sources: Mapping[str, Source], goals: Sequence[Goal]
     load = demands(spec, sources)
     if load is None or _bends(spec):
         return math.inf
-    limits_s = [g.limit for g in goals if g.column.startswith("latency_")]
+    limits_s = [goal.limit for goal in goals if goal.column.startswith("latency_")]
     limit_s = min(limits_s, default=math.inf)
     if load.alone_s > limit_s:
         return 0.0

@@ -1,6 +1,6 @@
 """Goal: the figure of a system that must not exceed a limit, and what a run says about it.
 
-Shapes: `latency_s` [requests that left]; `fractions` [runs].
+Shapes: `late_s` [requests that left, or tokens]; `fractions` [runs].
 """
 
 import math
@@ -17,19 +17,19 @@ from sim.request import DONE
 
 Floats = NDArray[np.float64]
 
-MEANS = ("deadline_miss_share", "freshness_s", "latency_mean_s")
-_QUANTILE = re.compile(r"latency_p(\d+)_s")
+MEANS = ("deadline_miss_share", "freshness_s", "latency_mean_s", "tpot_mean_s")
+_QUANTILE = re.compile(r"(latency|ttft|tpot)_p(\d+)_s")
 _CEILING = 3.0
 _GAP = 2.0
 _NONE: Floats = np.empty(0)
 
 
 class Sample(NamedTuple):
-    """One run: the sorted latencies for a quantile, a sum and its number of terms for a mean; and
+    """One run: the sorted times for a quantile, a sum and its number of terms for a mean; and
     `slow_s`, the 95th percentile of its latencies, which tells in what regime it is.
     """
 
-    latency_s: Floats
+    late_s: Floats
     total: float
     n_terms: float
     slow_s: float = math.nan
@@ -39,9 +39,11 @@ class Sample(NamedTuple):
 class Goal:
     """`column` must stay at or below `limit` (seconds, or a share of the requests).
 
-    A column is one of `MEANS` or a quantile of the latency, `latency_p95_s`; the digits behind the
-    p are those behind the point: p95 is 0.95, p999 is 0.999. A request that is dropped counts as
-    infinitely late in a quantile: turning requests away does not serve more devices.
+    A column is one of `MEANS` or a quantile such as `latency_p95_s`; the digits behind the p are
+    those behind the point: p95 is 0.95, p999 is 0.999. Sessions have quantiles of the time to the
+    first token (`ttft_p95_s`) and of the time per later token (`tpot_p95_s`, mean `tpot_mean_s`),
+    and their latency is that of the whole session. What is dropped counts as infinitely late in a
+    quantile: turning requests away does not serve more devices.
 
     Raises:
         ValueError: an unknown column, or a limit that is not above 0.
@@ -53,8 +55,8 @@ class Goal:
     def __post_init__(self) -> None:
         if self.column not in MEANS and not _QUANTILE.fullmatch(self.column):
             raise ValueError(
-                f"goal must be one of {', '.join(MEANS)} or latency_p95_s with the digits of any"
-                f" quantile, got {self.column!r}"
+                f"goal must be one of {', '.join(MEANS)} or latency_p95_s, ttft_p95_s, tpot_p95_s"
+                f" with the digits of any quantile, got {self.column!r}"
             )
         if not 0.0 < self.limit < math.inf:
             raise ValueError(f"limit of {self.column} must be above 0, got {self.limit}")
@@ -63,28 +65,50 @@ class Goal:
     def probability(self) -> float | None:
         """The quantile's, or None of a mean."""
         match = _QUANTILE.fullmatch(self.column)
-        return float(f"0.{match[1]}") if match else None
+        return float(f"0.{match[2]}") if match else None
 
     def sample(self, result: Result) -> Sample:
         """What one run says: everything that left in its window."""
-        records, spec = result.records, result.spec
-        terminating = spec.workload.requests is not None
-        inside = records["done_s"] > (-1.0 if terminating else spec.warmup_s)
+        terminating = result.spec.workload.requests is not None
+        start_s = -1.0 if terminating else result.spec.warmup_s
         slow_s = result.value("latency_p95_s")
         if self.probability is not None:
-            late_s = (records["done_s"] - records["created_s"])[inside]
-            served = records["outcome"][inside] == DONE
-            sorted_s = np.sort(np.where(served, late_s, np.inf))
-            return Sample(sorted_s, math.nan, float(late_s.size), slow_s)
+            late_s = np.sort(self._times(result, start_s))
+            return Sample(late_s, math.nan, float(late_s.size), slow_s)
+        if self.column == "tpot_mean_s":
+            late_s = _later_tokens(result, start_s)
+            return Sample(_NONE, float(late_s.sum()), float(late_s.size), slow_s)
         value = result.value(self.column)
         count = {
-            "deadline_miss_share": float(np.count_nonzero(inside)),
+            "deadline_miss_share": float(np.count_nonzero(result.records["done_s"] > start_s)),
             "freshness_s": 1.0,
             "latency_mean_s": result.value("n_requests"),
         }[self.column]
         if math.isnan(value):
             return Sample(_NONE, 0.0, 0.0, slow_s)
         return Sample(_NONE, value * count, count, slow_s)
+
+    def _times(self, result: Result, start_s: float) -> Floats:
+        """What the quantile is of, infinite for all that was dropped.
+
+        Approximation: a dropped session has lost as many later tokens as the others have on
+        average, whenever it was dropped.
+        """
+        records, steps = result.records, result.steps
+        inside = records["done_s"] > start_s
+        served = records["outcome"][inside] == DONE
+        if self.column.startswith("latency"):
+            late_s = (records["done_s"] - records["created_s"])[inside]
+            return np.where(served, late_s, np.inf)
+        if self.column.startswith("ttft"):
+            first = (steps["done_s"] > start_s) & (steps["tokens"] == 0)
+            known_s = (steps["done_s"] - steps["created_s"])[first]
+            n_lost = np.count_nonzero(~served & (records["tokens"][inside] == 0))
+            return np.append(known_s, np.full(n_lost, np.inf))
+        known_s = _later_tokens(result, start_s)
+        n_served = int(np.count_nonzero(served))
+        each = max(1, math.ceil(known_s.size / max(1, n_served)))
+        return np.append(known_s, np.full(each * (served.size - n_served), np.inf))
 
     def excess(self, samples: Sequence[Sample]) -> Floats:
         """How far the system lies above the limit, one value per run; their mean is the answer.
@@ -136,16 +160,24 @@ class Goal:
 
     def _quantile(self, samples: Sequence[Sample], count: Floats, p: float) -> tuple[float, Floats]:
         """The pooled quantile, and by how much every run's requests pull it, times n."""
-        pooled = np.sort(np.concatenate([sample.latency_s for sample in samples]))
+        pooled = np.sort(np.concatenate([sample.late_s for sample in samples]))
         reach = max(0.2 * (1.0 - p), min(0.5 * (1.0 - p), 2.0 / math.sqrt(pooled.size)))
         low, at, high = np.quantile(pooled, (p - reach, p, p + reach), method="lower")
         if not math.isfinite(at):
             return math.inf, np.zeros(len(samples))
         high = high if math.isfinite(high) else at + (at - low)
         slope_s = float(high - low) / (2.0 * reach)
-        above = np.array([s.latency_s.size - np.searchsorted(s.latency_s, at) for s in samples])
+        above = np.array([s.late_s.size - np.searchsorted(s.late_s, at) for s in samples])
         pull = above - (1.0 - p) * count
         return float(at), slope_s * (pull - count * (pull.sum() / count.sum()))
 
     def __str__(self) -> str:
         return f"{self.column} <= {self.limit:g}"
+
+
+def _later_tokens(result: Result, start_s: float) -> Floats:
+    """Seconds of every token after the first of its session."""
+    steps = result.steps
+    later = (steps["done_s"] > start_s) & (steps["tokens"] > 0)
+    times_s: Floats = (steps["done_s"] - steps["created_s"])[later]
+    return times_s

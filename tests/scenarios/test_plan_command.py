@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.__main__ import run
-from scenarios.planning.slo import Slo
 from scenarios.planning.workers import playing
+from scenarios.systems.slo import Slo
 from sim import (
     ChurnSpec,
     ConstantSource,
@@ -74,6 +74,10 @@ def test_a_plan_says_how_many_what_binds_and_why(capfd: pytest.CaptureFixture[st
         ("request.server_s=1.0", "its queue grows without end at N = 1"),
         ("slo.p95_s=null", "slo must limit the latency"),
         ("slo.p95_s=-1", "slo.p95_s must be > 0, got -1"),
+        ("slo.latency_s=0.1", "unknown field 'slo.latency_s'; it is called slo.mean_s"),
+        ("slo.ttft_p95_s=0.1", "slo.ttft_p95_s does not apply: "),
+        ("slo.memory_bytes=1e6", "slo.memory_bytes cannot be checked for requests that all cost"),
+        ("slo.accuracy_drop_pp=-1", "slo.accuracy_drop_pp must be >= 0, got -1"),
         ("slo.accuracy_drop_pp=1", "needs a network that answers"),
         ("slo.deadline_miss_share=0.1", "needs workload.deadline_s"),
         ("plan.spare=1", "plan.spare needs plan.n_devices"),

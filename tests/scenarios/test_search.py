@@ -33,7 +33,7 @@ def decided(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[dict, str]:
 
 def test_a_decision_stands_beside_its_simulation(workplace, monkeypatch, capfd) -> None:
     monkeypatch.chdir(workplace)
-    found, out = decided(capfd, *WEAK, "slo.latency_s=0.025", "fleet.n_devices=8", "compare=true")
+    found, out = decided(capfd, *WEAK, "slo.mean_s=0.025", "fleet.n_devices=8", "compare=true")
     decision = found["decision"]
     assert decision["predicted"]["latency_s"] <= 0.025
     assert decision["predicted"]["drop_pp"] <= 3.0
@@ -53,7 +53,7 @@ def test_a_decision_stands_beside_its_simulation(workplace, monkeypatch, capfd) 
 def test_a_generation_is_searched_with_its_length(workplace, monkeypatch, capfd) -> None:
     monkeypatch.chdir(workplace)
     found, out = decided(
-        capfd, *WEAK, "model=bytellama", "slo.latency_s=0.03", "slo.memory_bytes=3e6",
+        capfd, *WEAK, "model=bytellama", "slo.tpot_mean_s=0.03", "slo.memory_bytes=3e6",
         "fleet.n_devices=4", "tokens=[8,24]",
     )  # fmt: skip
     assert found["decision"]["option"]["tokens"] in (8, 24)
@@ -67,12 +67,12 @@ def test_a_generation_is_searched_with_its_length(workplace, monkeypatch, capfd)
 
 def test_what_does_not_fit_names_the_least_relaxation(workplace, monkeypatch, capfd) -> None:
     monkeypatch.chdir(workplace)
-    assert run(["search", *WEAK, "slo.latency_s=0.002"]) == 2
+    assert run(["search", *WEAK, "slo.mean_s=0.002"]) == 2
     said = capfd.readouterr().err
-    assert "no option keeps all limits; least relaxation: latency_s from 0.002 to 0.0" in said
-    needed = float(said.split("latency_s from 0.002 to ")[1].split()[0])
-    assert run(["search", *WEAK, f"slo.latency_s={1.001 * needed}"]) == 0
-    assert run(["search", *WEAK, f"slo.latency_s={0.98 * needed}"]) == 2
+    assert "no option keeps all limits; least relaxation: slo.mean_s from 0.002 to 0.0" in said
+    needed = float(said.split("slo.mean_s from 0.002 to ")[1].split()[0])
+    assert run(["search", *WEAK, f"slo.mean_s={1.001 * needed}"]) == 0
+    assert run(["search", *WEAK, f"slo.mean_s={0.98 * needed}"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,13 @@ def test_what_does_not_fit_names_the_least_relaxation(workplace, monkeypatch, ca
         (["search=simplex"], "search must be one of exhaustive, fleet, greedy"),
         (["tokens=[1]"], "tokens must hold lengths >= 2"),
         (["workload.kind=periodic"], "workload.kind must be one of closed, poisson"),
-        (["slo.latency_s=-1"], "slo.latency_s must be > 0, got -1"),
+        (["slo.mean_s=-1"], "slo.mean_s must be > 0, got -1"),
+        (["slo.latency_s=0.1"], "unknown field 'slo.latency_s'; it is called slo.mean_s"),
+        (["slo.drop_pp=1"], "unknown field 'slo.drop_pp'; it is called slo.accuracy_drop_pp"),
+        (["slo.accuracy_drop_pp=1"], "search of scenes needs slo.mean_s, such as"),
+        (["slo.p95_s=0.1"], "slo.p95_s does not apply: search predicts means; for scenes limit"),
+        (["slo.tpot_mean_s=0.1"], "scenes answers once and generates no tokens"),
+        (["model=bytellama", "slo.mean_s=1"], "for bytellama limit slo.tpot_mean_s"),
         (["server.discipline=take_all"], "server.discipline must be one of edf, fifo"),
     ],
 )
@@ -91,6 +97,7 @@ def test_mistakes_are_one_line(words, message, workplace, monkeypatch, capfd) ->
     assert run(["search", *words]) == 2
     said = capfd.readouterr().err
     assert message in said
+    assert len(said.splitlines()) == 1
     assert "Traceback" not in said
 
 
@@ -139,7 +146,7 @@ def test_size_and_loss_are_predicted_within_their_errors(model: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["slo.latency_s=0.025"], ["model=bytellama", "slo.latency_s=0.03", "slo.memory_bytes=1.1e6"]],
+    [["slo.mean_s=0.025"], ["model=bytellama", "slo.tpot_mean_s=0.03", "slo.memory_bytes=1.1e6"]],
 )
 def test_a_decision_on_predicted_sizes_is_simulated_on_real_ones(
     words, workplace, monkeypatch, capfd

@@ -1,12 +1,16 @@
-"""Slo: what the fleet must be served with, as the command line names it."""
+"""Slo: what the fleet must be served with, as `plan` and `search` name it on the command line."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sim.planning.goal import Goal
+from sim.planning.refusal import Missed, Refusal
+
+__all__ = ["Slo", "check_memory"]
 
 _LEAST = 1e-6
 _COLUMNS = {
@@ -16,9 +20,13 @@ _COLUMNS = {
     "p95_s": "latency_p95_s",
     "p99_s": "latency_p99_s",
     "p999_s": "latency_p999_s",
+    "ttft_p95_s": "ttft_p95_s",
+    "tpot_mean_s": "tpot_mean_s",
+    "tpot_p95_s": "tpot_p95_s",
     "freshness_s": "freshness_s",
     "deadline_miss_share": "deadline_miss_share",
 }
+_OF_TOKENS = ("ttft_p95_s", "tpot_mean_s", "tpot_p95_s")
 
 
 def _limit(help: str, unit: str = "") -> Any:
@@ -29,12 +37,14 @@ def _limit(help: str, unit: str = "") -> Any:
 class Slo:
     """Limits that must all hold; None: no such limit.
 
+    The latency of a network that generates tokens is that of a whole session.
+
     Raises:
-        ValueError: no limit at all, a limit that is not above 0, half of a quantile, or a quantile
-            that is limited twice.
+        ValueError: a limit that is not above 0 (a drop of accuracy may be 0), half of a quantile,
+            or a quantile that is limited twice.
     """
 
-    mean_s: float | None = _limit("mean latency", "s")
+    mean_s: float | None = _limit("mean latency of a request, or of a whole session", "s")
     p50_s: float | None = _limit("median latency", "s")
     p90_s: float | None = _limit("90th percentile of the latency", "s")
     p95_s: float | None = _limit("95th percentile of the latency", "s")
@@ -42,17 +52,23 @@ class Slo:
     p999_s: float | None = _limit("99.9th percentile of the latency", "s")
     quantile: float | None = _limit("any other quantile, such as 0.975")
     quantile_s: float | None = _limit("latency at that quantile", "s")
+    ttft_p95_s: float | None = _limit("95th percentile of the time to the first token", "s")
+    tpot_mean_s: float | None = _limit("mean time per token after the first", "s")
+    tpot_p95_s: float | None = _limit("95th percentile of the time per token after the first", "s")
     freshness_s: float | None = _limit("mean age of the newest answer at a device", "s")
     deadline_miss_share: float | None = _limit("share of requests later than workload.deadline_s")
     accuracy_drop_pp: float | None = _limit(
         "accuracy lost to the codec; the upper end of its interval counts", "percentage points"
     )
+    memory_bytes: float | None = _limit("memory that the network takes on the device", "B")
 
     def __post_init__(self) -> None:
-        for name in (*_COLUMNS, "quantile_s", "accuracy_drop_pp"):
+        for name in (*_COLUMNS, "quantile_s", "memory_bytes"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < math.inf:
                 raise ValueError(f"slo.{name} must be > 0, got {value}")
+        if self.accuracy_drop_pp is not None and not 0.0 <= self.accuracy_drop_pp < math.inf:
+            raise ValueError(f"slo.accuracy_drop_pp must be >= 0, got {self.accuracy_drop_pp}")
         if (self.quantile is None) != (self.quantile_s is None):
             raise ValueError("slo.quantile and slo.quantile_s go together, got one of them")
         if self.quantile is not None and not _LEAST <= self.quantile <= 1.0 - _LEAST:
@@ -64,11 +80,11 @@ class Slo:
             raise ValueError(
                 f"slo.quantile={self.quantile:g} is slo.{named[self._column]}; leave one of them"
             )
-        if not self.goals:
-            raise ValueError(
-                "slo must limit the latency, its freshness or the deadline misses, such as"
-                " slo.p95_s=0.1; got no such limit"
-            )
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The names of the limits that there are."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name) is not None)
 
     @property
     def goals(self) -> tuple[Goal, ...]:
@@ -78,8 +94,42 @@ class Slo:
             named[self._column] = self.quantile_s
         return tuple(Goal(column=c, limit=limit) for c, limit in named.items() if limit is not None)
 
+    def check_tokens(self, model: str, *, generates: bool) -> None:
+        """Refuse the limits of tokens for a network that answers once."""
+        if not generates:
+            self.refuse(_OF_TOKENS, f"{model} answers once and generates no tokens")
+
+    def refuse(self, names: Collection[str], why: str) -> None:
+        """Raise ValueError if one of these limits is given."""
+        for name in self.given:
+            if name in names:
+                raise ValueError(f"slo.{name} does not apply: {why}")
+
     @property
     def _column(self) -> str:
         """The column of `quantile`: its digits behind the point."""
         digits = f"{self.quantile:.12f}".split(".")[1].rstrip("0")
         return f"latency_p{digits}_s"
+
+
+def check_memory(slo: Slo, need_bytes: float | None, words: str) -> None:
+    """Refuse a system whose devices need more memory than allowed, or nobody knows how much.
+
+    Args:
+        slo: the limits.
+        need_bytes: what the network takes on a device: weights, activations and, where tokens are
+            generated, keys and values; None: unknown.
+        words: the system, as a person says it.
+    """
+    limit = slo.memory_bytes
+    if limit is None:
+        return
+    if need_bytes is None:
+        raise Refusal(
+            f"slo.memory_bytes cannot be checked for {words}: no table says how much memory it"
+            " takes on the device"
+        )
+    if need_bytes > limit:
+        raise Missed(
+            f"even one device misses memory_bytes <= {limit:g}: {words} takes {need_bytes:g} bytes"
+        )
