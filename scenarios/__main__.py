@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> int:
 
 def _dispatch(arguments: list[str], keys: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "list"):
-        from scenarios.shell.help import print_commands
+        from scenarios.present.help import print_commands
 
         print_commands()
         return 0
@@ -96,7 +96,7 @@ def _run(command: commands.Command, arguments: list[str], keys: list[str]) -> in
     groups = _groups(command.name)
     keys += dict.fromkeys([field.key for field in fields(command.schema)] + _keys(groups))
     if "--help" in arguments or "-h" in arguments:
-        from scenarios.shell.help import print_command
+        from scenarios.present.help import print_command
 
         print_command(command, groups)
         return 0

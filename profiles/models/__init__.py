@@ -5,7 +5,6 @@ inputs, labels = samples("scenes", "test", 600, seed=0)
 scores = network.module(torch.from_numpy(inputs))
 """
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -28,6 +27,7 @@ from profiles.models.data import imagenet, sources
 from profiles.models.data.handwriting import SPLITS, Samples
 from profiles.models.network import Network, content_digest
 from profiles.models.weights import WeightsError
+from profiles.tables.choices import unknown
 
 T = TypeVar("T")
 
@@ -93,8 +93,7 @@ def _check(what: str, maker: Callable[..., Any], options: Iterable[str], *, skip
 
 def _lookup(registry: dict[str, Callable[..., T]], kind: str, name: str) -> Callable[..., T]:
     if name not in registry:
-        near = difflib.get_close_matches(name, registry, n=3, cutoff=0.5) or registry
-        raise ValueError(f"unknown {kind} {name!r}; did you mean {', '.join(near)}?")
+        raise ValueError(unknown(kind, name, registry))
     return registry[name]
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from scenarios.present.summary import Summary, between, number
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Row, Store, write_table
@@ -73,7 +72,7 @@ def run(config: Config) -> int:
             provenance=about,
             digests={"model": network.digest},
         )
-    Console().print(_shown(rows))
+    _summary(rows).show()
     print(f"written: {store.folder}/answers.csv and run.json")
     return 0
 
@@ -162,18 +161,15 @@ def _row(
     return row
 
 
-def _shown(rows: Sequence[Row]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for heading in ("cut", "setting"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("n", "right % [95 %]", "drop pp [95 %]", "bytes each"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        right = [100 * row[f"accuracy{end}"] for end in ("", "_lo", "_hi")]
-        cells = [f"{row['n']}", "{:.1f} [{:.1f}, {:.1f}]".format(*right), "", ""]
-        if "drop_pp" in row:
-            drop = [row[f"drop_pp{end}"] for end in ("", "_lo", "_hi")]
-            cells[2:] = ["{:+.1f} [{:+.1f}, {:+.1f}]".format(*drop),
-                         f"{row['uplink_bytes_per_request']:,.0f}"]  # fmt: skip
-        table.add_row(str(row["cut"]) or "-", str(row["setting"]), *cells)
-    return table
+def _summary(rows: Sequence[Row]) -> Summary:
+    return Summary(
+        columns=("cut", "setting", "n", "right, %", "drop, pp", "bytes each"),
+        rows=tuple(
+            (
+                str(row["cut"]) or "-", str(row["setting"]), str(row["n"]),
+                between(row, "accuracy", 100), between(row, "drop_pp"),
+                number(row.get("uplink_bytes_per_request")),
+            )
+            for row in rows
+        ),
+    )  # fmt: skip

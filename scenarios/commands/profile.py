@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from scenarios.present.summary import Summary, number
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Row, Store, write_table
@@ -60,8 +58,7 @@ def run(config: Config) -> int:
     where: dict[str, Any] = {"n_threads": config.threads, "device": device}
     how = portfolio.effort(network, batches=config.batches, budget_s=config.budget_s, **where)
     random = "" if network.weights == "trained" else ", random weights"
-    console = Console()
-    console.print(f"{config.model.name}{random}: {how}", highlight=False)
+    print(f"{config.model.name}{random}: {how}")
     if config.dry_run:
         return 0
     store = Store(Path("outputs") / config.name)
@@ -83,7 +80,7 @@ def run(config: Config) -> int:
             digests={phase: profile.digest for phase, profile in found.items()},
         )
     for phase, profile in found.items():
-        console.print(_table(phase, profile))
+        _summary(phase, profile).show()
     names = ", ".join(str(path) for path in files.values())
     print(f"written: {names}, profile.csv and run.json")
     return 0
@@ -115,27 +112,26 @@ def _rows(found: Mapping[str, Any]) -> Iterator[Row]:
                         }
 
 
-def _table(phase: str, profile: Any) -> Table:
+def _summary(phase: str, profile: Any) -> Summary:
     """The cuts at the smallest point of the grid."""
     head, tail = profile.head, profile.tail
     at = (head.batches[0], head.new_tokens[0], head.kv_lengths[0])
     words = {"single": f"batch {at[0]}", "prefill": f"batch {at[0]}, {at[1]} token"}
     where = words.get(phase, f"batch {at[0]}, {at[2]} tokens cached")
-    table = Table(box=None, pad_edge=False, padding=(0, 2), title=f"{phase}, {where}",
-                  title_justify="left")  # fmt: skip
-    for heading in ("cut", "crossing", "elements", "head GFLOP", "head ms", "tail ms"):
-        table.add_column(heading, justify="left" if heading in ("cut", "crossing") else "right")
-    for cut in profile.cuts:
-        shape = "x".join(map(str, cut.shape))
-        table.add_row(
-            cut.name, f"{shape} {cut.dtype}", f"{cut.elements:,}", f"{cut.head_flops / 1e9:.3f}",
-            f"{1e3 * head.seconds_at(cut.name, *at):.3f}",
-            f"{1e3 * tail.seconds_at(cut.name, *at):.3f}",
-        )  # fmt: skip
+    rest = ""
     if profile.layers:
-        whole, rest = head.seconds_at("output", *at), profile.layers[-1].seconds
-        table.caption = (
-            f"overhead that no block accounts for: {100 * rest / whole:.1f} % of the whole"
-        )
-        table.caption_justify = "left"
-    return table
+        share = profile.layers[-1].seconds / head.seconds_at("output", *at)
+        rest = f"overhead that no block accounts for: {number(100 * share)} % of the whole"
+    return Summary(
+        title=f"{phase}, {where}",
+        columns=("cut", "crossing", "elements", "head GFLOP", "head ms", "tail ms"),
+        rows=tuple(
+            (
+                cut.name, f"{'x'.join(map(str, cut.shape))} {cut.dtype}", f"{cut.elements:,}",
+                number(cut.head_flops / 1e9, 4),
+                *(number(1e3 * side.seconds_at(cut.name, *at), 4) for side in (head, tail)),
+            )
+            for cut in profile.cuts
+        ),
+        origin=rest,
+    )  # fmt: skip

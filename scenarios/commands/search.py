@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from profiles.tables.split import Split
+from scenarios.present.summary import Summary, number
 from scenarios.searching import thetas
 from scenarios.searching.options import Tables, tables
 from scenarios.searching.playback import Played, play
@@ -101,15 +100,13 @@ def run(config: Config) -> int:
         plain = {key: _plain(*pair) for key, pair in shown.items()}
         compared = {name: _plain(one, None) for name, one in found.items()}
         _write(store, config, known, {**plain, "search_s": spent_s, "searches": compared})
-    console = Console()
-    console.print(_shown(config, shown))
     binding = f"binding: {_spoken(chosen.binding, known)}"
     looked = f"{chosen.evaluations} of {problem.n_choices} options evaluated in {spent_s:.2g} s"
-    console.print(f"{binding}; {looked}", highlight=False)
+    said = [f"{binding}; {looked}"]
     if known.speaks and chosen.options is not None:
-        console.print(_longest(problem, known, chosen.options[0]), highlight=False)
-    if config.compare:
-        console.print(_compared(found))
+        said.append(_longest(problem, known, chosen.options[0]))
+    sections = (_compared(found),) if config.compare else ()
+    Summary(**_side_by_side(shown), origin="\n".join(said), sections=sections).show()
     print(f"written: {store.folder}/search.json")
     return 0
 
@@ -228,19 +225,19 @@ def _write(store: Store, config: Config, known: Tables, content: dict[str, Any])
     )
 
 
-def _shown(config: Config, shown: dict[str, tuple[Decision, Played | None]]) -> Table:
-    """Predicted and simulated side by side."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
-    table.add_column("")
-    for key in shown:
-        for kind in ("predicted", "simulated"):
-            table.add_column(f"{key}\n{kind}", justify="right")
-    unit = (
-        "token" if any(d.options and d.options[0].tokens for d, _ in shown.values()) else "request"
-    )
-    for heading, cells in _lines(unit, list(shown.values())):
-        table.add_row(heading, *cells)
-    return table
+def _side_by_side(shown: dict[str, tuple[Decision, Played | None]]) -> dict[str, Any]:
+    """What was chosen, and predictions beside simulations."""
+    pairs = list(shown.values())
+    chosen = {key: decision.options[0] for key, (decision, _) in shown.items() if decision.options}
+    unit = "token" if any(option.tokens for option in chosen.values()) else "request"
+    return {
+        "title": "\n".join(f"{key}: {option}" for key, option in chosen.items()),
+        "columns": (
+            "",
+            *(f"{key}, {kind}" for key in shown for kind in ("predicted", "simulated")),
+        ),
+        "rows": tuple((heading, *cells) for heading, cells in _lines(unit, pairs)),
+    }
 
 
 def _lines(
@@ -256,19 +253,14 @@ def _lines(
             after = {} if played is None else played._asdict()
             value = after.get(simulated)
             value = value[0] if isinstance(value, tuple) else value
-            texts += [f"{scale * before[predicted]:.4g}",
-                      "-" if value is None else f"{scale * value:.4g}"]  # fmt: skip
+            texts += [
+                number(scale * before[predicted], 4),
+                number(None if value is None else scale * value, 4),
+            ]
         return texts
 
-    choices = [part for d, _ in pairs for part in (d.options[0].cut if d.options else "-", "")]
-    settings = [part for d, _ in pairs for part in (d.options[0].setting if d.options else "-", "")]
-    lines = [("cut", choices), ("theta", settings)]
-    if unit == "token":
-        words = [str(d.options[0].tokens) if d.options else "-" for d, _ in pairs]
-        lines.append(("w, tokens", [part for word in words for part in (word, "")]))
     parts = ("device_s", "uplink_s", "link_wait_s", "server_wait_s", "service_s", "down_s")
     return [
-        *lines,
         (f"server ms/{unit}", cells("server_s", "server_s", 1e3)),
         ("latency ms", cells("latency_s", "latency_s", 1e3)),
         *((f"  {part.removesuffix('_s').replace('_', ' ')} ms", cells(part, "", 1e3))
@@ -280,14 +272,18 @@ def _lines(
     ]  # fmt: skip
 
 
-def _compared(found: dict[str, Decision]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
-    for heading in ("search", "option", "server ms", "latency ms", "evaluations"):
-        table.add_column(heading, justify="left" if heading in ("search", "option") else "right")
-    for name, one in found.items():
-        row = (str(one.options[0]) if one.options else "none",
-               f"{1e3 * one.server_s:.4g}" if one.options else "-",
-               f"{1e3 * one.forecasts[0].latency_s:.4g}" if one.options else "-",
-               str(one.evaluations))  # fmt: skip
-        table.add_row(name, *row)
-    return table
+def _compared(found: dict[str, Decision]) -> Summary:
+    return Summary(
+        title="What every search decides",
+        columns=("search", "option", "server ms", "latency ms", "evaluations"),
+        rows=tuple(
+            (
+                name,
+                str(one.options[0]) if one.options else "none",
+                number(1e3 * one.server_s if one.options else None, 4),
+                number(1e3 * one.forecasts[0].latency_s if one.options else None, 4),
+                str(one.evaluations),
+            )
+            for name, one in found.items()
+        ),
+    )

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from scenarios.present.summary import Summary, number
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Row, Store, write_table
@@ -79,10 +78,8 @@ def run(config: Config) -> int:
             provenance=dict(table.provenance),
             digests={"trace": table.digest},
         )
-    console = Console()
     random = "" if network.weights == "trained" else ", random weights"
-    console.print(f"{config.model.name}{random}, {len(table.sample_ids)} samples", highlight=False)
-    console.print(_shown(rows))
+    _summary(f"{config.model.name}{random}, {len(table.sample_ids)} samples", rows).show()
     print(f"written: {path}, trace.csv and run.json")
     return 0
 
@@ -144,21 +141,21 @@ def _rows(table: Any) -> Iterator[Row]:
             yield {"model": table.model, "cut": cut, "setting": setting, **known}
 
 
-def _shown(rows: Sequence[Row]) -> Table:
+def _summary(title: str, rows: Sequence[Row]) -> Summary:
     """The figures that matter most, one line per cut and setting."""
     columns = (
-        ("payload_bytes", "payload B", 1.0, ".0f"), ("encode_s", "encode ms", 1e3, ".3f"),
-        ("decode_s", "decode ms", 1e3, ".3f"), ("relative_l2", "rel. L2", 1.0, ".4f"),
-        ("logit_kl", "KL nat", 1.0, ".4f"), ("correct", "right %", 100.0, ".2f"),
-        ("agree", "same token %", 100.0, ".2f"),
+        ("payload_bytes", "payload B", 1.0), ("encode_s", "encode ms", 1e3),
+        ("decode_s", "decode ms", 1e3), ("relative_l2", "rel. L2", 1.0),
+        ("logit_kl", "KL nat", 1.0), ("correct", "right %", 100.0),
+        ("agree", "same token %", 100.0),
     )  # fmt: skip
     present = [column for column in columns if any(column[0] in row for row in rows)]
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for heading in ("cut", "setting"):
-        table.add_column(heading, no_wrap=True)
-    for _, heading, _, _ in present:
-        table.add_column(heading, justify="right")
-    for row in rows:
-        cells = (format(row[key] * unit, form) for key, _, unit, form in present)
-        table.add_row(str(row["cut"]), str(row["setting"]), *cells)
-    return table
+    return Summary(
+        title=title,
+        columns=("cut", "setting", *(heading for _, heading, _ in present)),
+        rows=tuple(
+            (str(row["cut"]), str(row["setting"]),
+             *(number(row[key] * factor, 4) for key, _, factor in present))
+            for row in rows
+        ),
+    )  # fmt: skip

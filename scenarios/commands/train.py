@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
-
 from scenarios.systems.scenario import Model
 
 
@@ -35,7 +33,7 @@ def run(config: Config) -> int:
     for what, found in (("trained here", fresh), ("shipped", shipped)):
         made = f"(torch {found['torch']}, weights {found['digest']})"
         text = f"{model}, {what}: {_quality(found)} on {found['n_test']} test samples {made}"
-        Console().print(text, highlight=False)
+        print(text)
     return 0
 
 

@@ -11,9 +11,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from scenarios.present.summary import Summary, number
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Store
 from sim.validation import SEEDS, Row, validate, verdict
@@ -43,7 +41,7 @@ def run(config: Config) -> int:
         _write(path, rows)
         store.write_run(command="validate", config=asdict(config))
     found = verdict(rows)
-    Console().print(_summary(rows))
+    _summary(rows).show()
     print(f"{found}\nwritten: {path}")
     return 0 if found.holds else 1
 
@@ -66,14 +64,13 @@ def _write(path: Path, rows: Sequence[Row]) -> None:
         writer.writerows(row.columns() for row in rows)
 
 
-def _summary(rows: Sequence[Row]) -> Table:
+def _summary(rows: Sequence[Row]) -> Summary:
     """One line per case and metric: the exact value, the mean over seeds, how many lie inside."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for heading in ("case", "metric", "exact", "simulated", "inside"):
-        table.add_column(heading, justify="left" if heading in ("case", "metric") else "right")
+    lines = []
     for case, metric in dict.fromkeys((row.case, row.metric) for row in rows):
         same = [row for row in rows if (row.case, row.metric) == (case, metric)]
         mean = sum(row.simulated for row in same) / len(same)
         inside = f"{sum(row.inside for row in same)}/{len(same)}"
-        table.add_row(case, metric, f"{same[0].exact:.5g}", f"{mean:.5g}", inside)
-    return table
+        lines.append((case, metric, number(same[0].exact, 5), number(mean, 5), inside))
+    columns = ("case", "metric", "exact", "simulated", "inside")
+    return Summary(columns=columns, rows=tuple(lines))

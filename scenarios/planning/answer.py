@@ -13,8 +13,7 @@ from plots import files, plan
 from scenarios.planning.candidate import Candidate, candidate, front, name_parts, unknown_row
 from scenarios.planning.choice import choose
 from scenarios.planning.options import options
-from scenarios.planning.screen import headline, show
-from scenarios.present.page import page
+from scenarios.planning.screen import headline, page, show
 from scenarios.sweep.store import Store, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
@@ -211,7 +210,7 @@ def store(folder: Store, found: Found) -> None:
     write_table(folder.folder / "plan.csv", [flat(found), *found.get("choice", [])])
     files.save(plan.draw(found), folder.folder)
     picture = folder.folder / "figure.png"
-    folder.write_text("plan.html", page(found, headline(found), picture))
+    folder.write_text("plan.html", page(found, picture))
 
 
 def as_json(found: Mapping[str, Any]) -> str:

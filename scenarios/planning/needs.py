@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.markup import escape
 
 from plots import files
 from plots.plan_inverse import draw
 from scenarios.planning.answer import Found, alone, as_json, check_accuracy, scalars
 from scenarios.planning.candidate import name_parts
-from scenarios.present.page import document, image, origin, table
+from scenarios.present.page import document, drawn, folded, image
+from scenarios.present.summary import Summary, interval, number
 from scenarios.sweep.store import Store, write_table
 from scenarios.systems.case import Case
 from sim.planning.finding import GOOD, Finding, Trust, weigh
@@ -147,9 +145,7 @@ def store(folder: Store, found: Found) -> None:
     rows = [{key: row[key] for key in row if key != "trust"} for row in found["remedies"]]
     write_table(folder.folder / "plan.csv", rows)
     files.save(draw(found), folder.folder)
-    folder.write_text(
-        "plan.html", _page(found, image(folder.folder / "figure.png", headline(found)))
-    )
+    folder.write_text("plan.html", _page(found, folder.folder / "figure.png"))
 
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,16 +159,25 @@ def flat(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def show(found: Mapping[str, Any]) -> None:
     """Print a line per resource, its grade, and below it what stands against it."""
-    console = Console()
-    printed = {"highlight": False, "soft_wrap": True}
-    console.print(escape(headline(found)), style="bold", **printed)
-    for remedy in found["remedies"]:
-        grade = f"; grade {remedy['grade']}: {remedy['action']}" if remedy["grade"] else ""
-        console.print(escape(f"  {remedy['words']}: {_least(remedy)}{grade}"), **printed)
-        for finding in _against(remedy):
-            text = f"      {finding['verdict']}: {finding['name']}, {finding['words']}"
-            console.print(escape(text), **printed)
-    console.print(escape(_limits(found)), **printed)
+    summary(found).show()
+
+
+def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
+    """The remedies with their grades, and the findings against each, or `every` one."""
+    rows = [
+        (r["words"], _least(r), r["grade"] or "-", r["action"] or "-") for r in found["remedies"]
+    ]
+    sections = [_findings(remedy, every=every) for remedy in found["remedies"]]
+    return Summary(
+        title=headline(found),
+        finding=(
+            f"limit {found['goal']}; intervals at {100 * found['confidence']:g} % confidence;"
+            f" {found['requests']:,} requests"
+        ),
+        columns=("resource", "least needed, by itself", "grade", "what to do with it"),
+        rows=tuple(rows),
+        sections=tuple(section for section in sections if section.rows),
+    )
 
 
 def headline(found: Mapping[str, Any]) -> str:
@@ -180,50 +185,33 @@ def headline(found: Mapping[str, Any]) -> str:
     return f"{found['n_devices']} devices need one of these ({found['words']}):"
 
 
-def _limits(found: Mapping[str, Any]) -> str:
-    return (
-        f"limit {found['goal']}; intervals at {100 * found['confidence']:g} % confidence;"
-        f" {found['requests']:,} requests"
-    )
-
-
 def _least(remedy: Mapping[str, Any]) -> str:
     """The least of one resource in words."""
     least, spare = remedy["least"], remedy["spare"]
     if least is None:
-        return "not enough by itself, up to 64 times as much"
+        return "not enough by itself, even 64 times as much"
     if remedy["unit"] != "x":
         unsure = "" if remedy["sure"] else " (within the error of the runs)"
         return f"{least}{f', {spare} of them spare' if spare else ''}{unsure}"
     if remedy["lo"] is None:
-        return f"less than {least:.3g} times what there is"
-    return f"{least:.3f} [{remedy['lo']:.3f}, {remedy['hi']:.3f}] times what there is"
+        return f"less than {number(least)} times today's"
+    return f"{interval(least, remedy['lo'], remedy['hi'], digits=4)} times today's"
 
 
-def _against(remedy: Mapping[str, Any]) -> list[Mapping[str, str]]:
-    """Its findings that are not good, the bad ones first."""
-    return sorted((f for f in remedy["trust"] if f["verdict"] != GOOD), key=lambda f: f["verdict"])
+def _findings(remedy: Mapping[str, Any], *, every: bool) -> Summary:
+    """Its findings, the bad ones first; those that are not good, or `every` one."""
+    chosen = [f for f in remedy["trust"] if every or f["verdict"] != GOOD]
+    return Summary(
+        title=f"{remedy['words']}: grade {remedy['grade']}",
+        columns=("verdict", "what was checked", "figures"),
+        rows=tuple(
+            (each["verdict"], each["name"], each["words"])
+            for each in sorted(chosen, key=lambda finding: finding["verdict"])
+        ),
+    )
 
 
-def _page(found: Mapping[str, Any], picture: str) -> str:
+def _page(found: Mapping[str, Any], picture: Path) -> str:
     """One file to hand on: the remedies with their grades, the figure, every finding."""
-    rows = [
-        (r["words"], _least(r), r["grade"] or "-", r["action"] or "-") for r in found["remedies"]
-    ]
-    return document([
-        f"<h1>{html.escape(headline(found))}</h1>",
-        f"<p>{html.escape(_limits(found))}.</p>",
-        table(("resource", "least needed, by itself", "grade", "what to do with it"), rows),
-        picture,
-        "<h2>Why believe it</h2>",
-        *(part for remedy in found["remedies"] for part in _findings(remedy)),
-        origin(found["provenance"]),
-    ])  # fmt: skip
-
-
-def _findings(remedy: Mapping[str, Any]) -> Sequence[str]:
-    if not remedy["trust"]:
-        return ()
-    rows = [(each["name"], each["verdict"], each["words"]) for each in remedy["trust"]]
-    heading = html.escape(f"{remedy['words']}: grade {remedy['grade']}")
-    return (f"<h3>{heading}</h3>", table(("what was looked at", "verdict", "figures"), rows))
+    whole = drawn(summary(found, every=True), picture=image(picture, headline(found)))
+    return document("Capacity plan", [whole, folded("Provenance", found["provenance"])])

@@ -1,16 +1,17 @@
-"""Screen: a plan as a person reads it in a terminal."""
+"""Screen: a plan as a person reads it, in a terminal and on a page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-from scenarios.present.table import show_trust
+from scenarios.present.page import document, drawn, folded, image
+from scenarios.present.summary import Summary, interval, number
+from scenarios.present.table import trusted
 from sim.planning.finding import Finding, Trust
+
+_CHECKED = ("verdict", "what was checked", "figures")
 
 
 def headline(found: Mapping[str, Any]) -> str:
@@ -22,94 +23,102 @@ def headline(found: Mapping[str, Any]) -> str:
     )
 
 
+def show(found: Mapping[str, Any]) -> None:
+    """Print the sentence, what is busy, what would help and where slow requests wait."""
+    summary(found).show()
+
+
+def page(found: Mapping[str, Any], picture: Path) -> str:
+    """The same as one HTML file, with the figure, every system and the provenance."""
+    whole = summary(found, every=True)
+    parts = [drawn(whole, picture=image(picture, whole.title))]
+    return document("Capacity plan", [*parts, folded("Provenance", found["provenance"])])
+
+
+def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
+    """A plan; of several systems those that were searched, or `every` one."""
+    total = f"[{found['n_star_lo_total']}, {found['n_star_hi_total']}]"
+    limit = (
+        f"limit {found['goal']}; {_next(found)}; {total} with the sampling error of the trace"
+        f" table; {found['requests']:,} requests, {found['n_runs']} runs per point"
+    )
+    trust = Trust(findings=tuple(Finding(**finding) for finding in found["trust"]))
+    choice = [_choice(found["choice"], every=every)] if found.get("choice") else []
+    sections = (*choice, _gains(found), _stages(found), trusted(trust, _CHECKED))
+    return Summary(title=headline(found), finding=limit, sections=sections)
+
+
 def _binds(found: Mapping[str, Any]) -> str:
     words = _words(found, "binding")
-    return f"{words} binds" if found["binds_surely"] else f"nothing surely binds, closest {words}"
+    return f"bottleneck: {words if found['binds_surely'] else f'unsure, perhaps {words}'}"
+
+
+def _next(found: Mapping[str, Any]) -> str:
+    words = _words(found, "next_binding")
+    return f"next bottleneck: {words}" if words else "no other resource would help"
 
 
 def _words(found: Mapping[str, Any], key: str) -> str:
-    """The resource that `key` names, in words."""
+    """The resource that `key` names, in words; empty where it names none."""
     words = {gain["name"]: str(gain["words"]) for gain in found["gains"]}
-    return words.get(found[key], "nothing that can be bought")
+    return words.get(found[key], "")
 
 
-def show(found: Mapping[str, Any]) -> None:
-    """Print the sentence, what is busy, what would help and where slow requests wait."""
-    console = Console()
-    console.print(escape(headline(found)), style="bold", highlight=False, soft_wrap=True)
-    total = (found["n_star_lo_total"], found["n_star_hi_total"])
-    console.print(
-        escape(
-            f"limit {found['goal']}; after that binds {_words(found, 'next_binding')}; with the"
-            f" sampling error of the trace table [{total[0]}, {total[1]}];"
-            f" {found['requests']:,} requests, {found['n_runs']} runs per point"
-        ),
-        highlight=False,
-        soft_wrap=True,
-    )
-    if found.get("choice"):
-        console.print(_choice(found["choice"]))
-    console.print(_gains(found))
-    console.print(_stages(found))
-    show_trust(Trust(findings=tuple(Finding(**finding) for finding in found["trust"])))
-
-
-def _choice(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The Pareto front and what was searched; the rest is in plan.csv."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    columns = ("system", "N*", "drop pp, at most", "device mJ", "device ms", "Pareto")
-    for heading in columns:
-        table.add_column(heading, justify="left" if heading == "system" else "right")
-    for row in rows:
-        if row["n_star"] is None:
-            continue
-        drop = row["accuracy_drop_pp_hi"]
-        table.add_row(
-            escape(row["label"]),
-            escape(f"{row['n_star']} [{row['n_star_lo']}, {row['n_star_hi']}]"),
-            "-" if drop is None else f"{drop:.2f}",
-            _milli(row["device_energy_j"], 1),
-            _milli(row["device_s"], 2),
-            "*" if row["pareto"] else "",
-        )
+def _choice(rows: Sequence[Mapping[str, Any]], *, every: bool) -> Summary:
+    """The Pareto front and what was searched; or all of it, with what became of each."""
     failed = [row["label"] for row in rows if row["failed"]]
     missing = sum(row["failed"] is None for row in rows)
     pruned = sum(row["n_star"] is None for row in rows) - len(failed) - missing
     said = [f"{pruned} set aside by bounds or a few runs"]
     said += [f"{missing} that no table holds"] if missing else []
     said += [f"{len(failed)} without an answer ({', '.join(failed)})"] if failed else []
-    table.caption = escape(f"{'; '.join(said)}: see plan.csv")
-    return table
+    columns = ("system", "N*", "drop pp, at most", "device mJ", "device ms", "Pareto")
+    return Summary(
+        title="Systems compared",
+        columns=(*columns, "what became of it") if every else columns,
+        rows=tuple(
+            (*_system(row), row["fate"]) if every else _system(row)
+            for row in rows
+            if every or row["n_star"] is not None
+        ),
+        origin=f"{'; '.join(said)}: see plan.csv",
+    )
 
 
-def _milli(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{1e3 * value:.{digits}f}"
+def _system(row: Mapping[str, Any]) -> tuple[str, ...]:
+    n_star = "-" if row["n_at_most"] is None else f"<= {number(row['n_at_most'])}"
+    if row["n_star"] is not None:
+        n_star = interval(row["n_star"], row["n_star_lo"], row["n_star_hi"])
+    energy_mj, device_ms = (
+        number(None if row[name] is None else 1e3 * row[name])
+        for name in ("device_energy_j", "device_s")
+    )
+    drop = number(row["accuracy_drop_pp_hi"])
+    return (row["label"], n_star, drop, energy_mj, device_ms, "*" if row["pareto"] else "")
 
 
-def _gains(found: Mapping[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for heading in ("what", "busy at N* %", "devices per 1 % more", "interval", "numbers"):
-        what = heading == "what"
-        table.add_column(heading, justify="left" if what else "right", no_wrap=what)
+def _gains(found: Mapping[str, Any]) -> Summary:
     busy = {"server": "server", "uplink": "link", "device": "device"}
-    for gain in found["gains"]:
+
+    def gain_row(gain: Mapping[str, Any]) -> tuple[str, ...]:
         place = busy.get(gain["name"])
-        share = f"{100 * found['utilization'][place]:.0f}" if place else ""
-        table.add_row(
-            gain["words"],
-            share,
-            f"{gain['devices']:+.2f}",
-            escape(f"[{gain['lo']:+.2f}, {gain['hi']:+.2f}]"),
-            found["kinds"][gain["name"]],
-        )
-    return table
+        share = number(100 * found["utilization"][place]) if place else ""
+        more = interval(gain["devices"], gain["lo"], gain["hi"], sign=True)
+        return (gain["words"], share, more, found["kinds"][gain["name"]])
+
+    return Summary(
+        title="What would help",
+        columns=("resource", "busy at N*, %", "devices per 1 % more", "numbers"),
+        rows=tuple(map(gain_row, found["gains"])),
+    )
 
 
-def _stages(found: Mapping[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for heading in ("stage", "mean ms", "slowest 5 %, ms"):
-        table.add_column(heading, justify="left" if heading == "stage" else "right")
-    for stage in found["stages"]:
-        cells = (f"{1e3 * stage[name]:.2f}" for name in ("mean_s", "slowest_s"))
-        table.add_row(stage["words"], *cells)
-    return table
+def _stages(found: Mapping[str, Any]) -> Summary:
+    return Summary(
+        title="Where time goes at N*",
+        columns=("stage", "mean ms", "slowest 5 %, ms"),
+        rows=tuple(
+            (stage["words"], number(1e3 * stage["mean_s"]), number(1e3 * stage["slowest_s"]))
+            for stage in found["stages"]
+        ),
+    )

@@ -1,70 +1,84 @@
-"""The short table below a figure: what it shows in numbers, and what kind of numbers they are."""
+"""Summary: what is shown of a result, whatever it is drawn on, and how its numbers are written."""
 
+from __future__ import annotations
+
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-__all__ = ["Summary", "between", "number"]
+__all__ = ["Summary", "between", "interval", "number"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Title, the finding in sentences, a table of words, and where its numbers come from."""
+    """Title, the finding in sentences, a table of words, where its numbers come from, sections.
 
-    title: str
-    finding: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    origin: str
+    `present.terminal`, `markdown` below and `present.page` draw it; sections are drawn below it.
+    """
+
+    title: str = ""
+    finding: str = ""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    origin: str = ""
+    sections: tuple[Summary, ...] = ()
 
     def __post_init__(self) -> None:
+        width = len(self.columns or (self.rows or ((),))[0])
         for row in self.rows:
-            if len(row) != len(self.columns):
-                raise ValueError(f"summary row must have {len(self.columns)} cells, got {row}")
+            if len(row) != width:
+                raise ValueError(f"summary row must have {width} cells, got {row}")
 
     def plain(self) -> dict[str, Any]:
         """JSON, for run.json and the report."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "sections"}
 
     def markdown(self) -> str:
         """Title, finding, table, origin."""
         lines = [f"# {self.title}", "", self.finding, ""]
         lines += ["| " + " | ".join(self.columns) + " |", "|" + "---|" * len(self.columns)]
         lines += ["| " + " | ".join(row) + " |" for row in self.rows]
-        return "\n".join([*lines, "", self.origin, ""])
+        below = [f"\n{section.markdown()}" for section in self.sections]
+        return "\n".join([*lines, "", self.origin, ""]) + "".join(below)
 
     def show(self) -> None:
         """Print it."""
-        console = Console()
-        console.print(escape(self.title), style="bold", highlight=False)
-        table = Table(box=None, pad_edge=False, padding=(0, 1))
-        for i, heading in enumerate(self.columns):
-            table.add_column(heading, justify="right" if i else "left")
-        for row in self.rows:
-            table.add_row(*map(escape, row))
-        console.print(table)
-        console.print(escape(self.finding), highlight=False, soft_wrap=True)
-        console.print(escape(self.origin), highlight=False, soft_wrap=True, style="dim")
+        from scenarios.present import terminal
+
+        terminal.show(self)
 
 
-def between(row: Mapping[str, Any], column: str, factor: float = 1.0) -> str:
-    """`mean [low, high]` of a column, the wider interval where both exist; a dash if unknown."""
-    if row.get(column) is None:
+def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
+    """So many significant digits, thousands as they are, a dash where nothing is known."""
+    if value is None or math.isnan(value):
         return "-"
-    for ends in (("_lo_total", "_hi_total"), ("_lo", "_hi")):
-        low, high = (row.get(f"{column}{end}") for end in ends)
-        if low is not None and high is not None:
-            low, high = factor * low, factor * high
-            return f"{number(factor * row[column])} [{number(low)}, {number(high)}]"
-    return number(factor * row[column])
+    value += 0.0  # no negative zero
+    plus = "+" if sign and value else ""
+    if abs(float(f"{value:.{digits}g}")) >= 1000:
+        return f"{value:{plus},.0f}"
+    return f"{value:{plus}.{digits}g}"
 
 
-def number(value: float) -> str:
-    """Three significant digits, thousands as they are."""
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+def interval(
+    value: float | None, low: float | None, high: float | None, factor: float = 1.0,
+    digits: int = 3, *, sign: bool = False,
+) -> str:  # fmt: skip
+    """`mean [low, high]`, all times `factor`; the mean alone where an end is not known."""
+    if value is None or low is None or high is None:
+        return number(value if value is None else factor * value, digits, sign=sign)
+    words = [number(factor * each, digits, sign=sign) for each in (value, low, high)]
+    return "{} [{}, {}]".format(*words)
+
+
+def between(row: Mapping[str, Any], column: str, factor: float = 1.0, digits: int = 3) -> str:
+    """`mean [low, high]` of a column, the wider interval where both exist; a dash if unknown."""
+    low, high = next(
+        (
+            ends
+            for names in (("_lo_total", "_hi_total"), ("_lo", "_hi"))
+            if None not in (ends := [row.get(f"{column}{name}") for name in names])
+        ),
+        (None, None),
+    )
+    return interval(row.get(column), low, high, factor, digits)

@@ -1,16 +1,14 @@
-"""Rows as a person reads them."""
+"""Rows of a simulation, and how far to believe them, as a person reads them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
+from scenarios.present.summary import Summary, between, number
 from scenarios.sweep.columns import Row, spread, swept_columns, varying
 from sim.planning.finding import Trust
 
-__all__ = ["line", "show", "show_trust"]
+__all__ = ["line", "show", "show_trust", "trusted"]
 
 _SHOWN = (
     ("throughput_rps", "throughput", "1/s", 1.0),
@@ -39,80 +37,88 @@ _SHOWN = (
 
 _LABELS = ("n_devices", "method")
 
-
 def show(rows: Sequence[Row], provenance: Mapping[str, Any], columns: str = "all") -> None:
     """Print one point as a list of quantities, several as one line each.
 
     With `columns` "varying" the lines leave out the number of devices and the method where these
     are the same in all.
     """
-    console = Console()
-    if len(rows) == 1 and not rows[0].get("error"):
-        console.print(_title(rows[0]), soft_wrap=True, highlight=False)
-        console.print(_point(rows[0]))
-    else:
-        shown = varying(rows) if columns == "varying" else _LABELS
-        for row in rows:
-            console.print(line(row, shown), markup=False, highlight=False, soft_wrap=True)
-    console.print(escape(_origin(provenance)), highlight=False, soft_wrap=True)
+    alone = len(rows) == 1 and not rows[0].get("error")
+    shown = varying(rows) if columns == "varying" else _LABELS
+    summary = _point(rows[0]) if alone else _points(rows, shown)
+    replace(summary, origin=_origin(provenance)).show()
 
 
 def show_trust(trust: Trust) -> None:
     """Print the grade, what to do with it, and every finding behind it."""
-    console = Console()
-    console.print(f"grade {trust.grade}: {trust.action}", highlight=False, style="bold")
-    table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=False)
-    for finding in trust.findings:
-        table.add_row(finding.verdict, finding.name, escape(finding.words))
-    console.print(table)
+    trusted(trust).show()
 
 
-def line(row: Row, shown: Sequence[str] = _LABELS) -> str:
+def trusted(trust: Trust, columns: Sequence[str] = ()) -> Summary:
+    """The grade, what to do with it, and every finding behind it."""
+    return Summary(
+        title=f"grade {trust.grade}: {trust.action}",
+        columns=tuple(columns),
+        rows=tuple((each.verdict, each.name, each.words) for each in trust.findings),
+    )
+
+
+def line(row: Row) -> str:
     """Return one row as one line: what varied, and the figures that matter most."""
-    swept = swept_columns(row).items()
-    words = "".join(f"{f'{key}={value}':<{len(key) + 9}} " for key, value in swept)
     if row.get("error"):
         return f"N={spread(row).get('n_devices', '?')}: {row['error']}"
-    words += f"N={row['n_devices']:<5} " if "n_devices" in shown else ""
-    words += f"{row['method']:<22} " if "method" in shown else ""
-    return (
-        f"{words}{row['throughput_rps']:9.2f} requests/s   "
-        f"server {100 * row['server_utilization']:5.1f} %   "
-        f"uplink {100 * row['link_utilization']:5.1f} %   "
-        f"p95 {1e3 * row['latency_p95_s']:8.2f} ms   grade {row.get('grade', '-')}"
+    return ", ".join(f"{heading} {cell}" for heading, cell in _cells(row, _LABELS).items())
+
+
+def _cells(row: Row, shown: Sequence[str]) -> dict[str, str]:
+    """What varied, and the figures that matter most, by heading."""
+    labels = {"n_devices": "N", "method": "system"}
+    return {
+        **{key: str(value) for key, value in swept_columns(row).items()},
+        **{labels[name]: str(row[name]) for name in _LABELS if name in shown},
+        "requests/s": number(row["throughput_rps"]),
+        "server %": number(100 * row["server_utilization"]),
+        "uplink %": number(100 * row["link_utilization"]),
+        "p95 ms": number(1e3 * row["latency_p95_s"]),
+        "grade": str(row.get("grade", "-")),
+    }
+
+
+def _points(rows: Sequence[Row], shown: Sequence[str]) -> Summary:
+    cells = [_cells(row, shown) for row in rows if not row.get("error")]
+    headings = list(dict.fromkeys(heading for each in cells for heading in each))
+    failed = [line(row) for row in rows if row.get("error")]
+    return Summary(
+        columns=tuple(headings),
+        rows=tuple(tuple(each.get(heading, "-") for heading in headings) for each in cells),
+        sections=tuple(Summary(finding=words) for words in failed),
     )
 
 
-def _title(row: Row) -> str:
-    return (
-        f"{row['n_devices']} x {row['device']}, {row['model']} cut at {row['cut']}, "
-        f"{row['codec']}, {row['link']}, server {row['server']}"
+def _point(row: Row) -> Summary:
+    shown = [
+        (name, _seen(row, column, factor), unit)
+        for column, name, unit, factor in _SHOWN
+        if row.get(column) is not None
+    ]
+    return Summary(
+        title=(
+            f"{row['n_devices']} x {row['device']}, {row['model']} cut at {row['cut']}, "
+            f"{row['codec']}, {row['link']}, server {row['server']}"
+        ),
+        columns=("", "mean [95 % interval]", ""),
+        rows=tuple(shown),
+        sections=(Summary(finding=f"warning: {row['warning']}"),) if row.get("warning") else (),
     )
 
 
-def _point(row: Row) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for heading, justify in (("", "left"), ("", "right"), ("95 % interval", "left"), ("", "left")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for column, name, unit, factor in _SHOWN:
-        if row.get(column) is not None:
-            table.add_row(name, _number(row[column] * factor), _interval(row, column, factor), unit)
-    if row.get("warning"):
-        table.add_row("warning", "", row["warning"], "")
-    return table
-
-
-def _interval(row: Row, column: str, factor: float) -> str:
-    ends = [row.get(f"{column}{end}") for end in ("_lo_total", "_hi_total")]
-    if None in ends or ends[0] == ends[1]:
-        return ""
+def _seen(row: Row, column: str, factor: float) -> str:
+    ends = [f"{column}{end}" for end in ("_lo_total", "_hi_total")]
+    if None in (known := [row.get(end) for end in ends]) or known[0] == known[1]:
+        return number(row[column] * factor, 4)
     if factor == 100.0:  # a share: its t interval may reach beyond what a share can be
-        ends = [min(max(end, 0.0), 1.0) for end in ends]
-    return f"[{_number(ends[0] * factor)}, {_number(ends[1] * factor)}]"
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+        row = row | {end: min(max(row[end], 0.0), 1.0) for end in ends}
+    return between(row, column, factor, 4)
 
 
 def _origin(provenance: Mapping[str, Any]) -> str:
@@ -129,4 +135,4 @@ def _origin(provenance: Mapping[str, Any]) -> str:
 def _kind(surface: Mapping[str, Any]) -> str:
     if surface["kind"] != "scaled":
         return str(surface["kind"])
-    return f"scaled by {surface['factor']:.3g} ({surface['source']})"
+    return f"scaled by {number(surface['factor'])} ({surface['source']})"

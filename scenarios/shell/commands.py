@@ -14,10 +14,24 @@ from typing import Any
 
 from scenarios.shell.names import unknown
 
-__all__ = ["Command", "describe", "load", "names"]
+__all__ = ["Command", "describe", "grouped", "load", "names"]
 
 _ROOMS = ("commands", "figures")
 _HOUSE = Path(__file__).parent.parent
+_GROUPS = {
+    "answer": ("plan", "simulate", "search"),
+    "measure": ("profile", "trace", "codec", "answers", "train"),
+    "study": (
+        "sensitivity", "attribution", "ablation", "rate_accuracy", "splits", "links", "wifi",
+        "long_generation", "search_fleet", "search_adaptation", "search_regret", "validate",
+        "collect",
+    ),
+    "figures": (
+        "figures", "fig1_sparsity", "fig1_server_load", "fig2_runtime", "fig2_throughput",
+        "fig3_codec", "fig3_breakdown",
+    ),
+}  # fmt: skip
+"""In the order of use; a command that stands nowhere is a figure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +51,13 @@ class Command:
 def names() -> list[str]:
     """Return the names of all commands, in alphabetical order."""
     return sorted(_files())
+
+
+def grouped() -> dict[str, tuple[str, ...]]:
+    """Return the names of all commands by what they are for, in the order of use."""
+    placed = {name for group in _GROUPS.values() for name in group}
+    others = tuple(name for name in names() if name not in placed)
+    return {**_GROUPS, "figures": (*_GROUPS["figures"], *others)}
 
 
 def _files() -> dict[str, Path]:

@@ -39,8 +39,8 @@ def rate_table(source: str, rows: Sequence[Row]) -> Summary:
             str(row["codec"]),
             number(row["bits_per_element"]),
             number(row["relative_l2"]),
-            _or_dash(_rate_at(rows, row["relative_l2"])),
-            _or_dash(row.get("symbol_entropy_bits")),
+            number(_rate_at(rows, row["relative_l2"])),
+            number(row.get("symbol_entropy_bits")),
             *(number(column.factor * row[column.name]) for column in task),
         )
         for row in coded
@@ -64,21 +64,11 @@ def ledger_table(rows: Sequence[Row]) -> Summary:
     return Summary(
         title="Where the bits per element and the time go",
         finding="The parts add up to the bits of the first table.",
-        columns=(
-            "setting",
-            "values",
-            "pos.",
-            "labels",
-            "scales",
-            "tables",
-            "head",
-            "enc ms",
-            "dec ms",
-        ),
+        columns=("setting", *PARTS, "encode ms", "decode ms"),
         rows=tuple(
             (
                 str(row["codec"]),
-                *(f"{row[f'{part}_bits']:.3f}".rstrip("0").rstrip(".") for part in PARTS),
+                *(number(row[f"{part}_bits"]) for part in PARTS),
                 number(1e3 * row["encode_s"]),
                 number(1e3 * row["decode_s"]),
             )
@@ -86,10 +76,6 @@ def ledger_table(rows: Sequence[Row]) -> Summary:
         ),
         origin="Milliseconds per sample: medians measured here, on one thread.",
     )
-
-
-def _or_dash(value: float | None) -> str:
-    return "-" if value is None else number(value)
 
 
 def _rate_at(rows: Sequence[Row], error: float) -> float | None:

@@ -1,8 +1,9 @@
 """One-line refusals for specs: what, where, got, allowed."""
 
-import difflib
 import math
 from collections.abc import Iterable
+
+from profiles.tables.choices import nearest
 
 
 def about(help: str, unit: str = "") -> dict[str, str]:
@@ -33,6 +34,6 @@ def one_of(where: str, value: str, choices: Iterable[str]) -> None:
     known = sorted(choices)
     if value in known:
         return
-    near = difflib.get_close_matches(value, known, n=1)
+    near = nearest(value, known, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise ValueError(f"{where} must be one of {', '.join(known)}, got {value!r}{hint}")

@@ -87,7 +87,7 @@ def test_stages_put_out_the_elements_that_the_docs_promise():
 
 
 def test_unknown_names_list_what_there_is():
-    with pytest.raises(ValueError, match="unknown model 'scene'; did you mean scenes"):
+    with pytest.raises(ValueError, match="unknown model 'scene'; nearest: scenes"):
         models.create("scene")
     with pytest.raises(ValueError, match="must be one of digits, scenes"):
         train("vgg")

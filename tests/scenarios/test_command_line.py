@@ -1,11 +1,18 @@
 """The command line: what a user sees of a mistake is one line and status 2."""
 
+import re
+import shlex
 import subprocess
 import sys
 
+import hydra
 import pytest
 
 from scenarios.__main__ import run
+from scenarios.present import help
+from scenarios.shell import commands
+from scenarios.shell.schema import register, to_spec
+from tests.scenarios.conftest import QUICK
 
 MISTAKES = {
     "simulat": "unknown command 'simulat'; nearest: simulate",
@@ -33,8 +40,52 @@ def test_a_mistake_is_one_line_and_status_2(line, capfd):
 def test_without_arguments_it_lists_every_command(capfd):
     assert run([]) == 0
     out = capfd.readouterr().out
-    for command in ("simulate", "fig2_throughput"):
-        assert f"splitfleet {command}" in out
+    places = [out.index(f"\n{group}\n") for group in ("answer", "measure", "study", "figures")]
+    assert places == sorted(places)
+    for command in commands.names():
+        assert f"\n{command} " in out
+
+
+def test_every_command_stands_in_exactly_one_group():
+    listed = [name for group in commands.grouped().values() for name in group]
+    assert sorted(listed) == commands.names()
+    first = {group: names[0] for group, names in commands.grouped().items()}
+    assert first == {
+        "answer": "plan", "measure": "profile", "study": "sensitivity", "figures": "figures",
+    }  # fmt: skip
+
+
+def examples(name):
+    """The command lines that `--help` prints, each as a list of words."""
+    return [shlex.split(line, comments=True)[1:] for line in help.examples(commands.load(name))]
+
+
+@pytest.mark.parametrize("name", commands.names())
+def test_every_example_of_help_composes(name, capfd):
+    assert run([name, "--help"]) == 0
+    shown = capfd.readouterr().out
+    assert examples(name)
+    for first, *words in examples(name):
+        assert first == name
+        assert " ".join([first, *words]) in shown
+        schema = commands.load(name).schema
+        register(name, schema)
+        given = [re.sub(r",.*$", "", word) for word in words if "=" in word]
+        with hydra.initialize_config_module("conf", version_base="1.3"):
+            assert isinstance(to_spec(hydra.compose(name, given)), schema)
+
+
+@pytest.mark.parametrize(
+    ("name", "less"),
+    [
+        ("search", ["answers=100", "replications=2"]),
+        ("simulate", [*QUICK, "replications=2"]),
+    ],
+)
+def test_quick_examples_run(name, less, workplace, monkeypatch, capfd):
+    monkeypatch.chdir(workplace)
+    for words in examples(name):
+        assert run([*words, *less, f"name=example_{name}"]) == 0, capfd.readouterr().err
 
 
 def test_help_names_fields_with_defaults_and_units(capfd):

@@ -56,7 +56,7 @@ def test_a_plan_says_how_many_what_binds_and_why(capfd: pytest.CaptureFixture[st
     assert plan["n_star_lo"] <= exact <= plan["n_star_hi"]
     assert plan["binding"] == "server"
     assert f"{plan['n_star']} devices [" in said
-    assert "95 % confidence; the server binds" in said
+    assert "95 % confidence; bottleneck: the server" in said
     assert plan["requests"] > 0
     assert plan["elapsed_s"] > 0.0
     assert plan["grade"] in "ABC"

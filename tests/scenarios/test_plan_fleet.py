@@ -31,7 +31,7 @@ def test_a_mixed_fleet_is_scaled_as_one(quick, capfd):
     assert plan["n_star_lo"] <= plan["n_star"] <= plan["n_star_hi"]
     assert plan["at_n_star"]["throughput_rps_camera"] > 0.0
     assert plan["at_n_star"]["throughput_rps_robot"] > 0.0
-    assert "binds" in capfd.readouterr().out
+    assert "bottleneck: " in capfd.readouterr().out
 
 
 @pytest.mark.slow

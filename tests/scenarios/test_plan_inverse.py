@@ -189,9 +189,9 @@ def test_the_folder_holds_one_answer_with_its_figure_page_and_grades(
         assert row["grade"] == (remedy["grade"] or "")
         assert row["cautions"] == remedy["cautions"]
         for finding in remedy["trust"]:
-            assert (finding["verdict"] == "good") or finding["words"] in said
-    assert f"server speed: {remedies[0]['least']:.3f} [" in said
-    assert f"grade {remedies[0]['grade']}: " in said
+            assert (finding["verdict"] == "good") or finding["words"] in " ".join(said.split())
+    assert f"server speed {remedies[0]['least']:.4g} [" in " ".join(said.split())
+    assert f"server speed: grade {remedies[0]['grade']}" in page
 
 
 def remedy(words: str, unit: str, least: float | None, **more: object) -> dict[str, object]:

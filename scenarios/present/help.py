@@ -1,0 +1,82 @@
+"""What `splitfleet` and `splitfleet COMMAND --help` print."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+import conf
+from scenarios.present.summary import Summary
+from scenarios.shell import commands
+from scenarios.shell.schema import defaults, fields
+
+__all__ = ["examples", "print_command", "print_commands"]
+
+_FOOTER = """
+GROUP=CHOICE chooses a group, KEY=VALUE sets a field, as many of them as you like:
+{examples}
+Tab completion: eval "$(splitfleet -sc install=bash)".  Hydra's own options: --hydra-help\
+"""
+_CONF = Path(conf.__file__).parent
+
+
+def print_commands() -> None:
+    """Print every command with the first line of its docstring, in groups."""
+    sections = [
+        Summary(
+            title=group,
+            rows=tuple((name, commands.describe(name).split("\n", 1)[0]) for name in names),
+        )
+        for group, names in commands.grouped().items()
+    ]
+    Summary(
+        title="splitfleet: how many devices can one GPU serve, and how sure?",
+        sections=(
+            *sections,
+            Summary(finding="\nFields, choices and an example: splitfleet COMMAND --help"),
+        ),
+    ).show()
+
+
+def print_command(command: commands.Command, groups: Mapping[str, Sequence[str]]) -> None:
+    """Print a command's description, its groups and every field with default and unit."""
+    title, _, body = command.description.partition("\n\n")
+    paragraphs = [" ".join(text.split()) for text in body.split("\n\n")]
+    footer = _FOOTER.format(examples="\n".join(f"  {line}" for line in examples(command)))
+    sections = (_groups(groups), _fields(command), Summary(finding=footer))
+    Summary(
+        title=f"splitfleet {command.name}",
+        finding="\n\n".join([title, *paragraphs]),
+        sections=tuple(each for each in sections if each.rows or each.finding),
+    ).show()
+
+
+def examples(command: commands.Command) -> list[str]:
+    """The command lines that head a command's file in conf."""
+    lines = (_CONF / f"{command.name}.yaml").read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix("# ") for line in lines if line.startswith("# splitfleet ")]
+
+
+def _groups(groups: Mapping[str, Sequence[str]]) -> Summary:
+    rows = tuple((group, ", ".join(choices)) for group, choices in groups.items())
+    return Summary(title="Groups", columns=("group", "choices"), rows=rows)
+
+
+def _fields(command: commands.Command) -> Summary:
+    chosen = defaults(command.name)
+    rows = []
+    for field in fields(command.schema):
+        default = _short(OmegaConf.select(chosen, field.key, default=field.default))
+        unit = f" ({field.unit})" if field.unit else ""
+        rows.append((f"{field.key} = {default}{unit}", field.help or field.type))
+    return Summary(title="Fields", columns=("field = default (unit)", "meaning"), rows=tuple(rows))
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return textwrap.shorten(str(value), 28, placeholder="...")
