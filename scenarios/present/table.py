@@ -37,6 +37,7 @@ _SHOWN = (
 
 _LABELS = ("n_devices", "method")
 
+
 def show(rows: Sequence[Row], provenance: Mapping[str, Any], columns: str = "all") -> None:
     """Print one point as a list of quantities, several as one line each.
 

@@ -74,7 +74,7 @@ def test_a_plan_says_how_many_what_binds_and_why(capfd: pytest.CaptureFixture[st
         ("request.server_s=1.0", "its queue grows without end at N = 1"),
         ("slo.p95_s=null", "slo must limit the latency"),
         ("slo.p95_s=-1", "slo.p95_s must be > 0, got -1"),
-        ("slo.latency_s=0.1", "unknown field 'slo.latency_s'; it is called slo.mean_s"),
+        ("slo.latency_s=0.1", "slo.latency_s is now slo.mean_s"),
         ("slo.ttft_p95_s=0.1", "slo.ttft_p95_s does not apply: "),
         ("slo.memory_bytes=1e6", "slo.memory_bytes cannot be checked for requests that all cost"),
         ("slo.accuracy_drop_pp=-1", "slo.accuracy_drop_pp must be >= 0, got -1"),

@@ -14,7 +14,7 @@ def test_every_limit_that_is_simulated_is_a_goal() -> None:
 def test_limits_of_tokens_do_not_apply_to_a_network_that_answers_once() -> None:
     slo = Slo(p95_s=1.0, tpot_p95_s=0.1)
     slo.check_tokens("bytellama", generates=True)
-    with pytest.raises(ValueError, match=r"slo\.tpot_p95_s does not apply: scenes answers once"):
+    with pytest.raises(ValueError, match=r"slo\.tpot_p95_s does not apply: no tokens"):
         slo.check_tokens("scenes", generates=False)
 
 
