@@ -134,7 +134,7 @@ def alone(config: Any) -> Case:
 
 def check_accuracy(config: Any, asked: Case) -> None:
     """Refuse a codec that costs more answers than allowed, or a network that takes more memory."""
-    config.slo.check_tokens(asked.labels["model"], generates=asked.generates)
+    config.slo.check_tokens(asked.words, generates=asked.generates)
     check_memory(config.slo, asked.memory_bytes, asked.words)
     limit = config.slo.accuracy_drop_pp
     if limit is None:

@@ -94,10 +94,10 @@ class Slo:
             named[self._column] = self.quantile_s
         return tuple(Goal(column=c, limit=limit) for c, limit in named.items() if limit is not None)
 
-    def check_tokens(self, model: str, *, generates: bool) -> None:
-        """Refuse the limits of tokens for a network that answers once."""
+    def check_tokens(self, words: str, *, generates: bool) -> None:
+        """Refuse the limits of tokens for what answers once; `words` says what that is."""
         if not generates:
-            self.refuse(_OF_TOKENS, f"{model} answers once and generates no tokens")
+            self.refuse(_OF_TOKENS, f"no tokens are generated ({words})")
 
     def refuse(self, names: Collection[str], why: str) -> None:
         """Raise ValueError if one of these limits is given."""
