@@ -134,16 +134,9 @@ def _read_scales(data: memoryview, rows: int) -> tuple[Ranges, npt.NDArray[np.in
 
 
 @kernel(
-    (
-        array(_F32, ndim=2),
-        array(_F32, ndim=2),
-        _F64,
-        _I64,
-        _I64,
-        array(_I64, writable=True),
-        array(_U32, writable=True),
-    )
-)
+    (array(_F32, ndim=2), array(_F32, ndim=2), _F64, _I64, _I64, array(_I64, writable=True),
+     array(_U32, writable=True))
+)  # fmt: skip
 def _quantize(x, ranges, distortion, bits_min, bits_max, bits, levels):  # type: ignore[no-untyped-def]
     """The smallest width of every row that is within the distortion, and its levels."""
     n = x.shape[1]

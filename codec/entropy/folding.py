@@ -127,15 +127,9 @@ def _unfold(codes, signed, out):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    (
-        array(_I32),
-        array(_U8),
-        array(_U32),
-        _B,
-        array(_U16, writable=True),
-        array(_U32, writable=True),
-    )
-)
+    (array(_I32), array(_U8), array(_U32), _B, array(_U16, writable=True),
+     array(_U32, writable=True))
+)  # fmt: skip
 def _cap(values, contexts, limits, signed, codes, raws):  # type: ignore[no-untyped-def]
     """Cap folded values at their limit; return how many were, and keep what exceeds it."""
     escaped, single, limit = 0, limits.size == 1, limits[0]

@@ -135,17 +135,9 @@ def _pull(x, at, i, contexts, slots, bases, precisions, words, out):  # type: ig
 
 
 @kernel(
-    (
-        array(_U16),
-        array(_U8),
-        array(_U64, ndim=2),
-        array(_U64),
-        array(_U64),
-        array(_U64),
-        array(_U32, writable=True),
-        array(_U16, writable=True),
-    )
-)
+    (array(_U16), array(_U8), array(_U64, ndim=2), array(_U64), array(_U64), array(_U64),
+     array(_U32, writable=True), array(_U16, writable=True))
+)  # fmt: skip
 def _encode(symbols, contexts, steps, bases, ps, rounds, states, words):  # type: ignore[no-untyped-def]
     """Fill words from their end; return the first one."""
     one, lanes, at = np.uint64(1), np.uint64(states.size), np.uint64(words.size)
@@ -194,16 +186,9 @@ def _encode(symbols, contexts, steps, bases, ps, rounds, states, words):  # type
 
 
 @kernel(
-    (
-        array(_U16),
-        array(_U8),
-        array(_U64),
-        array(_U64),
-        array(_U64),
-        array(_U32, writable=True),
-        array(_U16, writable=True),
-    )
-)
+    (array(_U16), array(_U8), array(_U64), array(_U64), array(_U64), array(_U32, writable=True),
+     array(_U16, writable=True))
+)  # fmt: skip
 def _decode(words, contexts, slots, bases, ps, states, out):  # type: ignore[no-untyped-def]
     """Interleaved lanes; False where words or lanes do not end together."""
     lanes, one = np.uint64(states.size), np.uint64(1)

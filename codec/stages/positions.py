@@ -139,13 +139,9 @@ def _check_count(rows: int, cols: int, count: int) -> None:
 
 
 @kernel(
-    (
-        array(types.uint8),
-        types.int64,
-        array(types.uint32, writable=True),
-        array(types.uint32, writable=True),
-    )
-)
+    (array(types.uint8), types.int64, array(types.uint32, writable=True),
+     array(types.uint32, writable=True))
+)  # fmt: skip
 def _gather_csr(mask, cols, pointers, columns):  # type: ignore[no-untyped-def]
     k = 0
     for row in range(pointers.size - 1):

@@ -177,15 +177,9 @@ def _ranges(keys, labels, halves):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    (
-        array(_U32, ndim=2),
-        array(_U32, ndim=2),
-        array(types.float64),
-        types.float64,
-        _I64,
-        array(_I64, writable=True),
-    )
-)
+    (array(_U32, ndim=2), array(_U32, ndim=2), array(types.float64), types.float64, _I64,
+     array(_I64, writable=True))
+)  # fmt: skip
 def _fewest_bits(counts, mismatches, weights, distortion, bits_min, bits):  # type: ignore[no-untyped-def]
     """Sums of integers, so that their order does not matter."""
     top = counts.shape[1] - 1
@@ -215,15 +209,9 @@ def _count_levels(magnitudes, labels, low, high, counts):  # type: ignore[no-unt
 
 
 @kernel(
-    (
-        array(_F32),
-        array(_U8),
-        array(_F32),
-        array(_F32),
-        array(_U32, ndim=2),
-        array(_U32, writable=True),
-    )
-)
+    (array(_F32), array(_U8), array(_F32), array(_F32), array(_U32, ndim=2),
+     array(_U32, writable=True))
+)  # fmt: skip
 def _to_levels(magnitudes, labels, low, high, table, out):  # type: ignore[no-untyped-def]
     slopes = _slopes(low, high, table.shape[1] - 1)
     top = np.float32(table.shape[1] - 1)

@@ -58,15 +58,9 @@ def _gather(keys, leading, out):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    (
-        array(_U32),
-        array(_I64),
-        array(_U32, ndim=2, writable=True),
-        array(_U32, writable=True),
-        array(_U32, writable=True),
-        array(_I64, writable=True),
-    )
-)
+    (array(_U32), array(_I64), array(_U32, ndim=2, writable=True), array(_U32, writable=True),
+     array(_U32, writable=True), array(_I64, writable=True))
+)  # fmt: skip
 def _cuts(keys, ranks, lanes, room, chosen, ties):  # type: ignore[no-untyped-def]
     """Bin all keys; for every rank sort out the members of its bin alone."""
     _count(keys, lanes)
