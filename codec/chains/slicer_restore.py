@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.entropy import packing, unpacking
 from codec.stages.quantize import Blocks
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import I64, U8, U32, U64, array, helper, kernel
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -24,7 +23,6 @@ Levels = npt.NDArray[np.uint32]
 Ints = npt.NDArray[np.int64]
 
 _TILE = 2048
-_U8, _U32, _U64, _I64, _F32 = types.uint8, types.uint32, types.uint64, types.int64, types.float32
 
 
 class Owned(NamedTuple):
@@ -104,8 +102,8 @@ def _spread(keep, i, end, tile, filled, last, out):  # type: ignore[no-untyped-d
 
 
 @kernel(
-    (array(_U8), array(_U8), _I64, array(_I64), array(_U64, writable=True), array(_U32),
-     array(_U32, writable=True))
+    (array(U8), array(U8), I64, array(I64), array(U64, writable=True), array(U32),
+     array(U32, writable=True))
 )  # fmt: skip
 def _place(keep, labels, n_blocks, counts, cursors, values, out):  # type: ignore[no-untyped-def]
     """Row after row, tile after tile: gather, then spread.

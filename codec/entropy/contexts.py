@@ -8,7 +8,6 @@ independent; the rows left over follow the last band on its lane.
 """
 
 import numpy as np
-from numba import types
 
 from codec.entropy import mixed, rans
 from codec.entropy.activity import (
@@ -20,12 +19,9 @@ from codec.entropy.activity import (
     shift_for,
 )
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import I64, U8, U16, U32, U64, array, helper, kernel
 
 _ROWS_A_LANE = 4
-
-_U8, _U16, _U32, _U64 = types.uint8, types.uint16, types.uint32, types.uint64
-_I64 = types.int64
 
 
 def encode(codes: Codes, signed: bool = True) -> bytes:
@@ -119,8 +115,8 @@ def _look_up(above, out, row, rows, cols, fresh, signed, shift):  # type: ignore
 
 
 @kernel(
-    (array(_U16), array(_U64), array(_U64), _I64, _I64, _I64, _I64, _I64,
-     array(_U32, writable=True), array(_U8, ndim=2, writable=True), array(_U16, writable=True))
+    (array(U16), array(U64), array(U64), I64, I64, I64, I64, I64,
+     array(U32, writable=True), array(U8, ndim=2, writable=True), array(U16, writable=True))
 )  # fmt: skip
 def _decode(words, slots, start, rows, cols, band, signed, shift, states, up, out):  # type: ignore[no-untyped-def]
     """Advance all lanes together; False where words or lanes do not end together.

@@ -7,15 +7,12 @@ Shapes: values (count,), counts and widths (n_blocks,).
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.entropy import unpacking
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import I64, U8, U32, U64, array, kernel
 
 MAX_WIDTH = 32
-
-_U8, _U32, _U64, _I64 = types.uint8, types.uint32, types.uint64, types.int64
 
 
 def width_for(maximum: int) -> int:
@@ -138,7 +135,7 @@ def _check_length(data: bytes | memoryview, n_bits: int) -> int:
     return size
 
 
-@kernel((array(_U8), _I64, array(_U64, writable=True)))
+@kernel((array(U8), I64, array(U64, writable=True)))
 def _unpack_bytes(data, width, out):  # type: ignore[no-untyped-def]
     """Eight values at a time, since they take whole bytes: as many as their width.
 
@@ -159,7 +156,7 @@ def _unpack_bytes(data, width, out):  # type: ignore[no-untyped-def]
         out[group] = (word & single) | (word & (single << w)) << up
 
 
-@kernel((array(_U32), array(_I64), array(_I64), array(_U32, writable=True)))
+@kernel((array(U32), array(I64), array(I64), array(U32, writable=True)))
 def _pack_blocks(values, counts, widths, words):  # type: ignore[no-untyped-def]
     """Write every value; return the index of the first that does not fit, or -1."""
     acc, filled, word, start = np.uint64(0), np.uint64(0), 0, 0

@@ -6,12 +6,10 @@ widths[m]; its values are low[m] + level * (high[m] - low[m]) / (2**bits[m] - 1)
 """
 
 import numpy as np
-from numba import types
 
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import F32, I64, U32, array, helper, kernel
 
 _TILE = 2048
-_U32, _I64, _F32 = types.uint32, types.int64, types.float32
 
 
 @helper
@@ -37,7 +35,7 @@ def _levels(words, bit, width, out):  # type: ignore[no-untyped-def]
         bit += width
 
 
-@kernel((array(_U32), array(_I64), array(_I64), array(_U32, writable=True)))
+@kernel((array(U32), array(I64), array(I64), array(U32, writable=True)))
 def unpack(words, counts, widths, out):  # type: ignore[no-untyped-def]
     """Levels of consecutive blocks, each at its own width."""
     bit, at = np.uint64(0), 0
@@ -64,8 +62,8 @@ def _values(levels, low, high, bits, sign, out):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    (array(_U32), array(_I64), array(_I64), array(_F32), array(_F32), _U32,
-     array(_I64, writable=True), array(_F32, writable=True))
+    (array(U32), array(I64), array(I64), array(F32), array(F32), U32,
+     array(I64, writable=True), array(F32, writable=True))
 )  # fmt: skip
 def unpack_values(words, counts, bits, low, high, sign, starts, out):  # type: ignore[no-untyped-def]
     """Levels that become values tile by tile; `starts` is filled on the way."""
@@ -83,8 +81,8 @@ def unpack_values(words, counts, bits, low, high, sign, starts, out):  # type: i
 
 
 @kernel(
-    (array(_U32), array(_I64), array(_I64), array(_I64), array(_F32), array(_F32), _U32,
-     array(_F32, writable=True))
+    (array(U32), array(I64), array(I64), array(I64), array(F32), array(F32), U32,
+     array(F32, writable=True))
 )  # fmt: skip
 def scale(levels, starts, counts, bits, low, high, sign, out):  # type: ignore[no-untyped-def]
     """The values of levels that are unpacked already."""
