@@ -8,10 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from plots.lines import log_axis, names
+from plots.lines import Row, log_axis, names
 from plots.style import COLUMN_IN, apply, shades
-
-Row = Mapping[str, Any]
 
 _WIDE = 4
 """Values that span this factor stand on a logarithmic axis."""

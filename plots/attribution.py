@@ -1,16 +1,13 @@
 """What the split alone, the codec alone and both save, as factors against the full server."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.lines import claim, legend_below, log_axis, names, whiskers
+from plots.lines import Row, claim, legend_below, log_axis, names, whiskers
 from plots.methods import looks
 from plots.style import COLUMN_IN, INK, apply
-
-Row = Mapping[str, Any]
 
 _CLAIMS = {"server_saved": (1.0, 4.4), "uplink_saved": (1.0, 10.0)}
 

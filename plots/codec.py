@@ -4,15 +4,14 @@ The memoryless rate-distortion bound is a dotted line; the order-0 entropy of a 
 is a hollow marker below or, where contexts or a basis beat it, above its filled one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plots import lines, style
-
-Row = Mapping[str, Any]
+from plots.lines import Row
 
 _MARKERS = "osD^vPX*<>"
 _BOUND = "memoryless R(D)"

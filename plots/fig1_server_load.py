@@ -1,19 +1,18 @@
 """Server seconds per request and utilization against N (the paper's Fig. 1d)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from plots.lines import claim, devices_axis, legend_below, line, log_axis, names
+from plots.lines import Row, claim, devices_axis, legend_below, line, log_axis, names
 from plots.methods import looks
 from plots.style import COLUMN_IN, apply
 
 _CLAIMED = 4.4
 
 
-def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
+def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     """Return two panels over N: milliseconds of the server per request, and its utilization.
 
     Args:

@@ -1,16 +1,15 @@
 """Concentration of features: energy that top-K keeps, and the tail of the magnitudes."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from plots.lines import line, log_axis, names
+from plots.lines import Row, line, log_axis, names
 from plots.style import COLUMN_IN, apply, shades
 
 
-def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
+def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     """Return two panels with a line per cut.
 
     Args:

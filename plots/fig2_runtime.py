@@ -1,17 +1,16 @@
 """Running time of device 0 for a fixed workload against N (the paper's Fig. 2 right)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from plots.lines import devices_axis, line, log_axis, names
+from plots.lines import Row, devices_axis, line, log_axis, names
 from plots.methods import looks, shorten
 from plots.style import COLUMN_IN, apply
 
 
-def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
+def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     """Return one panel per workload with a line per method.
 
     Args:

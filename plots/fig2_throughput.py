@@ -7,11 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from plots.lines import devices_axis, line, log_axis, names
+from plots.lines import Row, devices_axis, line, log_axis, names
 from plots.methods import looks, shorten
 from plots.style import COLUMN_IN, GREY, apply, shades
-
-Row = Mapping[str, Any]
 
 _SPLITS = "splits"
 

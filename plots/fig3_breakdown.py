@@ -1,11 +1,10 @@
 """Stacked bars: where a request's time goes, by method and cut (the paper's Fig. 3 left)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from plots.lines import whiskers
+from plots.lines import Row, whiskers
 from plots.methods import shorten
 from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
@@ -20,7 +19,7 @@ _PARTS = (
 )
 
 
-def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
+def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     """Return one horizontal bar per row, grouped by cut; the whisker is the latency's interval.
 
     Args:
@@ -56,7 +55,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
         return figure
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def _name(row: Row) -> str:
     if row["cut"] in ("input", "output"):
         return str(row["method"])
     return f"{row['cut']}: {shorten(row['method'])}"

@@ -1,16 +1,15 @@
 """Codec latency against feature size with the fitted laws (the paper's Fig. 3 right)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from plots.lines import legend_below, log_axis, names, whiskers
+from plots.lines import Row, legend_below, log_axis, names, whiskers
 from plots.methods import looks, shorten
 from plots.style import COLUMN_IN, apply
 
 
-def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
+def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     """Return encoding above decoding: points with their range over the stages, laws as lines.
 
     Args:

@@ -7,11 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from plots.lines import devices_axis, legend_below, line, log_axis, names
+from plots.lines import Row, devices_axis, legend_below, line, log_axis, names
 from plots.methods import looks
 from plots.style import COLUMN_IN, INK, apply
-
-Row = Mapping[str, Any]
 
 
 def draw(rows: Sequence[Row], *, title: str = "") -> Figure:

@@ -1,17 +1,16 @@
 """Error growth and traffic over the steps of a generation."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from plots.lines import legend_below, line, log_axis, names
+from plots.lines import Row, legend_below, line, log_axis, names
 from plots.methods import looks, shorten
 from plots.style import COLUMN_IN, apply
 
 
-def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
+def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     """Return three panels over the step: KL, share of generations still equal, bits per token.
 
     Args:

@@ -3,7 +3,7 @@
 If systems were compared, they stand below against what they cost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -11,10 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from plots import systems
-from plots.lines import is_known
+from plots.lines import Row, is_known
 from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
-
-Row = Mapping[str, Any]
 
 _MOST = 4.0
 _STRIP_PT = 13.0

@@ -1,20 +1,21 @@
 """What so many devices need: factors on what there is, with their intervals, and counts."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
+from plots.lines import Row
 from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
 _BLUE, _SKY = COLOURS[0], COLOURS[-1]
 _LEAST_REACH, _MARGIN = 1.02, 0.15
 
 
-def draw(needs: Mapping[str, Any]) -> Figure:
+def draw(needs: Row) -> Figure:
     """Return two panels: factors on a log axis around 1, what there is, and counts as numbers.
 
     Args:
@@ -33,7 +34,7 @@ def draw(needs: Mapping[str, Any]) -> Figure:
         return figure
 
 
-def _factors(axes: Axes, remedies: Sequence[Mapping[str, Any]]) -> None:
+def _factors(axes: Axes, remedies: Sequence[Row]) -> None:
     """A row each: how far from 1 the factor lies, with its interval, or a word where it is none."""
     answered = [remedy for remedy in remedies if remedy["least"] is not None]
     ends = [
@@ -64,7 +65,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return [tick for tick in every if low <= tick <= high]
 
 
-def _factor(axes: Axes, place: int, remedy: Mapping[str, Any], *, to_left: bool) -> None:
+def _factor(axes: Axes, place: int, remedy: Row, *, to_left: bool) -> None:
     least, lo, hi = remedy["least"], remedy["lo"], remedy["hi"]
     side: dict[str, Any] = {
         "ha": "right" if to_left else "left",
@@ -87,7 +88,7 @@ def _factor(axes: Axes, place: int, remedy: Mapping[str, Any], *, to_left: bool)
     axes.annotate(words, (least, place), xytext=beside, color=INK, **side)
 
 
-def _counts(axes: Axes, remedies: Sequence[Mapping[str, Any]]) -> None:
+def _counts(axes: Axes, remedies: Sequence[Row]) -> None:
     """A number each, its spare pieces apart."""
     axes.set_axis_off()
     axes.set(xlim=(0.0, 1.0), ylim=(-0.6, len(remedies) - 0.3))
@@ -103,6 +104,6 @@ def _counts(axes: Axes, remedies: Sequence[Mapping[str, Any]]) -> None:
         axes.text(0.66, place, "\n".join(words), va="center", fontsize=7)
 
 
-def _name(remedy: Mapping[str, Any]) -> str:
+def _name(remedy: Row) -> str:
     grade = f", grade {remedy['grade']}" if remedy["grade"] else ""
     return f"{remedy['words']}{grade}"

@@ -1,16 +1,13 @@
 """Lost accuracy and relative error against bits per element, a line per chain, a row per cut."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.lines import claim, legend_below, log_axis, names, whiskers
+from plots.lines import Row, claim, legend_below, log_axis, names, whiskers
 from plots.methods import looks
 from plots.style import COLUMN_IN, GREY, apply
-
-Row = Mapping[str, Any]
 
 
 def draw(rows: Sequence[Row], *, title: str = "") -> Figure:

@@ -6,10 +6,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.lines import log_axis, names
+from plots.lines import Row, log_axis, names
 from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
-
-Row = Mapping[str, Any]
 
 _LOOKS: dict[str, dict[str, Any]] = {
     "at once": {"color": COLOURS[1], "linewidth": 0.6},

@@ -1,14 +1,12 @@
 """Devices served by every way to choose, a line per fleet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from plots.lines import log_axis, names
+from plots.lines import Row, log_axis, names
 from plots.style import COLOURS, COLUMN_IN, GREY, apply
-
-Row = Mapping[str, Any]
 
 _APART = 0.18
 

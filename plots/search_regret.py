@@ -2,18 +2,18 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from plots.lines import Row
 from plots.style import COLOURS, COLUMN_IN, GREY, apply
 
 _BEST = "exhaustive"
 
 
-def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
+def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     """Return three panels: regret by share of problems, evaluations, latency error by load.
 
     Args:
@@ -34,7 +34,7 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:
         return figure
 
 
-def _regret(axes: Axes, rows: Sequence[Mapping[str, Any]], colours: Mapping[str, str]) -> None:
+def _regret(axes: Axes, rows: Sequence[Row], colours: Mapping[str, str]) -> None:
     """Share of the feasible problems that end within a regret; what was not found never does."""
     solvable = {r["problem"] for r in rows if r["search"] == _BEST and r["feasible"]}
     for name, colour in colours.items():
@@ -51,7 +51,7 @@ def _regret(axes: Axes, rows: Sequence[Mapping[str, Any]], colours: Mapping[str,
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.2)
 
 
-def _cost(axes: Axes, rows: Sequence[Mapping[str, Any]], colours: Mapping[str, str]) -> None:
+def _cost(axes: Axes, rows: Sequence[Row], colours: Mapping[str, str]) -> None:
     data = [[100 * r["evaluation_share"] for r in rows if r["search"] == name] for name in colours]
     boxes = axes.boxplot(data, orientation="horizontal", widths=0.6, patch_artist=True,
                          medianprops={"color": "white"},
@@ -64,7 +64,7 @@ def _cost(axes: Axes, rows: Sequence[Mapping[str, Any]], colours: Mapping[str, s
     axes.invert_yaxis()
 
 
-def _trust(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+def _trust(axes: Axes, rows: Sequence[Row]) -> None:
     for kind, colour, label in (("random", GREY, "random choices"),
                                 ("ours", COLOURS[0], "decisions of fleet")):  # fmt: skip
         mine = [r for r in rows if r["kind"] == kind and math.isfinite(r["latency_error"])]

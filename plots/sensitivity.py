@@ -7,11 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from plots.lines import names
+from plots.lines import Row, names
 from plots.methods import looks
 from plots.style import COLUMN_IN, apply
-
-Row = Mapping[str, Any]
 
 
 def draw(rows: Sequence[Row], *, title: str = "") -> Figure:

@@ -1,7 +1,6 @@
 """Throughput, running time and server load against the cut, and a map of N and cut."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,10 +8,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from plots.lines import log_axis, names, whiskers
+from plots.lines import Row, log_axis, names, whiskers
 from plots.style import COLOURS, COLUMN_IN, apply
-
-Row = Mapping[str, Any]
 
 _PANELS = (
     ("steady", "throughput_rps", 1.0, "requests/s"),

@@ -1,17 +1,14 @@
 """Compared systems: how many devices each serves against what it costs, the front filled."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plots.labels import beside
-from plots.lines import is_known, log_axis
+from plots.lines import Row, is_known, log_axis
 from plots.style import COLOURS, GREY
-
-Row = Mapping[str, Any]
 
 COSTS = {
     "device_s": (1e3, "time on the device per request (ms)"),

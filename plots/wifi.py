@@ -1,16 +1,16 @@
 """Contention: what n stations get together, by source, over their number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from plots.lines import devices_axis, line, names
+from plots.lines import Row, devices_axis, line, names
 from plots.style import COLOURS, COLUMN_IN, GREY, apply
 
 
-def draw(rows: Sequence[Mapping[str, Any]], *, rate_bps: float) -> Figure:
+def draw(rows: Sequence[Row], *, rate_bps: float) -> Figure:
     """Return one panel with a line per source.
 
     Args:

@@ -15,7 +15,7 @@ from sim.measures.result import Estimate, Result
 from sim.measures.saturation import Judgement, grows, judge
 from sim.places import groups_of
 from sim.request import DONE
-from sim.sources.source import Source
+from sim.sources.source import Source, Sources
 from sim.specs import SystemSpec
 from sim.streams import Streams
 from sim.system import run
@@ -30,11 +30,7 @@ _PILOTS = 5
 
 
 def replicate(
-    spec: SystemSpec,
-    sources: Mapping[str, Source],
-    *,
-    table_error: bool = True,
-    play: Play | None = None,
+    spec: SystemSpec, sources: Sources, *, table_error: bool = True, play: Play | None = None
 ) -> Result:
     """`spec.replications` independent runs (more, if `spec.precision` asks), as many on bootstraps.
 
@@ -77,7 +73,7 @@ def replicate(
     )
 
 
-def settle(spec: SystemSpec, sources: Mapping[str, Source], *, play: Play) -> SystemSpec:
+def settle(spec: SystemSpec, sources: Sources, *, play: Play) -> SystemSpec:
     """`spec` with a fixed warm-up at which MSER-5 cuts the mean of a few pilot runs.
 
     The k-th latencies of the pilots are averaged (Welch 1983) before MSER-5 looks at them; the
@@ -101,7 +97,7 @@ def settle(spec: SystemSpec, sources: Mapping[str, Source], *, play: Play) -> Sy
     return replace(fixed, warmup_s=float(np.mean(times_s, axis=0)[cut - 1]) if cut else 0.0)
 
 
-def _until_precise(spec: SystemSpec, sources: Mapping[str, Source], play: Play) -> list[Result]:
+def _until_precise(spec: SystemSpec, sources: Sources, play: Play) -> list[Result]:
     """The plain runs; further ones until `precision_of` is known to `precision`, at most
     `max_replications`.
     """
@@ -130,15 +126,13 @@ def _until_precise(spec: SystemSpec, sources: Mapping[str, Source], play: Play) 
     return results
 
 
-def _has_rows(sources: Mapping[str, Source]) -> bool:
+def _has_rows(sources: Sources) -> bool:
     """Whether any source changes when its rows are drawn again."""
     generator = Streams(0).generator("probe")
     return any(source.resample(generator) is not source for source in sources.values())
 
 
-def _bootstrap(
-    spec: SystemSpec, sources: Mapping[str, Source], replication: int
-) -> dict[str, Source]:
+def _bootstrap(spec: SystemSpec, sources: Sources, replication: int) -> dict[str, Source]:
     """All sources with resampled rows; sources of one table share the picks."""
     return {
         name: source.resample(Streams(spec.seed, replication).generator("bootstrap"))

@@ -1,7 +1,7 @@
 """build(spec) makes the model, run(spec) plays it once (replicate.py: many times)."""
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass
 from math import nan
 
@@ -19,7 +19,7 @@ from sim.measures.saturation import judge, load
 from sim.medium.link import Link
 from sim.places import groups_of
 from sim.server.server import PlainServer, QueueServer, Server
-from sim.sources.source import Source
+from sim.sources.source import Sources
 from sim.specs import ServerSpec, SystemSpec
 from sim.streams import Stream, Streams
 
@@ -56,7 +56,7 @@ class System:
 
 
 def build(
-    spec: SystemSpec, sources: Mapping[str, Source], replication: int = 0, *, explicit: bool = False
+    spec: SystemSpec, sources: Sources, replication: int = 0, *, explicit: bool = False
 ) -> System:
     """The model of `spec`, with its processes started and the clock at 0.
 
@@ -104,7 +104,7 @@ def breakdowns(
         server.repair()
 
 
-def run(spec: SystemSpec, sources: Mapping[str, Source], *, replication: int = 0) -> Result:
+def run(spec: SystemSpec, sources: Sources, *, replication: int = 0) -> Result:
     """One run. Its estimates are points without intervals; its records are kept."""
     return play(build(spec, sources, replication))
 

@@ -15,7 +15,6 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.entropy import interleaved as streams
 from codec.entropy.frequency_tables import entropy_bits
@@ -24,12 +23,11 @@ from codec.stream.base import CorruptBitstreamError
 from codec.stream.container import Section
 from codec.stream.fields import Reader, Writer
 from codec.stream.frame import FloatCodec, Patch, require_int, sections_of
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import I64, U32, array, kernel
 
 MAX_COLUMNS = 16_384
 _CANDIDATES = 10
 
-_I64, _U32 = types.int64, types.uint32
 Integers = npt.NDArray[np.int64]
 
 
@@ -128,7 +126,7 @@ def _places(columns: Integers, rows: Integers, width: int) -> Integers:
     return where
 
 
-@kernel((array(_I64), _I64, array(_U32, writable=True), array(_U32, writable=True)))
+@kernel((array(I64), I64, array(U32, writable=True), array(U32, writable=True)))
 def _count(where, columns, in_column, in_row):  # type: ignore[no-untyped-def]
     for place in where:
         row = place // columns

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import types
 
 from codec.chains import slicer_chunk as sliced
 from codec.chains.slicer_chunk import Bytes, Floats, Row
@@ -29,9 +28,8 @@ from codec.stream.base import CodecOptionError
 from codec.stream.container import Section
 from codec.stream.fields import Writer
 from codec.stream.frame import FloatCodec, Patch, require_choice, require_int, require_number
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import F32, U8, array, kernel
 
-_U8, _U32, _I64, _F32 = types.uint8, types.uint32, types.int64, types.float32
 _POSITIONS = ("auto", "csr", "bitmap", "gaps", "map", "entropy")
 
 
@@ -156,7 +154,7 @@ class Slicer(FloatCodec):
         return min(candidates, key=lambda coded: len(coded[0]))
 
 
-@kernel((array(_F32), array(_U8), array(_F32, writable=True), array(_U8, writable=True)))
+@kernel((array(F32), array(U8), array(F32, writable=True), array(U8, writable=True)))
 def _gather(x, keep, magnitudes, signs):  # type: ignore[no-untyped-def]
     """Magnitude and sign of what is kept; the spare last place takes what is not."""
     k = 0

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.chains import slicer_restore as restore
 from codec.entropy import interleaved as streams
@@ -22,7 +21,7 @@ from codec.stream.base import CorruptBitstreamError
 from codec.stream.container import Section
 from codec.stream.fields import Reader
 from codec.stream.frame import Patch, sections_of
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import I64, U8, U32, array, kernel
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -35,9 +34,6 @@ RANS = 0x20
 _ALL_FLAGS = 0x3F
 _WIDTH_BITS = 4
 _COMPARED = 8
-
-
-_U8, _U32, _U64, _I64, _F32 = types.uint8, types.uint32, types.uint64, types.int64, types.float32
 
 
 class Row(NamedTuple):
@@ -196,9 +192,7 @@ def _owners(keep: Bytes, labels: Bytes, head: Head) -> npt.NDArray[np.int64]:
     return counts.reshape(-1)
 
 
-@kernel(
-    (array(_U32), array(_U8), array(_U8), array(_I64, writable=True), array(_U32, writable=True))
-)
+@kernel((array(U32), array(U8), array(U8), array(I64, writable=True), array(U32, writable=True)))
 def _group(levels, signs, labels, cursors, out):  # type: ignore[no-untyped-def]
     """Block after block, a sign below each level; without signs if there are none."""
     if signs.size == 0:
@@ -211,7 +205,7 @@ def _group(levels, signs, labels, cursors, out):  # type: ignore[no-untyped-def]
         cursors[labels[k]] += 1
 
 
-@kernel((array(_U8), array(_U8), _I64, array(_I64, ndim=2, writable=True)))
+@kernel((array(U8), array(U8), I64, array(I64, ndim=2, writable=True)))
 def _count_owners(keep, labels, row_length, counts):  # type: ignore[no-untyped-def]
     """How many elements every block of every row holds, (rows, blocks).
 

@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
-from codec.entropy import packing
+from codec.entropy import packing, unpacking
 from codec.stages.quantize import Blocks
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import I64, U8, U32, U64, array, helper, kernel
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -24,7 +23,6 @@ Levels = npt.NDArray[np.uint32]
 Ints = npt.NDArray[np.int64]
 
 _TILE = 2048
-_U8, _U32, _U64, _I64, _F32 = types.uint8, types.uint32, types.uint64, types.int64, types.float32
 
 
 class Owned(NamedTuple):
@@ -44,14 +42,18 @@ def unpack(data: memoryview, counts: Ints, blocks: Blocks, *, signed: bool) -> O
     words = packing.words_of(data, int(counts @ widths))
     out = np.empty(int(counts.sum()), dtype=np.float32)
     starts = np.empty(counts.size, dtype=np.int64)
-    _unpack(words, counts, blocks.bits, blocks.low, blocks.high, np.uint32(signed), starts, out)
+    unpacking.unpack_values(
+        words, counts, blocks.bits, blocks.low, blocks.high, np.uint32(signed), starts, out
+    )
     return Owned(out, starts, counts)
 
 
 def scale(levels: Levels, starts: Ints, counts: Ints, blocks: Blocks, *, signed: bool) -> Owned:
     """Values of levels in an order of their own: owner i has counts[i] from starts[i] on."""
     out = np.empty(levels.size, dtype=np.float32)
-    _scale(levels, starts, counts, blocks.bits, blocks.low, blocks.high, np.uint32(signed), out)
+    unpacking.scale(
+        levels, starts, counts, blocks.bits, blocks.low, blocks.high, np.uint32(signed), out
+    )
     return Owned(out, starts, counts)
 
 
@@ -64,77 +66,6 @@ def place(keep: Bytes, labels: Bytes, owned: Owned, n_blocks: int) -> Floats:
     cursors = owned.starts.astype(np.uint64)
     _place(keep, labels, n_blocks, owned.counts, cursors, owned.values.view(np.uint32), out)
     return out.view(np.float32)
-
-
-@helper
-def _values(levels, low, high, bits, sign, out):  # type: ignore[no-untyped-def]
-    """`sign` is the number of sign bits below a level, 0 or 1; they never turn 0 into -0."""
-    top = np.float32((np.int64(1) << bits) - np.int64(1))
-    step = np.float32(np.float32(high - low) / top)
-    if sign == np.uint32(0):
-        for i in range(out.size):
-            out[i] = low + np.float32(np.int32(levels[i])) * step
-        return
-    for i in range(out.size):
-        turn = np.float32(1) - np.float32(np.int32((levels[i] & np.uint32(1)) << np.uint32(1)))
-        size = np.float32(np.int32(levels[i] >> np.uint32(1)))
-        out[i] = (low + size * step) * turn + np.float32(0)
-
-
-@kernel(
-    (array(_U32), array(_I64), array(_I64), array(_I64), array(_F32), array(_F32), _U32,
-     array(_F32, writable=True))
-)  # fmt: skip
-def _scale(levels, starts, counts, bits, low, high, sign, out):  # type: ignore[no-untyped-def]
-    for m in range(counts.size):
-        at, end = starts[m], starts[m] + counts[m]
-        _values(levels[at:end], low[m], high[m], bits[m], sign, out[at:end])
-
-
-@helper
-def _levels(words, bit, width, out):  # type: ignore[no-untyped-def]
-    """Up to 7 bits wide, eight levels lie in 64 bits from any place on; the others go singly.
-
-    The loop of `entropy.packing`, here again: a kernel calls helpers of its own file only, since
-    numba's cache watches one file (`codec.stream.kernel`).
-    """
-    mask = (np.uint64(1) << width) - np.uint64(1)
-    at, end = np.uint64(0), np.uint64(out.size)
-    eights = end - end % np.uint64(8) if width < np.uint64(8) else at
-    while at < eights:
-        word, shift = bit >> np.uint64(5), bit & np.uint64(31)
-        pair = np.uint64(words[word]) | np.uint64(words[word + np.uint64(1)]) << np.uint64(32)
-        above = np.uint64(words[word + np.uint64(2)]) << np.uint64(1)
-        group = pair >> shift | above << (np.uint64(63) - shift)
-        for j in range(np.uint64(8)):
-            out[at + j] = np.uint32(group >> (j * width) & mask)
-        at += np.uint64(8)
-        bit += width << np.uint64(3)
-    while at < end:
-        word = bit >> np.uint64(5)
-        pair = np.uint64(words[word]) | np.uint64(words[word + np.uint64(1)]) << np.uint64(32)
-        out[at] = np.uint32(pair >> (bit & np.uint64(31)) & mask)
-        at += np.uint64(1)
-        bit += width
-
-
-@kernel(
-    (array(_U32), array(_I64), array(_I64), array(_F32), array(_F32), _U32,
-     array(_I64, writable=True), array(_F32, writable=True))
-)  # fmt: skip
-def _unpack(words, counts, bits, low, high, sign, starts, out):  # type: ignore[no-untyped-def]
-    """A tile of levels, then of values; `starts` is filled on the way."""
-    tile = np.empty(_TILE, dtype=np.uint32)
-    bit, at = np.uint64(0), 0
-    for m in range(counts.size):
-        width = np.uint64(bits[m]) + np.uint64(sign)
-        starts[m], end = at, at + counts[m]
-        while at < end:
-            size = min(end - at, _TILE)
-            _levels(words, bit, width, tile[:size])
-            _values(tile, low[m], high[m], bits[m], sign, out[at : at + size])
-            bit += width * np.uint64(size)
-            at += size
 
 
 @helper
@@ -171,8 +102,8 @@ def _spread(keep, i, end, tile, filled, last, out):  # type: ignore[no-untyped-d
 
 
 @kernel(
-    (array(_U8), array(_U8), _I64, array(_I64), array(_U64, writable=True), array(_U32),
-     array(_U32, writable=True))
+    (array(U8), array(U8), I64, array(I64), array(U64, writable=True), array(U32),
+     array(U32, writable=True))
 )  # fmt: skip
 def _place(keep, labels, n_blocks, counts, cursors, values, out):  # type: ignore[no-untyped-def]
     """Row after row, tile after tile: gather, then spread.

@@ -7,7 +7,6 @@ which thresholds and centroids go with that table.
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.entropy import coder as entropy
 from codec.entropy.frequency_tables import Table, fit_static
@@ -16,15 +15,11 @@ from codec.stages.calibration import MAX_CLASSES, Calibration
 from codec.stages.scalar import BINS, LEVELS, SENT, Floats, Levels
 from codec.stream.base import CorruptBitstreamError, UnsupportedInputError
 from codec.stream.frame import Patch
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import F32, F64, I8, I32, U8, U16, U32, array, kernel
 
 Classes = npt.NDArray[np.uint8]
 Steps = npt.NDArray[np.uint16]
 
-_U8, _U16, _U32, _I8, _I32, _I64, _F32, _F64 = (
-    types.uint8, types.uint16, types.uint32, types.int8, types.int32, types.int64, types.float32,
-    types.float64,
-)  # fmt: skip
 _UNCODED_BITS = 24.0
 _ROUNDS = 3
 
@@ -121,7 +116,7 @@ def _offsets(
     return np.clip(np.rint(256 * mean), -127, 127).astype(np.int8)
 
 
-@kernel((array(_U32), array(_U16), array(_U8), array(_U16, ndim=2), array(_I32, writable=True)))
+@kernel((array(U32), array(U16), array(U8), array(U16, ndim=2), array(I32, writable=True)))
 def _levels(bits, bins, owners, tables, out):  # type: ignore[no-untyped-def]
     for i in range(bins.size):
         b = np.int64(bins[i])
@@ -129,7 +124,7 @@ def _levels(bits, bins, owners, tables, out):  # type: ignore[no-untyped-def]
         out[i] = -k if bits[i] >> np.uint32(31) else k
 
 
-@kernel((array(_I32), array(_U8), array(_I8, ndim=2), _F64, array(_F32, writable=True)))
+@kernel((array(I32), array(U8), array(I8, ndim=2), F64, array(F32, writable=True)))
 def _reconstruct(levels, owners, offsets, step, out):  # type: ignore[no-untyped-def]
     for i in range(levels.size):
         size = abs(np.int64(levels[i]))

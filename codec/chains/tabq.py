@@ -14,7 +14,6 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.entropy import packing
 from codec.stages import positions, scalar
@@ -23,15 +22,12 @@ from codec.stream.base import CodecOptionError, CorruptBitstreamError
 from codec.stream.container import Section
 from codec.stream.fields import Reader, Writer
 from codec.stream.frame import FloatCodec, Patch, require_int, require_number, sections_of
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import F32, F64, I64, U32, array, kernel
 
 _WIDTH_BITS = 4
 _LARGEST_HALF = 0x7F7F
 _LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
-_U8, _U32, _I64, _F32, _F64 = (
-    types.uint8, types.uint32, types.int64, types.float32, types.float64
-)  # fmt: skip
 Ranges = npt.NDArray[np.float32]
 
 
@@ -134,16 +130,9 @@ def _read_scales(data: memoryview, rows: int) -> tuple[Ranges, npt.NDArray[np.in
 
 
 @kernel(
-    (
-        array(_F32, ndim=2),
-        array(_F32, ndim=2),
-        _F64,
-        _I64,
-        _I64,
-        array(_I64, writable=True),
-        array(_U32, writable=True),
-    )
-)
+    (array(F32, ndim=2), array(F32, ndim=2), F64, I64, I64, array(I64, writable=True),
+     array(U32, writable=True))
+)  # fmt: skip
 def _quantize(x, ranges, distortion, bits_min, bits_max, bits, levels):  # type: ignore[no-untyped-def]
     """The smallest width of every row that is within the distortion, and its levels."""
     n = x.shape[1]

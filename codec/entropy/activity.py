@@ -16,11 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.entropy.frequency_tables import Table, entropy_bits, fit, parse
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import F64, I64, U8, U16, U32, array, helper, kernel
 
 MAX_CONTEXTS = 9
 MAX_ACTIVITY = 90
@@ -28,7 +27,6 @@ PRECISION = 12
 _BINS, _PROBES = 16, 6
 _TABLE_BITS_A_SYMBOL = 9.0
 
-_U8, _U16, _U32, _I64 = types.uint8, types.uint16, types.uint32, types.int64
 Codes = npt.NDArray[np.uint16]
 
 
@@ -127,7 +125,7 @@ def _magnitude(code, signed, shift):  # type: ignore[no-untyped-def]
     return np.uint8(min(level, 15))
 
 
-@kernel((array(_U16), _I64, _I64, _I64, _I64, _I64, _I64, array(_U8, writable=True)))
+@kernel((array(U16), I64, I64, I64, I64, I64, I64, array(U8, writable=True)))
 def fill_activities(codes, rows, cols, band, lanes, signed, shift, out):  # type: ignore[no-untyped-def]
     """Activities as `lanes` bands of `band` rows see them: nothing above a band's first row."""
     for row in range(codes.size // max(cols, 1)):
@@ -146,7 +144,7 @@ def fill_activities(codes, rows, cols, band, lanes, signed, shift, out):  # type
             west = _magnitude(codes[here + col], signed, shift)
 
 
-@kernel((array(_U16), array(_U8), array(_U8), array(_U32, ndim=2, writable=True)))
+@kernel((array(U16), array(U8), array(U8), array(U32, ndim=2, writable=True)))
 def _count(codes, activity, bins, counts):  # type: ignore[no-untyped-def]
     for i in range(codes.size):
         counts[bins[activity[i]], codes[i]] += np.uint32(1)
@@ -168,7 +166,7 @@ def _cost(counts, group, a, b, table_bits):  # type: ignore[no-untyped-def]
     return bits + (total * np.log2(total) if total > 0 else 0.0) + table_bits * distinct + 16.0
 
 
-@kernel((array(_U32, ndim=2), _I64, types.float64, array(_I64, writable=True)))
+@kernel((array(U32, ndim=2), I64, F64, array(I64, writable=True)))
 def _merge(counts, limit, table_bits, group):  # type: ignore[no-untyped-def]
     """Merge neighbouring groups, the best saving first; group[m] names its lowest member."""
     for m in range(group.size):

@@ -8,7 +8,6 @@ independent; the rows left over follow the last band on its lane.
 """
 
 import numpy as np
-from numba import types
 
 from codec.entropy import mixed, rans
 from codec.entropy.activity import (
@@ -20,12 +19,9 @@ from codec.entropy.activity import (
     shift_for,
 )
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import I64, U8, U16, U32, U64, array, helper, kernel
 
 _ROWS_A_LANE = 4
-
-_U8, _U16, _U32, _U64 = types.uint8, types.uint16, types.uint32, types.uint64
-_I64 = types.int64
 
 
 def encode(codes: Codes, signed: bool = True) -> bytes:
@@ -119,21 +115,10 @@ def _look_up(above, out, row, rows, cols, fresh, signed, shift):  # type: ignore
 
 
 @kernel(
-    (
-        array(_U16),
-        array(_U64),
-        array(_U64),
-        _I64,
-        _I64,
-        _I64,
-        _I64,
-        _I64,
-        array(_U32, writable=True),
-        array(_U8, ndim=2, writable=True),
-        array(_U16, writable=True),
-    )
-)
-def _decode(words, slots, start, rows, cols, band, signed, shift, states, above, out):  # type: ignore[no-untyped-def]
+    (array(U16), array(U64), array(U64), I64, I64, I64, I64, I64,
+     array(U32, writable=True), array(U8, ndim=2, writable=True), array(U16, writable=True))
+)  # fmt: skip
+def _decode(words, slots, start, rows, cols, band, signed, shift, states, up, out):  # type: ignore[no-untyped-def]
     """Advance all lanes together; False where words or lanes do not end together.
 
     In one piece: with its rows in helpers the lanes leave their registers, at twice the time.
@@ -148,7 +133,7 @@ def _decode(words, slots, start, rows, cols, band, signed, shift, states, above,
     west = np.zeros(lanes, dtype=np.uint8)
     for row in range(band):
         for j in range(lanes):
-            _look_up(above[j], out, j * band + row, rows, cols, row == 0, signed, shift)
+            _look_up(up[j], out, j * band + row, rows, cols, row == 0, signed, shift)
             west[j] = 0
         if lanes == 8:
             x0, x1 = np.uint64(states[0]), np.uint64(states[1])
@@ -161,37 +146,21 @@ def _decode(words, slots, start, rows, cols, band, signed, shift, states, above,
                 if at > end:
                     return False
                 i = k + c
-                x0, at, w0 = _pull(
-                    x0, at, i, w0, above[0, c], slots, start, words, out, signed, shift
-                )
+                x0, at, w0 = _pull(x0, at, i, w0, up[0, c], slots, start, words, out, signed, shift)
                 i += d
-                x1, at, w1 = _pull(
-                    x1, at, i, w1, above[1, c], slots, start, words, out, signed, shift
-                )
+                x1, at, w1 = _pull(x1, at, i, w1, up[1, c], slots, start, words, out, signed, shift)
                 i += d
-                x2, at, w2 = _pull(
-                    x2, at, i, w2, above[2, c], slots, start, words, out, signed, shift
-                )
+                x2, at, w2 = _pull(x2, at, i, w2, up[2, c], slots, start, words, out, signed, shift)
                 i += d
-                x3, at, w3 = _pull(
-                    x3, at, i, w3, above[3, c], slots, start, words, out, signed, shift
-                )
+                x3, at, w3 = _pull(x3, at, i, w3, up[3, c], slots, start, words, out, signed, shift)
                 i += d
-                x4, at, w4 = _pull(
-                    x4, at, i, w4, above[4, c], slots, start, words, out, signed, shift
-                )
+                x4, at, w4 = _pull(x4, at, i, w4, up[4, c], slots, start, words, out, signed, shift)
                 i += d
-                x5, at, w5 = _pull(
-                    x5, at, i, w5, above[5, c], slots, start, words, out, signed, shift
-                )
+                x5, at, w5 = _pull(x5, at, i, w5, up[5, c], slots, start, words, out, signed, shift)
                 i += d
-                x6, at, w6 = _pull(
-                    x6, at, i, w6, above[6, c], slots, start, words, out, signed, shift
-                )
+                x6, at, w6 = _pull(x6, at, i, w6, up[6, c], slots, start, words, out, signed, shift)
                 i += d
-                x7, at, w7 = _pull(
-                    x7, at, i, w7, above[7, c], slots, start, words, out, signed, shift
-                )
+                x7, at, w7 = _pull(x7, at, i, w7, up[7, c], slots, start, words, out, signed, shift)
             states[0], states[1] = np.uint32(x0), np.uint32(x1)
             states[2], states[3] = np.uint32(x2), np.uint32(x3)
             states[4], states[5] = np.uint32(x4), np.uint32(x5)
@@ -202,40 +171,22 @@ def _decode(words, slots, start, rows, cols, band, signed, shift, states, above,
                 return False
             for j in range(lanes):
                 i = np.uint64((j * band + row) * cols + c)
+                x = np.uint64(states[j])
                 x, at, west[j] = _pull(
-                    np.uint64(states[j]),
-                    at,
-                    i,
-                    west[j],
-                    above[j, c],
-                    slots,
-                    start,
-                    words,
-                    out,
-                    signed,
-                    shift,
+                    x, at, i, west[j], up[j, c], slots, start, words, out, signed, shift
                 )
                 states[j] = np.uint32(x)
     j = lanes - 1
     for row in range(lanes * band, out.size // cols):
-        _look_up(above[j], out, row, rows, cols, False, signed, shift)
+        _look_up(up[j], out, row, rows, cols, False, signed, shift)
         west[j] = 0
         for c in range(cols):
             if at > end:
                 return False
             i = np.uint64(row * cols + c)
+            x = np.uint64(states[j])
             x, at, west[j] = _pull(
-                np.uint64(states[j]),
-                at,
-                i,
-                west[j],
-                above[j, c],
-                slots,
-                start,
-                words,
-                out,
-                signed,
-                shift,
+                x, at, i, west[j], up[j, c], slots, start, words, out, signed, shift
             )
             states[j] = np.uint32(x)
     for x in states:

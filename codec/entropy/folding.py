@@ -7,14 +7,11 @@ and codes (n,), contexts (n,) or one for all, limits (tables,), escapes (number 
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.entropy.frequencies import MAX_SYMBOLS
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import BOOL, I32, U8, U16, U32, array, helper, kernel
 
-_U8, _U16, _U32 = types.uint8, types.uint16, types.uint32
-_I32, _B = types.int32, types.boolean
 Integers = npt.NDArray[np.int32]
 Limits = npt.NDArray[np.uint32]
 _SPREAD = 1024
@@ -101,7 +98,7 @@ def _unfold_code(code, signed):  # type: ignore[no-untyped-def]
     return np.int32(code >> 1) ^ -np.int32(code & 1) if signed else np.int32(code)
 
 
-@kernel((array(_I32), _B, array(_U32, ndim=2, writable=True)))
+@kernel((array(I32), BOOL, array(U32, ndim=2, writable=True)))
 def _count(values, signed, counts):  # type: ignore[no-untyped-def]
     """Value i goes to row i mod 4, or to the only row."""
     last, turn = np.uint32(counts.shape[1] - 1), np.uint64(counts.shape[0] - 1)
@@ -110,13 +107,13 @@ def _count(values, signed, counts):  # type: ignore[no-untyped-def]
         counts[i & turn, code] += np.uint32(1)
 
 
-@kernel((array(_I32), _B, array(_U32, writable=True)))
+@kernel((array(I32), BOOL, array(U32, writable=True)))
 def _fold(values, signed, out):  # type: ignore[no-untyped-def]
     for i in range(values.size):
         out[i] = _fold_value(values[i], signed)
 
 
-@kernel((array(_U32), _B, array(_I32, writable=True)))
+@kernel((array(U32), BOOL, array(I32, writable=True)))
 def _unfold(codes, signed, out):  # type: ignore[no-untyped-def]
     """False where an unsigned code exceeds int32."""
     high = np.uint32(0)
@@ -127,15 +124,9 @@ def _unfold(codes, signed, out):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    (
-        array(_I32),
-        array(_U8),
-        array(_U32),
-        _B,
-        array(_U16, writable=True),
-        array(_U32, writable=True),
-    )
-)
+    (array(I32), array(U8), array(U32), BOOL, array(U16, writable=True),
+     array(U32, writable=True))
+)  # fmt: skip
 def _cap(values, contexts, limits, signed, codes, raws):  # type: ignore[no-untyped-def]
     """Cap folded values at their limit; return how many were, and keep what exceeds it."""
     escaped, single, limit = 0, limits.size == 1, limits[0]
@@ -151,7 +142,7 @@ def _cap(values, contexts, limits, signed, codes, raws):  # type: ignore[no-unty
     return escaped
 
 
-@kernel((array(_U16), array(_U8), array(_U32), _B, array(_U32), _B, array(_I32, writable=True)))
+@kernel((array(U16), array(U8), array(U32), BOOL, array(U32), BOOL, array(I32, writable=True)))
 def _restore(codes, contexts, limits, escape, raws, signed, out):  # type: ignore[no-untyped-def]
     """Undo `_cap`; False where escapes run out or are left, or a value exceeds its range."""
     used, single, limit = 0, limits.size == 1, limits[0]

@@ -7,13 +7,10 @@ and free of library calls that differ between machines, except for logarithms in
 import math
 
 import numpy as np
-from numba import types
 
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import I64, U32, U64, array, helper, kernel
 
 MAX_SYMBOLS = 1 << 15
-
-_U32, _U64, _I64 = types.uint32, types.uint64, types.int64
 
 
 @helper
@@ -26,7 +23,7 @@ def _length(value):  # type: ignore[no-untyped-def]
     return n
 
 
-@kernel((array(_U32), _I64, array(_U32, writable=True)))
+@kernel((array(U32), I64, array(U32, writable=True)))
 def normalise(counts, precision, freqs):  # type: ignore[no-untyped-def]
     """Integers >= 1 that sum to 2**precision, near the counts; returns the bits they cost."""
     mass, total = np.int64(1) << precision, np.int64(0)
@@ -72,7 +69,7 @@ def normalise(counts, precision, freqs):  # type: ignore[no-untyped-def]
     return bits
 
 
-@kernel((array(_U32), _I64))
+@kernel((array(U32), I64))
 def cut_at(counts, largest):  # type: ignore[no-untyped-def]
     """Walk down from the largest value; weigh naming the tail against escaping it."""
     size = counts.size
@@ -99,7 +96,7 @@ def cut_at(counts, largest):  # type: ignore[no-untyped-def]
     return limit
 
 
-@kernel((array(_U32), _I64, array(_U64, ndim=2, writable=True)))
+@kernel((array(U32), I64, array(U64, ndim=2, writable=True)))
 def fill_steps(freqs, precision, out):  # type: ignore[no-untyped-def]
     """Reciprocal ceil(2**(32 + precision) / f), exact for every state (see `rans`)."""
     start, top = np.uint64(0), np.uint64(1) << np.uint64(precision)
@@ -114,7 +111,7 @@ def fill_steps(freqs, precision, out):  # type: ignore[no-untyped-def]
         start += freq
 
 
-@kernel((array(_U32), array(_U64, writable=True)))
+@kernel((array(U32), array(U64, writable=True)))
 def fill_slots(freqs, out):  # type: ignore[no-untyped-def]
     """Frequency, offset within the symbol's slots and the symbol itself, slot by slot."""
     slot = 0

@@ -14,18 +14,16 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.entropy.frequencies import MAX_SYMBOLS, cut_at, fill_slots, fill_steps, normalise
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import I64, U8, U32, array, helper, kernel
 
 MAX_PRECISION = 15
 _PRECISIONS = {"short": (8, 10, 12), "long": (12, 15)}
 _LONG = 1 << 14
 _WORTHWHILE = 0.997
 
-_U8, _U32, _I64 = types.uint8, types.uint32, types.int64
 Counts = npt.NDArray[np.uint32]
 
 
@@ -238,12 +236,12 @@ def _write_table(freqs, precision, out):  # type: ignore[no-untyped-def]
     return bit
 
 
-@kernel((array(_U32), _I64, array(_U8, writable=True)))
+@kernel((array(U32), I64, array(U8, writable=True)))
 def _write(freqs, precision, out):  # type: ignore[no-untyped-def]
     return _write_table(freqs, precision, out)
 
 
-@kernel((array(_U8), array(_U32, writable=True)))
+@kernel((array(U8), array(U32, writable=True)))
 def _read(data, freqs):  # type: ignore[no-untyped-def]
     """Fill freqs; return number of symbols (0 when damaged), precision, bits read."""
     precision, bit = _get(data, 0, 4)

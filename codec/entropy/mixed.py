@@ -14,14 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.entropy import rans
 from codec.entropy.frequency_tables import Table
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import U8, U16, U32, U64, array, helper, kernel
 
-_U8, _U16, _U32, _U64 = types.uint8, types.uint16, types.uint32, types.uint64
 _SPARE = 16
 Symbols = npt.NDArray[np.uint16]
 Contexts = npt.NDArray[np.uint8]
@@ -94,7 +92,7 @@ def _check_contexts(contexts: Contexts, tables: Sequence[Table]) -> Contexts:
     return np.ascontiguousarray(contexts, dtype=np.uint8)
 
 
-@kernel((array(_U16), array(_U8), array(_U64, ndim=2), array(_U64), array(_U64)))
+@kernel((array(U16), array(U8), array(U64, ndim=2), array(U64), array(U64)))
 def _first_missing(symbols, contexts, steps, bases, sizes):  # type: ignore[no-untyped-def]
     """Index of the first symbol that its table cannot code, or -1."""
     for i in range(symbols.size):
@@ -135,17 +133,9 @@ def _pull(x, at, i, contexts, slots, bases, precisions, words, out):  # type: ig
 
 
 @kernel(
-    (
-        array(_U16),
-        array(_U8),
-        array(_U64, ndim=2),
-        array(_U64),
-        array(_U64),
-        array(_U64),
-        array(_U32, writable=True),
-        array(_U16, writable=True),
-    )
-)
+    (array(U16), array(U8), array(U64, ndim=2), array(U64), array(U64), array(U64),
+     array(U32, writable=True), array(U16, writable=True))
+)  # fmt: skip
 def _encode(symbols, contexts, steps, bases, ps, rounds, states, words):  # type: ignore[no-untyped-def]
     """Fill words from their end; return the first one."""
     one, lanes, at = np.uint64(1), np.uint64(states.size), np.uint64(words.size)
@@ -194,16 +184,9 @@ def _encode(symbols, contexts, steps, bases, ps, rounds, states, words):  # type
 
 
 @kernel(
-    (
-        array(_U16),
-        array(_U8),
-        array(_U64),
-        array(_U64),
-        array(_U64),
-        array(_U32, writable=True),
-        array(_U16, writable=True),
-    )
-)
+    (array(U16), array(U8), array(U64), array(U64), array(U64), array(U32, writable=True),
+     array(U16, writable=True))
+)  # fmt: skip
 def _decode(words, contexts, slots, bases, ps, states, out):  # type: ignore[no-untyped-def]
     """Interleaved lanes; False where words or lanes do not end together."""
     lanes, one = np.uint64(states.size), np.uint64(1)

@@ -7,14 +7,12 @@ Shapes: values (count,), counts and widths (n_blocks,).
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
+from codec.entropy import unpacking
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import I64, U8, U32, U64, array, kernel
 
 MAX_WIDTH = 32
-
-_U8, _U32, _U64, _I64 = types.uint8, types.uint32, types.uint64, types.int64
 
 
 def width_for(maximum: int) -> int:
@@ -90,7 +88,7 @@ def unpack_blocks(
     lengths, bits = _check_blocks(counts, widths)
     words = words_of(data, int((lengths * bits).sum()))
     out = np.empty(int(lengths.sum()), dtype=np.uint32)
-    _unpack_blocks(words, lengths, bits, out)
+    unpacking.unpack(words, lengths, bits, out)
     return out
 
 
@@ -137,7 +135,7 @@ def _check_length(data: bytes | memoryview, n_bits: int) -> int:
     return size
 
 
-@kernel((array(_U8), _I64, array(_U64, writable=True)))
+@kernel((array(U8), I64, array(U64, writable=True)))
 def _unpack_bytes(data, width, out):  # type: ignore[no-untyped-def]
     """Eight values at a time, since they take whole bytes: as many as their width.
 
@@ -158,7 +156,7 @@ def _unpack_bytes(data, width, out):  # type: ignore[no-untyped-def]
         out[group] = (word & single) | (word & (single << w)) << up
 
 
-@kernel((array(_U32), array(_I64), array(_I64), array(_U32, writable=True)))
+@kernel((array(U32), array(I64), array(I64), array(U32, writable=True)))
 def _pack_blocks(values, counts, widths, words):  # type: ignore[no-untyped-def]
     """Write every value; return the index of the first that does not fit, or -1."""
     acc, filled, word, start = np.uint64(0), np.uint64(0), 0, 0
@@ -182,29 +180,3 @@ def _pack_blocks(values, counts, widths, words):  # type: ignore[no-untyped-def]
         start += counts[m]
     words[word] = np.uint32(acc & np.uint64(0xFFFFFFFF))
     return -1
-
-
-@kernel((array(_U32), array(_I64), array(_I64), array(_U32, writable=True)))
-def _unpack_blocks(words, counts, widths, out):  # type: ignore[no-untyped-def]
-    """Up to 7 bits wide, eight values lie in 64 bits from any place on; the others go singly."""
-    bit, at = np.uint64(0), np.uint64(0)
-    for m in range(counts.size):
-        width = np.uint64(widths[m])
-        mask = (np.uint64(1) << width) - np.uint64(1)
-        end = at + np.uint64(counts[m])
-        eights = end - (end - at) % np.uint64(8) if width < np.uint64(8) else at
-        while at < eights:
-            word, shift = bit >> np.uint64(5), bit & np.uint64(31)
-            pair = np.uint64(words[word]) | np.uint64(words[word + np.uint64(1)]) << np.uint64(32)
-            above = np.uint64(words[word + np.uint64(2)]) << np.uint64(1)
-            group = pair >> shift | above << (np.uint64(63) - shift)
-            for j in range(np.uint64(8)):
-                out[at + j] = np.uint32(group >> (j * width) & mask)
-            at += np.uint64(8)
-            bit += width << np.uint64(3)
-        while at < end:
-            word = bit >> np.uint64(5)
-            pair = np.uint64(words[word]) | np.uint64(words[word + np.uint64(1)]) << np.uint64(32)
-            out[at] = np.uint32(pair >> (bit & np.uint64(31)) & mask)
-            at += np.uint64(1)
-            bit += width

@@ -19,16 +19,14 @@ The decoder takes exactly these bytes, and every lane must end where the encoder
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.entropy.frequency_tables import Table
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import U16, U32, U64, array, helper, kernel
 
 START = 1 << 16
 _SPARE = 16
 
-_U16, _U32, _U64 = types.uint16, types.uint32, types.uint64
 Symbols = npt.NDArray[np.uint16]
 
 
@@ -113,9 +111,7 @@ def _pull(x, at, slots, p, words):  # type: ignore[no-untyped-def]
     return x, at, np.uint16(slot & np.uint64(0xFFFF))
 
 
-@kernel(
-    (array(_U16), array(_U64, ndim=2), _U64, array(_U32, writable=True), array(_U16, writable=True))
-)
+@kernel((array(U16), array(U64, ndim=2), U64, array(U32, writable=True), array(U16, writable=True)))
 def _encode(symbols, steps, p, states, words):  # type: ignore[no-untyped-def]
     """Fill words from their end; return the first one, or -1 for a symbol without a frequency."""
     top = np.int64(0)
@@ -171,7 +167,7 @@ def _encode(symbols, steps, p, states, words):  # type: ignore[no-untyped-def]
     return np.int64(at)
 
 
-@kernel((array(_U16), array(_U64), _U64, array(_U32, writable=True), array(_U16, writable=True)))
+@kernel((array(U16), array(U64), U64, array(U32, writable=True), array(U16, writable=True)))
 def _decode(words, slots, p, states, out):  # type: ignore[no-untyped-def]
     """Fill out; False where the words end too early or too late, or a lane ends elsewhere.
 

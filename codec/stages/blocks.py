@@ -8,10 +8,9 @@ Lloyd-Max quantizer (k-means in one dimension). Shapes: magnitudes (K,), labels 
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.stages.ranks import cuts
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import I64, U8, U32, array, kernel
 
 MAX_BLOCKS = 255
 RULES = ("cardinality", "width", "lloyd")
@@ -19,8 +18,6 @@ _LLOYD_ROUNDS = 50
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.uint8]
-
-_U8, _U32, _I64, _F32 = types.uint8, types.uint32, types.int64, types.float32
 
 
 def split(magnitudes: Floats, n_blocks: int, rule: str = "cardinality") -> Labels:
@@ -72,7 +69,7 @@ def _lloyd_edges(magnitudes: Floats, n_blocks: int) -> npt.NDArray[np.float64]:
     return np.asarray(edges)
 
 
-@kernel((array(_U32), array(_U32), array(_I64), array(_U8, writable=True)))
+@kernel((array(U32), array(U32), array(I64), array(U8, writable=True)))
 def _raise_above(keys, cuts_at, ties, labels):  # type: ignore[no-untyped-def]
     """Count the cuts below every key; of the equal ones the first `ties` stay below their cut."""
     for m in range(cuts_at.size):

@@ -12,12 +12,11 @@ encoder writes for them.
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.entropy import coder as entropy
 from codec.entropy.packing import pack, packed_size, unpack, width_for
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import I64, U8, U32, array, kernel
 
 Mask = npt.NDArray[np.bool_]
 
@@ -139,13 +138,9 @@ def _check_count(rows: int, cols: int, count: int) -> None:
 
 
 @kernel(
-    (
-        array(types.uint8),
-        types.int64,
-        array(types.uint32, writable=True),
-        array(types.uint32, writable=True),
-    )
-)
+    (array(U8), I64, array(U32, writable=True),
+     array(U32, writable=True))
+)  # fmt: skip
 def _gather_csr(mask, cols, pointers, columns):  # type: ignore[no-untyped-def]
     k = 0
     for row in range(pointers.size - 1):
@@ -156,7 +151,7 @@ def _gather_csr(mask, cols, pointers, columns):  # type: ignore[no-untyped-def]
         pointers[row + 1] = k
 
 
-@kernel((array(types.uint32), array(types.uint32), types.int64, array(types.uint8, writable=True)))
+@kernel((array(U32), array(U32), I64, array(U8, writable=True)))
 def _scatter_csr(pointers, columns, cols, out):  # type: ignore[no-untyped-def]
     """Set the elements; False as soon as a pointer or a column breaks the order."""
     rows = pointers.size - 1

@@ -20,10 +20,9 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import F32, F64, I64, U8, U16, U32, array, helper, kernel
 
 MAX_BITS = 12
 SCALES = ("tensor", "rms", "block")
@@ -32,8 +31,6 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
-_U8, _U16, _U32, _I64 = types.uint8, types.uint16, types.uint32, types.int64
-_F32 = types.float32
 _LARGEST_STORED = np.uint16(0x7F7F)
 _LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
@@ -141,7 +138,7 @@ def _slopes(low, high, top):  # type: ignore[no-untyped-def]
     return out
 
 
-@kernel((array(_U16), array(_U8), array(_U32, ndim=2, writable=True), array(_I64, writable=True)))
+@kernel((array(U16), array(U8), array(U32, ndim=2, writable=True), array(I64, writable=True)))
 def _restore(halves, bits, ranges, widths):  # type: ignore[no-untyped-def]
     for m in range(bits.size):
         low, high = np.uint32(halves[2 * m]), np.uint32(halves[2 * m + 1])
@@ -152,7 +149,7 @@ def _restore(halves, bits, ranges, widths):  # type: ignore[no-untyped-def]
     return True
 
 
-@kernel((array(_F32),))
+@kernel((array(F32),))
 def _root_mean_square(x):  # type: ignore[no-untyped-def]
     """In one fixed order, so that the last bit is the same on every machine."""
     total = 0.0
@@ -161,7 +158,7 @@ def _root_mean_square(x):  # type: ignore[no-untyped-def]
     return np.sqrt(total / max(x.size, 1))
 
 
-@kernel((array(_U32), array(_U8), array(_U16, ndim=2, writable=True)))
+@kernel((array(U32), array(U8), array(U16, ndim=2, writable=True)))
 def _ranges(keys, labels, halves):  # type: ignore[no-untyped-def]
     """Least and greatest magnitude of every block in 16 bits, outwards; empty blocks span 0..0."""
     lowest = np.full(halves.shape[0], np.uint32(0xFFFFFFFF), dtype=np.uint32)
@@ -177,15 +174,9 @@ def _ranges(keys, labels, halves):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    (
-        array(_U32, ndim=2),
-        array(_U32, ndim=2),
-        array(types.float64),
-        types.float64,
-        _I64,
-        array(_I64, writable=True),
-    )
-)
+    (array(U32, ndim=2), array(U32, ndim=2), array(F64), F64, I64,
+     array(I64, writable=True))
+)  # fmt: skip
 def _fewest_bits(counts, mismatches, weights, distortion, bits_min, bits):  # type: ignore[no-untyped-def]
     """Sums of integers, so that their order does not matter."""
     top = counts.shape[1] - 1
@@ -204,7 +195,7 @@ def _fewest_bits(counts, mismatches, weights, distortion, bits_min, bits):  # ty
                 break
 
 
-@kernel((array(_F32), array(_U8), array(_F32), array(_F32), array(_U32, ndim=2, writable=True)))
+@kernel((array(F32), array(U8), array(F32), array(F32), array(U32, ndim=2, writable=True)))
 def _count_levels(magnitudes, labels, low, high, counts):  # type: ignore[no-untyped-def]
     slopes = _slopes(low, high, counts.shape[1] - 1)
     top = np.float32(counts.shape[1] - 1)
@@ -215,15 +206,9 @@ def _count_levels(magnitudes, labels, low, high, counts):  # type: ignore[no-unt
 
 
 @kernel(
-    (
-        array(_F32),
-        array(_U8),
-        array(_F32),
-        array(_F32),
-        array(_U32, ndim=2),
-        array(_U32, writable=True),
-    )
-)
+    (array(F32), array(U8), array(F32), array(F32), array(U32, ndim=2),
+     array(U32, writable=True))
+)  # fmt: skip
 def _to_levels(magnitudes, labels, low, high, table, out):  # type: ignore[no-untyped-def]
     slopes = _slopes(low, high, table.shape[1] - 1)
     top = np.float32(table.shape[1] - 1)

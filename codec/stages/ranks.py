@@ -7,13 +7,11 @@ wanted rank are partitioned. Two passes over memory instead of a sort.
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import I64, U32, array, helper, kernel
 
 _SHIFT = 20
 _BINS = 1 << (31 - _SHIFT)
-_U32, _I64 = types.uint32, types.int64
 
 Keys = npt.NDArray[np.uint32]
 
@@ -58,15 +56,9 @@ def _gather(keys, leading, out):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    (
-        array(_U32),
-        array(_I64),
-        array(_U32, ndim=2, writable=True),
-        array(_U32, writable=True),
-        array(_U32, writable=True),
-        array(_I64, writable=True),
-    )
-)
+    (array(U32), array(I64), array(U32, ndim=2, writable=True), array(U32, writable=True),
+     array(U32, writable=True), array(I64, writable=True))
+)  # fmt: skip
 def _cuts(keys, ranks, lanes, room, chosen, ties):  # type: ignore[no-untyped-def]
     """Bin all keys; for every rank sort out the members of its bin alone."""
     _count(keys, lanes)

@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
-from codec.stream.kernel import array, helper, kernel
+from codec.stream.kernel import F32, F64, I8, I32, U16, U32, array, helper, kernel
 
 SENT = 4
 """Centroids sent: of levels 1, 2, 3 and of all higher ones."""
@@ -30,9 +29,6 @@ _MAX_TRIMS = 64
 TOP_LEVEL = 30_000
 """Largest level of the grid; what lies beyond travels as a float32 of its own."""
 
-_U16, _U32, _I8, _I32, _I64, _F32, _F64 = (
-    types.uint16, types.uint32, types.int8, types.int32, types.int64, types.float32, types.float64
-)  # fmt: skip
 Floats = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.int32]
 Bins = npt.NDArray[np.uint16]
@@ -107,7 +103,7 @@ def reconstruct(levels: Levels, step: float, offsets: npt.NDArray[np.int8]) -> F
     return out
 
 
-@kernel((array(_F32), _F64))
+@kernel((array(F32), F64))
 def _energy(x, limit):  # type: ignore[no-untyped-def]
     energy, top, count = 0.0, 0.0, 0
     for value in x:
@@ -119,7 +115,7 @@ def _energy(x, limit):  # type: ignore[no-untyped-def]
     return energy, top, count
 
 
-@kernel((array(_F32), _F64, array(_U16, writable=True), array(_U32, writable=True)))
+@kernel((array(F32), F64, array(U16, writable=True), array(U32, writable=True)))
 def _bin(x, scale, bins, counts):  # type: ignore[no-untyped-def]
     beyond = 0
     top = np.float64(FINE * TOP_LEVEL)
@@ -135,7 +131,7 @@ def _bin(x, scale, bins, counts):  # type: ignore[no-untyped-def]
     return beyond
 
 
-@kernel((array(_U32), _F64, _F64, array(_U16, writable=True), array(_I8, writable=True)))
+@kernel((array(U32), F64, F64, array(U16, writable=True), array(I8, writable=True)))
 def _fit(counts, rdoq, sign_bits, table, offsets):  # type: ignore[no-untyped-def]
     """Alternate thresholds, level counts and centroids, starting from plain rounding."""
     for b in range(BINS):
@@ -187,7 +183,7 @@ def _choose(lengths, rdoq, offsets, table):  # type: ignore[no-untyped-def]
         table[b] = least
 
 
-@kernel((array(_U32), array(_U16), array(_U16), array(_I32, writable=True)))
+@kernel((array(U32), array(U16), array(U16), array(I32, writable=True)))
 def _levels(bits, bins, table, out):  # type: ignore[no-untyped-def]
     for i in range(bins.size):
         b = np.int64(bins[i])
@@ -195,7 +191,7 @@ def _levels(bits, bins, table, out):  # type: ignore[no-untyped-def]
         out[i] = -k if bits[i] >> np.uint32(31) else k
 
 
-@kernel((array(_I32), _F64, array(_I8), array(_F32, writable=True)))
+@kernel((array(I32), F64, array(I8), array(F32, writable=True)))
 def _reconstruct(levels, step, offsets, out):  # type: ignore[no-untyped-def]
     top = 3.4028234663852886e38
     points = np.zeros(256, dtype=np.float32)

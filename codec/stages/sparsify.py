@@ -13,16 +13,13 @@ and change nothing. Shapes: x (n,) float32, keep (n,) uint8 of 0 and 1.
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.stages.ranks import cuts
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import F32, I64, U8, U32, array, kernel
 
 Floats = npt.NDArray[np.float32]
 Keep = npt.NDArray[np.uint8]
 Keys = npt.NDArray[np.uint32]
-
-_U8, _U32, _U64, _I64, _F32 = types.uint8, types.uint32, types.uint64, types.int64, types.float32
 
 
 def budget(n: int, sparsity: float) -> int:
@@ -83,14 +80,14 @@ def _mix(index: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-@kernel((array(_F32), _F32, array(_F32, writable=True)))
+@kernel((array(F32), F32, array(F32, writable=True)))
 def _score(x, asymmetry, out):  # type: ignore[no-untyped-def]
     """Adding 0 turns a negative zero into a positive one, whose bits are all zero."""
     for i in range(x.size):
         out[i] = (x[i] if x[i] >= np.float32(0) else -asymmetry * x[i]) + np.float32(0)
 
 
-@kernel((array(_U32), _U32, _I64, array(_U8, writable=True)))
+@kernel((array(U32), U32, I64, array(U8, writable=True)))
 def _mark(keys, key, count, keep):  # type: ignore[no-untyped-def]
     """Mark keys above, then the first equal ones up to `count`; return how many lie above."""
     above = 0

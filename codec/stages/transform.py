@@ -9,13 +9,11 @@ summed in one fixed order by a serial kernel: the same bytes on every number of 
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from codec.stages.calibration import Calibration
 from codec.stream.base import CodecOptionError
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import F32, array, kernel
 
-_F32 = types.float32
 Floats = npt.NDArray[np.float32]
 
 
@@ -84,7 +82,7 @@ def elements_of(vectors: Floats, shape: tuple[int, ...], axis: int) -> Floats:
     return np.ascontiguousarray(np.moveaxis(moved, -1, -3)).reshape(-1)
 
 
-@kernel((array(_F32, ndim=2), array(_F32, ndim=2), array(_F32, ndim=2, writable=True)))
+@kernel((array(F32, ndim=2), array(F32, ndim=2), array(F32, ndim=2, writable=True)))
 def _project(x, basis, out):  # type: ignore[no-untyped-def]
     for r in range(x.shape[0]):
         row = out[r]

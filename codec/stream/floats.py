@@ -8,16 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
-from codec.stream.kernel import array, kernel
+from codec.stream.kernel import F32, U16, U32, array, kernel
 
 FLOAT32, FLOAT16, BFLOAT16, UINT8 = 0, 1, 2, 3
 """Dtype codes of the container."""
 STORAGE = (np.dtype("<f4"), np.dtype("<f2"), np.dtype("<u2"), np.dtype("u1"))
 """numpy dtype that holds each of them; bfloat16 lies in uint16, which numpy lacks a name for."""
 
-_U16, _U32, _F32 = types.uint16, types.uint32, types.float32
 _LARGEST = np.finfo(np.float32).max
 _SIGN = np.uint32(0x80000000)
 _HALF_MAX_BITS = np.uint32(0x477FE000)  # 65504 as float32
@@ -75,7 +73,7 @@ def clamp(x: npt.NDArray[np.float32], dtype: int) -> npt.NDArray[np.float32]:
     return np.nan_to_num(x, nan=0.0, posinf=float(limit), neginf=-float(limit))
 
 
-@kernel((array(_U32),))
+@kernel((array(U32),))
 def _look(bits):  # type: ignore[no-untyped-def]
     """Each result is cut back to 32 bits at once: numba widens to 64, three times as slow."""
     top, union, differing = np.uint32(0), np.uint32(0), np.uint32(0)
@@ -87,7 +85,7 @@ def _look(bits):  # type: ignore[no-untyped-def]
     return top, union, differing
 
 
-@kernel((array(_U16), array(_U32, writable=True), array(_F32, writable=True)))
+@kernel((array(U16), array(U32, writable=True), array(F32, writable=True)))
 def _from_half(half, bits, out):  # type: ignore[no-untyped-def]
     """Multiplying by 2**112 moves the exponent, subnormals included; `bits` and `out` are one."""
     for i in range(half.size):
@@ -101,13 +99,13 @@ def _from_half(half, bits, out):  # type: ignore[no-untyped-def]
         bits[i] |= (np.uint32(half[i]) & np.uint32(0x8000)) << np.uint32(16)
 
 
-@kernel((array(_U16), array(_U32, writable=True)))
+@kernel((array(U16), array(U32, writable=True)))
 def _from_brain(brain, bits):  # type: ignore[no-untyped-def]
     for i in range(brain.size):
         bits[i] = np.uint32(brain[i]) << np.uint32(16)
 
 
-@kernel((array(_U32), array(_U32), array(_U16, writable=True)))
+@kernel((array(U32), array(U32), array(U16, writable=True)))
 def _to_half(bits, shifted, out):  # type: ignore[no-untyped-def]
     """Round to nearest even (F. Giesen, float_to_half_fast3_rtne), saturating at 65504."""
     for i in range(bits.size):
@@ -119,7 +117,7 @@ def _to_half(bits, shifted, out):  # type: ignore[no-untyped-def]
         out[i] = np.uint16(half | ((bits[i] >> np.uint32(16)) & np.uint32(0x8000)))
 
 
-@kernel((array(_U32), array(_U16, writable=True)))
+@kernel((array(U32), array(U16, writable=True)))
 def _to_brain(bits, out):  # type: ignore[no-untyped-def]
     """Round to nearest even, saturating at the largest finite bfloat16."""
     for i in range(bits.size):

@@ -15,6 +15,10 @@ from numba import types
 P = ParamSpec("P")
 R = TypeVar("R")
 
+U8, U16, U32, U64 = types.uint8, types.uint16, types.uint32, types.uint64
+I8, I32, I64 = types.int8, types.int32, types.int64
+F32, F64, BOOL = types.float32, types.float64, types.boolean
+
 
 def array(kind: Any, *, ndim: int = 1, writable: bool = False) -> Any:
     """The numba type of a C-contiguous array; a writable array also fits a read-only argument."""

@@ -12,15 +12,14 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.lib import format as npy
-
-T = TypeVar("T")
 
 Header = dict[str, Any]
 
@@ -90,13 +89,40 @@ def read(path: Path, kind: str, version: int) -> tuple[Header, dict[str, np.ndar
     return header, plain
 
 
-def rebuild(path: Path | str, kind: str, build: Callable[[], T]) -> T:
-    """Call `build`; what it finds missing or wrong becomes one line that names the file."""
-    try:
-        return build()
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{path}: not a valid {kind}: {reason}") from None
+class Stored:
+    """A table that is kept in a file: `_header` and `_arrays` say what, `_build` makes it again."""
+
+    _KIND: ClassVar[str]
+    _VERSION: ClassVar[int]
+
+    def _header(self) -> Header:
+        raise NotImplementedError
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        raise NotImplementedError
+
+    @classmethod
+    def _build(cls, header: Header, arrays: Mapping[str, np.ndarray]) -> Self:
+        raise NotImplementedError
+
+    @cached_property
+    def digest(self) -> str:
+        """Content hash over everything that `save` writes."""
+        return digest(self._header(), self._arrays())
+
+    def save(self, path: Path | str) -> None:
+        """Write npz."""
+        write(Path(path), self._KIND, self._VERSION, self._header(), self._arrays())
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read what `save` wrote; ValueError in one line on anything else."""
+        header, arrays = read(Path(path), cls._KIND, cls._VERSION)
+        try:
+            return cls._build(header, arrays)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise ValueError(f"{path}: not a valid {cls._KIND}: {reason}") from None
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

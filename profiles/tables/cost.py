@@ -7,16 +7,11 @@ Shapes: `seconds[cut, batch, token, kv]`; axes ascend. `token` counts the new to
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from profiles.tables import archive, choices
-
-_KIND = "cost surface"
-_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,11 +90,6 @@ class CostSurface:
             provenance=provenance,
         )
 
-    @cached_property
-    def digest(self) -> str:
-        """Content hash; equal surfaces have equal digests."""
-        return archive.digest(self.header(), {"seconds": self.seconds})
-
     def header(self) -> archive.Header:
         """Everything but the seconds, as JSON."""
         return {
@@ -120,16 +110,6 @@ class CostSurface:
         axes: dict[str, Any] = {name: tuple(header[name]) for name in names}
         rest = {name: header[name] for name in ("part", "hardware", "factor", "provenance")}
         return cls(seconds=seconds, **axes, **rest)
-
-    def save(self, path: Path | str) -> None:
-        """Write npz."""
-        archive.write(Path(path), _KIND, _VERSION, self.header(), {"seconds": self.seconds})
-
-    @classmethod
-    def load(cls, path: Path | str) -> "CostSurface":
-        """Read what `save` wrote; ValueError in one line on anything else."""
-        header, arrays = archive.read(Path(path), _KIND, _VERSION)
-        return archive.rebuild(path, _KIND, lambda: cls.from_header(header, arrays["seconds"]))
 
 
 def _ascends(name: str, axis: tuple[int, ...], lowest: int) -> None:

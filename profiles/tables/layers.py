@@ -6,9 +6,7 @@ stages of the network in order, and "output" (all on the device; only the answer
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -16,8 +14,6 @@ from profiles.tables import archive, choices
 from profiles.tables.cost import CostSurface
 
 PHASES = ("single", "prefill", "decode")
-_KIND = "model profile"
-_VERSION = 1
 _PLAIN = ("model", "hardware", "phase", "fingerprint", "provenance")
 
 
@@ -76,12 +72,15 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ModelProfile:
+class ModelProfile(archive.Stored):
     """Cuts, layers and the two cost surfaces of one network in one phase on one machine.
 
     `samples` keeps every raw time in seconds, name -> array; `fingerprint` describes the machine;
     `provenance` says how the numbers came about and from which weights.
     """
+
+    _KIND: ClassVar = "model profile"
+    _VERSION: ClassVar = 1
 
     model: str
     hardware: str
@@ -117,23 +116,8 @@ class ModelProfile:
         """Names of the cuts, from "input" to "output"."""
         return tuple(cut.name for cut in self.cuts)
 
-    @cached_property
-    def digest(self) -> str:
-        """Content hash over everything that `save` writes."""
-        return archive.digest(self._header(), self._arrays())
-
-    def save(self, path: Path | str) -> None:
-        """Write npz."""
-        archive.write(Path(path), _KIND, _VERSION, self._header(), self._arrays())
-
     @classmethod
-    def load(cls, path: Path | str) -> "ModelProfile":
-        """Read what `save` wrote; ValueError in one line on anything else."""
-        header, arrays = archive.read(Path(path), _KIND, _VERSION)
-        return archive.rebuild(path, _KIND, lambda: cls._build(header, arrays))
-
-    @classmethod
-    def _build(cls, header: archive.Header, arrays: Mapping[str, np.ndarray]) -> "ModelProfile":
+    def _build(cls, header: archive.Header, arrays: Mapping[str, np.ndarray]) -> Self:
         return cls(
             **{name: header[name] for name in _PLAIN},
             cuts=tuple(Cut(**{**cut, "shape": tuple(cut["shape"])}) for cut in header["cuts"]),

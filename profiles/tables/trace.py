@@ -7,9 +7,7 @@ paired and a policy may switch. Every column declares a unit and its dimensions,
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -18,8 +16,6 @@ from profiles.tables import archive, choices
 DIMS = ("sample", "cut", "setting", "branch", "task", "channel", "token")
 _UNITS = ("B", "s", "1", "nat", "bit")
 _NOUN = {"B": "size", "s": "time"}
-_KIND = "trace table"
-_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +33,7 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TraceTable:
+class TraceTable(archive.Stored):
     """Columns over (sample, cut, setting, ...) of one network.
 
     `axes` names the labels of the further dimensions (branch, task, channel, token);
@@ -47,6 +43,9 @@ class TraceTable:
         ValueError: a column without schema or of a wrong shape, an infinite or negative byte or
             second, a NaN where the combination exists.
     """
+
+    _KIND: ClassVar = "trace table"
+    _VERSION: ClassVar = 1
 
     model: str
     cuts: tuple[str, ...]
@@ -119,23 +118,8 @@ class TraceTable:
                     " trace it again"
                 )
 
-    @cached_property
-    def digest(self) -> str:
-        """Content hash over everything that `save` writes."""
-        return archive.digest(self._header(), self._arrays())
-
-    def save(self, path: Path | str) -> None:
-        """Write npz."""
-        archive.write(Path(path), _KIND, _VERSION, self._header(), self._arrays())
-
     @classmethod
-    def load(cls, path: Path | str) -> "TraceTable":
-        """Read what `save` wrote; ValueError in one line on anything else."""
-        header, arrays = archive.read(Path(path), _KIND, _VERSION)
-        return archive.rebuild(path, _KIND, lambda: cls._build(header, arrays))
-
-    @classmethod
-    def _build(cls, header: archive.Header, arrays: Mapping[str, np.ndarray]) -> "TraceTable":
+    def _build(cls, header: archive.Header, arrays: Mapping[str, np.ndarray]) -> Self:
         return cls(
             model=header["model"],
             cuts=tuple(header["cuts"]),

@@ -1,7 +1,7 @@
 """The devices of a system: each gets what its index, its group and the spec say."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from simpy import Environment
@@ -17,7 +17,7 @@ from sim.medium.link import Link
 from sim.places import even, group_of, groups_of
 from sim.server.server import Server
 from sim.sources.sessions import mean_step
-from sim.sources.source import Draw, Source
+from sim.sources.source import Draw, Source, Sources
 from sim.specs import GroupSpec, SystemSpec, WorkloadSpec
 from sim.streams import Streams
 
@@ -28,7 +28,7 @@ class Factory:
     def __init__(
         self,
         spec: SystemSpec,
-        sources: Mapping[str, Source],
+        sources: Sources,
         env: Environment,
         streams: Streams,
         link: Link,
@@ -106,7 +106,7 @@ class Factory:
         )
 
 
-def _sources(name: str, group: GroupSpec, sources: Mapping[str, Source]) -> list[Source]:
+def _sources(name: str, group: GroupSpec, sources: Sources) -> list[Source]:
     """The group's own source and its alternatives: requests all, or sessions all."""
     wanted = (group.source or name, *group.alternatives)
     for each in wanted:

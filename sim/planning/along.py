@@ -1,22 +1,22 @@
 """Along: the excess over the goals by the size of one resource, at a fixed number of devices."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim import Source, SystemSpec
+from sim import SystemSpec
 from sim.planning.bound import stability
 from sim.planning.crossing import Crossing
 from sim.planning.goal import Goal
 from sim.planning.probe import Player, Probe
+from sim.sources.source import Sources
 
 UNIT = 10_000
 """The point at `centre`."""
 _HALVINGS = 30
 
-Sources = Mapping[str, Source]
 Change = Callable[[SystemSpec, Sources, float], tuple[SystemSpec, Sources]]
 """The same system with a resource of another size."""
 

@@ -5,20 +5,21 @@ n <= (L + think) / D with D the largest demand on something shared; an open one 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from sim import Source, SystemSpec, WorkloadSpec
+from sim import SystemSpec, WorkloadSpec
 from sim.places import groups_of
 from sim.planning.goal import Goal
 from sim.planning.guess import Demands, demands
 from sim.planning.pace import has_timetable
+from sim.sources.source import Sources
 
 _SHARED = ("fifo", "ps", "weighted", "wifi")
 _EXACT = ("fifo", "ps")
 _ROUND = 1e-9
 
 
-def bound(spec: SystemSpec, sources: Mapping[str, Source], goals: Sequence[Goal]) -> float:
+def bound(spec: SystemSpec, sources: Sources, goals: Sequence[Goal]) -> float:
     """Upper bound on N*: 0 where a request alone is too slow, infinite where nothing is shared.
 
     Infinite, too, where the load falls with what waits (requests are given up, groups are unlike,
@@ -42,7 +43,7 @@ def bound(spec: SystemSpec, sources: Mapping[str, Source], goals: Sequence[Goal]
     return (limit_s + think_s) / worst
 
 
-def stability(spec: SystemSpec, sources: Mapping[str, Source]) -> float:
+def stability(spec: SystemSpec, sources: Sources) -> float:
     """The most devices beside which no queue has to grow without end; a run shows that the later
     the closer N is. At a load of exactly 1 only what is periodic does not grow.
 

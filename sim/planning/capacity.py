@@ -1,10 +1,10 @@
 """The largest number of devices within the goals, with an interval: bracket, then refine."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sim import Estimate, Source, SystemSpec
+from sim import Estimate, SystemSpec
 from sim.planning.bound import stability
 from sim.planning.budget import Budget
 from sim.planning.crossing import Crossing
@@ -15,6 +15,7 @@ from sim.planning.probe import Player, Probe
 from sim.planning.refine import Refined, Refinement, Report
 from sim.planning.refusal import Missed, Refusal, say_missed
 from sim.sources.sessions import steps_of
+from sim.sources.source import Sources
 from sim.statistics import replication_interval
 
 _PILOTS = 3
@@ -62,7 +63,7 @@ def play_in_turn(tasks: object) -> list[object]:
 
 def capacity(
     spec: SystemSpec,
-    sources: Mapping[str, Source],
+    sources: Sources,
     goals: Goal | Sequence[Goal],
     *,
     budget: Budget | None = None,
@@ -96,7 +97,7 @@ class _Search:
     def __init__(
         self,
         spec: SystemSpec,
-        sources: Mapping[str, Source],
+        sources: Sources,
         goals: tuple[Goal, ...],
         budget: Budget,
         play: Player,

@@ -5,14 +5,13 @@ ones: the rate at which the slowest shared station is busy all the time. No simu
 """
 
 import math
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from sim import GroupSpec, Source, SystemSpec
 from sim.medium.channel import rate_bps
 from sim.places import groups_of
 from sim.sources.sessions import mean_steps
-from sim.sources.source import Draw
+from sim.sources.source import Draw, Sources
 
 
 class Demands(NamedTuple):
@@ -38,7 +37,7 @@ class Part(NamedTuple):
     weight: float
 
 
-def parts(spec: SystemSpec, sources: Mapping[str, Source]) -> tuple[Part, ...] | None:
+def parts(spec: SystemSpec, sources: Sources) -> tuple[Part, ...] | None:
     """Every group's demands; None where a source knows no means."""
     groups = groups_of(spec)
     each = []
@@ -53,7 +52,7 @@ def parts(spec: SystemSpec, sources: Mapping[str, Source]) -> tuple[Part, ...] |
     return tuple(Part(*of) for of in zip(groups.values(), each, weights, strict=True))
 
 
-def demands(spec: SystemSpec, sources: Mapping[str, Source]) -> Demands | None:
+def demands(spec: SystemSpec, sources: Sources) -> Demands | None:
     """Mean demands over the groups by their shares; None where a source knows no means."""
     mix = parts(spec, sources)
     if mix is None:
@@ -69,7 +68,7 @@ def demands(spec: SystemSpec, sources: Mapping[str, Source]) -> Demands | None:
     return mixed._replace(rate_rps=rate_rps)
 
 
-def guess(spec: SystemSpec, sources: Mapping[str, Source]) -> int | None:
+def guess(spec: SystemSpec, sources: Sources) -> int | None:
     """N at which the slowest shared resource is busy all the time; None if nobody can tell."""
     load = demands(spec, sources)
     if load is None:

@@ -5,11 +5,11 @@ goals crosses zero; GPUs and cells are counted, and `spare` of them may fail at 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sim import Source, SystemSpec
-from sim.planning.along import UNIT, Along, Change, Sources
+from sim import SystemSpec
+from sim.planning.along import UNIT, Along, Change
 from sim.planning.budget import Budget
 from sim.planning.goal import Goal
 from sim.planning.guess import demands
@@ -19,6 +19,7 @@ from sim.planning.probe import Player, Probe
 from sim.planning.refine import Refinement
 from sim.planning.refusal import Refusal, say_missed
 from sim.planning.remedy import Held, Remedy
+from sim.sources.source import Sources
 from sim.statistics import replication_interval
 
 _PILOTS = 3
@@ -37,7 +38,7 @@ class Inverse:
 
 def inverse(
     spec: SystemSpec,
-    sources: Mapping[str, Source],
+    sources: Sources,
     goals: Sequence[Goal],
     n_devices: int,
     *,

@@ -8,9 +8,8 @@ import numpy as np
 
 from sim import FleetSpec, Source, SystemSpec
 from sim.places import groups_of
-from sim.sources.source import Draw, Randomness
+from sim.sources.source import Draw, Randomness, Sources
 
-Sources = Mapping[str, Source]
 Pull = Callable[[SystemSpec, Sources, float], tuple[SystemSpec, Sources]]
 
 

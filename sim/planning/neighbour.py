@@ -9,8 +9,9 @@ whose exponential service is slower than a constant one.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sim import Source, SystemSpec
+from sim import SystemSpec
 from sim.planning.guess import Demands, demands
+from sim.sources.source import Sources
 from sim.theory import greedy, md1_response_s, mmc_response_s, mva, ps_response_s
 
 
@@ -26,7 +27,7 @@ class Neighbour(NamedTuple):
     is_bound: bool
 
 
-def neighbour(spec: SystemSpec, sources: Mapping[str, Source], n: int) -> Neighbour | None:
+def neighbour(spec: SystemSpec, sources: Sources, n: int) -> Neighbour | None:
     """The closed form nearest to `spec` at `n` devices; None where there is none.
 
     Approximation: groups are mixed into one of mean demands; a medium's cells are alike, and
@@ -64,9 +65,7 @@ def _solve_closed(spec: SystemSpec, load: Demands, n: int) -> Neighbour:
     return Neighbour(f"exact MVA{batches}", network.response_s + alone_s, least_s, True)
 
 
-def _solve_open(
-    spec: SystemSpec, sources: Mapping[str, Source], load: Demands, n: int
-) -> Neighbour:
+def _solve_open(spec: SystemSpec, sources: Sources, load: Demands, n: int) -> Neighbour:
     rate = n * load.rate_rps
     link_s = load.link_s
     if spec.link.sharing != "dedicated" and link_s > 0.0:
@@ -76,9 +75,7 @@ def _solve_open(
     return Neighbour(name, rest_s + response_s, load.alone_s, False)
 
 
-def _serve(
-    spec: SystemSpec, sources: Mapping[str, Source], load: Demands, rate: float
-) -> tuple[str, float]:
+def _serve(spec: SystemSpec, sources: Sources, load: Demands, rate: float) -> tuple[str, float]:
     """The server's part under Poisson arrivals."""
     server = spec.server
     if server.discipline == "take_all":

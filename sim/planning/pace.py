@@ -1,12 +1,13 @@
 """Pace: how long a run must be to say something, and where its start-up ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from sim import Source, SystemSpec
+from sim import SystemSpec
 from sim.planning.goal import Goal
 from sim.planning.probe import Player, Tally
 from sim.replicate import settle
+from sim.sources.source import Sources
 
 _WARMUP_SHARE = 0.3
 _SAFETY = 2.0
@@ -47,9 +48,7 @@ def set_length(
     return replace(spec, warmup="fixed", warmup_s=warmup_s, horizon_s=warmup_s + length_s)
 
 
-def warm_up(
-    spec: SystemSpec, sources: Mapping[str, Source], *, play: Player
-) -> tuple[SystemSpec, int]:
+def warm_up(spec: SystemSpec, sources: Sources, *, play: Player) -> tuple[SystemSpec, int]:
     """`spec` behind a warm-up of twice what MSER-5 cuts off the mean of pilot runs, and their cost.
 
     A run is never warmed up for less than three tenths of its length, since the cut of a few

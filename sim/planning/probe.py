@@ -1,6 +1,6 @@
 """Probe: what runs of one system say at several numbers of devices, each run played once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim import Result, Source, SystemSpec, run
+from sim import Result, SystemSpec, run
 from sim.planning.goal import Goal, Sample
 from sim.planning.refusal import Refusal
+from sim.sources.source import Sources
 
 Player = Callable[[Iterable[Callable[[], Any]]], list[Any]]
 """Plays tasks in order, here or in workers."""
@@ -33,12 +34,7 @@ class Probe:
     """
 
     def __init__(
-        self,
-        spec: SystemSpec,
-        sources: Mapping[str, Source],
-        goals: Sequence[Goal],
-        *,
-        play: Player,
+        self, spec: SystemSpec, sources: Sources, goals: Sequence[Goal], *, play: Player
     ) -> None:
         self.spec, self.goals = spec, tuple(goals)
         self.requests = 0
@@ -121,11 +117,7 @@ class Tally:
 
 
 def hear(
-    spec: SystemSpec,
-    sources: Mapping[str, Source],
-    goals: Sequence[Goal],
-    n_devices: int,
-    replication: int,
+    spec: SystemSpec, sources: Sources, goals: Sequence[Goal], n_devices: int, replication: int
 ) -> Heard:
     """Play one run and keep what the goals need of it.
 

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 from sim import SystemSpec
-from sim.planning.along import Sources
 from sim.planning.goal import Goal
+from sim.sources.source import Sources
 
 
 @dataclass(frozen=True, kw_only=True)

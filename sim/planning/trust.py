@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from sim import Source, SystemSpec
+from sim import SystemSpec
 from sim.measures.laws import Check
 from sim.planning.finding import BAD, CAUTION, GOOD, Finding, Trust, weigh
 from sim.planning.levers import Gain
 from sim.planning.neighbour import count_senders, neighbour
+from sim.sources.source import Sources
 
 _NEAR = 0.3
 _ROUGH = 0.05
@@ -18,7 +19,7 @@ _FIRM = ("measured", "published", "assumed")
 
 def run_trust(
     spec: SystemSpec,
-    sources: Mapping[str, Source],
+    sources: Sources,
     columns: Mapping[str, float],
     checks: Sequence[Check],
     *,
@@ -142,9 +143,7 @@ def _laws(checks: Sequence[Check]) -> list[Finding]:
     ]
 
 
-def _neighbour(
-    spec: SystemSpec, sources: Mapping[str, Source], columns: Mapping[str, float]
-) -> Finding:
+def _neighbour(spec: SystemSpec, sources: Sources, columns: Mapping[str, float]) -> Finding:
     near = neighbour(spec, sources, spec.fleet.n_devices)
     simulated_s = columns["latency_mean_s"]
     if near is None or not math.isfinite(near.latency_s) or near.latency_s <= 0.0:

@@ -13,8 +13,9 @@ from sim import SystemSpec, run
 from sim.measures.laws import Check
 from sim.planning.capacity import Capacity
 from sim.planning.goal import Goal, Sample
-from sim.planning.levers import LEVERS, Gain, Lever, Sources
+from sim.planning.levers import LEVERS, Gain, Lever
 from sim.planning.probe import Player
+from sim.sources.source import Sources
 from sim.statistics import replication_interval, two_sided_t
 from sim.streams import Streams
 

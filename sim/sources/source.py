@@ -5,7 +5,7 @@ stays one request. Seconds and bytes are floats; `correct` is 1, 0 or NaN (unkno
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -57,6 +57,10 @@ class Source(Protocol):
 
     def resample(self, generator: np.random.Generator) -> "Source":
         """The same source with its rows bootstrapped; itself where it has no sampling error."""
+
+
+Sources = Mapping[str, Source]
+"""Sources by the name of the group that draws from them."""
 
 
 class ConstantSource:

@@ -2,8 +2,8 @@
 
 import math
 import zlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,35 +20,35 @@ EQUAL = 1e-9
 Figure = Callable[[Result], float]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Metric:
     """One figure of a run and its exact value.
 
-    `figure` is a column's name or a function of the run; a `quantile` is one of the latencies.
+    It is the column of that name, or what `figure` makes of the run, or a `quantile` of latencies.
     `kind`: the exact value lies in the interval; it is a bound that the interval may not exceed;
     or every run gives it to 1e-9. `slack` is a known relative error of the reference itself.
     """
 
     name: str
     exact: float
-    figure: str | Figure = ""
+    _: KW_ONLY
+    figure: Figure | None = None
     quantile: float | None = None
     kind: str = "interval"
     slack: float = 0.0
 
     def value(self, result: Result) -> float:
         """The figure of one run."""
-        figure = self.figure
-        return result.value(figure) if isinstance(figure, str) else figure(result)
+        return self.figure(result) if self.figure else result.value(self.name)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Case:
-    """A system, its sources and its metrics; `n_runs` replications make one comparison."""
+    """A system, its source and its metrics; `n_runs` replications make one comparison."""
 
     name: str
     system: SystemSpec
-    sources: Mapping[str, Source]
+    source: Source
     metrics: tuple[Metric, ...]
     n_runs: int = 10
 
@@ -56,7 +56,7 @@ class Case:
         """One row per metric."""
         own = zlib.crc32(f"{self.name} {seed}".encode())  # no case shares another's luck
         spec = replace(self.system, seed=own)
-        results = [run(spec, self.sources, replication=r) for r in range(self.n_runs)]
+        results = [run(spec, {"default": self.source}, replication=r) for r in range(self.n_runs)]
         return [self._row(metric, results, seed) for metric in self.metrics]
 
     def _row(self, metric: Metric, results: list[Result], seed: int) -> "Row":
@@ -141,6 +141,5 @@ def mean_of(column: str, scale: float = 1.0) -> Figure:
 def quantiles(law: Callable[[float], float], levels: Iterable[float]) -> tuple[Metric, ...]:
     """Metrics of latency quantiles whose exact value is `law(level)`."""
     return tuple(
-        Metric(name=f"latency_p{100 * level:g}_s", exact=law(level), quantile=level)
-        for level in levels
+        Metric(f"latency_p{100 * level:g}_s", law(level), quantile=level) for level in levels
     )

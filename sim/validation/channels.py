@@ -38,15 +38,10 @@ def outages() -> list[Case]:
             transport="erasure",
             mtu_bytes=_FRAME_BYTES,
         )
-        metric = Metric(name="share of frames lost", exact=outage, figure=mean_of("erased"))
+        metric = Metric("share of frames lost", outage, figure=mean_of("erased"))
         source = ConstantSource(payload_bytes=_FRAME_BYTES)
         cases.append(
-            Case(
-                name=f"Rayleigh outage {outage:g}",
-                system=_sender(link, 2_500, 1.0),
-                sources={"default": source},
-                metrics=(metric,),
-            )
+            Case(f"Rayleigh outage {outage:g}", _sender(link, 2_500, 1.0), source, (metric,))
         )
     return cases
 
@@ -57,17 +52,15 @@ def retransmissions() -> list[Case]:
     for ber in (1e-5, 1e-4):
         per = float(frame_error_rate(ber, _FRAME_BYTES))
         lossy = _channel(ber, "erasure", 0)
-        metric = Metric(name="PER", exact=per, figure=mean_of("erased"))
+        metric = Metric("PER", per, figure=mean_of("erased"))
         cases.append(_frames(f"erasure BER {ber:g}", lossy, (metric,)))
         for retries in (2, 50):
             sends = Metric(
-                name="sends per frame",
-                exact=expected_sends(per, retries),
+                "sends per frame",
+                expected_sends(per, retries),
                 figure=mean_of("airtime_s", _FRAME_S),
             )
-            lost = Metric(
-                name="dropped_share", exact=residual_loss(per, retries), figure="dropped_share"
-            )
+            lost = Metric("dropped_share", residual_loss(per, retries))
             metrics = (sends, lost) if lost.exact > 1e-2 else (sends,)
             cases.append(
                 _frames(f"ARQ {retries} BER {ber:g}", _channel(ber, "exact", retries), metrics)
@@ -89,10 +82,7 @@ def _channel(ber: float, transport: str, retries: int) -> LinkSpec:
 def _frames(name: str, link: LinkSpec, metrics: tuple[Metric, ...]) -> Case:
     """Payloads of one frame, 2,000 a run."""
     return Case(
-        name=name,
-        system=_sender(link, 2_000, 0.01),
-        sources={"default": ConstantSource(payload_bytes=_FRAME_BYTES)},
-        metrics=metrics,
+        name, _sender(link, 2_000, 0.01), ConstantSource(payload_bytes=_FRAME_BYTES), metrics
     )
 
 
@@ -100,7 +90,7 @@ def slots(seed: int) -> list[Row]:
     """Bianchi's fixed point against backoff counters; its decoupling error is allowed for."""
     rows = []
     for n in (2, 5, 10, 20, 40):
-        metric = Metric(name="efficiency", exact=efficiency(n), figure="", slack=DECOUPLING_ERROR)
+        metric = Metric("efficiency", efficiency(n), slack=DECOUPLING_ERROR)
         generator = np.random.default_rng((seed, n))
         cells = play(n, Access(), 1500, generator, n_cells=50)
         interval = replication_interval(cells, CONFIDENCE)

@@ -45,17 +45,17 @@ def cycles() -> list[Case]:
     for n in (10, 70):
         throughput, response_s = theory.cycle(n, 1.0, (0.02, 0.03))
         metrics = (
-            Metric(name="throughput_rps", exact=throughput, figure=cycle_rate_rps, kind="equal"),
-            Metric(name="latency_mean_s", exact=response_s, figure="latency_mean_s", kind="equal"),
+            Metric("throughput_rps", throughput, figure=cycle_rate_rps, kind="equal"),
+            Metric("latency_mean_s", response_s, kind="equal"),
         )
         link = one_medium("fifo", 0.02)
         source = ConstantSource(payload_bytes=_BYTES, server_s=0.03)
         cases.append(
             Case(
-                name=f"fixed cycle N={n}",
-                system=closed_system(n, link, warmup_s=20.0, length_s=21.0, think="constant"),
-                sources={"default": source},
-                metrics=metrics,
+                f"fixed cycle N={n}",
+                closed_system(n, link, warmup_s=20.0, length_s=21.0, think="constant"),
+                source,
+                metrics,
                 n_runs=2,
             )
         )
@@ -68,12 +68,10 @@ def networks() -> list[Case]:
     for n in (10, 30, 50):
         exact = theory.mva(n, 1.0, (0.02, 0.03))
         metrics = (
-            Metric(name="throughput_rps", exact=exact.throughput_rps, figure="throughput_rps"),
-            Metric(name="latency_mean_s", exact=exact.response_s, figure="latency_mean_s"),
-            Metric(name="link_utilization", exact=exact.utilizations[0], figure="link_utilization"),
-            Metric(
-                name="server_utilization", exact=exact.utilizations[1], figure="server_utilization"
-            ),
+            Metric("throughput_rps", exact.throughput_rps),
+            Metric("latency_mean_s", exact.response_s),
+            Metric("link_utilization", exact.utilizations[0]),
+            Metric("server_utilization", exact.utilizations[1]),
         )
         source = RandomSource(
             payload_bytes=lambda stream: stream.exponential(_BYTES),
@@ -83,10 +81,10 @@ def networks() -> list[Case]:
         length_s = 5_000.0 / exact.throughput_rps
         cases.append(
             Case(
-                name=f"closed network N={n}",
-                system=closed_system(n, link, warmup_s=50.0, length_s=length_s),
-                sources={"default": source},
-                metrics=metrics,
+                f"closed network N={n}",
+                closed_system(n, link, warmup_s=50.0, length_s=length_s),
+                source,
+                metrics,
             )
         )
     return cases
@@ -102,17 +100,17 @@ def repairmen() -> list[Case]:
             return theory.repairman_response_quantile_s(n, 1.0, service_s, level)
 
         metrics = (
-            Metric(name="latency_mean_s", exact=exact.response_s, figure="latency_mean_s"),
-            Metric(name="throughput_rps", exact=exact.throughput_rps, figure="throughput_rps"),
+            Metric("latency_mean_s", exact.response_s),
+            Metric("throughput_rps", exact.throughput_rps),
             *quantiles(law, (0.5, 0.95, 0.99)),
         )
         length_s = 5_000.0 / exact.throughput_rps
         cases.append(
             Case(
-                name=f"machine repairman N={n}",
-                system=closed_system(n, LinkSpec(), warmup_s=50.0, length_s=length_s),
-                sources={"default": ExponentialSource(server_s=service_s)},
-                metrics=metrics,
+                f"machine repairman N={n}",
+                closed_system(n, LinkSpec(), warmup_s=50.0, length_s=length_s),
+                ExponentialSource(server_s=service_s),
+                metrics,
             )
         )
     return cases
@@ -138,17 +136,15 @@ def contention() -> list[Case]:
             header_bytes=0,
         )
         metrics = (
-            Metric(name="throughput_rps", exact=exact.throughput_rps, figure="throughput_rps"),
-            Metric(name="latency_mean_s", exact=exact.response_s, figure="latency_mean_s"),
+            Metric("throughput_rps", exact.throughput_rps),
+            Metric("latency_mean_s", exact.response_s),
         )
         cases.append(
             Case(
-                name=f"Wi-Fi {name} N={n}",
-                system=closed_system(
-                    n, link, warmup_s=50.0, length_s=4_000.0 / exact.throughput_rps
-                ),
-                sources={"default": ConstantSource(payload_bytes=_BYTES)},
-                metrics=metrics,
+                f"Wi-Fi {name} N={n}",
+                closed_system(n, link, warmup_s=50.0, length_s=4_000.0 / exact.throughput_rps),
+                ConstantSource(payload_bytes=_BYTES),
+                metrics,
             )
         )
         cases.append(_saturate(name, n, efficiency(n) / efficiency(1) / airtime_s, link))
@@ -164,13 +160,11 @@ def _saturate(name: str, n: int, throughput_rps: float, link: LinkSpec) -> Case:
         warmup_s=1.0,
         horizon_s=60.0,
     )
-    metric = Metric(
-        name="throughput_rps", exact=throughput_rps, figure="throughput_rps", kind="equal"
-    )
+    metric = Metric("throughput_rps", throughput_rps, kind="equal")
     return Case(
-        name=f"Wi-Fi {name} saturated N={n}",
-        system=system,
-        sources={"default": ConstantSource(payload_bytes=_BYTES)},
-        metrics=(metric,),
+        f"Wi-Fi {name} saturated N={n}",
+        system,
+        ConstantSource(payload_bytes=_BYTES),
+        (metric,),
         n_runs=2,
     )

@@ -60,13 +60,10 @@ def test_scaling_multiplies_and_says_so():
     assert slower.provenance["from"]["from"]["kind"] == "measured"
 
 
-def test_round_trip_and_deterministic_bytes(tmp_path):
-    surface().save(tmp_path / "a.npz")
-    surface().save(tmp_path / "b.npz")
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    loaded = CostSurface.load(tmp_path / "a.npz")
-    assert loaded.digest == surface().digest
-    assert np.array_equal(loaded.seconds, surface().seconds)
+def test_a_surface_comes_back_from_its_header():
+    back = CostSurface.from_header(surface().header(), surface().seconds)
+    assert back.header() == surface().header()
+    assert np.array_equal(back.seconds, surface().seconds)
 
 
 def test_seconds_cannot_be_changed():
