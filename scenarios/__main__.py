@@ -2,29 +2,12 @@
 
 import os
 import sys
-import uuid
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-import conf
 from scenarios.shell import commands, completion, names
+from scenarios.shell.shadow import find_shadow
 
 __all__ = ["main"]
-
-_HYDRA = (
-    # Hydra's own folders and log files stay away: a run's record is run.json in its folder.
-    "hydra.output_subdir=null",
-    "hydra.run.dir=.",
-    "hydra/job_logging=none",
-    "hydra/hydra_logging=none",
-    "hydra.sweep.dir=outputs/${name}/multirun",
-    "hydra.sweep.subdir=.",
-    "hydra.job.chdir=false",
-)
-
-
-_CONF = Path(conf.__file__).parent
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,6 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
+    if hidden := find_shadow():
+        print(f"splitfleet: {hidden}", file=sys.stderr)
+        return 2
     from scenarios.shell.errors import MISTAKES, one_line
 
     keys: list[str] = []
@@ -90,96 +76,20 @@ def _overrides(command: commands.Command, arguments: list[str]) -> list[str]:
 
 
 def _run(command: commands.Command, arguments: list[str], keys: list[str]) -> int:
+    from scenarios.shell.groups import groups_of, keys_of
     from scenarios.shell.schema import fields, register
 
     register(command.name, command.schema)
-    groups = _groups(command.name)
-    keys += dict.fromkeys([field.key for field in fields(command.schema)] + _keys(groups))
+    groups = groups_of(command.name)
+    keys += dict.fromkeys([field.key for field in fields(command.schema)] + keys_of(groups))
     if "--help" in arguments or "-h" in arguments:
         from scenarios.present.help import print_command
 
         print_command(command, groups)
         return 0
-    if "-m" in arguments or "--multirun" in arguments:
-        # argparse takes overrides in one piece only: the flag may stand anywhere for our users
-        rest = [word for word in arguments if word not in ("-m", "--multirun")]
-        return _multirun(command, ["-m", *rest])
-    return _hydra(command, arguments)
+    from scenarios.sweep.launch import launch
 
-
-def _hydra(command: commands.Command, arguments: Sequence[str]) -> int:
-    """Let Hydra compose the configuration and call the command; return the worst status."""
-    import hydra
-    from omegaconf import DictConfig, OmegaConf
-
-    from scenarios.shell.errors import MISTAKES
-    from scenarios.shell.schema import to_spec
-    from scenarios.sweep import multirun
-
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us instead of Hydra's printer
-    statuses: list[int] = []
-    mistakes: list[Exception] = []
-
-    def job(config: DictConfig) -> None:
-        try:
-            OmegaConf.resolve(config)
-            statuses.append(command.run(to_spec(config)) or 0)
-        except MISTAKES as error:  # raised inside, Hydra would print lines of its own
-            multirun.note_mistake(error)
-            mistakes.append(error)
-
-    argv, sys.argv = sys.argv, ["splitfleet", *arguments, *_HYDRA]
-    if "-sc" in arguments:
-        sys.argv = ["splitfleet", *arguments]
-    try:
-        hydra.main(version_base="1.3", config_path="pkg://conf", config_name=command.name)(job)()
-    finally:
-        sys.argv = argv
-    if mistakes and not multirun.is_multirun():
-        raise mistakes[0]
-    return max(statuses, default=0)
-
-
-def _multirun(command: commands.Command, arguments: Sequence[str]) -> int:
-    """Run one Hydra job per combination, then collect their rows into one table."""
-    from scenarios.sweep import multirun
-    from scenarios.sweep.axes import swept_keys
-
-    folder = Path("outputs") / _given("name", arguments, command.name)
-    with multirun.opened(folder, uuid.uuid4().hex, swept_keys(arguments)) as setting:
-        _hydra(command, [*arguments, setting])
-        return multirun.collect(folder, _given("columns", arguments, "all"))
-
-
-def _given(key: str, arguments: Sequence[str], default: str) -> str:
-    """What the command line sets a key to."""
-    given = [word.removeprefix(f"{key}=") for word in arguments if word.startswith(f"{key}=")]
-    return given[-1] if given else default
-
-
-def _groups(name: str) -> Mapping[str, Sequence[str]]:
-    """Return the choices of every group that the defaults list of conf/NAME.yaml mentions."""
-    from omegaconf import OmegaConf
-
-    defaults: Any = OmegaConf.load(_CONF / f"{name}.yaml").get("defaults", [])
-    mentioned = [next(iter(item)) for item in defaults if not isinstance(item, str)]
-    return {
-        group: sorted(path.stem for path in (_CONF / group.split("@")[0]).glob("*.yaml"))
-        for group in mentioned
-    }
-
-
-def _keys(groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the groups and every key that one of their files sets."""
-    from omegaconf import OmegaConf
-
-    keys = list(groups)
-    for group, choices in groups.items():
-        folder, _, package = group.partition("@")
-        for choice in choices:
-            content: Any = OmegaConf.load(_CONF / folder / f"{choice}.yaml")
-            keys += [f"{package or folder}.{key}" for key in content if key != "defaults"]
-    return keys
+    return launch(command, arguments)
 
 
 if __name__ == "__main__":

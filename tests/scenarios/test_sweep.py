@@ -48,6 +48,30 @@ def test_joblibs_launcher_gives_the_rows_of_the_inner_grid(quick, launcher):
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["submitit_local", "slurm_rehearsal", "ray", "ray_local"])
 def test_other_launchers_give_the_rows_of_the_inner_grid(quick, launcher):
+    _check_launcher(quick, launcher)
+
+
+@pytest.mark.slow
+def test_a_cluster_of_ray_that_runs_already_gives_the_rows_of_the_inner_grid(quick):
+    pytest.importorskip("ray", reason="ray is not installed; see docs/clusters.md")
+    program = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--num-cpus=2"]
+    with Path("ray.log").open("w+") as log:
+        head = subprocess.Popen(
+            [*program, "--include-dashboard=false", "--block"], cwd="/", stdout=log, stderr=log
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while "--block" not in Path("ray.log").read_text():  # its last words before it waits
+                assert time.monotonic() < deadline
+                assert head.poll() is None, Path("ray.log").read_text()
+                time.sleep(0.2)
+            _check_launcher(quick, "ray_cluster")
+        finally:
+            head.terminate()
+            head.wait(timeout=60)
+
+
+def _check_launcher(quick, launcher):
     plugin = "ray" if launcher.startswith("ray") else "submitit"
     for module in (plugin, f"hydra_plugins.hydra_{plugin}_launcher"):
         pytest.importorskip(module, reason=f"{module} is not installed; see docs/clusters.md")
@@ -86,6 +110,7 @@ def test_every_launcher_file_extends_its_plugin():
     files = sorted((Path(conf.__file__).parent / "hydra/launcher").glob("*.yaml"))
     assert {path.stem: OmegaConf.load(path)["defaults"][0] for path in files} == {
         "processes": "joblib",
+        "ray_cluster": "ray",
         "ray_local": "ray",
         "slurm": "submitit_slurm",
         "slurm_rehearsal": "submitit_local",

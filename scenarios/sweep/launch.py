@@ -1,0 +1,77 @@
+"""One command line to Hydra: a single job, or (`-m`) one job per combination and their table."""
+
+import os
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from scenarios.shell.commands import Command
+from scenarios.shell.errors import MISTAKES
+from scenarios.shell.schema import to_spec
+from scenarios.sweep import multirun
+from scenarios.sweep.axes import swept_keys
+
+__all__ = ["launch"]
+
+_HYDRA = (
+    # Hydra's own folders and log files stay away: a run's record is run.json in its folder.
+    "hydra.output_subdir=null",
+    "hydra.run.dir=.",
+    "hydra/job_logging=none",
+    "hydra/hydra_logging=none",
+    "hydra.sweep.dir=outputs/${name}/multirun",
+    "hydra.sweep.subdir=.",
+    "hydra.job.chdir=false",
+)
+
+
+def launch(command: Command, arguments: Sequence[str]) -> int:
+    """Run a command with these arguments and return the worst status of its jobs.
+
+    Raises:
+        ValueError, HydraException, OmegaConfBaseException, OSError: a mistake in a single job.
+    """
+    rest = [word for word in arguments if word not in ("-m", "--multirun")]
+    if len(rest) == len(arguments):
+        return _compose(command, arguments)
+    folder = Path("outputs") / _given("name", rest, command.name)
+    with multirun.opened(folder, uuid.uuid4().hex, swept_keys(rest)) as setting:
+        # argparse takes overrides in one piece only: the flag may stand anywhere for our users
+        _compose(command, ["-m", *rest, setting])
+        return multirun.collect(folder, _given("columns", rest, "all"))
+
+
+def _compose(command: Command, arguments: Sequence[str]) -> int:
+    """Let Hydra compose the configuration and call the command; return the worst status."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us instead of Hydra's printer
+    statuses: list[int] = []
+    mistakes: list[Exception] = []
+
+    def job(config: DictConfig) -> None:
+        try:
+            OmegaConf.resolve(config)
+            statuses.append(command.run(to_spec(config)) or 0)
+        except MISTAKES as error:  # raised inside, Hydra would print lines of its own
+            multirun.note_mistake(error)
+            mistakes.append(error)
+
+    argv, sys.argv = sys.argv, ["splitfleet", *arguments, *_HYDRA]
+    if "-sc" in arguments:
+        sys.argv = ["splitfleet", *arguments]
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://conf", config_name=command.name)(job)()
+    finally:
+        sys.argv = argv
+    if mistakes and not multirun.is_multirun():
+        raise mistakes[0]
+    return max(statuses, default=0)
+
+
+def _given(key: str, arguments: Sequence[str], default: str) -> str:
+    """What the command line sets a key to."""
+    given = [word.removeprefix(f"{key}=") for word in arguments if word.startswith(f"{key}=")]
+    return given[-1] if given else default
