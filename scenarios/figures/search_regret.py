@@ -21,6 +21,7 @@ from scenarios.searching.playback import play
 from scenarios.searching.problems import Drawn, draw, loaded
 from scenarios.searching.sizes import loss_proxies, size_models
 from scenarios.study.figure import produce
+from scenarios.study.gallery import Rows
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from sim.search import SEARCHES, Decision
@@ -37,20 +38,18 @@ _LEGEND = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Rows):
     """How many problems, and how long their decisions are simulated."""
 
-    name: str = field(default="search_regret", metadata={"help": "folder of the results"})
     problems: int = field(default=240, metadata={"help": "random problems, half of each network"})
     answers: int = field(default=8000, metadata={"help": "answers simulated per decision"})
     allowance: float = field(
         default=0.1, metadata={"help": "predicted latency is widened by this times the load"}
     )
     seed: int = field(default=0, metadata={"help": "seed of problems and simulations"})
-    workers: int = field(default=1, metadata={"help": "processes; the rows are the same"})
-    dry_run: bool = field(default=False, metadata={"help": "print the points, run none"})
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, least in (("problems", 1), ("answers", 100), ("allowance", 0.0)):
             at_least(name, getattr(self, name), least)
 

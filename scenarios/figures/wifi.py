@@ -13,6 +13,7 @@ import numpy as np
 from plots import wifi as plot
 from scenarios.present.summary import Summary
 from scenarios.study.figure import produce
+from scenarios.study.gallery import Rows
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from sim.radio import Access, bianchi_efficiency, ns3_efficiency, ns3_table
@@ -24,23 +25,19 @@ _N_CELLS, _N_BUSY = 50, 1500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Rows):
     """How many stations."""
 
-    name: str = field(default="wifi", metadata={"help": "folder of the results below outputs/"})
     stations: list[int] = field(
         default_factory=lambda: [1, 2, 3, 5, 8, 10, 15, 20, 30, 40],
         metadata={"help": "numbers of saturated stations"},
     )
     seed: int = field(default=0, metadata={"help": "of the backoff counters"})
-    workers: int = field(default=1, metadata={"help": "processes that make the rows"})
-    dry_run: bool = field(default=False, metadata={"help": "print the points, make none"})
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.stations or min(self.stations) < 1:
             raise ValueError(f"stations must be >= 1, got {self.stations}")
-        if self.workers < 1:
-            raise ValueError(f"workers must be >= 1, got {self.workers}")
 
 
 def run(config: Config) -> int:

@@ -28,14 +28,17 @@ def names(group: str) -> list[str]:
 
 
 def read(group: str, name: str) -> dict[str, Any]:
-    """The content of conf/GROUP/NAME.yaml.
+    """The content of conf/GROUP/NAME.yaml, and below it that of the files it is based on.
 
     Raises:
         ValueError: no such file, with the nearest names.
     """
     if name not in (known := names(group)):
         raise ValueError(unknown(group, name, known))
-    return sheets.read(resources.files(f"conf.{group}") / f"{name}.yaml")
+    content = sheets.read(resources.files(f"conf.{group}") / f"{name}.yaml")
+    based_on = content.pop("defaults", [])
+    base = [read(group, one) for one in based_on if isinstance(one, str) and one != "_self_"]
+    return {key: value for each in (*base, content) for key, value in each.items()}
 
 
 def device_sheet(name: str) -> DeviceSpec:
