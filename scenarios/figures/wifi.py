@@ -32,7 +32,7 @@ class Config:
         default_factory=lambda: [1, 2, 3, 5, 8, 10, 15, 20, 30, 40],
         metadata={"help": "numbers of saturated stations"},
     )
-    seed: int = field(default=0, metadata={"help": "of the backoff counters"})
+    seed: int = field(default=0, metadata={"help": "seed of the backoff counters"})
     workers: int = field(default=1, metadata={"help": "processes that make the rows"})
     dry_run: bool = field(default=False, metadata={"help": "print the points, make none"})
 
