@@ -1,4 +1,4 @@
-"""A language model's answers to local questions, with every codec at every cut.
+"""Measure a language model's answers to questions in a file, with every codec at every cut.
 
 Multiple choice (BoolQ, PIQA, HellaSwag, ARC, Winogrande, OpenBookQA, MMLU, or prompt, endings,
 answer) by log-likelihood; task=number: word problems (GSM8K) by exact match of generated numbers.

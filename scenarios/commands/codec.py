@@ -53,7 +53,9 @@ class Config:
         default_factory=list,
         metadata={"help": 'ladders by name, or chains as "NAME(option=value)"; empty: all ladders'},
     )
-    repeats: int = field(default=3, metadata={"help": "repeats of every time; the median counts"})
+    repeats: int = field(
+        default=3, metadata={"help": "repeats of every timing; the median is used"}
+    )
     plot: bool = field(default=False, metadata={"help": "draw rate against error"})
     seed: int = field(default=0, metadata={"help": "which samples"})
     workers: int = field(default=1, metadata={"help": "processes; times suffer from more than one"})

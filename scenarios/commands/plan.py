@@ -1,13 +1,13 @@
-"""Plan: how many devices a system serves within its limits, how surely, and what binds.
+"""Tell how many devices a system serves within its limits, how surely, and what limits it.
 
 `slo.p95_s=0.1 slo.accuracy_drop_pp=1` asks for the largest number of devices at which the 95th
 percentile of the latency stays below 100 ms and the codec costs at most one point of accuracy (the
-upper end of its interval). The answer comes with a 95 % interval, the resource that binds, what a
-faster one would bring, and a grade that says how far to believe it.
+upper end of its interval). The answer comes with a 95 % interval, the resource that is the
+bottleneck, what a faster one would bring, and a grade that says how far to believe it.
 
-`plan.over=[cut,codec]` chooses among systems, `plan.n_devices=200` turns the question round: the
-least server speed, channel width or number of cells for so many devices. With `-m` every
-combination is a plan of its own, and results.csv holds a row of each.
+`plan.over=[cut,codec]` chooses among systems. `plan.n_devices=200` asks the inverse question: how
+fast a server, how wide a channel or how many cells 200 devices need. With `-m` every combination is
+a plan of its own, and results.csv holds a row of each.
 """
 
 import time

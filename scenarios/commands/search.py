@@ -1,9 +1,9 @@
-"""Find the cut, codec setting and sequence length that keep the limits at least server load.
+"""Find the cut, codec setting and sequence length that load the server least within the limits.
 
 Searches the stored tables of a network (scenes, bytellama): every cut under a grid of theta =
-(s, delta, M, lambda). Prints the decision with its predicted and simulated numbers, the limit that
-binds and the runner-up; where nothing fits, the least relaxation that would help. ship=true
-measures the tables again.
+(s, delta, M, lambda). Prints the decision with its predicted and simulated numbers, the
+tightest limit and the runner-up; if no option keeps the limits, the smallest change of a limit that
+would help. ship=true measures the tables again.
 """
 
 import json

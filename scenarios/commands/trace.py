@@ -1,9 +1,9 @@
-"""Trace a network: what its samples cost and answer at every cut and codec setting.
+"""Measure what a network's samples cost and answer at every cut and codec setting.
 
-Whole rows: every sample stands at every cut and setting. Codec seconds are the median of
-interleaved repeats. Language networks generate with the codec inside. Random weights and language
-get CHAIN-1pp of every chain with a knob, slicer always: at the error at which the trained network
-of the same kind of task loses 1 pp.
+Every sample is traced at every cut and setting; codec seconds are the median of interleaved
+repeats. Language networks generate text with the codec between both sides. Where accuracy is not
+known (random weights, language), a setting CHAIN-1pp is added for slicer and every chosen chain of
+adjustable strength: it has the error that costs a trained network of the same kind 1 pp.
 Writes the table (npz), one row per cut and setting (CSV) and run.json.
 """
 

@@ -1,7 +1,7 @@
-"""Hold the simulator against exact queueing theory and write outputs/validate/validate.csv.
+"""Compare the simulator with exact results of queueing theory: outputs/validate/validate.csv.
 
 Deterministic cycles, M/M/1, M/D/1, M/G/1, M/M/c, processor sharing, closed networks, batch servers,
-802.11 contention, fading and retransmission: every simulated figure stands beside its exact value
+802.11 contention, fading and retransmission: every simulated figure is listed with its exact value
 and its interval. quick=true plays one seed (under a minute), otherwise ten.
 """
 

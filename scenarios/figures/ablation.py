@@ -1,4 +1,4 @@
-"""What each of SLICER's knobs does at equal total rate: one is set, the others pay for it.
+"""Draw what each of SLICER's settings does at equal total rate: one is fixed, the others adapt.
 
 For every value of a knob the remaining ones are set anew: the sparsity so that whole streams take
 just the bits asked for (for the sparsity itself, the distortion), the distortion as the best of a
@@ -36,12 +36,15 @@ class Config:
         metadata={"help": "PANEL: {LINE: options, one a list; `features` names those it is for}"},
     )
     distortions: list[float] = field(
-        default_factory=lambda: [0.01], metadata={"help": "of which every setting gets the best"}
+        default_factory=lambda: [0.01],
+        metadata={"help": "candidates; every setting takes the best of them"},
     )
     seed: int = field(default=0, metadata={"help": "which samples"})
     workers: int = field(default=1, metadata={"help": "processes that make the rows"})
     dry_run: bool = field(default=False, metadata={"help": "print the points, play none"})
-    live: bool = field(default=False, metadata={"help": "all is measured here in any case"})
+    live: bool = field(
+        default=False, metadata={"help": "no effect: everything is measured here anyway"}
+    )
 
     def __post_init__(self) -> None:
         for name in ("features", "panels", "distortions"):

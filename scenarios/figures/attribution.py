@@ -3,7 +3,7 @@
 Factors against the full server with raw input: the codec alone (the input as JPEG, no split), the
 split alone (features as half floats), both (every feature codec), at every cut; for server seconds
 per request, uplink bytes per request and throughput of a large fleet. The paper's "4.4x" and "10x"
-stand as bands.
+are drawn as bands.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Draw server seconds per request and server utilization against the number of devices (Fig. 1d).
 
 The server batches what waits (take_all), so that its seconds per request fall with load; decoding
-the payloads counts as server time. The paper's claim of 4.4x stands as a band below the full
-server's seconds.
+the payloads counts as server time. The paper's claim of 4.4x is drawn as a band below the
+full server's seconds.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Draw the curves over four networks, with stragglers and with asynchronous arrivals.
+"""Draw throughput and latency on four kinds of link, with slow devices and random arrivals.
 
 Every method meets the same seeds on every link. Solid: closed loop; dashed: one device in ten is
 ten times slower; below, the 95th percentile of the latency when every device asks at random

@@ -1,7 +1,7 @@
 """Draw lost accuracy and error against bits per element, every codec at many strengths.
 
 Each point is really encoded, decoded and answered; intervals are paired per sample (Bonett and
-Price). The paper's "0-3 pp" stands as a band, a published rival as a labelled reference.
+Price). The paper's "0-3 pp" is drawn as a band, a published rival as a labelled reference.
 """
 
 from collections.abc import Mapping, Sequence

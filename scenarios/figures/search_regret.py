@@ -1,4 +1,4 @@
-"""Hold every search against the exhaustive optimum over random problems, and against simulation.
+"""Compare every search with the exhaustive optimum on random problems, and with simulation.
 
 Problems on the stored tables of scenes and the byte Llama: one to three groups of devices, single
 answers and generations, closed and open loops, tight limits. Reports per search the regret in

@@ -26,7 +26,7 @@ class Config(Figure):
 
     sent: str = field(default="jpeg", metadata={"help": "codec of the input at the cut input"})
     requests: int = field(
-        default=30, metadata={"help": "requests of device 0 behind device_time_s"}
+        default=30, metadata={"help": "requests of device 0 that device_time_s covers"}
     )
 
     def __post_init__(self) -> None:

@@ -32,7 +32,7 @@ class Config(Rows):
         default_factory=lambda: [1, 2, 3, 5, 8, 10, 15, 20, 30, 40],
         metadata={"help": "numbers of saturated stations"},
     )
-    seed: int = field(default=0, metadata={"help": "of the backoff counters"})
+    seed: int = field(default=0, metadata={"help": "seed of the backoff counters"})
 
     def __post_init__(self) -> None:
         super().__post_init__()

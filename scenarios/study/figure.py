@@ -193,7 +193,7 @@ def produce(
         return rehearse(jobs, store, workers=config.workers)
     with multirun.locked(store):
         rows = list(finish(play(jobs, store, workers=config.workers, label=command)))
-        store.write_table(rows, config.columns)
+        store.write_table(rows, getattr(config, "columns", "all"))
         sound = [row for row in rows if not row.get("error")]
         if not sound:
             raise ValueError(f"no point could be played: {rows[0]['error']}")

@@ -44,7 +44,7 @@ class Session:
     n_tokens: int = _field(64, "tokens of a session")
     n_prompts: int = _field(8, "measured generations")
     traced_tokens: int = _field(96, "their length; one trace serves all figures")
-    repeats: int = _field(3, "interleaved repeats of every codec time; the median counts")
+    repeats: int = _field(3, "interleaved repeats of every codec timing; the median is used")
 
     def __post_init__(self) -> None:
         for name in ("prompt_tokens", "n_tokens", "n_prompts", "repeats"):

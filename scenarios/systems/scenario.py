@@ -26,8 +26,10 @@ class Model:
     name: str = _field("scenes", "network: scenes, digits, resnet34, ...; see group model")
     weights: str = _field("", "folder of a checkpoint; empty: shipped or random weights")
     data: str = _field("", "folder of images by class, or a jsonl file; empty: shipped data")
-    samples: int = _field(600, "test samples behind the trace table; intervals tell their number")
-    repeats: int = _field(5, "interleaved repeats of every codec time; the median counts")
+    samples: int = _field(
+        600, "test samples behind the trace table; more of them narrow the intervals"
+    )
+    repeats: int = _field(5, "interleaved repeats of every codec timing; the median is used")
     batches: list[int] = field(
         default_factory=lambda: [1],
         metadata={"help": "batch sizes whose time is measured; a batching server needs them"},

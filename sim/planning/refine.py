@@ -134,7 +134,7 @@ class Refinement:
                 return goal, points, where
             points = extend(points, below, above, 1 + extension if whole else 2**extension)
         raise Refusal(
-            f"{goal} is crossed nowhere between {self._axis.between(points[0], points[-1])},"
+            f"{goal} is not crossed between {self._axis.between(points[0], points[-1])},"
             f" by {n_runs} runs"
         )
 

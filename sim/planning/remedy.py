@@ -1,4 +1,4 @@
-"""Remedy: the least of one resource with which the goals hold, and the system that then is."""
+"""Remedy: the least of one resource with which the goals hold, and the resulting system."""
 
 import math
 from dataclasses import dataclass, field

@@ -101,7 +101,7 @@ def _steady(n_star: int, stable: float) -> list[Finding]:
     beyond = f"beyond {math.floor(stable)} devices a queue grows without end"
     if n_star < math.floor(stable):
         return [Finding(name="steady state", verdict=GOOD, words=f"{beyond}; N* is less")]
-    words = f"{beyond}, and no run is long enough to show the limit crossed before: N* is at most"
+    words = f"{beyond}, though no run is long enough to show the limit exceeded: N* is at most"
     return [Finding(name="steady state", verdict=CAUTION, words=f"{words} that")]
 
 
@@ -109,7 +109,7 @@ def _judge_given_up(share: float) -> list[Finding]:
     """Turning requests away serves nobody, but a mean of the answers cannot say so."""
     if share <= 0.0:
         return []
-    words = f"{100 * share:.2g} % of the requests are given up, of which the limit knows nothing"
+    words = f"{100 * share:.2g} % of the requests are given up, which the limit does not count"
     return [Finding(name="requests given up", verdict=CAUTION, words=words)]
 
 
@@ -150,7 +150,7 @@ def _neighbour(spec: SystemSpec, sources: Sources, columns: Mapping[str, float])
         return Finding(
             name="closed-form neighbour",
             verdict=CAUTION,
-            words="none is near: nothing but the simulation says it",
+            words="no closed form is near; only the simulation supports this",
         )
     if math.isnan(simulated_s):
         return Finding(
@@ -183,7 +183,7 @@ def _range(
             Finding(
                 name="contention",
                 verdict=GOOD if inside else CAUTION,
-                words=f"{stations:.2g} stations send at once on average; ns-3 runs reach"
+                words=f"{stations:.2g} stations send at once on average; the ns-3 runs go up to"
                 f" {_NS3_STATIONS}",
             )
         )

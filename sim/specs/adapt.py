@@ -24,7 +24,7 @@ class AdaptSpec:
     dwell_s: float = field(
         default=0.0,
         metadata=about(
-            "time for which that gain must have been predicted; none where a limit breaks", "s"
+            "time for which that gain must have been predicted; no wait if a limit is broken", "s"
         ),
     )
     dwell_spread: float = field(
@@ -32,7 +32,7 @@ class AdaptSpec:
     )
     probe_s: float | None = field(
         default=None,
-        metadata=about("time without a transfer after which one is made to see; None: never", "s"),
+        metadata=about("time without a transfer after which a trial one is made; None: never", "s"),
     )
     smoothing: float = field(
         default=0.3, metadata=about("weight of a new transfer in the rate estimate")

@@ -41,7 +41,9 @@ class ServerSpec:
     session_memory_bytes: float | None = field(
         default=None, metadata=about("GPU memory for the state of sessions; None: no limit", "B")
     )
-    admission: str = field(default="wait", metadata=about("session without room: wait or reject"))
+    admission: str = field(
+        default="wait", metadata=about("a session that does not fit into memory: wait or reject")
+    )
     fail_at_s: list[float] = field(
         default_factory=list, metadata=about("times at which the server fails", "s")
     )

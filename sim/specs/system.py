@@ -36,9 +36,11 @@ class SystemSpec:
         metadata=about("replicate until the half-width is this share of the mean; None: do not"),
     )
     precision_of: str = field(
-        default="latency_mean_s", metadata=about("the column that precision speaks of")
+        default="latency_mean_s", metadata=about("column that precision refers to")
     )
-    max_replications: int = field(default=200, metadata=about("precision: end of the replicating"))
+    max_replications: int = field(
+        default=200, metadata=about("precision: largest number of replications")
+    )
     confidence: float = field(default=0.95, metadata=about("level of the intervals"))
     seed: int = field(default=0, metadata=about("seed of all random streams"))
 

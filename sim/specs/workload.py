@@ -56,11 +56,13 @@ class WorkloadSpec:
     )
     requests: int | None = field(
         default=None,
-        metadata=about("terminating run: ends when device 0 has this many requests behind it"),
+        metadata=about("terminating run: ends when device 0 has completed this many requests"),
     )
     until_all: bool = field(
         default=False,
-        metadata=about("a terminating run goes on until every device has, for device_time_all_s"),
+        metadata=about(
+            "terminating run: goes on until every device has completed them (device_time_all_s)"
+        ),
     )
     token_deadline_s: float | None = field(
         default=None, metadata=about("sessions end when one token takes longer than this", "s")

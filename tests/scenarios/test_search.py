@@ -87,10 +87,7 @@ def test_what_does_not_fit_names_the_least_relaxation(workplace, monkeypatch, ca
         (["slo.drop_pp=1"], "slo.drop_pp is now slo.accuracy_drop_pp"),
         (["slo.accuracy_drop_pp=1"], "search of scenes needs slo.mean_s, such as"),
         (["slo.p95_s=0.1"], "slo.p95_s does not apply: search predicts means; for scenes limit"),
-        (
-            ["slo.tpot_mean_s=0.1"],
-            "slo.tpot_mean_s does not apply: no tokens are generated (scenes)",
-        ),
+        (["slo.tpot_mean_s=0.1"], "slo.tpot_mean_s does not apply: no tokens are generated"),
         (["model=bytellama", "slo.mean_s=1"], "for bytellama limit slo.tpot_mean_s"),
         (["server.discipline=take_all"], "server.discipline must be one of edf, fifo"),
     ],
