@@ -23,7 +23,6 @@ _HYDRA = (
     "hydra.run.dir=.",
     "hydra/job_logging=none",
     "hydra/hydra_logging=none",
-    "hydra.sweep.dir=outputs/${name}/multirun",
     "hydra.sweep.subdir=.",
     "hydra.job.chdir=false",
 )
@@ -53,13 +52,16 @@ def _compose(command: Command, arguments: Sequence[str]) -> int:
 
     def job(config: DictConfig) -> None:
         try:
+            multirun.enter()
             OmegaConf.resolve(config)
             statuses.append(command.run(to_spec(config)) or 0)
         except MISTAKES as error:  # raised inside, Hydra would print lines of its own
             multirun.note_mistake(error)
             mistakes.append(error)
 
-    argv, sys.argv = sys.argv, ["splitfleet", *arguments, *_HYDRA]
+    # whole, because a job on another machine starts in another folder
+    sweep = f"hydra.sweep.dir='{Path.cwd()}/outputs/${{name}}/multirun'"
+    argv, sys.argv = sys.argv, ["splitfleet", *arguments, *_HYDRA, sweep]
     if "-sc" in arguments:
         sys.argv = ["splitfleet", *arguments]
     try:

@@ -20,6 +20,7 @@ from scenarios.sweep.store import Row, Store, point_id
 
 __all__ = [
     "collect",
+    "enter",
     "is_multirun",
     "job",
     "keep",
@@ -54,6 +55,12 @@ def opened(folder: Path, token: str, keys: Sequence[str]) -> Iterator[str]:
 def is_multirun() -> bool:
     """Return whether this job is one of many of the same command line."""
     return _VARIABLE in os.environ
+
+
+def enter() -> None:
+    """Work in the folder that the command was started from, wherever this job was started."""
+    if is_multirun():
+        os.chdir(Path(os.environ[_VARIABLE]).parents[2])  # of outputs/NAME/.request-TOKEN
 
 
 def swept() -> dict[str, Any]:

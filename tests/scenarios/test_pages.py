@@ -10,7 +10,7 @@ import yaml
 import conf
 from codec.stream.base import FORMAT_VERSION
 from scenarios.commands.figures import ORDER
-from scenarios.sweep.store import COLUMNS
+from scenarios.sweep.columns import COLUMNS
 
 ROOT = Path(conf.__file__).parent.parent
 PACKAGES = ("codec", "profiles", "sim", "scenarios", "plots")
@@ -25,8 +25,11 @@ PATH = re.compile(rf"(?<![\w/.-])((?:{'|'.join(ROOMS)})/[\w./+-]*\.(?:py|md|yaml
 FOLDER = re.compile(rf"`((?:{'|'.join(ROOMS)})(?:/[a-z_0-9]+)*/?)`")
 MODULE = re.compile(rf"\b((?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_][A-Za-z_0-9]*)+)(?![\w=])")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-INVENTED = ("NAME", "limited", "largest", "halves", "corridor", "freezer", "lifo")
-"""Parts of names that a recipe has the reader add."""
+INVENTED = (
+    "NAME", "limited", "largest", "halves", "corridor", "freezer", "lifo",
+    "codec.step", "codec.py", "sim.py",
+)  # fmt: skip
+"""Parts of names that a recipe has the reader add, a field, and files of a user's own."""
 
 
 def name(path):

@@ -8,6 +8,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -52,13 +53,13 @@ def test_other_launchers_give_the_rows_of_the_inner_grid(quick, launcher):
 
 
 @pytest.mark.slow
-def test_a_cluster_of_ray_that_runs_already_gives_the_rows_of_the_inner_grid(quick):
+def test_a_cluster_of_ray_that_runs_already_gives_the_rows_of_the_inner_grid(quick, monkeypatch):
     pytest.importorskip("ray", reason="ray is not installed; see docs/clusters.md")
-    program = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--num-cpus=2"]
-    with Path("ray.log").open("w+") as log:
-        head = subprocess.Popen(
-            [*program, "--include-dashboard=false", "--block"], cwd="/", stdout=log, stderr=log
-        )
+    program = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--port=0"]
+    words = ["--num-cpus=2", "--include-dashboard=false", "--block"]
+    with tempfile.TemporaryDirectory(prefix="ray") as own, Path("ray.log").open("w+") as log:
+        monkeypatch.setenv("RAY_TMPDIR", own)  # no other cluster's; short, for the names of sockets
+        head = subprocess.Popen([*program, *words], cwd="/", stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + 60
             while "--block" not in Path("ray.log").read_text():  # its last words before it waits
@@ -82,7 +83,7 @@ def _check_launcher(quick, launcher):
     jobs = ["-m", *axes, f"hydra/launcher={launcher}", f"name={launcher}"]
     made = subprocess.run([*line, *jobs], capture_output=True, text=True, timeout=300)
     assert made.returncode == 1, made.stderr
-    assert "6 points, 2 failed" in made.stderr
+    assert "6 points, 2 failed" in made.stderr, made.stderr
     assert sound("grid2") == sound(launcher)
 
 
