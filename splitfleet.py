@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from sim import Source, SystemSpec
 
 __all__ = [
-    "Answer", "Case", "Result", "Sweep", "case", "codec", "device", "link", "model", "names", "play",
-    "request", "server", "workload",
+    "Answer", "Case", "Result", "Sweep", "case", "codec", "device", "link", "model", "names",
+    "play", "request", "server", "workload",
 ]  # fmt: skip
 
 _SHEETS = ("codec", "device", "link", "model", "server", "workload")
