@@ -117,7 +117,7 @@ def _judge(config: Config, network: Any) -> Judge:
 
     def chosen_rightly(cut: str, chosen: Any, sent: list[float] | None) -> np.ndarray:
         forward = answering.through(network, cut, chosen, sent_bytes=sent)
-        return answering.choose(forward, tokenizer, asked) == right
+        return np.asarray(answering.choose(forward, tokenizer, asked) == right)
 
     return chosen_rightly
 

@@ -186,8 +186,8 @@ def _played(config: Config, known: Tables, problem: Problem, decision: Decision)
 
 def _longest(problem: Problem, known: Tables, option: Split) -> str:
     """How long a session could be before it ends early for want of memory, at this cut."""
-    limit = problem.groups[0].limits.memory_bytes
-    start = known.memory_bytes(option._replace(tokens=1))
+    limit = float(problem.groups[0].limits.memory_bytes)
+    start = known.memory_bytes(option._replace(tokens=1)) or 0.0
     token = known.profiles[-1].cut(option.cut).kv_head_bytes
     if limit == math.inf:
         return "memory: no limit; every token is kept"

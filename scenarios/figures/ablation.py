@@ -136,7 +136,8 @@ def _job(
 
 def _told_apart(lines: Mapping[str, Any], line: str) -> bool:
     """Whether a panel shows several settings on the same features."""
-    return sum(other.get("features") == lines[line].get("features") for other in lines.values()) > 1
+    mine = lines[line].get("features")
+    return [other.get("features") for other in lines.values()].count(mine) > 1
 
 
 def _evaluate(

@@ -112,7 +112,9 @@ def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
     best = at[f"split, {config.best}", config.cut, light]
     split = at[SPLIT, config.cut, light]
     codec = at.get((CODEC, "input", light), at[BASE, "input", light])
-    finding = sentence(*(row["server_saved"] for row in (best, split, codec)), config.cut)
+    finding = sentence(
+        best["server_saved"], split["server_saved"], codec["server_saved"], config.cut
+    )
     finding += (
         f" Of the uplink's {number(best['uplink_saved'])}x the split alone gives "
         f"{number(split['uplink_saved'])}x, the codec the remaining "

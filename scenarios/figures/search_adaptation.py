@@ -98,7 +98,8 @@ def _jobs(config: Config, known: Measured) -> Iterator[Job]:
 
 def choosing(config: Config, known: Measured, adapt: AdaptSpec, **labels: Any) -> Case:
     """The case whose only group may choose by a rule, and all that it may choose from."""
-    splits = {choice: Split(*choice.split("/")) for choice in config.choices}
+    splits = {f"{cut}/{codec}": Split(cut, codec)
+              for cut, codec in (choice.split("/") for choice in config.choices)}  # fmt: skip
     fleet = FleetSpec(n_devices=config.fleet.n_devices, groups={_GROUP: GroupSpec()})
     named = {"adapt": asdict(adapt), "policy": config.policy, "choices": config.choices}
     chosen = case(
@@ -128,7 +129,7 @@ def _over_time(spec: SystemSpec, records: Records, names: list[str]) -> list[Row
     for second, seconds_of_work in zip(seconds.tolist(), load.tolist(), strict=True):
         inside = (born >= second) & (born < second + 1.0)
         last = mine[born[mine] < second + 1.0][-1:]
-        at = np.searchsorted(factors[:, 0], second, side="right") - 1
+        at = int(np.searchsorted(factors[:, 0], second, side="right")) - 1
         rows.append({
             "time_s": second,
             "factor": float(factors[max(at, 0), 1]),

@@ -75,7 +75,7 @@ def _jobs(config: Config, known: Mapping[str, Tables]) -> Iterator[Job]:
         how = (config.seed, config.answers, config.allowance)
         yield Job(
             spec={"seed": how[0], "answers": how[1], "allowance": how[2]},
-            digests=known[model].digests,
+            digests=dict(known[model].digests),
             labels=where,
             evaluate=partial(_evaluate, model, at, *how),
         )

@@ -47,10 +47,9 @@ class Theta:
 
 
 def _grid(*axes: tuple[float, ...]) -> tuple[Theta, ...]:
-    names = ("sparsity", "distortion", "n_blocks", "asymmetry")
     return tuple(
-        Theta(**{n: int(v) if n == "n_blocks" else v for n, v in zip(names, at, strict=True)})
-        for at in itertools.product(*axes)
+        Theta(sparsity=s, distortion=delta, n_blocks=int(m), asymmetry=asymmetry)
+        for s, delta, m, asymmetry in itertools.product(*axes)
     )
 
 
@@ -93,7 +92,10 @@ def make(model: Model) -> Path:
 def _inferences(model: Model, settings: Mapping[str, dict[str, Any]]) -> TraceTable:
     from profiles import models
 
-    ends = {"raw8": {"chain": "raw8"}, "jpeg": {"chain": "jpeg", "quality": 95}}
+    ends: dict[str, dict[str, Any]] = {
+        "raw8": {"chain": "raw8"},
+        "jpeg": {"chain": "jpeg", "quality": 95},
+    }
     cuts = ("input", *models.create(model.name).stages)
     return trace_settings(model, {**ends, **settings}, cuts, repeats=model.repeats)
 

@@ -54,8 +54,10 @@ class Answers(Measured):
 
     def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> TraceSource:
         head, tail = device.scale(self.profile.head), server.scale(self.profile.tail)
-        factors = {"encode_factor": head.factor, "decode_factor": tail.factor}
-        return TraceSource(self.table, split.cut, split.setting, head, tail, **factors)
+        return TraceSource(
+            self.table, split.cut, split.setting, head, tail,
+            encode_factor=head.factor, decode_factor=tail.factor,
+        )  # fmt: skip
 
     def quality(self, split: Split) -> dict[str, float]:
         """All that is known, means over the table's samples: share of right answers with Wilson's

@@ -150,7 +150,7 @@ def identify(scenario: Scenario) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """JSON of nested specs, without the copies that dataclasses.asdict makes."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _SCALARS:
         return value
     if kind is dict:

@@ -10,6 +10,7 @@ from scenarios.systems import answers, llama2
 from scenarios.systems.build import choices
 from scenarios.systems.by_hand import ByHand
 from scenarios.systems.coders import check_kind, coders
+from scenarios.systems.generations import Session
 from scenarios.systems.measured import Measured
 from scenarios.systems.sheets import Codec
 
@@ -74,7 +75,8 @@ def _measure(config: Any, network: Any, cuts: Sequence[str], codecs: Sequence[Co
         return answers.measure(config.model, codecs, every, live=config.live, network=network)
     if llama2.models(config.model.name):
         return llama2.measure(config.session, config.server, codecs, live=config.live)
-    return config.session.measure(config.model.name, codecs, cuts, live=config.live)
+    text: Session = config.session
+    return text.measure(config.model.name, codecs, cuts, live=config.live)
 
 
 def _same(one: Any, other: Any) -> bool:
