@@ -296,9 +296,9 @@ class Answer(Mapping[str, Any]):
 
     def show(self) -> None:
         """Print all of it, as `splitfleet plan` does."""
-        from scenarios.planning import answer
+        from scenarios.planning import screen
 
-        answer.show(self._found)
+        screen.show(self._found)
 
     def to_pandas(self) -> pandas.DataFrame:
         """The curve: the limited figure at every number of devices that was played."""

@@ -19,6 +19,7 @@ from scenarios.shell.progress import progress
 from scenarios.sweep.store import Row, Store, write_table
 from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
+from sim.specs.check import option
 
 _TASKS = ("choice", "number")
 _PLAIN = "none"
@@ -31,19 +32,15 @@ Judge = Callable[[str, Any, list[float] | None], np.ndarray]
 class Config:
     """Which network, which questions, which settings, at which cuts."""
 
-    name: str = field(default="answers", metadata={"help": "folder of the results"})
+    name: str = option("answers", "folder of the results")
     model: Model = field(default_factory=Model)
-    task: str = field(default="choice", metadata={"help": "choice, or number (GSM8K)"})
-    codec: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "the setting; see group codec"}
-    )
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "many settings instead of one: +methods=few"}
-    )
-    cut: Any = field(default="all", metadata={"help": "all, one cut, or a list"})
-    shots: int = field(default=0, metadata={"help": "task=number: solved examples in the prompt"})
-    new_tokens: int = field(default=256, metadata={"help": "task=number: longest answer"})
-    seed: int = field(default=0, metadata={"help": "which model.samples questions are drawn"})
+    task: str = option("choice", "choice, or number (GSM8K)")
+    codec: dict[str, Any] = option({}, "the setting; see group codec")
+    codecs: dict[str, dict[str, Any]] = option({}, "many settings instead of one: +methods=few")
+    cut: Any = option("all", "all, one cut, or a list")
+    shots: int = option(0, "task=number: solved examples in the prompt")
+    new_tokens: int = option(256, "task=number: longest answer")
+    seed: int = option(0, "which model.samples questions are drawn")
 
     def __post_init__(self) -> None:
         if self.task not in _TASKS:

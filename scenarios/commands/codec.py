@@ -28,6 +28,7 @@ from scenarios.sweep import multirun
 from scenarios.sweep.play import Job, play
 from scenarios.sweep.store import Row, Store
 from scenarios.systems.scenario import Model
+from sim.specs.check import option
 
 _TARGETS = ("relative_l2", "bits_per_element")
 _ERRORS = (0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
@@ -39,26 +40,19 @@ _OF_BASIS = ("axis", "static_tables")
 class Config:
     """Which activations, which settings."""
 
-    name: str = field(default="codec", metadata={"help": "folder of the results below outputs/"})
+    name: str = option("codec", "folder of the results below outputs/")
     model: Model = field(default_factory=Model)
-    cut: str = field(default="stage2", metadata={"help": "where the features are taken"})
-    samples: int = field(default=64, metadata={"help": "test samples, one stream each"})
-    activations: str = field(
-        default="", metadata={"help": "a .npy file [sample, ...] instead of a network's features"}
+    cut: str = option("stage2", "where the features are taken")
+    samples: int = option(64, "test samples, one stream each")
+    activations: str = option("", "a .npy file [sample, ...] instead of a network's features")
+    ladders: dict[str, Any] = option({}, "chains with one option that holds a list")
+    chains: list[str] = option(
+        [], 'ladders by name, or chains as "NAME(option=value)"; empty: all ladders'
     )
-    ladders: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "chains with one option that holds a list"}
-    )
-    chains: list[str] = field(
-        default_factory=list,
-        metadata={"help": 'ladders by name, or chains as "NAME(option=value)"; empty: all ladders'},
-    )
-    repeats: int = field(
-        default=3, metadata={"help": "repeats of every timing; the median is used"}
-    )
-    plot: bool = field(default=False, metadata={"help": "draw rate against error"})
-    seed: int = field(default=0, metadata={"help": "which samples"})
-    workers: int = field(default=1, metadata={"help": "processes; times suffer from more than one"})
+    repeats: int = option(3, "repeats of every timing; the median is used")
+    plot: bool = option(False, "draw rate against error")
+    seed: int = option(0, "which samples")
+    workers: int = option(1, "processes; times suffer from more than one")
 
     def __post_init__(self) -> None:
         for name in ("samples", "repeats", "workers"):

@@ -14,6 +14,7 @@ from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Row, Store, write_table
 from scenarios.systems.scenario import Model
+from sim.specs.check import option
 
 _PROCESSORS = ("this", "cpu", "cuda")
 
@@ -22,19 +23,13 @@ _PROCESSORS = ("this", "cpu", "cuda")
 class Config:
     """Which network, on which processor, how thoroughly."""
 
-    name: str = field(default="profile", metadata={"help": "folder of the results"})
+    name: str = option("profile", "folder of the results")
     model: Model = field(default_factory=Model)
-    hardware: str = field(
-        default="this", metadata={"help": "this (the GPU if there is one), cpu or cuda"}
-    )
-    threads: int = field(default=1, metadata={"help": "CPU threads"})
-    batches: list[int] = field(
-        default_factory=list, metadata={"help": "batch sizes; empty: what the budget allows"}
-    )
-    budget_s: float = field(
-        default=60.0, metadata={"unit": "s", "help": "about how long it may take"}
-    )
-    dry_run: bool = field(default=False, metadata={"help": "say how long it takes, no more"})
+    hardware: str = option("this", "this (the GPU if there is one), cpu or cuda")
+    threads: int = option(1, "CPU threads")
+    batches: list[int] = option([], "batch sizes; empty: what the budget allows")
+    budget_s: float = option(60.0, "about how long it may take", unit="s")
+    dry_run: bool = option(False, "say how long it takes, no more")
 
     def __post_init__(self) -> None:
         if self.hardware not in _PROCESSORS:

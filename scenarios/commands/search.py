@@ -29,7 +29,7 @@ from scenarios.systems.slo import Slo
 from sim.medium.channel import rate_bps
 from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal
 from sim.search.budget import longest
-from sim.specs.check import at_least, one_of
+from sim.specs.check import at_least, one_of, option
 
 _LIMITS = {True: "tpot_mean_s", False: "mean_s"}
 """The limit on a latency that is searched for, by whether the network generates tokens."""
@@ -40,25 +40,15 @@ class Config(Scenario):
     """One fleet, its limits, and which search decides."""
 
     slo: Slo = field(default_factory=lambda: Slo(accuracy_drop_pp=3.0))
-    search: str = field(default="fleet", metadata={"help": "which search decides"})
-    compare: bool = field(default=False, metadata={"help": "print what every search decides"})
-    tokens: list[int] = field(
-        default_factory=lambda: [8, 16, 24, 32],
-        metadata={"help": "language: sequence lengths to choose from"},
+    search: str = option("fleet", "which search decides")
+    compare: bool = option(False, "print what every search decides")
+    tokens: list[int] = option([8, 16, 24, 32], "language: sequence lengths to choose from")
+    answers: int = option(4000, "answers (tokens) simulated per replication; 0: none")
+    sizes: str = option(
+        "measured", "payload sizes: measured, or predicted from theta by the size model"
     )
-    answers: int = field(
-        default=4000, metadata={"help": "answers (tokens) simulated per replication; 0: none"}
-    )
-    sizes: str = field(
-        default="measured",
-        metadata={"help": "payload sizes: measured, or predicted from theta by the size model"},
-    )
-    allowance: float = field(
-        default=0.1, metadata={"help": "predicted latency is widened by this times the load"}
-    )
-    ship: bool = field(
-        default=False, metadata={"help": "measure the stored tables of the network anew"}
-    )
+    allowance: float = option(0.1, "predicted latency is widened by this times the load")
+    ship: bool = option(False, "measure the stored tables of the network anew")
 
     def __post_init__(self) -> None:
         super().__post_init__()

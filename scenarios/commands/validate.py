@@ -7,13 +7,14 @@ and its interval. quick=true plays one seed (under a minute), otherwise ten.
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from scenarios.present.summary import Summary, number
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Store
+from sim.specs.check import option
 from sim.validation import SEEDS, Row, validate, verdict
 
 
@@ -21,9 +22,9 @@ from sim.validation import SEEDS, Row, validate, verdict
 class Config:
     """How much of the ladder."""
 
-    name: str = field(default="validate", metadata={"help": "folder of the results"})
-    quick: bool = field(default=False, metadata={"help": "one seed instead of ten"})
-    workers: int = field(default=2, metadata={"help": "processes; the table is the same"})
+    name: str = option("validate", "folder of the results")
+    quick: bool = option(False, "one seed instead of ten")
+    workers: int = option(2, "processes; the table is the same")
 
     def __post_init__(self) -> None:
         if self.workers < 1:

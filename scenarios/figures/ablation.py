@@ -6,7 +6,7 @@ few. What is left to compare is the error, on rectified and on signed features; 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from scenarios.shell.progress import progress
 from scenarios.study.figure import produce
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
+from sim.specs.check import option
 
 _BLOCKS = (1, 2, 3, 4)
 
@@ -27,24 +28,16 @@ _BLOCKS = (1, 2, 3, 4)
 class Config:
     """The features with the rate that all settings get, and the knobs."""
 
-    name: str = field(default="ablation", metadata={"help": "folder of the results below outputs/"})
-    features: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "NAME: {model, cut, samples, bits_per_element}"}
+    name: str = option("ablation", "folder of the results below outputs/")
+    features: dict[str, Any] = option({}, "NAME: {model, cut, samples, bits_per_element}")
+    panels: dict[str, Any] = option(
+        {}, "PANEL: {LINE: options, one a list; `features` names those it is for}"
     )
-    panels: dict[str, Any] = field(
-        default_factory=dict,
-        metadata={"help": "PANEL: {LINE: options, one a list; `features` names those it is for}"},
-    )
-    distortions: list[float] = field(
-        default_factory=lambda: [0.01],
-        metadata={"help": "candidates; every setting takes the best of them"},
-    )
-    seed: int = field(default=0, metadata={"help": "which samples"})
-    workers: int = field(default=1, metadata={"help": "processes that make the rows"})
-    dry_run: bool = field(default=False, metadata={"help": "print the points, play none"})
-    live: bool = field(
-        default=False, metadata={"help": "no effect: everything is measured here anyway"}
-    )
+    distortions: list[float] = option([0.01], "candidates; every setting takes the best of them")
+    seed: int = option(0, "which samples")
+    workers: int = option(1, "processes that make the rows")
+    dry_run: bool = option(False, "print the points, play none")
+    live: bool = option(False, "no effect: everything is measured here anyway")
 
     def __post_init__(self) -> None:
         for name in ("features", "panels", "distortions"):

@@ -5,7 +5,7 @@ distributed, in units of the feature's root mean square. Real features of test s
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from scenarios.study.gallery import Gallery, measured_origin
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.scenario import Model
+from sim.specs.check import option
 
 KEPT, MAGNITUDE = "kept", "magnitude"
 _Z = 1.959964
@@ -27,12 +28,8 @@ _Z = 1.959964
 class Config(Gallery):
     """The figure: what shares are kept, and the magnitudes at which the tail is read."""
 
-    shares: list[float] = field(
-        default_factory=list, metadata={"help": "shares of the elements that top-K keeps"}
-    )
-    magnitudes: list[float] = field(
-        default_factory=list, metadata={"help": "magnitudes over the root mean square"}
-    )
+    shares: list[float] = option([], "shares of the elements that top-K keeps")
+    magnitudes: list[float] = option([], "magnitudes over the root mean square")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -22,17 +22,18 @@ from scenarios.systems import equal
 from scenarios.systems.generations import Text
 from scenarios.systems.llama2 import Big, roof_share
 from scenarios.systems.scenario import Model, Server
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Figure):
     """The figure: its workloads, and the machines of the big network."""
 
-    sessions: int = field(default=3, metadata={"help": "generations of device 0"})
-    requests: int = field(default=30, metadata={"help": "pictures of device 0"})
+    sessions: int = option(3, "generations of device 0")
+    requests: int = option(30, "pictures of device 0")
     text: Text = field(default_factory=Text)
     picture_model: Model = field(default_factory=Model)
-    big_cut: str = field(default="layers.23", metadata={"help": "cut of Llama-2-7B"})
+    big_cut: str = option("layers.23", "cut of Llama-2-7B")
     big_device: DeviceSpec
     big_server: Server
 

@@ -4,7 +4,7 @@ One device alone: its own layers, encoding, the air, the network, decoding, the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from plots import fig3_breakdown as breakdown
@@ -12,6 +12,7 @@ from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import Figure, grid, measured, methods, origin, produce, split_methods
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
+from sim.specs.check import option
 
 PARTS = ("head_s", "encode_s", "air_s", "network_s", "decode_s", "tail_s")
 
@@ -20,7 +21,7 @@ PARTS = ("head_s", "encode_s", "air_s", "network_s", "decode_s", "tail_s")
 class Config(Figure):
     """The figure: its cuts, early to late."""
 
-    cuts: list[str] = field(default_factory=list, metadata={"help": "cuts that are compared"})
+    cuts: list[str] = option([], "cuts that are compared")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -8,7 +8,7 @@ thread here, not scaled.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -26,19 +26,16 @@ from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders_by_name, kind_of
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Gallery):
     """The figure: sizes and repeats."""
 
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "what is compared; see group methods"}
-    )
-    sizes: list[int] = field(
-        default_factory=list, metadata={"help": "elements per feature", "unit": "1"}
-    )
-    repeats: int = field(default=7, metadata={"help": "interleaved repeats; the median counts"})
+    codecs: dict[str, dict[str, Any]] = option({}, "what is compared; see group methods")
+    sizes: list[int] = option([], "elements per feature", unit="1")
+    repeats: int = option(7, "interleaved repeats; the median counts")
 
     def __post_init__(self) -> None:
         super().__post_init__()

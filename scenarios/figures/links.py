@@ -6,7 +6,7 @@ ten times slower; below, the 95th percentile of the latency when every device as
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from plots import links
@@ -16,6 +16,7 @@ from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
 from sim.specs import FleetSpec, GroupSpec, WorkloadSpec
+from sim.specs.check import option
 
 CLOSED, STRAGGLERS, POISSON = "closed", "stragglers", "asynchronous"
 
@@ -24,10 +25,8 @@ CLOSED, STRAGGLERS, POISSON = "closed", "stragglers", "asynchronous"
 class Config(Subset):
     """The figure; `sweep` holds the links and the numbers of devices."""
 
-    straggler_share: float = field(default=0.1, metadata={"help": "share of stragglers"})
-    straggler_slowdown: float = field(
-        default=10.0, metadata={"help": "how much slower a straggler's processor is"}
-    )
+    straggler_share: float = option(0.1, "share of stragglers")
+    straggler_slowdown: float = option(10.0, "how much slower a straggler's processor is")
 
 
 def run(config: Config) -> int:

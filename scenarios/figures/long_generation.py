@@ -6,7 +6,7 @@ the same tokens. Middle: share of generations still equal to those without codec
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.coders import kind_of
 from scenarios.systems.generations import generations
+from sim.specs.check import option
 
 _Z = 1.959964
 
@@ -29,15 +30,13 @@ _Z = 1.959964
 class Config(Gallery):
     """The figure: how many prompts, how long, at which cut."""
 
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "what is compared; see group methods"}
-    )
-    cut: str = field(default="layers.1", metadata={"help": "last layer on the device"})
-    n_prompts: int = field(default=8, metadata={"help": "generations; intervals are over them"})
-    prompt_tokens: int = field(default=117, metadata={"help": "length of every prompt"})
-    n_tokens: int = field(default=96, metadata={"help": "steps of every generation"})
-    window: int = field(default=8, metadata={"help": "steps that one point averages"})
-    repeats: int = field(default=3, metadata={"help": "repeats of every codec time"})
+    codecs: dict[str, dict[str, Any]] = option({}, "what is compared; see group methods")
+    cut: str = option("layers.1", "last layer on the device")
+    n_prompts: int = option(8, "generations; intervals are over them")
+    prompt_tokens: int = option(117, "length of every prompt")
+    n_tokens: int = option(96, "steps of every generation")
+    window: int = option(8, "steps that one point averages")
+    repeats: int = option(3, "repeats of every codec time")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,7 +7,7 @@ limit to spare; "hysteresis" also waits until a gain has lasted (sim/devices/ada
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,7 @@ from sim import AdaptSpec, FleetSpec, GroupSpec, SystemSpec
 from sim.measures.decisions import server_load
 from sim.measures.meters import Records
 from sim.medium.rates import read
+from sim.specs.check import option
 
 AT_ONCE, RESERVE, HYSTERESIS = "at once", "reserve", "hysteresis"
 _GROUP = "default"
@@ -38,20 +39,13 @@ _GROUP = "default"
 class Config(Scenario):
     """The figure; `sweep` holds the links whose speeds move."""
 
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "codecs of the sources; see group methods"}
+    codecs: dict[str, dict[str, Any]] = option({}, "codecs of the sources; see group methods")
+    choices: list[str] = option(
+        [], "what a device may choose, CUT/CODEC each; the first is its first"
     )
-    choices: list[str] = field(
-        default_factory=list,
-        metadata={"help": "what a device may choose, CUT/CODEC each; the first is its first"},
-    )
-    policy: str = field(default="search", metadata={"help": "what it looks for: search, fastest"})
-    adapt: AdaptSpec = field(
-        default_factory=AdaptSpec, metadata={"help": "the rule with hysteresis"}
-    )
-    live: bool = field(
-        default=False, metadata={"help": "measure everything here, use no shipped table"}
-    )
+    policy: str = option("search", "what it looks for: search, fastest")
+    adapt: AdaptSpec = option(AdaptSpec, "the rule with hysteresis")
+    live: bool = option(False, "measure everything here, use no shipped table")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -8,7 +8,7 @@ ours calls feasible is feasible when simulated; and predicted against simulated 
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from scenarios.study.gallery import Rows
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from sim.search import SEARCHES, Decision
-from sim.specs.check import at_least
+from sim.specs.check import at_least, option
 
 MODELS = ("scenes", "bytellama")
 OURS, BEST = "fleet", "exhaustive"
@@ -41,12 +41,10 @@ _LEGEND = (
 class Config(Rows):
     """How many problems, and how long their decisions are simulated."""
 
-    problems: int = field(default=240, metadata={"help": "random problems, half of each network"})
-    answers: int = field(default=8000, metadata={"help": "answers simulated per decision"})
-    allowance: float = field(
-        default=0.1, metadata={"help": "predicted latency is widened by this times the load"}
-    )
-    seed: int = field(default=0, metadata={"help": "seed of problems and simulations"})
+    problems: int = option(240, "random problems, half of each network")
+    answers: int = option(8000, "answers simulated per decision")
+    allowance: float = option(0.1, "predicted latency is widened by this times the load")
+    seed: int = option(0, "seed of problems and simulations")
 
     def __post_init__(self) -> None:
         super().__post_init__()

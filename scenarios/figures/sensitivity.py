@@ -6,7 +6,7 @@ The axes move the device's own seconds and the link's physical rate.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from plots import sensitivity
@@ -16,15 +16,14 @@ from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
 from sim.specs import FleetSpec, GroupSpec
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Subset):
     """The figure; `sweep` holds the numbers of devices and the link's rates."""
 
-    slowdowns: list[float] = field(
-        default_factory=list, metadata={"help": "factors on the device's seconds"}
-    )
+    slowdowns: list[float] = option([], "factors on the device's seconds")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,7 +6,7 @@ means that the whole image is sent (`sent`), output that nothing is.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from plots import splits
@@ -16,6 +16,7 @@ from scenarios.study.figure import Figure, Method, grid, measured, origin, produ
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
+from sim.specs.check import option
 
 STEADY, FIXED = "steady", "fixed work"
 
@@ -24,10 +25,8 @@ STEADY, FIXED = "steady", "fixed work"
 class Config(Figure):
     """The figure; `sweep` holds the numbers of devices."""
 
-    sent: str = field(default="jpeg", metadata={"help": "codec of the input at the cut input"})
-    requests: int = field(
-        default=30, metadata={"help": "requests of device 0 that device_time_s covers"}
-    )
+    sent: str = option("jpeg", "codec of the input at the cut input")
+    requests: int = option(30, "requests of device 0 that device_time_s covers")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,7 +1,5 @@
 """Answer: everything that a plan found, as JSON, as rows and in files."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +11,7 @@ from plots import files, plan
 from scenarios.planning.candidate import Candidate, candidate, front, name_parts, unknown_row
 from scenarios.planning.choice import choose
 from scenarios.planning.options import options
-from scenarios.planning.screen import headline, page, show
+from scenarios.planning.screen import page
 from scenarios.sweep.store import Store, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
@@ -25,9 +23,6 @@ from sim.planning.probe import Player
 from sim.planning.refusal import Missed, Refusal
 from sim.planning.trust import plan_trust, run_trust
 from sim.planning.why import Why, why
-
-__all__ = ["Found", "alone", "as_json", "check_accuracy", "chosen", "flat", "headline", "scalars",
-           "show", "single", "store"]  # fmt: skip
 
 _BLIND = ("latency_mean_s", "freshness_s", "tpot_mean_s")
 

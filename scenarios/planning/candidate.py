@@ -1,7 +1,5 @@
 """Candidate: one of several systems, with a bound on its N*, what it costs, and its row."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,11 +45,11 @@ class Candidate:
         """N* where it was searched, else the least upper bound that is known."""
         return self.found.n_star if self.found else min(self.bound, self.at_most)
 
-    def cheaper(self, other: Candidate) -> bool:
+    def cheaper(self, other: "Candidate") -> bool:
         """No worse in any cost; what is known of one only cannot be compared."""
         return all(_no_worse(a, b) for a, b in zip(self.costs, other.costs, strict=True))
 
-    def beats(self, other: Candidate) -> bool:
+    def beats(self, other: "Candidate") -> bool:
         """At least as good in N* and all costs, and better in something."""
         if not self.cheaper(other) or self.n_most < other.n_most:
             return False

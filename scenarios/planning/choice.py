@@ -7,8 +7,6 @@ are those that are no worse in accuracy, device energy and device seconds, so th
 that might stand on the Pareto front.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from scenarios.planning.candidate import Candidate

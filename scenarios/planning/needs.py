@@ -1,7 +1,5 @@
 """Needs: the answer to the inverse question, as JSON, as rows and as a person reads it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial

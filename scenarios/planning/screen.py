@@ -1,7 +1,5 @@
 """Screen: a plan as a person reads it, in a terminal and on a page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

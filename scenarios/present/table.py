@@ -8,8 +8,6 @@ from scenarios.present.summary import Summary, between, number
 from scenarios.sweep.columns import Row, spread, swept_columns, varying
 from sim.planning.finding import Trust
 
-__all__ = ["line", "show", "show_trust", "trusted"]
-
 _SHOWN = (
     ("throughput_rps", "throughput", "1/s", 1.0),
     ("throughput_bound_rps", "bound min(N/(D+Z), 1/S)", "1/s", 1.0),

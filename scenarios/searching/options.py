@@ -5,8 +5,6 @@ and answers from the stored table of every cut and theta. The accuracy drop is t
 95 % interval; an exact copy loses nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,8 +25,6 @@ from scenarios.systems.measured import Drop, Measured
 from scenarios.systems.shipped import DATA
 from sim.search import First, Options
 from sim.sources.source import ConstantSource, Source
-
-__all__ = ["Tables", "tables"]
 
 
 @dataclass(frozen=True, kw_only=True)

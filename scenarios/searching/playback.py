@@ -1,7 +1,5 @@
 """A decision of a search played in the simulator, for the numbers beside the predicted ones."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -17,8 +15,6 @@ from sim.search import Predictor, Problem
 from sim.sources.source import Source
 from sim.specs import FleetSpec, GroupSpec, SystemSpec, WorkloadSpec
 from sim.statistics import replication_interval
-
-__all__ = ["Played", "counts", "play"]
 
 _WARM_SHARE = 0.1
 

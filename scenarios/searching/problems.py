@@ -7,8 +7,6 @@ is 0.95-1.2 times what one of the faster half of 300 random choices takes, so th
 an option occur.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import inf
 from typing import NamedTuple
@@ -23,8 +21,6 @@ from sim.search import Group, Limits, Predictor, Problem
 from sim.sources.source import Source
 from sim.specs import LinkSpec
 from sim.specs import ServerSpec as Serving
-
-__all__ = ["Drawn", "draw", "loaded"]
 
 _LENGTHS = (8, 16, 24, 32)
 _SUBSET = {1: None, 2: 100, 3: 30}

@@ -1,7 +1,5 @@
 """Size models and loss proxies of stored tables, and options whose sizes are predicted by them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +8,6 @@ from scenarios.searching.options import Tables
 from scenarios.searching.thetas import theta_of
 from sim.search import Options
 from sim.search.size import LossProxy, SizeModel
-
-__all__ = ["loss_proxies", "size_models", "with_predicted_sizes"]
 
 
 def size_models(known: Tables, *, prompt: bool = False) -> dict[str, SizeModel]:

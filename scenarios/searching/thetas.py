@@ -18,8 +18,6 @@ from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
 from scenarios.systems.shipped import DATA
 
-__all__ = ["FOLDER", "GRIDS", "Theta", "make", "stored", "theta_of"]
-
 FOLDER = DATA / "search"
 
 _KEPT = ("payload_bytes", "encode_s", "decode_s", "correct", "agree", "relative_l2")

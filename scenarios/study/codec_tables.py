@@ -8,8 +8,6 @@ import numpy as np
 from scenarios.present.summary import Summary, number
 from scenarios.sweep.store import Row
 
-__all__ = ["BOUND", "PARTS", "ledger_table", "rate_table"]
-
 BOUND = "memoryless R(D)"
 PARTS = ("values", "positions", "labels", "scales", "tables", "header")
 

@@ -5,7 +5,7 @@ short table below it see nothing but those rows.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,39 +26,21 @@ from scenarios.systems.coders import kind_of
 from scenarios.systems.measured import Measured
 from scenarios.systems.pace import paced
 from scenarios.systems.scenario import Scenario
-
-__all__ = [
-    "Figure",
-    "Method",
-    "Subset",
-    "grid",
-    "measured",
-    "methods",
-    "origin",
-    "produce",
-    "split_methods",
-]
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure(Scenario):
     """A scenario with methods to compare and a pace that costs every point about the same."""
 
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "what is compared; see group methods"}
+    codecs: dict[str, dict[str, Any]] = option({}, "what is compared; see group methods")
+    best: str = option("ecsq", "codec that is named the best chain")
+    cut: str = option("stage3", "where the methods split the network")
+    span_s: float = option(
+        60.0, "device-seconds per run: N devices play span_s / N or more", unit="s"
     )
-    best: str = field(default="ecsq", metadata={"help": "codec that is named the best chain"})
-    cut: str = field(default="stage3", metadata={"help": "where the methods split the network"})
-    span_s: float = field(
-        default=60.0,
-        metadata={"unit": "s", "help": "device-seconds per run: N devices play span_s / N or more"},
-    )
-    cycles: float = field(
-        default=8.0, metadata={"help": "least length of a run, in cycles of a device"}
-    )
-    live: bool = field(
-        default=False, metadata={"help": "measure everything here, use no shipped table"}
-    )
+    cycles: float = option(8.0, "least length of a run, in cycles of a device")
+    live: bool = option(False, "measure everything here, use no shipped table")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -107,9 +89,7 @@ def methods(config: Figure, cut: str | None = None) -> list[Method]:
 class Subset(Figure):
     """A figure whose panels are many: it shows some of the methods unless told otherwise."""
 
-    shown: list[str] = field(
-        default_factory=list, metadata={"help": "codecs that are compared; empty: all"}
-    )
+    shown: list[str] = option([], "codecs that are compared; empty: all")
 
     def chosen(self) -> list[Method]:
         """The methods whose codec is to be shown, and full device.

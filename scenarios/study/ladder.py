@@ -15,8 +15,6 @@ from profiles.tables.trace import TraceTable
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 
-__all__ = ["Rung", "jobs", "rungs"]
-
 _Z = 1.959964
 
 

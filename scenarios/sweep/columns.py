@@ -7,8 +7,6 @@ asked for alone, in a grid or by `-m`, and is played once.
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["CHOICES", "COLUMNS", "Row", "columns_of", "spread", "swept_columns", "varying"]
-
 Row = dict[str, Any]
 
 CHOICES = ("all", "varying")

@@ -3,8 +3,6 @@
 Both are kept in outputs/cache by what they depend on; what has changed is measured again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,8 +25,6 @@ from scenarios.systems.measured import Drop, Measured
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.source import TraceSource
-
-__all__ = ["CACHE", "Answers", "check_cuts", "measure", "share", "trace_settings"]
 
 CACHE = Path("outputs/cache")
 

@@ -1,7 +1,5 @@
 """Case: one system that `sim` plays, with what names it and what is known of its numbers."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import math
@@ -25,8 +23,6 @@ from sim.planning.trust import run_trust
 from sim.sources.source import Source
 from sim.specs import SystemSpec
 from sim.theory.closed import throughput_bound_rps
-
-__all__ = ["Case", "bound_rps", "file_digests", "identify", "row_of"]
 
 _NOT_IDENTITY = ("name", "sweep", "columns", "workers", "dry_run")
 _IDENTITY = [f.name for f in dataclasses.fields(Scenario) if f.name not in _NOT_IDENTITY]

@@ -1,9 +1,7 @@
 """A network that generates tokens: prefill and decode profiles, a generation trace, sessions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from math import nan
 from pathlib import Path
@@ -26,25 +24,20 @@ from scenarios.systems.measured import Drop, Measured
 from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions, TraceSessions
 from sim.sources.source import ConstantSource, Draw, Source
-
-__all__ = ["Generations", "Session", "Text", "generations", "join_phases"]
+from sim.specs.check import option
 
 _Z = 1.96
-
-
-def _field(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """The generations that are measured, and how much of each is played."""
 
-    prompt_tokens: int = _field(117, "length of every prompt")
-    n_tokens: int = _field(64, "tokens of a session")
-    n_prompts: int = _field(8, "measured generations")
-    traced_tokens: int = _field(96, "their length; one trace serves all figures")
-    repeats: int = _field(3, "interleaved repeats of every codec timing; the median is used")
+    prompt_tokens: int = option(117, "length of every prompt")
+    n_tokens: int = option(64, "tokens of a session")
+    n_prompts: int = option(8, "measured generations")
+    traced_tokens: int = option(96, "their length; one trace serves all figures")
+    repeats: int = option(3, "interleaved repeats of every codec timing; the median is used")
 
     def __post_init__(self) -> None:
         for name in ("prompt_tokens", "n_tokens", "n_prompts", "repeats"):
@@ -57,7 +50,7 @@ class Session:
 
     def measure(
         self, model: str, codecs: Iterable[Codec], cuts: Sequence[str], *, live: bool = False
-    ) -> Generations:
+    ) -> "Generations":
         """Profiles of both phases and one trace; codecs of features only."""
         known = generations(
             model, [one for one in codecs if kind_of(one) == "feature"],
@@ -72,10 +65,10 @@ class Session:
 class Text(Session):
     """The same of one network, split in one place: a panel of a figure."""
 
-    model: str = _field("bytellama", "language network")
-    cut: str = _field("layers.1", "last layer on the device")
+    model: str = option("bytellama", "language network")
+    cut: str = option("layers.1", "last layer on the device")
 
-    def generations(self, codecs: Iterable[Codec], *, live: bool = False) -> Generations:
+    def generations(self, codecs: Iterable[Codec], *, live: bool = False) -> "Generations":
         """The measured half, named by all of this."""
         return self.measure(self.model, codecs, [self.cut], live=live)
 

@@ -1,7 +1,5 @@
 """Library: what the systems of one request cost and answer, each network measured or read once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +11,6 @@ from scenarios.systems.coders import check_kind, coders
 from scenarios.systems.generations import Session
 from scenarios.systems.measured import Measured
 from scenarios.systems.sheets import Codec
-
-__all__ = ["Library"]
 
 
 class Library:

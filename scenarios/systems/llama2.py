@@ -23,8 +23,6 @@ from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions
 from sim.sources.source import ConstantSource, Draw
 
-__all__ = ["Big", "measure", "models", "roof_share"]
-
 _NETWORK = "llama2_7b"
 _SMALL, _SMALL_CUT = "bytellama", "layers.1"
 _TOKEN_BYTES = 4.0

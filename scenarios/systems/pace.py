@@ -16,8 +16,6 @@ from sim.sources.sessions import mean_request
 from sim.sources.source import Draw
 from sim.specs import LinkSpec
 
-__all__ = ["airtime_s", "cycle_s", "paced"]
-
 _WARMUP_CYCLES = 3.0
 
 

@@ -17,8 +17,6 @@ import profiles
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 
-__all__ = ["DATA", "find", "generation", "parameters"]
-
 DATA = Path(profiles.__file__).parent / "data"
 
 
