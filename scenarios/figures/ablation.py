@@ -57,14 +57,10 @@ class Config:
 def run(config: Config) -> int:
     """Set everything to the same rate, write and draw the errors."""
     arrays = _arrays(config)
-    return produce(
-        config,
-        "ablation",
-        list(_jobs(config, arrays)),
-        draw=ablation.draw,
-        summarise=partial(_summary, config),
-        provenance={"kind": "measured", "revision": codec.revision()},
-    )
+    draw = ablation.draw
+    summarise = partial(_summary, config)
+    provenance = {"kind": "measured", "revision": codec.revision()}
+    return produce(config, "ablation", _jobs(config, arrays), draw, summarise, provenance)
 
 
 def _varied(line: str, options: Mapping[str, Any]) -> str:

@@ -40,14 +40,10 @@ class Config(Gallery):
 def run(config: Config) -> int:
     """Take the features of every stage, measure their concentration, draw it."""
     arrays, provenance = _features(config.model)
-    return produce(
-        config,
-        "fig1_sparsity",
-        list(_jobs(config, arrays, str(provenance["model_digest"]))),
-        draw=partial(sparsity.draw, title=config.model.name),
-        summarise=partial(_summary, measured_origin(provenance, provenance["samples"])),
-        provenance=provenance,
-    )
+    draw = partial(sparsity.draw, title=config.model.name)
+    summarise = partial(_summary, measured_origin(provenance, provenance["samples"]))
+    jobs = _jobs(config, arrays, str(provenance["model_digest"]))
+    return produce(config, "fig1_sparsity", jobs, draw, summarise, provenance)
 
 
 def _jobs(config: Config, found: dict[str, np.ndarray], digest: str) -> Iterator[Job]:

@@ -52,14 +52,11 @@ def run(config: Config) -> int:
         pictures(config, config.picture_model, config.cut, requests=config.requests),
     ]
     work = f"{config.sessions} sessions or {config.requests} pictures each"
-    return produce(
-        config,
-        "fig2_runtime",
-        [job for panel in panels for job in panel.jobs],
-        draw=partial(runtime.draw, title=f"{config.link.name}, {work}"),
-        summarise=partial(_summary, " ".join(panel.origin for panel in panels)),
-        provenance={panel.name: panel.provenance for panel in panels},
-    )
+    draw = partial(runtime.draw, title=f"{config.link.name}, {work}")
+    summarise = partial(_summary, " ".join(panel.origin for panel in panels))
+    provenance = {panel.name: panel.provenance for panel in panels}
+    jobs = [job for panel in panels for job in panel.jobs]
+    return produce(config, "fig2_runtime", jobs, draw, summarise, provenance)
 
 
 def _llama2(config: Config) -> Panel:

@@ -55,14 +55,11 @@ def run(config: Config) -> int:
         SPLITS: partial(_moved, config),
     }
     panels = {name: make[name]() for name in config.panels}
-    return produce(
-        config,
-        "fig2_throughput",
-        [job for panel in panels.values() for job in panel.jobs],
-        draw=partial(throughput.draw, title=f"{config.device.name}, {config.link.name}"),
-        summarise=partial(_summary, " ".join(panel.origin for panel in panels.values())),
-        provenance={name: panel.provenance for name, panel in panels.items()},
-    )
+    draw = partial(throughput.draw, title=f"{config.device.name}, {config.link.name}")
+    summarise = partial(_summary, " ".join(panel.origin for panel in panels.values()))
+    provenance = {name: panel.provenance for name, panel in panels.items()}
+    jobs = [job for panel in panels.values() for job in panel.jobs]
+    return produce(config, "fig2_throughput", jobs, draw, summarise, provenance)
 
 
 def _moved(config: Config) -> Panel:

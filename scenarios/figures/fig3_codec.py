@@ -56,14 +56,10 @@ def run(config: Config) -> int:
         name: {direction: fit(found, direction) for direction in ("encode", "decode")}
         for name, found in points.items()
     }
-    return produce(
-        config,
-        "fig3_codec",
-        list(_jobs(points, laws, provenance)),
-        draw=partial(codec_latency.draw, title=f"real features of {config.model.name}"),
-        summarise=partial(_summary, laws, measured_origin(provenance, provenance["samples"])),
-        provenance=provenance,
-    )
+    draw = partial(codec_latency.draw, title=f"real features of {config.model.name}")
+    summarise = partial(_summary, laws, measured_origin(provenance, provenance["samples"]))
+    jobs = _jobs(points, laws, provenance)
+    return produce(config, "fig3_codec", jobs, draw, summarise, provenance)
 
 
 def _jobs(

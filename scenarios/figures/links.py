@@ -11,7 +11,7 @@ from functools import partial
 
 from plots import links
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Subset, grid, measured, origin, produce
+from scenarios.study.figure import Subset, compare, grid, measured
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
@@ -32,15 +32,8 @@ class Config(Subset):
 def run(config: Config) -> int:
     """Play every method on every link three ways, draw one panel per link."""
     known = measured(config)
-    provenance = known.describe(config.device, config.server)
-    return produce(
-        config,
-        "links",
-        list(_jobs(config, known)),
-        draw=partial(links.draw, title=f"{config.model.name}, split after {config.cut}"),
-        summarise=partial(_summary, config, origin(config, provenance) + config.words()),
-        provenance=provenance,
-    )
+    draw = partial(links.draw, title=f"{config.model.name}, split after {config.cut}")
+    return compare(config, "links", known, _jobs(config, known), draw, _summary)
 
 
 def _jobs(config: Config, known: Answers) -> Iterator[Job]:

@@ -54,14 +54,10 @@ def run(config: Config) -> int:
         live=config.live,
     )  # fmt: skip
     table = found.table
-    return produce(
-        config,
-        "long_generation",
-        list(_jobs(config, table, [str(codec["name"]) for codec in chosen])),
-        draw=partial(generation.draw, title=f"{table.model}, cut at {config.cut}"),
-        summarise=partial(_summary, config, table),
-        provenance=table.provenance,
-    )
+    draw = partial(generation.draw, title=f"{table.model}, cut at {config.cut}")
+    summarise = partial(_summary, config, table)
+    jobs = _jobs(config, table, [str(codec["name"]) for codec in chosen])
+    return produce(config, "long_generation", jobs, draw, summarise, table.provenance)
 
 
 def _jobs(config: Config, table: TraceTable, settings: Sequence[str]) -> Iterator[Job]:

@@ -40,14 +40,10 @@ def run(config: Config) -> int:
     chosen = rungs(config.ladders)
     table = trace_settings(config.model, {r.setting: r.codec for r in chosen}, config.cuts)
     where = measured_origin(table.provenance, len(table.sample_ids))
-    return produce(
-        config,
-        "rate_accuracy",
-        list(jobs(table, chosen, elements_of(config.model.name))),
-        draw=partial(rate_accuracy.draw, title=config.model.name),
-        summarise=partial(_summary, config, where),
-        provenance=table.provenance,
-    )
+    draw = partial(rate_accuracy.draw, title=config.model.name)
+    summarise = partial(_summary, config, where)
+    points = jobs(table, chosen, elements_of(config.model.name))
+    return produce(config, "rate_accuracy", points, draw, summarise, table.provenance)
 
 
 def least(rows: Sequence[Row], loss: float) -> Mapping[str, Any] | None:

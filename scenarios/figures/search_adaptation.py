@@ -60,15 +60,10 @@ def run(config: Config) -> int:
     """Play every trace under the three rules, draw the last replication over time."""
     known = measure(config.model, list(config.codecs.values()), live=config.live)
     provenance = known.describe(config.device, config.server)
-    return produce(
-        config,
-        "search_adaptation",
-        list(_jobs(config, known)),
-        draw=partial(adaptation.draw, title=_title(config)),
-        summarise=partial(_summary, config, origin(config, provenance)),
-        provenance=provenance,
-        finish=_unfolded,
-    )
+    draw = partial(adaptation.draw, title=_title(config))
+    summarise = partial(_summary, config, origin(config, provenance))
+    jobs = _jobs(config, known)
+    return produce(config, "search_adaptation", jobs, draw, summarise, provenance, finish=_unfolded)
 
 
 def rules(adapt: AdaptSpec) -> dict[str, AdaptSpec]:

@@ -58,15 +58,11 @@ def run(config: Config) -> int:
     axis = axes_of([f"link={','.join(sorted(wanted))}"])
     links = {point.values.get("link", ""): point.config.link for point in points(config, axis)}
     known = {name: contest.known(FLEETS[name].model) for name in config.fleets}
-    return produce(
-        config,
-        "search_fleet",
-        list(_jobs(config, links, known)),
-        draw=partial(picture.draw, title="Devices served within the same p95"),
-        summarise=partial(_summary, config),
-        provenance={"payloads": {name: dict(t.table.provenance) for name, t in known.items()}},
-        finish=_compared,
-    )
+    draw = partial(picture.draw, title="Devices served within the same p95")
+    summarise = partial(_summary, config)
+    provenance = {"payloads": {name: dict(t.table.provenance) for name, t in known.items()}}
+    jobs = _jobs(config, links, known)
+    return produce(config, "search_fleet", jobs, draw, summarise, provenance, finish=_compared)
 
 
 def _jobs(config: Config, links: dict[str, Link], known: dict[str, Any]) -> Iterator[Job]:

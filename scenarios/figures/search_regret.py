@@ -21,8 +21,8 @@ from scenarios.searching.playback import play
 from scenarios.searching.problems import Drawn, draw, loaded
 from scenarios.searching.sizes import loss_proxies, size_models
 from scenarios.study.figure import produce
-from scenarios.study.gallery import Rows
 from scenarios.sweep.play import Job
+from scenarios.sweep.rows import Rows
 from scenarios.sweep.store import Row
 from sim.search import SEARCHES, Decision
 from sim.specs.check import at_least, option
@@ -55,15 +55,11 @@ class Config(Rows):
 def run(config: Config) -> int:
     """Search every problem with every search, simulate, compare, draw."""
     known = {model: tables(model) for model in MODELS}
-    return produce(
-        config,
-        "search_regret",
-        list(_jobs(config, known)),
-        draw=partial(drawing.draw, title="Searches against the exhaustive optimum"),
-        summarise=partial(_summary, known),
-        provenance={name: dict(one.table.provenance) for name, one in known.items()},
-        finish=_tidy,
-    )
+    draw = partial(drawing.draw, title="Searches against the exhaustive optimum")
+    summarise = partial(_summary, known)
+    provenance = {name: dict(one.table.provenance) for name, one in known.items()}
+    jobs = _jobs(config, known)
+    return produce(config, "search_regret", jobs, draw, summarise, provenance, finish=_tidy)
 
 
 def _jobs(config: Config, known: Mapping[str, Tables]) -> Iterator[Job]:

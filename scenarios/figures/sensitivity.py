@@ -11,7 +11,7 @@ from functools import partial
 
 from plots import sensitivity
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Subset, grid, measured, origin, produce
+from scenarios.study.figure import Subset, compare, grid, measured
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
@@ -34,16 +34,9 @@ class Config(Subset):
 def run(config: Config) -> int:
     """Play every method in every cell, draw the map of the fastest."""
     known = measured(config)
-    provenance = known.describe(config.device, config.server)
     ratio = _speed_ratio(config, known)
-    return produce(
-        config,
-        "sensitivity",
-        list(_jobs(config, known, ratio)),
-        draw=partial(sensitivity.draw, title=_title(config)),
-        summarise=partial(_summary, config, origin(config, provenance) + config.words()),
-        provenance=provenance,
-    )
+    draw = partial(sensitivity.draw, title=_title(config))
+    return compare(config, "sensitivity", known, _jobs(config, known, ratio), draw, _summary)
 
 
 def _jobs(config: Config, known: Answers, ratio: float) -> Iterator[Job]:

@@ -12,7 +12,7 @@ from functools import partial
 from plots import splits
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary, between
-from scenarios.study.figure import Figure, Method, grid, measured, origin, produce
+from scenarios.study.figure import Figure, Method, compare, grid, measured
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
@@ -37,15 +37,8 @@ class Config(Figure):
 def run(config: Config) -> int:
     """Play every cut at every N twice, steady and to the end of the fixed work; draw."""
     known = measured(config)
-    provenance = known.describe(config.device, config.server)
-    return produce(
-        config,
-        "splits",
-        list(_jobs(config, known)),
-        draw=partial(splits.draw, title=_title(config)),
-        summarise=partial(_summary, config, origin(config, provenance)),
-        provenance=provenance,
-    )
+    draw = partial(splits.draw, title=_title(config))
+    return compare(config, "splits", known, _jobs(config, known), draw, _summary)
 
 
 def _jobs(config: Config, known: Answers) -> Iterator[Job]:

@@ -13,8 +13,8 @@ import numpy as np
 from plots import wifi as plot
 from scenarios.present.summary import Summary
 from scenarios.study.figure import produce
-from scenarios.study.gallery import Rows
 from scenarios.sweep.play import Job
+from scenarios.sweep.rows import Rows
 from scenarios.sweep.store import Row
 from sim.radio import Access, bianchi_efficiency, ns3_efficiency, ns3_table
 from sim.radio.slots import play
@@ -43,14 +43,10 @@ class Config(Rows):
 def run(config: Config) -> int:
     """Compute every point, write results.csv, the figure and the short table."""
     rate = Access().rate_bps
-    return produce(
-        config,
-        "wifi",
-        list(_jobs(config)),
-        draw=partial(plot.draw, rate_bps=rate),
-        summarise=partial(_summary, rate),
-        provenance={"ns3": "sim/radio/wifi_ns3.csv", "others": "sim/radio/bianchi.py, slots.py"},
-    )
+    draw = partial(plot.draw, rate_bps=rate)
+    summarise = partial(_summary, rate)
+    provenance = {"ns3": "sim/radio/wifi_ns3.csv", "others": "sim/radio/bianchi.py, slots.py"}
+    return produce(config, "wifi", _jobs(config), draw, summarise, provenance)
 
 
 def _jobs(config: Config) -> Iterator[Job]:

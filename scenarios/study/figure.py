@@ -4,8 +4,9 @@ A figure is a table first: jobs become rows, the rows go to results.csv, and the
 short table below it see nothing but those rows.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from scenarios.systems.coders import kind_of
 from scenarios.systems.measured import Measured
 from scenarios.systems.pace import paced
 from scenarios.systems.scenario import Scenario
-from sim.specs.check import option
+from sim.specs.check import above, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +47,8 @@ class Figure(Scenario):
         super().__post_init__()
         if not self.codecs:
             raise ValueError("codecs must name at least one method, got none; see group methods")
-        for name in ("span_s", "cycles"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+        above("span_s", self.span_s, 0)
+        above("cycles", self.cycles, 0)
 
 
 class Method(NamedTuple):
@@ -106,12 +106,9 @@ class Subset(Figure):
 
     def words(self) -> str:
         """One sentence on what is left out."""
-        left = len(methods(self)) - len(self.chosen())
-        return (
-            f" {left} of the {len(methods(self))} methods left out; shown=[] plays all."
-            if left
-            else ""
-        )
+        total = len(methods(self))
+        left = total - len(self.chosen())
+        return f" {left} of the {total} methods left out; shown=[] plays all." if left else ""
 
 
 def split_methods(config: Figure, cut: str) -> list[Method]:
@@ -154,21 +151,40 @@ def grid(
             yield job(point._replace(values=values), known, **how)
 
 
+def compare(
+    config: Figure,
+    command: str,
+    known: Answers,
+    jobs: Iterable[Job],
+    draw: Callable[[Sequence[Row]], Drawing],
+    summarise: Callable[[Any, str, Sequence[Row]], Summary],
+    *,
+    finish: Callable[[Sequence[Row]], Sequence[Row]] = list,
+) -> int:
+    """Produce a figure of one network's methods; `summarise` gets the configuration and a sentence
+    on where the numbers come from besides the rows.
+    """
+    about = known.describe(config.device, config.server)
+    where = origin(config, about) + (config.words() if isinstance(config, Subset) else "")
+    told = partial(summarise, config, where)
+    return produce(config, command, jobs, draw, told, about, finish=finish)
+
+
 def produce(
     config: Any,
     command: str,
-    jobs: Sequence[Job],
-    *,
+    jobs: Iterable[Job],
     draw: Callable[[Sequence[Row]], Drawing],
     summarise: Callable[[Sequence[Row]], Summary],
     provenance: Mapping[str, Any],
+    *,
     finish: Callable[[Sequence[Row]], Sequence[Row]] = list,
 ) -> int:
     """Play the jobs, write the table, the figure, the summary below it and how they came about.
 
     `finish` derives columns that need several rows (a fit, a baseline) before all is written.
     """
-    store = Store(Path("outputs") / config.name)
+    jobs, store = list(jobs), Store(Path("outputs") / config.name)
     if config.dry_run:
         return rehearse(jobs, store, workers=config.workers)
     with multirun.locked(store):

@@ -4,26 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scenarios.sweep.columns import CHOICES
+from scenarios.sweep.rows import Rows
 from scenarios.systems.scenario import Model
-from sim.specs.check import one_of, option
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """What every command needs that makes rows: where they go, and how they are made."""
-
-    name: str = option("gallery", "folder of the results below outputs/")
-    columns: str = option("all", "columns of results.csv: all, or varying")
-    workers: int = option(1, "processes that make the rows")
-    dry_run: bool = option(False, "print the points and how long they would take")
-
-    def __post_init__(self) -> None:
-        if not self.name or "/" in self.name or self.name.startswith("."):
-            raise ValueError(f"name must be a plain folder name, got {self.name!r}")
-        if self.workers < 1:
-            raise ValueError(f"workers must be >= 1, got {self.workers}")
-        one_of("columns", self.columns, CHOICES)
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from profiles.tables import hardware
-from scenarios.sweep.columns import CHOICES
+from scenarios.sweep.rows import Rows
 from sim.specs import GroupSpec, LinkSpec, PowerSpec, ServerSpec, SystemSpec
 from sim.specs.check import option
 
@@ -67,10 +67,9 @@ class Server(hardware.ServerSpec, ServerSpec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scenario(SystemSpec):
+class Scenario(Rows, SystemSpec):
     """One system: what `sim` needs, and the measured things its sources are made of."""
 
-    name: str = option("scenario", "folder of the results below outputs/")
     model: Model = field(default_factory=Model)
     device: hardware.DeviceSpec
     server: Server
@@ -78,20 +77,10 @@ class Scenario(SystemSpec):
     sweep: list[str] = option(
         [], "inner axes, such as fleet.n_devices=1,2,4; played in one process"
     )
-    columns: str = option(
-        "all", "columns of results.csv and the screen: all, or varying (those that differ)"
-    )
-    workers: int = option(1, "processes that play the points; the rows are the same")
-    dry_run: bool = option(False, "print the points and how long they would take, run none")
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.name or "/" in self.name or self.name.startswith("."):
-            raise ValueError(f"name must be a plain folder name, got {self.name!r}")
-        if self.columns not in CHOICES:
-            raise ValueError(f"columns must be one of {', '.join(CHOICES)}, got {self.columns!r}")
-        if self.workers < 1:
-            raise ValueError(f"workers must be >= 1, got {self.workers}")
+        SystemSpec.__post_init__(self)
+        Rows.__post_init__(self)
 
 
 def system_spec(scenario: Scenario) -> SystemSpec:
