@@ -5,14 +5,13 @@ and answers from the stored table of every cut and theta. The accuracy drop is t
 95 % interval; an exact copy loses nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
 from profiles.tables.quality import drop_interval
@@ -75,9 +74,9 @@ class Tables(Measured):
     ) -> Options:
         """Columns of all options of one device class against one server."""
         labels = self.labels(lengths)
-        costs = _SessionCosts if self.speaks else _SingleCosts
-        rows = costs(self, device, server)
-        columns = {key: np.array(values) for key, values in rows.columns(labels).items()}
+        costs = (_session_costs if self.speaks else _single_costs)(self, device, server)
+        rows = [costs(label) for label in labels]
+        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         first = None
         if self.speaks:
             names = First.__dataclass_fields__
@@ -147,97 +146,64 @@ def tables(model: str) -> Tables:
     return Tables(model=model, known=known)
 
 
-class _SingleCosts:
-    """Columns of a network that answers at once."""
+Row = dict[str, float]
 
-    def __init__(self, known: Tables, device: DeviceSpec, server: ServerSpec) -> None:
-        self._table = known.table
-        self._head, self._tail = _sides(known.profiles[0], device, server)
 
-    def columns(self, labels: tuple[Split, ...]) -> dict[str, list[float]]:
-        """Column name -> values over the options."""
-        rows = [self._row(label) for label in labels]
-        return {name: [row[name] for row in rows] for name in rows[0]}
+def _single_costs(known: Tables, device: DeviceSpec, server: ServerSpec) -> Callable[[Split], Row]:
+    """Columns of an option of a network that answers at once."""
+    (profile,) = known.profiles
+    head, tail = device.scale(profile.head), server.scale(profile.tail)
 
-    def _row(self, label: Split) -> dict[str, float]:
+    def row(label: Split) -> Row:
         costs = dict.fromkeys(("payload_bytes", "encode_s", "decode_s", "answer_bytes"), 0.0)
         if label.cut != "output":
-            costs = {
-                name: float(self._table.cell(name, label.cut, label.setting).mean())
-                for name in costs
-            }
-        return {
-            "device_s": self._head.seconds_at(label.cut),
-            "server_s": self._tail.seconds_at(label.cut),
-            "payload_bytes": costs["payload_bytes"],
-            "answer_bytes": costs["answer_bytes"],
-            "encode_s": costs["encode_s"] * self._head.factor,
-            "decode_s": costs["decode_s"] * self._tail.factor,
-        }
+            cell = partial(known.table.cell, cut=label.cut, setting=label.setting)
+            costs = {name: float(cell(name).mean()) for name in costs}
+        costs["encode_s"] *= head.factor
+        costs["decode_s"] *= tail.factor
+        device_s, server_s = head.seconds_at(label.cut), tail.seconds_at(label.cut)
+        return {"device_s": device_s, "server_s": server_s, **costs}
+
+    return row
 
 
-class _SessionCosts:
-    """Columns and sources of a network that generates; a session has w steps, the prompt first."""
+def _session_costs(known: Tables, device: DeviceSpec, server: ServerSpec) -> Callable[[Split], Row]:
+    """Columns of an option of a network that generates: w steps, the prompt's first."""
+    prefill, decode = known.profiles
+    head = device.scale(join_phases(prefill.head, decode.head))
+    tail = server.scale(join_phases(prefill.tail, decode.tail))
+    prompt, n_steps = int(known.table.provenance["prompt_tokens"]), known.table.size("token")
+    steps = [(prompt, 0), *((1, prompt + k) for k in range(n_steps - 1))]
 
-    def __init__(self, known: Tables, device: DeviceSpec, server: ServerSpec) -> None:
-        self._table = known.table
-        prefill, decode = known.profiles
-        self._decode = decode
-        self._head = device.scale(join_phases(prefill.head, decode.head))
-        self._tail = server.scale(join_phases(prefill.tail, decode.tail))
-        self._prompt = int(known.table.provenance["prompt_tokens"])
-        self._step_s: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-
-    def columns(self, labels: tuple[Split, ...]) -> dict[str, list[float]]:
-        """Column name -> values over the options."""
-        rows = [self._row(label) for label in labels]
-        return {name: [row[name] for row in rows] for name in rows[0]}
-
-    def _row(self, label: Split) -> dict[str, float]:
-        w = label.tokens
-        head, tail = self._steps(label.cut)
-        cells = {name: np.zeros(w) for name in ("payload_bytes", "encode_s", "decode_s")}
-        answer = 0.0
-        if label.cut != "output":
-            for name in cells:
-                cells[name] = self._table.cell(name, label.cut, label.setting)[:, :w].mean(0)
-            answer = float(self._table.cell("answer_bytes", label.cut, label.setting).mean())
-        encode, decode = (
-            cells["encode_s"] * self._head.factor,
-            cells["decode_s"] * self._tail.factor,
-        )
-        sent = cells["payload_bytes"]
-        later = slice(1, w) if w > 1 else slice(0, 1)
-        return {
-            "device_s": float(head[:w][later].mean()),
-            "server_s": float(tail[:w][later].mean()),
-            "payload_bytes": float(sent[later].mean()),
-            "answer_bytes": answer,
-            "encode_s": float(encode[later].mean()),
-            "decode_s": float(decode[later].mean()),
-            "first_device_s": float(head[0] + encode[0]),
-            "first_payload_bytes": float(sent[0]),
-            "first_decode_s": float(decode[0]),
-            "first_server_s": float(tail[0]),
-        }
-
-    def _steps(self, cut: str) -> tuple[np.ndarray, np.ndarray]:
+    @cache
+    def seconds(cut: str) -> list[np.ndarray]:
         """Head and tail seconds of every step of the longest session, shape [step]."""
-        if cut not in self._step_s:
-            n = self._table.size("token")
-            at = [(self._prompt, 0), *((1, self._prompt + k) for k in range(n - 1))]
-            self._step_s[cut] = tuple(
-                np.array([side.seconds_at(cut, new_tokens=new, kv_length=kv) for new, kv in at])
-                for side in (self._head, self._tail)
-            )  # type: ignore[assignment]
-        return self._step_s[cut]
+        return [
+            np.array([side.seconds_at(cut, new_tokens=new, kv_length=kv) for new, kv in steps])
+            for side in (head, tail)
+        ]
 
+    def row(label: Split) -> Row:
+        w, answer_bytes = label.tokens, 0.0
+        cells = {name: np.zeros(w) for name in ("payload_bytes", "encode_s", "decode_s")}
+        if label.cut != "output":
+            cell = partial(known.table.cell, cut=label.cut, setting=label.setting)
+            cells = {name: cell(name)[:, :w].mean(0) for name in cells}
+            answer_bytes = float(cell("answer_bytes").mean())
+        cells["encode_s"] = cells["encode_s"] * head.factor
+        cells["decode_s"] = cells["decode_s"] * tail.factor
+        device_s, server_s = (each[:w] for each in seconds(label.cut))
+        later = slice(1, w) if w > 1 else slice(0, 1)
+        cells |= {"device_s": device_s, "server_s": server_s}
+        return {
+            **{name: float(each[later].mean()) for name, each in cells.items()},
+            "answer_bytes": answer_bytes,
+            "first_device_s": float(device_s[0] + cells["encode_s"][0]),
+            **{f"first_{name}": float(cells[name][0])
+               for name in ("payload_bytes", "decode_s", "server_s")},
+        }  # fmt: skip
 
-def _sides(
-    profile: ModelProfile, device: DeviceSpec, server: ServerSpec
-) -> tuple[CostSurface, CostSurface]:
-    """Head and tail seconds on these machines."""
-    return device.scale(profile.head), server.scale(profile.tail)
+    return row
 
 
 def _loss(table: TraceTable, cut: str, setting: str) -> float:
