@@ -179,7 +179,7 @@ class Case:
         from scenarios.commands import plan
         from scenarios.planning import answer
         from scenarios.planning.workers import playing
-        from scenarios.systems.slo import Slo
+        from sim.planning.slo import Slo
 
         limits = {f.name for f in fields(Slo)} & set(asked)
         workers = asked.pop("workers", 1)

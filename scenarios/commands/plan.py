@@ -19,9 +19,9 @@ from scenarios.planning import answer, needs, screen
 from scenarios.planning.workers import playing
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
-from scenarios.systems.slo import Slo
 from scenarios.systems.system import System
 from sim.planning.budget import Budget
+from sim.planning.slo import Slo
 from sim.specs.check import option
 
 

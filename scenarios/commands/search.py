@@ -20,16 +20,16 @@ from profiles.tables.split import Split
 from scenarios.present.summary import Summary, number
 from scenarios.searching import thetas
 from scenarios.searching.options import Tables, tables
-from scenarios.searching.playback import Played, play
 from scenarios.searching.sizes import with_predicted_sizes
 from scenarios.sweep.store import Store
 from scenarios.systems.build import case
 from scenarios.systems.scenario import Scenario
-from scenarios.systems.slo import Slo
 from sim.medium.channel import rate_bps
+from sim.planning.slo import Slo
 from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal
 from sim.search.budget import longest
 from sim.specs.check import at_least, one_of, option
+from sim.validation.playback import Played, play
 
 _LIMITS = {True: "tpot_mean_s", False: "mean_s"}
 """The limit on a latency that is searched for, by whether the network generates tokens."""

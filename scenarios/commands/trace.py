@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from profiles.shipping.shipped import DATA
 from scenarios.present.summary import Summary, number
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
@@ -22,7 +23,6 @@ from scenarios.systems import equal
 from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
-from scenarios.systems.shipped import DATA
 from sim.specs.check import option
 
 

@@ -25,9 +25,8 @@ from scenarios.systems.build import Use, case
 from scenarios.systems.case import Case, identify, row_of
 from scenarios.systems.measured import Measured
 from scenarios.systems.scenario import Scenario
-from sim import AdaptSpec, FleetSpec, GroupSpec, SystemSpec
-from sim.measures.decisions import server_load
-from sim.measures.meters import Records
+from sim import AdaptSpec, FleetSpec, GroupSpec
+from sim.measures.decisions import decisions_over_time
 from sim.medium.rates import read
 from sim.specs.check import option
 
@@ -101,32 +100,10 @@ def choosing(config: Config, known: Measured, adapt: AdaptSpec, **labels: Any) -
 
 def _evaluate(chosen: Case) -> Row:
     result = chosen.result()
-    over_time = _over_time(chosen.spec, result.records, list(chosen.sources))
+    trace = chosen.spec.link.rate_csv
+    factors = np.array(read(trace) if trace else [(0.0, 1.0)])
+    over_time = decisions_over_time(chosen.spec, result.records, list(chosen.sources), factors)
     return {**row_of(result), "over_time": over_time}
-
-
-def _over_time(spec: SystemSpec, records: Records, names: list[str]) -> list[Row]:
-    """One row a second of the last replication; `decision` is device 0's last choice by then."""
-    seconds = np.arange(np.ceil(spec.warmup_s), np.floor(spec.horizon_s))
-    load = server_load(records, float(seconds[0]), float(seconds[-1]) + 1.0)
-    born = records["created_s"]
-    late_s = records["done_s"] - born
-    mine = np.flatnonzero(records["device"] == 0)
-    mine = mine[np.argsort(born[mine])]
-    factors = np.array(read(spec.link.rate_csv) if spec.link.rate_csv else [(0.0, 1.0)])
-    rows = []
-    for second, seconds_of_work in zip(seconds.tolist(), load.tolist(), strict=True):
-        inside = (born >= second) & (born < second + 1.0)
-        last = mine[born[mine] < second + 1.0][-1:]
-        at = int(np.searchsorted(factors[:, 0], second, side="right")) - 1
-        rows.append({
-            "time_s": second,
-            "factor": float(factors[max(at, 0), 1]),
-            "decision": names[int(records["choice"][last[0]])] if len(last) else "",
-            "latency_mean_s": float(late_s[inside].mean()) if inside.any() else None,
-            "server_load": seconds_of_work,
-        })  # fmt: skip
-    return rows
 
 
 def _unfolded(rows: Sequence[Row]) -> list[Row]:

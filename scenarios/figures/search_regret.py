@@ -17,7 +17,6 @@ import numpy as np
 from plots import search_regret as drawing
 from scenarios.present.summary import Summary, number
 from scenarios.searching.options import Tables, tables
-from scenarios.searching.playback import play
 from scenarios.searching.problems import Drawn, draw, loaded
 from scenarios.searching.sizes import loss_proxies, size_models
 from scenarios.study.figure import produce
@@ -26,6 +25,7 @@ from scenarios.sweep.rows import Rows
 from scenarios.sweep.store import Row
 from sim.search import SEARCHES, Decision
 from sim.specs.check import at_least, option
+from sim.validation.playback import play
 
 MODELS = ("scenes", "bytellama")
 OURS, BEST = "fleet", "exhaustive"

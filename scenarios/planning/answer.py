@@ -16,11 +16,11 @@ from scenarios.sweep.store import Store, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
 from scenarios.systems.library import Library
-from scenarios.systems.slo import check_memory
 from sim.planning.capacity import Capacity, capacity
 from sim.planning.finding import Trust
 from sim.planning.probe import Player
 from sim.planning.refusal import Missed, Refusal
+from sim.planning.slo import check_memory
 from sim.planning.trust import plan_trust, run_trust
 from sim.planning.why import Why, why
 

@@ -12,16 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from profiles.shipping.shipped import DATA
+from profiles.tables.cost import join_phases
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
 from profiles.tables.quality import drop_interval
 from profiles.tables.split import Split
+from profiles.tables.theta import stored, theta_of
 from profiles.tables.trace import TraceTable
-from scenarios.searching.thetas import stored, theta_of
 from scenarios.systems.answers import Answers
-from scenarios.systems.generations import Generations, join_phases
+from scenarios.systems.generations import Generations
 from scenarios.systems.measured import Drop, Measured
-from scenarios.systems.shipped import DATA
 from sim.search import First, Options
 from sim.sources.source import ConstantSource, Source
 

@@ -16,11 +16,11 @@ import numpy as np
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.split import Split
 from scenarios.searching.options import Tables
-from scenarios.searching.playback import counts
 from sim.search import Group, Limits, Predictor, Problem
 from sim.sources.source import Source
 from sim.specs import LinkSpec
 from sim.specs import ServerSpec as Serving
+from sim.validation.playback import counts
 
 _LENGTHS = (8, 16, 24, 32)
 _SUBSET = {1: None, 2: 100, 3: 30}

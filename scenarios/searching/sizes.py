@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from profiles.tables.theta import theta_of
 from scenarios.searching.options import Tables
-from scenarios.searching.thetas import theta_of
 from sim.search import Options
 from sim.search.size import LossProxy, SizeModel
 

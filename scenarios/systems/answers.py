@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest, sem
 
+from profiles.shipping import shipped
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
 from profiles.tables.quality import drop_interval
@@ -19,7 +20,6 @@ from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
-from scenarios.systems import shipped
 from scenarios.systems.coders import coders
 from scenarios.systems.measured import Drop, Measured
 from scenarios.systems.scenario import Model

@@ -10,15 +10,15 @@ import pytest
 
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.split import Split
+from profiles.tables.theta import GRIDS, theta_of
 from profiles.tables.trace import TraceTable
 from scenarios.__main__ import run
 from scenarios.searching.options import tables
-from scenarios.searching.playback import counts, play
 from scenarios.searching.problems import draw
 from scenarios.searching.sizes import loss_proxies, size_models
-from scenarios.searching.thetas import GRIDS, theta_of
 from sim.search import SEARCHES, Group, Limits, Predictor, Problem
 from sim.specs import LinkSpec
+from sim.validation.playback import counts, play
 
 DEVICE = DeviceSpec(name="slow", title="slow", slowdown=5.0, sources={"slowdown": "a test"})
 SERVER = ServerSpec(name="measured", title="measured")

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim import run
 from sim.measures.result import Result
 from sim.places import group_of
 from sim.request import DONE
@@ -15,6 +14,7 @@ from sim.search import Predictor, Problem
 from sim.sources.source import Source
 from sim.specs import FleetSpec, GroupSpec, SystemSpec, WorkloadSpec
 from sim.statistics import replication_interval
+from sim.system import run
 
 _WARM_SHARE = 0.1
 

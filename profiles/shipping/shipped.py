@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-import profiles
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 
-DATA = Path(profiles.__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 
 
 def find(
