@@ -298,7 +298,7 @@ class Answer(Mapping[str, Any]):
         """Print all of it, as `splitfleet plan` does."""
         from scenarios.planning import screen
 
-        screen.show(self._found)
+        screen.summary(self._found).show()
 
     def to_pandas(self) -> pandas.DataFrame:
         """The curve: the limited figure at every number of devices that was played."""

@@ -105,7 +105,7 @@ def run(config: Config) -> int:
         multirun.keep(store, {**told.flat(found), "folder": str(own.folder)})
         print(said.headline(found))
         return 0
-    said.show(found)
+    said.summary(found).show()
     print(f"written: {own.folder}/plan.json, plan.csv, figure.pdf and plan.html")
     return 0
 

@@ -64,7 +64,7 @@ def run(config: Config) -> int:
         store.write_table(rows, config.columns)
     table.show(rows, last.provenance, columns=config.columns)
     if len(rows) == 1:
-        table.show_trust(last.trust(rows[0]))
+        table.trusted(last.trust(rows[0])).show()
     print("Held in every run: arrived = done + dropped + in flight, Little's law, utilization law.")
     print(f"written: {store.folder}/results.csv and run.json")
     return int(any(row.get("error") for row in rows))

@@ -8,22 +8,20 @@ the same tokens. Middle: share of generations still equal to those without codec
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any
-
-import numpy as np
 
 from plots import long_generation as generation
 from profiles.tables.trace import TraceTable
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import produce
 from scenarios.study.gallery import Gallery
+from scenarios.sweep.columns import mean_columns
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.coders import kind_of
 from scenarios.systems.generations import generations
 from sim.specs.check import option
-
-_Z = 1.959964
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,20 +82,13 @@ def _row(table: TraceTable, cut: str, setting: str, steps: slice) -> Row:
         ("agree", "agree", 1.0),
     ):
         values = factor * table.cell(column, cut, setting)[:, steps].mean(axis=1)
-        row |= _mean(name, values)
+        most = 1.0 if name == "agree" else inf
+        row |= mean_columns(name, values, least=0.0, most=most)
     whole = table.cell("agree_free", cut, setting)[:, : steps.stop].min(axis=1)
-    row |= _mean("still_equal", whole)
+    row |= mean_columns("still_equal", whole, least=0.0, most=1.0)
     bits = 8.0 * table.cell("payload_bytes", cut, setting)[:, 1:]
     row["bits_per_token_cv"] = float(bits.std() / bits.mean())
     return row
-
-
-def _mean(name: str, values: np.ndarray) -> Row:
-    mean = float(values.mean())
-    reach = _Z * float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    low = max(0.0, mean - reach)
-    high = min(1.0, mean + reach) if name in ("agree", "still_equal") else mean + reach
-    return {name: mean, f"{name}_lo": low, f"{name}_hi": high}
 
 
 def _summary(config: Config, table: TraceTable, rows: Sequence[Row]) -> Summary:

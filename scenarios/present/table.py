@@ -48,11 +48,6 @@ def show(rows: Sequence[Row], provenance: Mapping[str, Any], columns: str = "all
     replace(summary, origin=_origin(provenance)).show()
 
 
-def show_trust(trust: Trust) -> None:
-    """Print the grade, what to do with it, and every finding behind it."""
-    trusted(trust).show()
-
-
 def trusted(trust: Trust, columns: Sequence[str] = ()) -> Summary:
     """The grade, what to do with it, and every finding behind it."""
     return Summary(

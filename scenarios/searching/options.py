@@ -16,7 +16,7 @@ from profiles.shipping.shipped import DATA
 from profiles.tables.cost import join_phases
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
-from profiles.tables.quality import drop_interval
+from profiles.tables.quality import paired_drop
 from profiles.tables.split import Split
 from profiles.tables.theta import stored, theta_of
 from profiles.tables.trace import TraceTable
@@ -213,8 +213,7 @@ def _loss(table: TraceTable, cut: str, setting: str) -> float:
         table.cell("correct", "output", s) for s in table.settings if table.exists("output", s)
     )
     right = table.cell("correct", cut, setting)
-    lost, gained = int((whole > right).sum()), int((whole < right).sum())
-    return drop_interval(len(right), lost, gained).hi
+    return paired_drop(whole, right).hi
 
 
 def _ordered(settings: tuple[str, ...]) -> list[str]:

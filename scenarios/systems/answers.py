@@ -15,7 +15,7 @@ from scipy.stats import binomtest, sem
 from profiles.shipping import shipped
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
-from profiles.tables.quality import drop_interval
+from profiles.tables.quality import paired_drop
 from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.names import unknown
@@ -81,10 +81,8 @@ class Answers(Measured):
         whole = self.table.cell("correct", "output", split.setting)
         if np.isnan(whole).any() or np.isnan(right).any():
             return None
-        lost, gained = int((whole > right).sum()), int((whole < right).sum())
-        return Drop(
-            **{k: 100.0 * v for k, v in drop_interval(len(right), lost, gained)._asdict().items()}
-        )
+        mean, lo, hi = (100.0 * each for each in paired_drop(whole, right))
+        return Drop(mean=mean, lo=lo, hi=hi)
 
     def memory_bytes(self, split: Split) -> float | None:
         """Weights before the cut and the largest activation among them, 4 bytes a number."""
