@@ -1,7 +1,7 @@
 """A codec on arrays by itself: bits, error, where the bits go, and seconds."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -17,6 +17,7 @@ PARTS = ("values", "positions", "labels", "scales", "tables", "header")
 _TARGETS = ("relative_l2", "bits_per_element")
 _DEFAULT_ERROR = 0.1
 _OF_BASIS = ("axis", "static_tables")
+_BLOCKS = (1, 2, 3, 4)
 
 
 def split_options(options: Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -86,3 +87,41 @@ def _seconds(work: Any, inputs: Any, repeats: int) -> float:
             work(each)
             times.append(time.perf_counter() - start)
     return median(times)
+
+
+def least_error(
+    x: np.ndarray,
+    options: Mapping[str, Any],
+    rate: float,
+    option: str,
+    distortions: Sequence[float],
+) -> dict[str, Any]:
+    """The row of least error of SLICER at that rate, over the knobs that `options` leaves."""
+    how = {"bits_per_element": rate, **options}
+    if option == "sparsity":  # whole bits: another number of blocks may fill the rate better
+        made = [_at_rate(x, {**how, "n_blocks": m, "knob": "distortion"}) for m in _BLOCKS]
+    else:
+        made = [_at_rate(x, {**how, "distortion": each}) for each in distortions]
+    rows = [_at_knobs(x, each) for each in made if each is not None]
+    if not rows:
+        raise ValueError(f"no setting of the other knobs reaches {rate:g} bits per element")
+    return min(rows, key=lambda row: float(row["relative_l2"]))
+
+
+def _at_rate(x: np.ndarray, how: Mapping[str, Any]) -> Any:
+    try:
+        return codec.calibrate("slicer", list(x), **how)
+    except codec.CodecOptionError:
+        return None  # positions alone take more at these widths
+
+
+def _at_knobs(x: np.ndarray, made: Any) -> dict[str, Any]:
+    streams = [made.encode(each) for each in x]
+    decoded = np.stack([made.decode(stream) for stream in streams]).astype(np.float64)
+    return {
+        "bits_per_element": 8 * sum(map(len, streams)) / x.size,
+        "relative_l2": float(np.linalg.norm(decoded - x) / np.linalg.norm(x.astype(np.float64))),
+        "sparsity": made.options["sparsity"],
+        "distortion": made.options["distortion"],
+        "n_blocks": made.options["n_blocks"],
+    }

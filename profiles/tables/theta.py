@@ -5,7 +5,7 @@ profiles/data/search; `splitfleet search ship=true` measures them again.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,3 +64,9 @@ def stored(model: str) -> TraceTable:
         known = sorted(found.stem for found in FOLDER.glob("*.npz"))
         raise ValueError(f"model must be one of {', '.join(known)} for a search, got {model!r}")
     return TraceTable.load(path)
+
+
+def from_mild(settings: Sequence[str]) -> list[str]:
+    """Settings from mild to aggressive: what is no theta first."""
+    thetas = [theta for name in settings if (theta := theta_of(name)) is not None]
+    return [*(s for s in settings if theta_of(s) is None), *(t.name for t in sorted(thetas))]

@@ -20,7 +20,6 @@ from profiles.tables.split import Split
 from scenarios.present.summary import Summary, number
 from scenarios.searching import thetas
 from scenarios.searching.options import Tables, tables
-from scenarios.searching.sizes import with_predicted_sizes
 from scenarios.sweep.store import Store
 from scenarios.systems.build import case
 from scenarios.systems.scenario import Scenario
@@ -28,6 +27,7 @@ from sim.medium.channel import rate_bps
 from sim.planning.slo import Slo
 from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal
 from sim.search.budget import longest
+from sim.search.sizes import with_predicted_sizes
 from sim.specs.check import at_least, one_of, option
 from sim.validation.playback import Played, play
 
@@ -108,7 +108,7 @@ def _problem(config: Config, known: Tables) -> Problem:
     limits = {"latency_s": latency_s, "drop_pp": slo.accuracy_drop_pp, "memory_bytes": memory}
     options = known.options(config.device, config.server, tuple(config.tokens))
     if config.sizes == "predicted":
-        options = with_predicted_sizes(known, options)
+        options = with_predicted_sizes(known.table, options)
     group = Group(
         options=options,
         n_devices=config.fleet.n_devices,

@@ -6,13 +6,12 @@ and its interval. quick=true plays one seed (under a minute), otherwise ten.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
+from scenarios.planning.workers import playing
 from scenarios.present.summary import Summary, number
-from scenarios.shell.progress import progress
 from scenarios.sweep.store import Store
 from sim.specs.check import option
 from sim.validation import SEEDS, Row, validate, verdict
@@ -35,9 +34,8 @@ def run(config: Config) -> int:
     """Play the ladder, write and print the table; status 1 if the verdict fails."""
     store = Store(Path("outputs") / config.name)
     with store.lock():
-        with progress("validating") as report:
-            seeds = SEEDS[:1] if config.quick else SEEDS
-            rows = validate(seeds, play=partial(_play, config.workers), progress=report)
+        with playing("validating", config.workers) as play:
+            rows = validate(SEEDS[:1] if config.quick else SEEDS, play=play)
         path = store.folder / "validate.csv"
         _write(path, rows)
         store.write_run(command="validate", config=asdict(config))
@@ -45,17 +43,6 @@ def run(config: Config) -> int:
     _summary(rows).show()
     print(f"{found}\nwritten: {path}")
     return 0 if found.holds else 1
-
-
-def _play(workers: int, tasks: Sequence[Callable[[], list[Row]]]) -> Iterator[list[Row]]:
-    """The rungs' rows in order, from as many processes."""
-    if workers == 1:
-        return (task() for task in tasks)
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
-    found: Iterator[list[Row]] = parallel(delayed(task)() for task in tasks)
-    return found
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:

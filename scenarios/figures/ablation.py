@@ -14,14 +14,13 @@ import numpy as np
 
 import codec
 from plots import ablation
+from profiles.measuring import coding
 from scenarios.present.summary import Summary, number
 from scenarios.shell.progress import progress
 from scenarios.study.figure import produce
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from sim.specs.check import option
-
-_BLOCKS = (1, 2, 3, 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +118,7 @@ def _job(
             "value": value,
             "codec": f"{option}={value}, {line}" if told_apart else f"{option}={value}",
         },
-        evaluate=partial(_evaluate, x, chosen, rate, option, tuple(tried)),
+        evaluate=partial(coding.least_error, x, chosen, rate, option, tuple(tried)),
     )
 
 
@@ -127,44 +126,6 @@ def _told_apart(lines: Mapping[str, Any], line: str) -> bool:
     """Whether a panel shows several settings on the same features."""
     mine = lines[line].get("features")
     return [other.get("features") for other in lines.values()].count(mine) > 1
-
-
-def _evaluate(
-    x: np.ndarray,
-    options: Mapping[str, Any],
-    rate: float,
-    option: str,
-    distortions: Sequence[float],
-) -> Row:
-    """The least error at that rate over the remaining knobs."""
-    how = {"bits_per_element": rate, **options}
-    if option == "sparsity":  # whole bits: another number of blocks may fill the rate better
-        made = [_at_rate(x, {**how, "n_blocks": m, "knob": "distortion"}) for m in _BLOCKS]
-    else:
-        made = [_at_rate(x, {**how, "distortion": each}) for each in distortions]
-    found = [_measured(x, each) for each in made if each is not None]
-    if not found:
-        raise ValueError(f"no setting of the other knobs reaches {rate:g} bits per element")
-    return min(found, key=lambda row: float(row["relative_l2"]))
-
-
-def _at_rate(x: np.ndarray, how: Mapping[str, Any]) -> Any:
-    try:
-        return codec.calibrate("slicer", list(x), **how)
-    except codec.CodecOptionError:
-        return None  # positions alone take more at these widths
-
-
-def _measured(x: np.ndarray, made: Any) -> Row:
-    streams = [made.encode(each) for each in x]
-    decoded = np.stack([made.decode(stream) for stream in streams]).astype(np.float64)
-    return {
-        "bits_per_element": 8 * sum(map(len, streams)) / x.size,
-        "relative_l2": float(np.linalg.norm(decoded - x) / np.linalg.norm(x.astype(np.float64))),
-        "sparsity": made.options["sparsity"],
-        "distortion": made.options["distortion"],
-        "n_blocks": made.options["n_blocks"],
-    }
 
 
 def _summary(config: Config, rows: Sequence[Row]) -> Summary:

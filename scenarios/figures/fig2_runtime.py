@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 from plots import fig2_runtime as runtime
+from profiles.predicting.analytic import LLAMA2_7B
+from profiles.predicting.published import roof_share
 from profiles.tables.hardware import DeviceSpec
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import Figure, produce, split_methods
@@ -20,7 +22,7 @@ from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems import equal
 from scenarios.systems.generations import Text
-from scenarios.systems.llama2 import Big, roof_share
+from scenarios.systems.llama2 import Big
 from scenarios.systems.scenario import Model, Server
 from sim.specs.check import option
 
@@ -62,7 +64,7 @@ def run(config: Config) -> int:
 def _llama2(config: Config) -> Panel:
     """Llama-2-7B answering BoolQ and at length, as seconds and bytes are modelled."""
     small = config.text.generations(config.codecs.values(), live=config.live)
-    share = roof_share({config.big_server.name: config.big_server})
+    share = roof_share(config.big_server, LLAMA2_7B)
     at = [
         point._replace(
             config=replace(point.config, device=config.big_device, server=config.big_server)

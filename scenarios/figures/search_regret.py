@@ -18,12 +18,12 @@ from plots import search_regret as drawing
 from scenarios.present.summary import Summary, number
 from scenarios.searching.options import Tables, tables
 from scenarios.searching.problems import Drawn, draw, loaded
-from scenarios.searching.sizes import loss_proxies, size_models
 from scenarios.study.figure import produce
 from scenarios.sweep.play import Job
 from scenarios.sweep.rows import Rows
 from scenarios.sweep.store import Row
 from sim.search import SEARCHES, Decision
+from sim.search.sizes import loss_proxies, size_models
 from sim.specs.check import at_least, option
 from sim.validation.playback import play
 
@@ -240,8 +240,8 @@ def _predictors(known: Mapping[str, Tables]) -> str:
     sizes: list[np.ndarray] = []
     losses: list[np.ndarray] = []
     for one in known.values():
-        sizes += [np.abs(model.errors) for model in size_models(one).values()]
-        losses += [np.abs(proxy.errors) for proxy in loss_proxies(one).values()]
+        sizes += [np.abs(model.errors) for model in size_models(one.table).values()]
+        losses += [np.abs(proxy.errors) for proxy in loss_proxies(one.table).values()]
     size, loss = np.concatenate(sizes), np.concatenate(losses)
     return (
         f"Left out one by one, sizes are predicted to {100 * np.median(size):.1f} % (median, p95"

@@ -5,20 +5,20 @@ and answers from the stored table of every cut and theta. The accuracy drop is t
 95 % interval; an exact copy loses nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from profiles.shipping.shipped import DATA
-from profiles.tables.cost import join_phases
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
+from profiles.tables.options import session_costs, single_costs
 from profiles.tables.quality import paired_drop
 from profiles.tables.split import Split
-from profiles.tables.theta import stored, theta_of
+from profiles.tables.theta import from_mild, stored
 from profiles.tables.trace import TraceTable
 from scenarios.systems.answers import Answers
 from scenarios.systems.generations import Generations
@@ -64,7 +64,7 @@ class Tables(Measured):
         splits = [
             Split(cut, setting, w)
             for cut in inner
-            for setting in _ordered(table.settings)
+            for setting in from_mild(table.settings)
             if table.exists(cut, setting)
             for w in words
         ]
@@ -75,7 +75,8 @@ class Tables(Measured):
     ) -> Options:
         """Columns of all options of one device class against one server."""
         labels = self.labels(lengths)
-        costs = (_session_costs if self.speaks else _single_costs)(self, device, server)
+        find_costs: Any = session_costs if self.speaks else single_costs
+        costs = find_costs(self.table, *self.profiles, device, server)
         rows = [costs(label) for label in labels]
         columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         first = None
@@ -83,7 +84,7 @@ class Tables(Measured):
             names = First.__dataclass_fields__
             first = First(**{name: columns.pop(f"first_{name}") for name in names})
         order = {cut: rank for rank, cut in enumerate(self.profiles[0].cut_names)}
-        harsh = {name: rank for rank, name in enumerate(_ordered(self.table.settings))}
+        harsh = {name: rank for rank, name in enumerate(from_mild(self.table.settings))}
         return Options(
             labels=labels,
             drop_pp=np.array([self.drop_pp(label) for label in labels]),
@@ -147,66 +148,6 @@ def tables(model: str) -> Tables:
     return Tables(model=model, known=known)
 
 
-Row = dict[str, float]
-
-
-def _single_costs(known: Tables, device: DeviceSpec, server: ServerSpec) -> Callable[[Split], Row]:
-    """Columns of an option of a network that answers at once."""
-    (profile,) = known.profiles
-    head, tail = device.scale(profile.head), server.scale(profile.tail)
-
-    def row(label: Split) -> Row:
-        costs = dict.fromkeys(("payload_bytes", "encode_s", "decode_s", "answer_bytes"), 0.0)
-        if label.cut != "output":
-            cell = partial(known.table.cell, cut=label.cut, setting=label.setting)
-            costs = {name: float(cell(name).mean()) for name in costs}
-        costs["encode_s"] *= head.factor
-        costs["decode_s"] *= tail.factor
-        device_s, server_s = head.seconds_at(label.cut), tail.seconds_at(label.cut)
-        return {"device_s": device_s, "server_s": server_s, **costs}
-
-    return row
-
-
-def _session_costs(known: Tables, device: DeviceSpec, server: ServerSpec) -> Callable[[Split], Row]:
-    """Columns of an option of a network that generates: w steps, the prompt's first."""
-    prefill, decode = known.profiles
-    head = device.scale(join_phases(prefill.head, decode.head))
-    tail = server.scale(join_phases(prefill.tail, decode.tail))
-    prompt, n_steps = int(known.table.provenance["prompt_tokens"]), known.table.size("token")
-    steps = [(prompt, 0), *((1, prompt + k) for k in range(n_steps - 1))]
-
-    @cache
-    def seconds(cut: str) -> list[np.ndarray]:
-        """Head and tail seconds of every step of the longest session, shape [step]."""
-        return [
-            np.array([side.seconds_at(cut, new_tokens=new, kv_length=kv) for new, kv in steps])
-            for side in (head, tail)
-        ]
-
-    def row(label: Split) -> Row:
-        w, answer_bytes = label.tokens, 0.0
-        cells = {name: np.zeros(w) for name in ("payload_bytes", "encode_s", "decode_s")}
-        if label.cut != "output":
-            cell = partial(known.table.cell, cut=label.cut, setting=label.setting)
-            cells = {name: cell(name)[:, :w].mean(0) for name in cells}
-            answer_bytes = float(cell("answer_bytes").mean())
-        cells["encode_s"] = cells["encode_s"] * head.factor
-        cells["decode_s"] = cells["decode_s"] * tail.factor
-        device_s, server_s = (each[:w] for each in seconds(label.cut))
-        later = slice(1, w) if w > 1 else slice(0, 1)
-        cells |= {"device_s": device_s, "server_s": server_s}
-        return {
-            **{name: float(each[later].mean()) for name, each in cells.items()},
-            "answer_bytes": answer_bytes,
-            "first_device_s": float(device_s[0] + cells["encode_s"][0]),
-            **{f"first_{name}": float(cells[name][0])
-               for name in ("payload_bytes", "decode_s", "server_s")},
-        }  # fmt: skip
-
-    return row
-
-
 def _loss(table: TraceTable, cut: str, setting: str) -> float:
     """Upper end of the paired drop, as a fraction (profiles.tables.quality)."""
     whole = next(
@@ -214,10 +155,3 @@ def _loss(table: TraceTable, cut: str, setting: str) -> float:
     )
     right = table.cell("correct", cut, setting)
     return paired_drop(whole, right).hi
-
-
-def _ordered(settings: tuple[str, ...]) -> list[str]:
-    """Settings from mild to aggressive: what is no theta first."""
-    plain = [name for name in settings if theta_of(name) is None]
-    thetas = [name for name in settings if theta_of(name) is not None]
-    return plain + sorted(thetas, key=lambda name: theta_of(name))  # type: ignore[arg-type,return-value]
