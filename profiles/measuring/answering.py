@@ -16,6 +16,7 @@ import codec
 from profiles.measuring.decoder import Cache, decoder_of, run_layers
 from profiles.measuring.generation import generate
 from profiles.measuring.timing import Progress
+from profiles.models.data import arithmetic, questions, tokens
 from profiles.models.data.arithmetic import Problem, number_in
 from profiles.models.data.questions import Question
 from profiles.models.data.tokens import Tokenizer
@@ -23,6 +24,8 @@ from profiles.models.network import Network
 from profiles.tables import choices
 
 Forward = Callable[[Tensor], Tensor]
+Judge = Callable[[str, codec.Codec | None, list[float] | None], np.ndarray]
+"""Cut, codec (None: nothing is encoded) and where sizes go, to right or wrong, bool [question]."""
 
 
 def through(
@@ -75,13 +78,13 @@ def log_likelihood(forward: Forward, tokenizer: Tokenizer, prompt: str, ending: 
 def choose(
     forward: Forward,
     tokenizer: Tokenizer,
-    questions: Sequence[Question],
+    asked: Sequence[Question],
     *,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """The chosen ending of each question, int64 [question]; the first one where two are equal."""
-    picks = np.empty(len(questions), np.int64)
-    for at, one in enumerate(questions):
+    picks = np.empty(len(asked), np.int64)
+    for at, one in enumerate(asked):
         scores = [
             log_likelihood(forward, tokenizer, prompt, ending)
             / (len(ending.encode()) if one.per_byte else 1)
@@ -89,7 +92,7 @@ def choose(
         ]
         picks[at] = int(np.argmax(scores))
         if progress is not None:
-            progress(at + 1, len(questions))
+            progress(at + 1, len(asked))
     return picks
 
 
@@ -119,6 +122,37 @@ def solve(
         if progress is not None:
             progress(at + 1, len(problems))
     return right
+
+
+def judge_of(
+    network: Network,
+    data: str,
+    n: int,
+    seed: int,
+    *,
+    numbers: bool,
+    shots: int,
+    new_tokens: int,
+    tokens_from: str | None,
+) -> Judge:
+    """What judges `n` questions of the file `data`, or its word problems (`numbers`), with the
+    tokenizer of the folder `tokens_from`; None: of bytes.
+    """
+    tokenizer = tokens.Bytes() if tokens_from is None else tokens.Pretrained(tokens_from)
+    if numbers:
+        problems = arithmetic.problems(data, n, seed, n_shots=shots)
+        return lambda cut, chosen, sent: solve(
+            network, tokenizer, problems, cut=cut, chosen=chosen, n_tokens=new_tokens,
+            sent_bytes=sent,
+        )  # fmt: skip
+    asked = questions.questions(data, n, seed)
+    right = np.array([one.answer for one in asked])
+
+    def judge(cut: str, chosen: codec.Codec | None, sent: list[float] | None) -> np.ndarray:
+        forward = through(network, cut, chosen, sent_bytes=sent)
+        return np.asarray(choose(forward, tokenizer, asked) == right)
+
+    return judge
 
 
 def _n_head(network: Network, cut: str) -> int:

@@ -9,7 +9,6 @@ would help. ship=true measures the tables again.
 import json
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,18 @@ from sim.validation.playback import Played, play
 
 _LIMITS = {True: "tpot_mean_s", False: "mean_s"}
 """The limit on a latency that is searched for, by whether the network generates tokens."""
+
+
+_PARTS = ("device_s", "uplink_s", "link_wait_s", "server_wait_s", "service_s", "down_s")
+_LINES = (
+    ("server ms/{unit}", "server_s", 1e3),
+    ("latency ms", "latency_s", 1e3),
+    *((f"  {part.removesuffix('_s').replace('_', ' ')} ms", part, 1e3) for part in _PARTS),
+    ("link load", "link_load", 1.0),
+    ("server load", "server_load", 1.0),
+    ("loss pp, upper end", "drop_pp", 1.0),
+    ("device memory MB", "memory_bytes", 1e-6),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,16 +204,16 @@ def _plain(decision: Decision, played: Played | None) -> dict[str, Any]:
     return {
         "search": decision.search,
         "option": decision.options[0]._asdict(),
-        "predicted": {
-            **decision.forecasts[0]._asdict(),
-            "server_s": decision.server_s,
-            "link_load": decision.link_load,
-            "server_load": decision.server_load,
-        },
+        "predicted": _forecast(decision),
         "simulated": None if played is None else played._asdict(),
         "binding": decision.binding,
         "evaluations": decision.evaluations,
     }
+
+
+def _forecast(decision: Decision) -> dict[str, float]:
+    shared = ("server_s", "link_load", "server_load")
+    return decision.forecasts[0]._asdict() | {name: getattr(decision, name) for name in shared}
 
 
 def _write(store: Store, config: Config, known: Tables, content: dict[str, Any]) -> None:
@@ -217,49 +228,22 @@ def _write(store: Store, config: Config, known: Tables, content: dict[str, Any])
 
 def _side_by_side(shown: dict[str, tuple[Decision, Played | None]]) -> dict[str, Any]:
     """What was chosen, and predictions beside simulations."""
-    pairs = list(shown.values())
     chosen = {key: decision.options[0] for key, (decision, _) in shown.items() if decision.options}
     unit = "token" if any(option.tokens for option in chosen.values()) else "request"
+    kinds = ("predicted", "simulated")
+    lines = [[heading.format(unit=unit)] for heading, _, _ in _LINES]
+    for decision, played in shown.values():
+        before, after = _forecast(decision), {} if played is None else played._asdict()
+        for line, (_, name, scale) in zip(lines, _LINES, strict=True):
+            value = after.get(name)
+            value = value[0] if isinstance(value, tuple) else value
+            line += [number(scale * before[name], 4)]
+            line += [number(None if value is None else scale * value, 4)]
     return {
         "title": "\n".join(f"{key}: {option}" for key, option in chosen.items()),
-        "columns": (
-            "",
-            *(f"{key}, {kind}" for key in shown for kind in ("predicted", "simulated")),
-        ),
-        "rows": tuple((heading, *cells) for heading, cells in _lines(unit, pairs)),
+        "columns": ("", *(f"{key}, {kind}" for key in shown for kind in kinds)),
+        "rows": tuple(map(tuple, lines)),
     }
-
-
-def _lines(
-    unit: str, pairs: Sequence[tuple[Decision, Played | None]]
-) -> list[tuple[str, list[str]]]:
-    def cells(predicted: str, simulated: str, scale: float) -> list[str]:
-        texts = []
-        for decision, played in pairs:
-            before = decision.forecasts[0]._asdict() | {
-                "server_s": decision.server_s, "link_load": decision.link_load,
-                "server_load": decision.server_load,
-            }  # fmt: skip
-            after = {} if played is None else played._asdict()
-            value = after.get(simulated)
-            value = value[0] if isinstance(value, tuple) else value
-            texts += [
-                number(scale * before[predicted], 4),
-                number(None if value is None else scale * value, 4),
-            ]
-        return texts
-
-    parts = ("device_s", "uplink_s", "link_wait_s", "server_wait_s", "service_s", "down_s")
-    return [
-        (f"server ms/{unit}", cells("server_s", "server_s", 1e3)),
-        ("latency ms", cells("latency_s", "latency_s", 1e3)),
-        *((f"  {part.removesuffix('_s').replace('_', ' ')} ms", cells(part, "", 1e3))
-          for part in parts),
-        ("link load", cells("link_load", "link_load", 1.0)),
-        ("server load", cells("server_load", "server_load", 1.0)),
-        ("loss pp, upper end", cells("drop_pp", "", 1.0)),
-        ("device memory MB", cells("memory_bytes", "", 1e-6)),
-    ]  # fmt: skip
 
 
 def _compared(found: dict[str, Decision]) -> Summary:

@@ -9,7 +9,7 @@ ours calls feasible is feasible when simulated; and predicted against simulated 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,14 +75,9 @@ def _jobs(config: Config, known: Mapping[str, Tables]) -> Iterator[Job]:
         )
 
 
-@lru_cache(maxsize=len(MODELS))
-def _known(model: str) -> Tables:
-    return tables(model)
-
-
 def _evaluate(model: str, at: int, seed: int, answers: int, allowance: float) -> Row:
     """All searches on one problem; ours simulated, and a random choice at some load."""
-    known, rng = _known(model), np.random.default_rng([seed, at])
+    known, rng = tables(model), np.random.default_rng([seed, at])
     drawn = draw(known, rng, allowance)
     problem = drawn.problem
     found = {name: search(problem) for name, search in SEARCHES.items()}

@@ -8,7 +8,7 @@ _CALL = re.compile(r"(?P<name>[\w+]+)\s*(?:\((?P<options>.*)\))?")
 
 
 def expression(text: str) -> dict[str, Any]:
-    """The chain and its options, as a ladder of `scenarios.study.ladder` names them.
+    """The chain and its options, the chain under "chain".
 
     >>> expression("klt+ecsq(relative_l2=[0.1,0.2],axis=-3)")
     {'chain': 'klt+ecsq', 'relative_l2': [0.1, 0.2], 'axis': -3}
