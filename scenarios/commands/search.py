@@ -24,8 +24,8 @@ from scenarios.searching.playback import Played, play
 from scenarios.searching.sizes import with_predicted_sizes
 from scenarios.sweep.store import Store
 from scenarios.systems.build import case
-from scenarios.systems.scenario import Scenario
 from scenarios.systems.slo import Slo
+from scenarios.systems.system import System
 from sim.medium.channel import rate_bps
 from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal
 from sim.search.budget import longest
@@ -35,9 +35,16 @@ _LIMITS = {True: "tpot_mean_s", False: "mean_s"}
 """The limit on a latency that is searched for, by whether the network generates tokens."""
 
 
+_NOTHING = {
+    "request": "a request by hand has neither cut nor codec",
+    "members": "every group has its own cut and codec",
+    "alternatives": "devices choose for themselves, per request",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
-class Config(Scenario):
-    """One fleet, its limits, and which search decides."""
+class Config(System):
+    """One fleet, its limits, and which search decides; `cut` and `codec` are what it finds."""
 
     slo: Slo = field(default_factory=lambda: Slo(accuracy_drop_pp=3.0))
     search: str = field(default="fleet", metadata={"help": "which search decides"})
@@ -62,6 +69,9 @@ class Config(Scenario):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name, why in _NOTHING.items():
+            if getattr(self, name):
+                raise ValueError(f"there is nothing to search with {name}: {why}")
         one_of("search", self.search, SEARCHES)
         one_of("workload.kind", self.workload.kind, ("closed", "poisson"))
         one_of("server.discipline", self.server.discipline, ("fifo", "edf"))
