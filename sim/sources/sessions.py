@@ -6,6 +6,7 @@ never outlasts its record.
 
 import math
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -127,6 +128,12 @@ class ConstantSessions:
         """Itself: a constant has no sampling error."""
         return self
 
+    def scale_payloads(self, factor: float) -> "ConstantSessions":
+        """The same sessions with payloads `factor` times as large."""
+        other = copy(self)
+        other._session = _scale(self._session, factor)
+        return other
+
 
 class TraceSessions:
     """Sessions from a trace table whose columns have a token dimension.
@@ -234,6 +241,17 @@ class TraceSessions:
         picks = generator.integers(len(self.rows), size=len(self.rows)).tolist()
         other.rows = [self.rows[pick] for pick in picks]
         return other
+
+    def scale_payloads(self, factor: float) -> "TraceSessions":
+        """The same sessions with payloads `factor` times as large."""
+        other = copy(self)
+        other.rows = [_scale(session, factor) for session in self.rows]
+        return other
+
+
+def _scale(session: Session, factor: float) -> Session:
+    steps = (s._replace(payload_bytes=factor * s.payload_bytes) for s in session.steps)
+    return session._replace(steps=tuple(steps))
 
 
 def _mean(steps: Sequence[Draw]) -> Draw:
