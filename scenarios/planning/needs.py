@@ -10,7 +10,7 @@ from typing import Any
 
 from plots import files
 from plots.plan_inverse import draw
-from scenarios.planning.answer import Found, alone, as_json, check_accuracy, scalars
+from scenarios.planning.answer import Found, as_json, check_accuracy, scalars
 from scenarios.planning.candidate import name_parts
 from scenarios.present.page import document, drawn, folded, image
 from scenarios.present.summary import Summary, interval, number
@@ -28,13 +28,12 @@ _LOOKS = 8
 _TELLING = "latency_p95_s"
 
 
-def needed(config: Any, *, play: Player) -> Found:
-    """The least resources for `plan.n_devices`, each with its grade.
+def needed(config: Any, asked: Case, *, play: Player) -> Found:
+    """The least resources with which `asked` serves `plan.n_devices`, each with its grade.
 
     Raises:
         Refusal: no resource by itself is enough, or the budget ended.
     """
-    asked = alone(config)
     check_accuracy(config, asked)
     found = inverse(
         asked.spec, asked.sources, config.slo.goals, config.plan.n_devices,

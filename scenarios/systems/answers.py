@@ -23,7 +23,7 @@ from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.systems import shipped
 from scenarios.systems.coders import coders
-from scenarios.systems.measured import Drop, Measured
+from scenarios.systems.measured import Drop, Measured, traced
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.source import TraceSource
@@ -41,6 +41,9 @@ class Answers(Measured):
 
     profile: ModelProfile
     table: TraceTable
+
+    def __repr__(self) -> str:
+        return f"Answers({self.model}: {traced(self.table)})"
 
     @cached_property
     def digests(self) -> Mapping[str, str]:

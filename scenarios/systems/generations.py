@@ -22,7 +22,7 @@ from scenarios.sweep.store import point_id
 from scenarios.systems import equal, shipped
 from scenarios.systems.answers import CACHE, share
 from scenarios.systems.coders import coders_by_name, kind_of
-from scenarios.systems.measured import Drop, Measured
+from scenarios.systems.measured import Drop, Measured, traced
 from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions, TraceSessions
 from sim.sources.source import ConstantSource, Draw, Source
@@ -89,6 +89,9 @@ class Generations(Measured):
     table: TraceTable
     session: Any = None
     n_tokens: int = 0
+
+    def __repr__(self) -> str:
+        return f"Generations({self.model}, {self.n_tokens} tokens: {traced(self.table)})"
 
     @cached_property
     def digests(self) -> Mapping[str, str]:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.split import Split
+from profiles.tables.trace import TraceTable
 from sim.sources.source import Source
 
-__all__ = ["About", "Drop", "Measured"]
+__all__ = ["About", "Drop", "Measured", "traced"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,12 @@ class Drop:
     mean: float
     lo: float
     hi: float
+
+
+def traced(table: TraceTable) -> str:
+    """How much was traced, in a few words."""
+    n, settings = len(table.sample_ids), len(table.settings)
+    return f"{n} samples, {settings} settings, cuts {', '.join(table.cuts)}"
 
 
 class About(NamedTuple):

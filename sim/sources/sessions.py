@@ -13,7 +13,7 @@ import numpy as np
 
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import TraceTable
-from sim.sources.source import Draw, Randomness, Source
+from sim.sources.source import Draw, Randomness, Source, words
 
 
 class Session(NamedTuple):
@@ -96,6 +96,10 @@ class ConstantSessions:
             tuple(server_token_bytes * tokens for tokens in growth),
         )
         self._slope_s = batch_slope_s
+
+    def __repr__(self) -> str:
+        n_tokens = len(self._session.steps)
+        return f"ConstantSessions({n_tokens} tokens; prompt: {words(self.mean())})"
 
     @property
     def rows(self) -> list[Session]:
@@ -183,6 +187,13 @@ class TraceSessions:
             )
             for i in range(len(lengths))
         ]
+
+    def __repr__(self) -> str:
+        rows, n_tokens = len(self.rows), steps_of(self)
+        return (
+            f"TraceSessions({self.key}, {rows} rows of {n_tokens:.4g} tokens;"
+            f" prompt: {words(self.mean())})"
+        )
 
     def _record(
         self,
