@@ -14,18 +14,27 @@ neither torch nor Hydra nor matplotlib before it needs them.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-try:
-    from scenarios.shell.shadow import find_shadow
-except ImportError as error:  # a user's own scenarios.py
+_ours = find_spec("scenarios")
+if (
+    _ours is None
+    or Path(__file__).resolve().parent not in Path(str(_ours.origin)).resolve().parents
+):
     raise SystemExit(
-        f"splitfleet has a package 'scenarios', which another one hides: {error}"
-    ) from None
-if hidden := find_shadow():
-    raise SystemExit(f"splitfleet: {hidden}")
+        "splitfleet: splitfleet has a package 'scenarios', which"
+        f" {_ours.origin if _ours else 'nothing'} hides; rename that, or start in another folder"
+    )
+
+from scenarios.shell.shadow import find_shadow  # noqa: E402 (nothing of ours before it is found)
+
+if _hidden := find_shadow():
+    raise SystemExit(f"splitfleet: {_hidden}")
 
 if TYPE_CHECKING:
     import pandas
@@ -33,17 +42,12 @@ if TYPE_CHECKING:
     from scenarios.systems.case import Case as Built
     from scenarios.systems.measured import Measured
     from sim import Source, SystemSpec
+    from sim.planning import Refusal
 
 __all__ = [
-    "Answer", "Case", "Result", "Sweep", "case", "codec", "device", "link", "model", "names",
-    "play", "request", "server", "workload",
+    "Answer", "Case", "Refusal", "Result", "Sweep", "case", "codec", "device", "link", "model",
+    "names", "play", "request", "server", "session", "workload",
 ]  # fmt: skip
-
-_SHEETS = ("codec", "device", "link", "model", "server", "workload")
-_DEFAULTS = {
-    "model": "scenes", "codec": "slicer", "device": "raspberry_pi_4", "server": "measured",
-    "link": "wifi", "workload": "closed",
-}  # fmt: skip
 
 
 def names(group: str) -> list[str]:
@@ -55,41 +59,45 @@ def names(group: str) -> list[str]:
 
 def device(name: str, **changes: Any) -> Any:
     """The data sheet of a device class, with other values where given."""
-    return _sheet("device", name, changes)
+    return _parts().sheet("device", name, **changes)
 
 
 def server(name: str, **changes: Any) -> Any:
     """The data sheet of a server and its way of serving: `sf.server("measured", max_batch=8)`."""
-    return _sheet("server", name, changes)
+    return _parts().sheet("server", name, **changes)
 
 
 def link(name: str, **changes: Any) -> Any:
     """A medium: `sf.link("wifi", rate_bps=5e7)`."""
-    return _sheet("link", name, changes)
+    return _parts().sheet("link", name, **changes)
 
 
 def workload(name: str, **changes: Any) -> Any:
     """When devices ask: `sf.workload("poisson", rate_rps=2.0)`."""
-    return _sheet("workload", name, changes)
+    return _parts().sheet("workload", name, **changes)
 
 
 def model(name: str, **changes: Any) -> Any:
     """A network and how many of its samples are measured: `sf.model("resnet34", samples=16)`."""
-    return _sheet("model", name, changes)
+    return _parts().sheet("model", name, **changes)
 
 
 def codec(name: str, **options: Any) -> dict[str, Any]:
     """A codec as configured: `sf.codec("ecsq", step=0.2)`."""
-    from scenarios.systems import sheets
+    made: dict[str, Any] = _parts().sheet("codec", name, **options)
+    return made
 
-    return {**sheets.read("codec", name), **options}
+
+def session(**lengths: int) -> Any:
+    """What a network that generates tokens is asked: `sf.session(n_tokens=32)`."""
+    parts = _parts()
+    return parts.made(parts.Session, lengths, "session")
 
 
 def request(**costs: float) -> Any:
     """Requests that all cost the same: device_s, payload_bytes, decode_s, server_s."""
-    from scenarios.systems.by_hand import Request
-
-    return Request(**costs)
+    parts = _parts()
+    return parts.made(parts.Request, costs, "request")
 
 
 def case(model: Any = "scenes", split: Any = "stage3/slicer", **parts: Any) -> Case:
@@ -98,23 +106,23 @@ def case(model: Any = "scenes", split: Any = "stage3/slicer", **parts: Any) -> C
     Args:
         model: a network's name, or what `sf.model` gives.
         split: "CUT/CODEC" or "output"; or a cut and what `sf.codec` gives.
-        parts: `device`, `server`, `link`, `workload` (a name, or what their functions give),
-            `n_devices`, `seed`, `alternatives` (["stage2/int8", "output"]) with `policy`,
-            `groups` and `members` by name, `request`, `session`, and every field of the command
-            line that is not in a group (`replications`, `horizon_s`, `warmup_s`, ...).
+        parts: `device`, `server`, `link`, `workload` (a name, what their functions give, or a spec
+            of `sim`), `n_devices`, `seed`, `alternatives` (["stage2/int8", "output"]) with
+            `policy`, `groups` and `members` by name, `request`, `session`, `sources` (a source of
+            your own, or one by name for each group) with `spec` (a `sim.SystemSpec`), and every
+            field of the command line that is in no group (`replications`, `horizon_s`, ...).
 
     Raises:
         ValueError: an unknown name or field, with the nearest ones, or a bad value.
     """
-    return Case(_given={"model": model, "split": split, **parts})
+    made = Case({"model": model, "split": split}).change(**parts)
+    _ = made.config  # refuses what it does not know
+    return made
 
 
-def play(spec: SystemSpec, sources: Mapping[str, Source]) -> Result:
+def play(spec: SystemSpec, sources: Source | Mapping[str, Source]) -> Result:
     """Simulate a spec and sources of your own (`sim.SystemSpec`, `sim.ConstantSource`, ...)."""
-    from scenarios.systems.case import row_of
-    from sim import replicate
-
-    return Result({"n_devices": spec.fleet.n_devices, **row_of(replicate(spec, sources))})
+    return case(spec=spec, sources=sources).simulate()
 
 
 @dataclass(frozen=True, repr=False)
@@ -122,30 +130,34 @@ class Case:
     """A system that can be simulated, planned and swept; made by `sf.case`."""
 
     _given: Mapping[str, Any]
-    _library: dict[str, Any] | None = None
+    _known: dict[str, Measured] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         config = self.config
-        what = f"{config.model.name} {config.cut}/{config.codec.get('name', '-')}"
+        n, seed = config.fleet.n_devices, config.seed
+        if "sources" in self._given:
+            return f"Case(sources of your own: {n} devices over {config.link.name}, seed {seed})"
         if config.request is not None:
-            what = f"{config.request}"
-        where = f"{config.device.name} -> {config.link.name} -> {config.server.name}"
-        return f"Case({what}: {config.fleet.n_devices} x {where}, seed {config.seed})"
+            costs = ", ".join(f"{k}={v:g}" for k, v in vars(config.request).items() if v)
+            return f"Case({costs or 'nothing'}: {n} devices over {config.link.name}, seed {seed})"
+        ways = "/".join((config.cut, config.codec["name"])) if config.cut != "output" else "output"
+        device = config.device.name
+        if config.members:
+            ways, device = "groups", " + ".join(config.members)
+        if config.alternatives:
+            ways = f"{config.policy} of {', '.join([ways, *config.alternatives])}"
+        where = " -> ".join((device, config.link.name, config.server.name))
+        return f"Case({config.model.name} {ways}: {n} x {where}, seed {seed})"
 
     @property
     def config(self) -> Any:
         """The configuration, as the command line would hold it."""
-        from scenarios.systems.system import System
-
-        return System(**_fields(dict(self._given)))
+        return _parts().system({k: v for k, v in self._given.items() if k != "sources"})
 
     @property
     def measured(self) -> Measured:
         """What its requests cost and answer: measured on this machine, or read."""
-        from scenarios.systems.library import Library
-
-        config = self.config
-        return Library([config]).measured(config)
+        return self._measure(self.config)
 
     @property
     def built(self) -> Built:
@@ -156,14 +168,18 @@ class Case:
 
     def change(self, **parts: Any) -> Case:
         """The same system with other parts, named as for `sf.case`."""
-        return replace(self, _given={**self._given, **parts})
+        spec, own = parts.pop("spec", None), parts.get("sources")
+        if own is not None and not (isinstance(own, Mapping) or hasattr(own, "draw")):
+            raise ValueError(f"sources must be a source or a dict of them by name, got {own!r}")
+        described = _parts().of_spec(spec) if spec is not None else {}
+        if own is not None and "device" not in self._given:  # nobody knows what power they draw
+            described["device"] = device("raspberry_pi_4", power_idle_w=None, power_busy_w=None)
+        return replace(self, _given={**self._given, **described, **parts})
 
     def simulate(self) -> Result:
         """All replications, as a row of columns with their intervals (docs/results.md)."""
-        (row,) = _play([self])
-        if row.get("error"):
-            raise ValueError(row["error"])
-        return Result(row)
+        job = self.built.job(graded=True)
+        return Result({**job.labels, **job.evaluate()})
 
     def plan(self, **asked: Any) -> Answer:
         """The largest number of devices within limits.
@@ -171,51 +187,121 @@ class Case:
         Args:
             asked: limits (`p95_s=0.1`, `accuracy_drop_pp=1`, ...) and what the search may cost
                 (`half_width`, `n_runs`, ...), as `slo.*` and `plan.*` of `splitfleet plan`;
-                `workers`: processes.
+                `n_devices` asks what so many need instead; `workers`: processes.
 
         Raises:
             Refusal: one device misses a limit, or no number of devices does.
+            ValueError: an unknown limit, or none of the latency.
         """
-        from scenarios.commands import plan
-        from scenarios.planning import answer
+        from scenarios.planning import answer, needs
         from scenarios.planning.workers import playing
-        from sim.planning.slo import Slo
 
-        limits = {f.name for f in fields(Slo)} & set(asked)
         workers = asked.pop("workers", 1)
-        slo = Slo(**{name: asked.pop(name) for name in limits})
-        budget = _checked(plan.Plan, asked, "plan")
-        given = _fields(dict(self._given))
-        config = plan.Config(**{"name": "plan", **given}, slo=slo, plan=budget, workers=workers)
+        config = self._asked(asked, workers)
+        inverse = config.plan.n_devices is not None
+        find = needs.needed if inverse else answer.single
         with playing("planning", workers) as player:
-            return Answer(answer.single(config, play=player))
+            return Answer(find(config, self.built, play=player))
 
     def sweep(
-        self, axes: Mapping[str, Sequence[Any]] | None = None, **more: Sequence[Any]
+        self,
+        axes: Mapping[str, Sequence[Any]] | None = None,
+        *,
+        workers: int = 1,
+        **more: Sequence[Any],
     ) -> Sweep:
         """A grid: `n_devices=[1, 2, 4]`, `link=["wifi", "ideal"]`, `split=["stage2/ecsq", ...]`,
         or any field by its key: `{"server.speed": [1, 2]}`. What fails is a row with its error.
         """
+        from scenarios.planning.workers import playing
+
         grid = {**(axes or {}), **more}
+        for name, values in grid.items():
+            _parts().check_axis(name, values, self.config)
         points = [
             dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
         ]
-        rows = _play([self.change(**point) for point in points])
+        jobs = self._jobs(points)
+        with playing("simulating", workers) as player:
+            rows = player(jobs)
         said = [{key: _said(value) for key, value in point.items()} for point in points]
         return Sweep([{**each, **row} for each, row in zip(said, rows, strict=True)], list(grid))
 
+    def _measure(self, config: Any, library: Any = None) -> Measured:
+        """The tables of a configuration, or what stands for them; those read once are kept."""
+        from scenarios.systems.build import choices
+        from scenarios.systems.by_hand import Own
+        from scenarios.systems.library import Library
 
-class Result(Mapping[str, Any]):
-    """One row: a column by its name; `interval` gives its ends."""
+        if "sources" in self._given:
+            given = [n for n in ("request", "members", "alternatives") if getattr(config, n)]
+            if given:
+                raise ValueError(f"a system takes sources or {given[0]}, got both")
+            return Own(sources=self._given["sources"])
+        if library is not None:
+            found: Measured = library.measured(config)
+            return found
+        about = (config.model, config.session, config.live, config.server, config.request)
+        key = repr((about, choices(config)))
+        if key not in self._known:
+            self._known[key] = Library([config]).measured(config)
+        return self._known[key]
+
+    def _asked(self, asked: dict[str, Any], workers: int) -> Any:
+        """The configuration of a plan: the system, limits and budget."""
+        from scenarios.commands import plan
+        from scenarios.shell.schema import field_names
+        from sim.planning.slo import Slo
+
+        parts = _parts()
+        limits = field_names(Slo)
+        budget = [name for name in field_names(plan.Plan) if name != "over"]
+        if "over" in asked:
+            raise ValueError(
+                "over is for the command line (splitfleet plan plan.over=[cut,codec]); in a script,"
+                " plan each case and compare"
+            )
+        parts.check("limit or field of plan", asked, [*limits, *budget])
+        config = _fields({**parts.of_command("plan"), **self._given})
+        return plan.Config(
+            **{**config, "name": "plan", "workers": workers},
+            slo=Slo(**{name: asked[name] for name in limits if name in asked}),
+            plan=plan.Plan(**{name: asked[name] for name in budget if name in asked}),
+        )
+
+    def _jobs(self, points: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """What plays the points of a grid, whose networks are measured once."""
+        from functools import partial
+
+        from scenarios.sweep.axes import Point
+        from scenarios.systems import build
+        from scenarios.systems.library import Library
+
+        cases = [self.change(**point) for point in points]
+        configs = [_or_error(lambda each: each.config, each) for each in cases]
+        library = Library([one for one in configs if not isinstance(one, str)])
+        jobs = []
+        for each, config in zip(cases, configs, strict=True):
+            known = config
+            if not isinstance(config, str):
+                known = _or_error(each._measure, config, library)
+            jobs.append(partial(_row, build.job(Point({}, config), known, graded=True)))
+        return jobs
+
+
+class _Row(Mapping[str, Any]):
+    """Values by name; an unknown one is refused with the nearest."""
+
+    _what = "column"
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         self._row = dict(row)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._row:
-            from scenarios.shell.names import unknown
+            from profiles.tables.choices import unknown
 
-            raise KeyError(unknown("column", name, list(self._row)))
+            raise KeyError(unknown(self._what, name, self._row))
         return self._row[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -224,24 +310,36 @@ class Result(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._row)
 
+
+class Result(_Row):
+    """One row: a column by its name; `interval` gives its ends."""
+
     def __repr__(self) -> str:
+        if self.get("error"):
+            return f"Result(error: {self['error']})"
         grade = f", grade {self['grade']}" if "grade" in self else ""
+        late = self["latency_p95_s"]
+        said = "without bound" if late is None or math.isnan(late) else f"{1e3 * late:.4g} ms"
         return (
             f"Result({self['n_devices']} devices: {self['throughput_rps']:.4g} requests/s,"
-            f" p95 {1e3 * self['latency_p95_s']:.4g} ms,"
-            f" server {100 * self['server_utilization']:.3g} % busy{grade})"
+            f" p95 {said}, server {100 * self['server_utilization']:.3g} % busy{grade})"
         )
 
     def interval(self, name: str) -> tuple[float, float]:
-        """The 95 % interval of a column, with the table's sampling error where there is one."""
+        """The 95 % interval of a column, with the table's sampling error where there is one.
+
+        Raises:
+            KeyError: an unknown column, or one without an interval.
+        """
+        self[name]
         for end in ("_total", ""):
             if f"{name}_lo{end}" in self:
                 return self[f"{name}_lo{end}"], self[f"{name}_hi{end}"]
         raise KeyError(f"column {name} has no interval")
 
     def to_pandas(self) -> pandas.DataFrame:
-        """A frame of one row."""
-        return Sweep([self._row], []).to_pandas()
+        """A frame of one row; needs pandas."""
+        return _frame([self._row])
 
 
 class Sweep(Sequence[Result]):
@@ -265,138 +363,81 @@ class Sweep(Sequence[Result]):
 
     def to_pandas(self) -> pandas.DataFrame:
         """A frame with a row per point; needs pandas."""
-        try:
-            import pandas
-        except ImportError:
-            raise ImportError("to_pandas needs pandas: pip install pandas") from None
-        return pandas.DataFrame(self._rows)
+        return _frame(self._rows)
 
 
-class Answer(Mapping[str, Any]):
+class Answer(_Row):
     """What a plan found; the keys are those of plan.json (docs/planning.md)."""
 
-    def __init__(self, found: Mapping[str, Any]) -> None:
-        self._found = dict(found)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._found[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
+    _what = "key of the answer"
 
     def __repr__(self) -> str:
-        n, low, high = (self[f"n_star{end}"] for end in ("", "_lo", "_hi"))
-        return (
-            f"Answer({n} devices [{low}, {high}] within {self['goal']}, {self['words']};"
-            f" {self['binding']} binds, grade {self['grade']})"
-        )
+        if "remedies" in self:
+            enough = [each for each in self["remedies"] if each["least"] is not None]
+            said = [f"{each['words']} {each['least']:.4g} {each['unit']}" for each in enough]
+            return f"Answer({self['n_devices']} devices need {' or '.join(map(str.strip, said))})"
+        return f"Answer({_told(self).headline(self._row)}; {self['goal']}; grade {self['grade']})"
 
     def show(self) -> None:
         """Print all of it, as `splitfleet plan` does."""
-        from scenarios.planning import screen
-
-        screen.summary(self._found).show()
+        _told(self).summary(self._row).show()
 
     def to_pandas(self) -> pandas.DataFrame:
-        """The curve: the limited figure at every number of devices that was played."""
-        return Sweep(self["curve"], ["n"]).to_pandas()
+        """The curve: the limited figure at every number of devices that was played, or the
+        remedies that so many devices need; needs pandas.
+        """
+        return _frame(self["remedies" if "remedies" in self else "curve"])
 
 
-def _play(cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """Rows of some cases, whose networks are measured once."""
-    from scenarios.shell.progress import progress
-    from scenarios.systems import build
-    from scenarios.systems.library import Library
+def __getattr__(name: str) -> Any:
+    if name == "Refusal":
+        from sim.planning import Refusal
 
-    configs: list[Any] = []
-    for each in cases:
-        try:
-            configs.append(each.config)
-        except ValueError as error:
-            configs.append(error)
-    library = Library([config for config in configs if not isinstance(config, ValueError)])
-    rows: list[dict[str, Any]] = []
-    with progress("simulating") as report:
-        for done, config in enumerate(configs, 1):
-            try:
-                if isinstance(config, ValueError):
-                    raise config
-                job = build.case(config, library.measured(config)).job(graded=True)
-                rows.append({**job.labels, **job.evaluate()})
-            except ValueError as error:
-                if len(cases) == 1:
-                    raise
-                rows.append({"error": str(error)})
-            report(done, len(cases))
-    return rows
+        return Refusal
+    raise AttributeError(f"module 'splitfleet' has no attribute {name!r}")
 
 
-def _sheet(group: str, name: str, changes: Mapping[str, Any]) -> Any:
-    from scenarios.systems import sheets
+def _parts() -> Any:
+    from scenarios.systems import parts
 
-    return _checked(_kind(group), {**sheets.read(group, name), **changes}, group)
-
-
-def _kind(group: str) -> type:
-    from profiles.tables.hardware import DeviceSpec
-    from scenarios.systems.scenario import Link, Model, Server
-    from sim import WorkloadSpec
-
-    kinds = {"device": DeviceSpec, "link": Link, "model": Model, "server": Server}
-    return {**kinds, "workload": WorkloadSpec}[group]
+    return parts
 
 
-def _checked(kind: Any, values: Mapping[str, Any], where: str) -> Any:
-    """A spec of these values; an unknown field is refused with the nearest ones."""
-    from scenarios.shell.names import unknown
+def _told(found: Answer) -> Any:
+    """Who says an answer in words."""
+    from scenarios.planning import needs, screen
 
-    known = [item.name for item in fields(kind)]
-    for name in values:
-        if name not in known:
-            raise ValueError(unknown(f"field of {where}", name, known))
-    return kind(**values)
+    return needs if "remedies" in found else screen
 
 
-def _fields(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a configuration from what a script says."""
-    from scenarios.shell.names import unknown
-    from scenarios.shell.schema import replace_all
-    from scenarios.systems.system import Member, System
-    from sim import FleetSpec, GroupSpec
-
-    dotted = {key: given.pop(key) for key in [*given] if "." in key}
-    cut, chosen = _split(given.pop("split"))
-    groups = {
-        n: g if isinstance(g, GroupSpec) else GroupSpec(**g)
-        for n, g in given.pop("groups", {}).items()
-    }
-    fleet = FleetSpec(n_devices=given.pop("n_devices", 1), groups=groups)
-    members = {
-        n: m if isinstance(m, Member) else Member(**m) for n, m in given.pop("members", {}).items()
-    }
-    parts = {name: given.pop(name, _DEFAULTS[name]) for name in _SHEETS if name != "codec"}
-    made = {n: _sheet(n, part, {}) if isinstance(part, str) else part for n, part in parts.items()}
-    known = [item.name for item in fields(System)]
-    for name in given:
-        if name not in known:
-            raise ValueError(unknown("part of a case", name, [*known, "n_devices", "groups"]))
-    config = System(**made, cut=cut, codec=chosen, fleet=fleet, members=members, **given)
-    config = replace_all(config, dotted) if dotted else config
-    return {item.name: getattr(config, item.name) for item in fields(System)}
+def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a configuration, by name."""
+    config = _parts().system({k: v for k, v in given.items() if k != "sources"})
+    return {name: getattr(config, name) for name in _parts().field_names(type(config))}
 
 
-def _split(split: Any) -> tuple[str, dict[str, Any]]:
-    """Cut and codec of "stage3/ecsq", "output", or a pair."""
-    if isinstance(split, str):
-        cut, _, name = split.partition("/")
-        if cut != "output" and not name:
-            raise ValueError(f"split must be CUT/CODEC or output, got {split!r}")
-        return cut, codec(name or _DEFAULTS["codec"])
-    cut, chosen = split[0], split[1]
-    return cut, codec(chosen) if isinstance(chosen, str) else dict(chosen)
+def _row(job: Any) -> dict[str, Any]:
+    """The row of a point; what a user can cause is its error."""
+    try:
+        return {**job.labels, **job.evaluate()}
+    except ValueError as error:
+        return {**job.labels, "error": str(error)}
+
+
+def _or_error(make: Any, *given: Any) -> Any:
+    """What a function returns, or why it refused."""
+    try:
+        return make(*given)
+    except ValueError as error:
+        return str(error)
+
+
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
+    try:
+        import pandas
+    except ImportError:
+        raise ImportError("to_pandas needs pandas: pip install pandas") from None
+    return pandas.DataFrame(rows)
 
 
 def _said(value: Any) -> Any:

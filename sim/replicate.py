@@ -29,9 +29,7 @@ Play = Callable[[Iterable[Task]], list[Result]]
 _PILOTS = 5
 
 
-def replicate(
-    spec: SystemSpec, sources: Sources, *, table_error: bool = True, play: Play | None = None
-) -> Result:
+def replicate(spec: SystemSpec, sources: Sources, *, play: Play | None = None) -> Result:
     """`spec.replications` independent runs (more, if `spec.precision` asks), as many on bootstraps.
 
     The first set gives the mean and the conditional interval, mean -+ t s / sqrt(R); of a quantile,
@@ -46,7 +44,7 @@ def replicate(
         spec = settle(spec, sources, play=play)
     plain = _until_precise(spec, sources, play)
     boot: list[Result] = []
-    if table_error and len(plain) > 1 and _has_rows(sources):
+    if len(plain) > 1 and _has_rows(sources):
         boot = play(
             partial(run, spec, _bootstrap(spec, sources, r), replication=r)
             for r in range(len(plain))

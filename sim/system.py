@@ -35,6 +35,13 @@ class System:
     devices: tuple[Device, ...]
     meter: Meter
 
+    def __repr__(self) -> str:
+        meter = self.meter
+        return (
+            f"System({len(self.devices)} devices, seed {self.spec.seed}, {self.env.now:.4g} s:"
+            f" {meter.n_arrived} requests arrived, {meter.n_left} left)"
+        )
+
     def snapshot(self) -> Snapshot:
         """All counters at this instant."""
         busy_s = [device.processor.busy_s() for device in self.devices]

@@ -15,7 +15,6 @@ from torch import Tensor
 import codec
 from profiles.measuring.decoder import Cache, decoder_of, run_layers
 from profiles.measuring.generation import generate
-from profiles.measuring.timing import Progress
 from profiles.models.data import arithmetic, questions, tokens
 from profiles.models.data.arithmetic import Problem, number_in
 from profiles.models.data.questions import Question
@@ -75,13 +74,7 @@ def log_likelihood(forward: Forward, tokenizer: Tokenizer, prompt: str, ending: 
     return float(logs.gather(1, tokens[0, n_prompt:, None]).double().sum())
 
 
-def choose(
-    forward: Forward,
-    tokenizer: Tokenizer,
-    asked: Sequence[Question],
-    *,
-    progress: Progress | None = None,
-) -> np.ndarray:
+def choose(forward: Forward, tokenizer: Tokenizer, asked: Sequence[Question]) -> np.ndarray:
     """The chosen ending of each question, int64 [question]; the first one where two are equal."""
     picks = np.empty(len(asked), np.int64)
     for at, one in enumerate(asked):
@@ -91,8 +84,6 @@ def choose(
             for prompt, ending in zip(one.prompts, one.endings, strict=True)
         ]
         picks[at] = int(np.argmax(scores))
-        if progress is not None:
-            progress(at + 1, len(asked))
     return picks
 
 
@@ -105,7 +96,6 @@ def solve(
     chosen: codec.Codec | None = None,
     n_tokens: int = 256,
     sent_bytes: list[float] | None = None,
-    progress: Progress | None = None,
 ) -> np.ndarray:
     """Whether each problem's number is found in `n_tokens` generated tokens, bool [problem].
 
@@ -119,8 +109,6 @@ def solve(
         if sent_bytes is not None:
             sent_bytes.extend(run.payload_bytes[0].tolist())
         right[at] = number_in(tokenizer.decode(run.tokens[0].tolist())) == one.number
-        if progress is not None:
-            progress(at + 1, len(problems))
     return right
 
 

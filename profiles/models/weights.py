@@ -18,17 +18,9 @@ class WeightsError(ValueError):
     """A weights file is missing, damaged, or belongs to another network."""
 
 
-def save_weights(
-    module: nn.Module, path: Path, provenance: dict[str, Any], *, half: bool = False
-) -> str:
-    """Write `path` (.npz) and its provenance (.json); returns the digest of what a load gives.
-
-    With `half` floating-point tensors are stored as float16, and the module's own values are
-    rounded to it, so that the digest and the accuracy reported are those of the file.
-    """
-    if half:
-        _round_to_half(module)
-    arrays = {name: _to_numpy(tensor, half) for name, tensor in _entries(module).items()}
+def save_weights(module: nn.Module, path: Path, provenance: dict[str, Any]) -> str:
+    """Write `path` (.npz) and its provenance (.json); returns the digest of what a load gives."""
+    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in _entries(module).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
@@ -102,14 +94,3 @@ def _entries(module: nn.Module) -> dict[str, torch.Tensor]:
     """Parameters and buffers that carry what was learnt (BatchNorm's batch counter does not)."""
     state = module.state_dict()
     return {k: v for k, v in sorted(state.items()) if not k.endswith("num_batches_tracked")}
-
-
-def _to_numpy(tensor: torch.Tensor, half: bool) -> np.ndarray:
-    tensor = tensor.detach().cpu()
-    return (tensor.half() if half else tensor).numpy()
-
-
-def _round_to_half(module: nn.Module) -> None:
-    with torch.no_grad():
-        for tensor in _entries(module).values():
-            tensor.copy_(tensor.half().to(tensor.dtype))

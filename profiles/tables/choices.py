@@ -8,7 +8,7 @@ def nearest(name: str, choices: Iterable[str], n: int = 4) -> list[str]:
     """Return up to `n` choices that resemble `name` most, by whole key or by its last part."""
     choices = list(choices)
     found = get_close_matches(str(name), choices, n=n, cutoff=0.6)
-    leaf = name.rsplit(".", 1)[-1]
+    leaf = str(name).rsplit(".", 1)[-1]
     by_leaf = get_close_matches(leaf, {c.rsplit(".", 1)[-1] for c in choices}, n=n, cutoff=0.75)
     found += [c for c in choices if c.rsplit(".", 1)[-1] in by_leaf and c not in found]
     return found[:n]

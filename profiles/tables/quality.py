@@ -75,7 +75,7 @@ def share(right: np.ndarray) -> Interval:
     return Interval(test.statistic, float(low), float(high))
 
 
-def merge(first: Drop, second: Drop, level: float = 0.95) -> Drop:
+def merge(first: Drop, second: Drop) -> Drop:
     """The drop over the samples of both, which must not overlap."""
     n, n_lost = first.n + second.n, first.n_lost + second.n_lost
     n_gained = first.n_gained + second.n_gained
@@ -86,11 +86,11 @@ def merge(first: Drop, second: Drop, level: float = 0.95) -> Drop:
         accuracy=right / n,
         n_lost=n_lost,
         n_gained=n_gained,
-        drop=drop_interval(n, n_lost, n_gained, level),
+        drop=drop_interval(n, n_lost, n_gained),
     )
 
 
-def drops(table: TraceTable, level: float = 0.95) -> list[Drop]:
+def drops(table: TraceTable) -> list[Drop]:
     """The drop at every cut and setting that was traced, except "output".
 
     Raises:
@@ -101,7 +101,7 @@ def drops(table: TraceTable, level: float = 0.95) -> list[Drop]:
         raise ValueError(f"trace of {table.model} knows no right answers: its weights are random")
     pairs = [(cut, setting) for cut in table.cuts for setting in table.settings]
     return [
-        _drop(table, whole, cut, setting, level)
+        _drop(table, whole, cut, setting)
         for cut, setting in pairs
         if cut != "output" and table.exists(cut, setting)
     ]
@@ -147,7 +147,7 @@ def concatenate(tables: Sequence[TraceTable]) -> TraceTable:
     )
 
 
-def _drop(table: TraceTable, whole: np.ndarray, cut: str, setting: str, level: float) -> Drop:
+def _drop(table: TraceTable, whole: np.ndarray, cut: str, setting: str) -> Drop:
     right = table.cell("correct", cut, setting)
     n_lost, n_gained = int((whole > right).sum()), int((whole < right).sum())
     return Drop(
@@ -157,5 +157,5 @@ def _drop(table: TraceTable, whole: np.ndarray, cut: str, setting: str, level: f
         accuracy=float(right.mean()),
         n_lost=n_lost,
         n_gained=n_gained,
-        drop=drop_interval(len(right), n_lost, n_gained, level),
+        drop=drop_interval(len(right), n_lost, n_gained),
     )

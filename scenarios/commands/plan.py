@@ -93,9 +93,9 @@ def run(config: Config) -> int:
         if config.plan.over:
             found = answer.chosen(config, play=play)
         elif config.plan.n_devices is not None:
-            found = needs.needed(config, play=play)
+            found = needs.needed(config, answer.alone(config), play=play)
         else:
-            found = answer.single(config, play=play)
+            found = answer.single(config, answer.alone(config), play=play)
         found["elapsed_s"] = time.monotonic() - began_s
         own = Store(store.folder / "plans" / multirun.job()) if multirun.is_multirun() else store
         told.store(own, found)

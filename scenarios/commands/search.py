@@ -21,7 +21,7 @@ from scenarios.searching import thetas
 from scenarios.searching.options import Tables, tables
 from scenarios.sweep.store import Store
 from scenarios.systems.build import case
-from scenarios.systems.scenario import Scenario
+from scenarios.systems.system import System
 from sim.medium.channel import rate_bps
 from sim.planning.slo import Slo
 from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal
@@ -44,11 +44,16 @@ _LINES = (
     ("loss pp, upper end", "drop_pp", 1.0),
     ("device memory MB", "memory_bytes", 1e-6),
 )
+_NOTHING = {
+    "request": "a request by hand has neither cut nor codec",
+    "members": "every group has its own cut and codec",
+    "alternatives": "devices choose for themselves, per request",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Scenario):
-    """One fleet, its limits, and which search decides."""
+class Config(System):
+    """One fleet, its limits, and which search decides; `cut` and `codec` are what it finds."""
 
     slo: Slo = field(default_factory=lambda: Slo(accuracy_drop_pp=3.0))
     search: str = option("fleet", "which search decides")
@@ -63,6 +68,9 @@ class Config(Scenario):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name, why in _NOTHING.items():
+            if getattr(self, name):
+                raise ValueError(f"there is nothing to search with {name}: {why}")
         one_of("search", self.search, SEARCHES)
         one_of("workload.kind", self.workload.kind, ("closed", "poisson"))
         one_of("server.discipline", self.server.discipline, ("fifo", "edf"))

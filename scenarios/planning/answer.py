@@ -40,13 +40,12 @@ _STAGES = (
 )
 
 
-def single(config: Any, *, play: Player) -> Found:
-    """N* of one system with all that explains it.
+def single(config: Any, asked: Case, *, play: Player) -> Found:
+    """N* of one system, `asked`, with all that explains it.
 
     Raises:
         Refusal: no number of devices can be named, with the constraint that failed at N = 1.
     """
-    asked = alone(config)
     check_accuracy(config, asked)
     found = capacity(asked.spec, asked.sources, config.slo.goals, budget=config.plan, play=play)
     return explained(config, asked, found, play=play)

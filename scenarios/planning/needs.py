@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from plots.plan_inverse import draw
-from scenarios.planning.answer import Found, alone, check_accuracy, scalars, write_files
+from scenarios.planning.answer import Found, check_accuracy, scalars, write_files
 from scenarios.planning.candidate import name_parts
 from scenarios.present.page import document, drawn, folded, image
 from scenarios.present.summary import Summary, interval, number
@@ -19,13 +19,12 @@ from sim.planning.probe import Player
 from sim.planning.remedy import Remedy
 
 
-def needed(config: Any, *, play: Player) -> Found:
-    """The least resources for `plan.n_devices`, each with its grade.
+def needed(config: Any, asked: Case, *, play: Player) -> Found:
+    """The least resources with which `asked` serves `plan.n_devices`, each with its grade.
 
     Raises:
         Refusal: no resource by itself is enough, or the budget ended.
     """
-    asked = alone(config)
     check_accuracy(config, asked)
     found = inverse(
         asked.spec, asked.sources, config.slo.goals, config.plan.n_devices,

@@ -120,7 +120,7 @@ def _origin(provenance: Mapping[str, Any]) -> str:
         return "Requests all cost the same, as given by hand: every number is assumed."
     head, tail = provenance["head_seconds"], provenance["tail_seconds"]
     return (
-        f"Payloads and answers: measured on {provenance['samples']} test samples. "
+        f"Payloads and answers: measured on {provenance['samples']} {_samples(provenance)}. "
         f"Device seconds: {_kind(head)}. Server seconds: {_kind(tail)}. "
         "Intervals include the table's sampling error."
     )
@@ -130,3 +130,8 @@ def _kind(surface: Mapping[str, Any]) -> str:
     if surface["kind"] != "scaled":
         return str(surface["kind"])
     return f"scaled by {number(surface['factor'])} ({surface['source']})"
+
+
+def _samples(provenance: Mapping[str, Any]) -> str:
+    tokens = provenance["payloads"].get("prompt_tokens")
+    return "test samples" if tokens is None else f"generations from {tokens} tokens each"

@@ -59,7 +59,7 @@ def _lines(label: str) -> Report:
     def report(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if done <= 0 or now - last < _LOG_EVERY_S:
+        if not 0 < done < total or now - last < _LOG_EVERY_S:
             return
         last = now
         rate, left_s, end = _pace(done, total, started)

@@ -13,6 +13,7 @@ from profiles.tables.hardware import DeviceSpec
 from profiles.tables.split import Split
 from scenarios.sweep.axes import Point
 from scenarios.sweep.play import Job, failing
+from scenarios.systems.by_hand import Own
 from scenarios.systems.case import Case, file_digests, identify
 from scenarios.systems.measured import Measured
 from scenarios.systems.scenario import Scenario, powered, system_spec
@@ -162,6 +163,8 @@ def _uses(
     labels: Mapping[str, Any],
 ) -> tuple[dict[str, Use], Mapping[str, Any] | None, dict[str, Any]]:
     """What every group does, what of it names the point, and what it is called."""
+    if isinstance(measured, Own):
+        return _own(config), named, {"method": "own sources", "codec": "-", **labels}
     groups = list(system_spec(config).fleet.groups)
     if split is not None:
         method = {"method": _method(split)}
@@ -184,6 +187,15 @@ def _uses(
         return uses, more, {**said, **labels}
     own = next(iter(splits.values()))
     return _uses(config, measured, own, named, labels)
+
+
+def _own(config: Scenario) -> dict[str, Use]:
+    """The sources that every group names: its own, and those that it may choose instead."""
+    named = {
+        name: [group.source or name, *group.alternatives]
+        for name, group in system_spec(config).fleet.groups.items()
+    }
+    return {g: Use(config.device, {n: Split("-", n) for n in each}) for g, each in named.items()}
 
 
 def _system(config: Scenario, uses: Mapping[str, Use]) -> SystemSpec:

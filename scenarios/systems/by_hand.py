@@ -1,13 +1,15 @@
-"""Requests by hand: they all cost the same, as the user says; for known systems and thought."""
+"""Requests that nobody measured: all alike as the user says, or from sources of the user's own."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.split import Split
+from scenarios.shell.names import unknown
 from scenarios.systems.measured import Measured
-from sim.sources.source import ConstantSource
+from sim.sources.source import ConstantSource, Source
 from sim.specs.check import option
 
 
@@ -37,6 +39,9 @@ class ByHand(Measured):
     model: str = "-"
     request: Request
 
+    def __repr__(self) -> str:
+        return f"ByHand({self.request})"
+
     @property
     def digests(self) -> dict[str, str]:
         """None: there is no table."""
@@ -57,6 +62,37 @@ class ByHand(Measured):
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
         """The costs, as they were given."""
         return {"request": dataclasses.asdict(self.request)}
+
+    def kinds(self, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:
+        """Everything is assumed."""
+        return dict.fromkeys(("device", "uplink", "server", "codec_bits"), "assumed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own(Measured):
+    """Sources that a script made itself: one for all, or by the names that groups give them."""
+
+    model: str = "-"
+    sources: Source | Mapping[str, Source]
+
+    def __repr__(self) -> str:
+        return f"Own({self.sources!r})"
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """None: nobody knows what a source is made of."""
+        return {}
+
+    def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> Source:
+        if not isinstance(self.sources, Mapping):
+            return self.sources
+        if split.setting not in self.sources:
+            raise ValueError(unknown("source", split.setting, self.sources))
+        return self.sources[split.setting]
+
+    def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
+        """The sources' own words."""
+        return {"request": repr(self.sources)}
 
     def kinds(self, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:
         """Everything is assumed."""

@@ -62,7 +62,8 @@ class Case:
         """Cut and codec as a person says them."""
         cut, codec = self.labels["cut"], self.labels["codec"]
         if cut == "-":
-            return "requests that all cost the same"
+            by_hand = self.labels["method"] == "by hand"
+            return "requests that all cost the same" if by_hand else "sources of your own"
         if cut == "input":
             return f"codec {codec}, all layers on the server"
         if cut == "output":
@@ -175,4 +176,4 @@ def file_digests(scenario: Scenario) -> dict[str, str]:
 def _spaced(cut: str) -> str:
     """`stage3` as `stage 3`."""
     letters = cut.rstrip("0123456789")
-    return f"{letters} {cut[len(letters) :]}" if letters != cut and letters else cut
+    return f"{letters.rstrip('.')} {cut[len(letters) :]}" if letters != cut and letters else cut

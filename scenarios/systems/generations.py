@@ -19,7 +19,7 @@ from scenarios.shell.progress import progress
 from scenarios.systems import equal
 from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders_by_name, kind_of
-from scenarios.systems.measured import Drop, Network
+from scenarios.systems.measured import Drop, Network, traced
 from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions, TraceSessions
 from sim.sources.source import ConstantSource, Draw, Source
@@ -79,6 +79,9 @@ class Generations(Network):
     decode: ModelProfile
     session: Any = None
     n_tokens: int = 0
+
+    def __repr__(self) -> str:
+        return f"Generations({self.model}, {self.n_tokens} tokens: {traced(self.table)})"
 
     @cached_property
     def digests(self) -> Mapping[str, str]:

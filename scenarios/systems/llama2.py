@@ -63,6 +63,9 @@ class Big(Measured):
     n_tokens: int
     named: Any = None
 
+    def __repr__(self) -> str:
+        return f"Big({self.model}, {self.n_tokens} tokens, payloads of {self.small!r})"
+
     @property
     def digests(self) -> Mapping[str, str]:
         """Those of the smaller network."""

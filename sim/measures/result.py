@@ -41,6 +41,16 @@ class Result:
     saturated: bool = False
     load: Load | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        runs = "1 run" if self.n_runs == 1 else f"{self.n_runs} runs"
+        columns = {"requests/s": "throughput_rps", "s mean latency": "latency_mean_s"}
+        known = {unit: name for unit, name in columns.items() if name in self.estimates}
+        said = [f"{self.value(name):.4g} {unit}" for unit, name in known.items()]
+        return (
+            f"Result({self.spec.fleet.n_devices} devices, {runs}: {', '.join(said)},"
+            f" {len(self.estimates)} columns{', saturated' if self.saturated else ''})"
+        )
+
     def __getitem__(self, name: str) -> Estimate:
         """The estimate of one column."""
         return self.estimates[name]

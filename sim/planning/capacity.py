@@ -12,7 +12,7 @@ from sim.planning.goal import Goal
 from sim.planning.guess import demands, guess
 from sim.planning.pace import set_length, warm_up
 from sim.planning.probe import Player, Probe
-from sim.planning.refine import Refined, Refinement, Report
+from sim.planning.refine import Refined, Refinement
 from sim.planning.refusal import Missed, Refusal, say_missed
 from sim.sources.sessions import steps_of
 from sim.sources.source import Sources
@@ -68,12 +68,10 @@ def capacity(
     *,
     budget: Budget | None = None,
     play: Player | None = None,
-    start: int | None = None,
-    report: Report | None = None,
 ) -> Capacity:
     """Largest `fleet.n_devices` at which the pooled figure of no goal is above its limit.
 
-    From a closed-form guess (or `start`) geometric steps and bisection by a few short pilot runs
+    From a closed-form guess geometric steps and bisection by a few short pilot runs
     give a bracket. In it a few scouts at five points, then `budget.n_runs` replications at three
     around what they found, all on common random numbers and each of `budget.requests_per_run`
     behind a warm-up found by MSER-5, give the crossing; runs are added until the half-width is
@@ -87,8 +85,8 @@ def capacity(
     wanted = (goals,) if isinstance(goals, Goal) else tuple(goals)
     steps = max(steps_of(source) for source in sources.values())
     fitting = (budget or Budget()).for_sessions(steps)
-    search = _Search(spec, sources, wanted, fitting, play or play_in_turn, report)
-    return search.refine(*search.bracket(start))
+    search = _Search(spec, sources, wanted, fitting, play or play_in_turn)
+    return search.refine(*search.bracket())
 
 
 class _Search:
@@ -101,32 +99,27 @@ class _Search:
         goals: tuple[Goal, ...],
         budget: Budget,
         play: Player,
-        report: Report | None,
     ) -> None:
         self._spec, self._sources, self._goals = spec, sources, goals
         self._budget, self._play = budget, play
-        self._report = report or (lambda done, total: None)
         self._requests = 0
         self._stable = stability(spec, sources)
         alone = demands(spec, sources)
         self._per_device_rps = alone.rate_rps if alone else 0.0
         self._grows = False
 
-    def bracket(self, start: int | None) -> tuple[int, int]:
+    def bracket(self) -> tuple[int, int]:
         """Numbers of devices about 4 % apart, within and beyond the goals."""
         first, goal = self._pilot(1)
         if first > 0.0:
             raise Missed(say_missed(goal, first, grows=self._grows))
         most = self._budget.max_devices
-        low, high = 1, min(most, max(2, start or guess(self._spec, self._sources) or 2))
+        low, high = 1, min(most, max(2, guess(self._spec, self._sources) or 2))
         value, _ = self._pilot(high)
         while value <= 0.0:
             if high >= most:
                 raise Refusal(f"{_all(self._goals)} still holds at max_devices = {most}")
-            low, high = (
-                high,
-                min(most, max(high + 1, math.ceil(1.25 * high)) if start else 2 * high),
-            )
+            low, high = high, min(most, 2 * high)
             value, _ = self._pilot(high)
         step = 1.1
         while high - low > max(1.0, _APART * low):
@@ -145,7 +138,7 @@ class _Search:
         spec, cost = warm_up(replace(spec, fleet=fleet), self._sources, play=self._play)
         self._requests += cost
         probe = Probe(spec, self._sources, self._goals, play=self._play)
-        refinement = Refinement(probe, self._goals, _Devices(), budget, self._spend, self._report)
+        refinement = Refinement(probe, self._goals, _Devices(), budget, self._spend)
         centre, reach = 0.5 * (low + high), max(2.0, high - low)
         return self._capacity(probe, refinement.cross(centre, reach, budget.target))
 

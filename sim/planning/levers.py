@@ -8,6 +8,7 @@ import numpy as np
 
 from sim import FleetSpec, Source, SystemSpec
 from sim.places import groups_of
+from sim.sources.sessions import ConstantSessions, TraceSessions
 from sim.sources.source import Draw, Randomness, Sources
 
 Pull = Callable[[SystemSpec, Sources, float], tuple[SystemSpec, Sources]]
@@ -96,7 +97,13 @@ def faster_devices(spec: SystemSpec, sources: Sources, factor: float) -> tuple[S
 
 def fewer_bits(spec: SystemSpec, sources: Sources, factor: float) -> tuple[SystemSpec, Sources]:
     """Every payload smaller by `factor`."""
-    return spec, {name: Lighter(source, 1.0 / factor) for name, source in sources.items()}
+    return spec, {name: _lighten(source, 1.0 / factor) for name, source in sources.items()}
+
+
+def _lighten(source: Source, factor: float) -> Source:
+    if isinstance(source, TraceSessions | ConstantSessions):
+        return source.scale_payloads(factor)
+    return Lighter(source, factor)
 
 
 def _regroup(spec: SystemSpec, groups: Mapping[str, object]) -> FleetSpec:

@@ -19,7 +19,6 @@ _WIDE, _NARROW = 5, 3
 _DROP = 0.15
 _EXTENSIONS = 5
 
-Report = Callable[[int, int], None]
 Spend = Callable[[int, float], None]
 """Takes the requests that were simulated and the last point; refuses where the budget ends."""
 
@@ -70,17 +69,10 @@ class Refinement:
     """One curve, its goals, and what may be spent on it."""
 
     def __init__(
-        self,
-        curve: Curve,
-        goals: Sequence[Goal],
-        axis: Axis,
-        budget: Budget,
-        spend: Spend,
-        report: Report | None = None,
+        self, curve: Curve, goals: Sequence[Goal], axis: Axis, budget: Budget, spend: Spend
     ) -> None:
         self._curve, self._goals, self._axis = curve, tuple(goals), axis
         self._budget, self._spend = budget, spend
-        self._report = report or (lambda done, total: None)
 
     def cross(self, centre: float, reach: float, target: Callable[[float], float]) -> Refined:
         """A few scouts within `reach` of the centre say where three points are enough for a local
@@ -110,7 +102,6 @@ class Refinement:
                 raise Refusal(self._end(where, target(where.root), collapsed, n_runs))
             more = min(2.0, (where.half_width / target(where.root)) ** 2)
             n_runs = min(budget.max_runs, max(n_runs + 1, math.ceil(n_runs * _finite(more, 2.0))))
-            self._report(0, n_runs)
             goal, points, where = self._bound(points, n_runs)
         return Refined(
             goal=goal,

@@ -77,9 +77,7 @@ class Why:
         return helping[0] if helping else None
 
 
-def why(
-    spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player, levers: bool = True
-) -> Why:
+def why(spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player) -> Why:
     """Play N* again: as it is, on bootstraps of the table, and with every lever pulled by 2 %.
 
     All variants share the streams of the search run by run, so that a difference is that of the
@@ -98,7 +96,7 @@ def why(
     as_is, boots = first[:n_runs], first[n_runs:]
     plain, columns = _excess(capacity.goal, as_is), means([r.columns for r in as_is])
     slope = max(capacity.root.slope, 1e-9)
-    pulled = [lever for lever in LEVERS if levers and columns[_USES[lever.name]] > 0.0]
+    pulled = [lever for lever in LEVERS if columns[_USES[lever.name]] > 0.0]
     pulls = min(n_runs, _PULLS)
     runs = [lever.pull(base, sources, 1.0 + _STEP) for lever in pulled for _ in range(pulls)]
     second = _play_blocks(runs, capacity.goal, pulls, play)

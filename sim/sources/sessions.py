@@ -6,13 +6,14 @@ never outlasts its record.
 
 import math
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import TraceTable
-from sim.sources.source import Draw, Randomness, Source
+from sim.sources.source import Draw, Randomness, Source, words
 
 
 class Session(NamedTuple):
@@ -96,6 +97,10 @@ class ConstantSessions:
         )
         self._slope_s = batch_slope_s
 
+    def __repr__(self) -> str:
+        n_tokens = len(self._session.steps)
+        return f"ConstantSessions({n_tokens} tokens; prompt: {words(self.mean())})"
+
     @property
     def rows(self) -> list[Session]:
         """The one session."""
@@ -126,6 +131,12 @@ class ConstantSessions:
     def resample(self, generator: np.random.Generator) -> "ConstantSessions":
         """Itself: a constant has no sampling error."""
         return self
+
+    def scale_payloads(self, factor: float) -> "ConstantSessions":
+        """The same sessions with payloads `factor` times as large."""
+        other = copy(self)
+        other._session = _scale(self._session, factor)
+        return other
 
 
 class TraceSessions:
@@ -176,6 +187,13 @@ class TraceSessions:
             )
             for i in range(len(lengths))
         ]
+
+    def __repr__(self) -> str:
+        rows, n_tokens = len(self.rows), steps_of(self)
+        return (
+            f"TraceSessions({self.key}, {rows} rows of {n_tokens:.4g} tokens;"
+            f" prompt: {words(self.mean())})"
+        )
 
     def _record(
         self,
@@ -234,6 +252,17 @@ class TraceSessions:
         picks = generator.integers(len(self.rows), size=len(self.rows)).tolist()
         other.rows = [self.rows[pick] for pick in picks]
         return other
+
+    def scale_payloads(self, factor: float) -> "TraceSessions":
+        """The same sessions with payloads `factor` times as large."""
+        other = copy(self)
+        other.rows = [_scale(session, factor) for session in self.rows]
+        return other
+
+
+def _scale(session: Session, factor: float) -> Session:
+    steps = (s._replace(payload_bytes=factor * s.payload_bytes) for s in session.steps)
+    return session._replace(steps=tuple(steps))
 
 
 def _mean(steps: Sequence[Draw]) -> Draw:

@@ -59,6 +59,14 @@ class Source(Protocol):
         """The same source with its rows bootstrapped; itself where it has no sampling error."""
 
 
+def words(draw: Draw) -> str:
+    """What a request costs on its way, as it stands in the `repr` of a source."""
+    return (
+        f"device {draw.device_s:.4g} s, payload {draw.payload_bytes:.4g} B,"
+        f" decode {draw.decode_s:.4g} s, server {draw.server_s:.4g} s"
+    )
+
+
 Sources = Mapping[str, Source]
 """Sources by the name of the group that draws from them."""
 
@@ -83,6 +91,9 @@ class ConstantSource:
         self.key = "constant"
         self._draw = Draw(0, device_s, payload_bytes, decode_s, server_s, answer_bytes, correct)
         self._slope_s = server_s if batch_slope_s is None else batch_slope_s
+
+    def __repr__(self) -> str:
+        return f"ConstantSource({words(self._draw)})"
 
     def draw(self, stream: Randomness) -> Draw:
         """The one request; the stream is not touched."""
@@ -119,6 +130,11 @@ class RandomSource:
         self._device_s = device_s
         self._payload_bytes = payload_bytes
         self._server_s = server_s
+
+    def __repr__(self) -> str:
+        drawn = {"payload": self._payload_bytes, "server": self._server_s}
+        said = ", ".join(f"{name} {'drawn' if each else '0'}" for name, each in drawn.items())
+        return f"RandomSource(device {self._device_s:.4g} s, {said})"
 
     def draw(self, stream: Randomness) -> Draw:
         """One request; payload first, then server seconds."""
@@ -183,6 +199,9 @@ class TraceSource:
         self.rows = _rows(
             table, cut, setting, head_s, tail_s, encode_factor, decode_factor, channel
         )
+
+    def __repr__(self) -> str:
+        return f"TraceSource({self.key}, {len(self.rows)} rows: {words(self.mean())})"
 
     def draw(self, stream: Randomness) -> Draw:
         """One whole row, uniformly."""

@@ -50,15 +50,8 @@ def cycles() -> list[Case]:
         )
         link = one_medium("fifo", 0.02)
         source = ConstantSource(payload_bytes=_BYTES, server_s=0.03)
-        cases.append(
-            Case(
-                f"fixed cycle N={n}",
-                closed_system(n, link, warmup_s=20.0, length_s=21.0, think="constant"),
-                source,
-                metrics,
-                n_runs=2,
-            )
-        )
+        system = closed_system(n, link, warmup_s=20.0, length_s=21.0, think="constant")
+        cases.append(Case(f"fixed cycle N={n}", system, source, metrics, n_runs=2))
     return cases
 
 
@@ -79,14 +72,8 @@ def networks() -> list[Case]:
         )
         link = one_medium("fifo", 0.02)
         length_s = 5_000.0 / exact.throughput_rps
-        cases.append(
-            Case(
-                f"closed network N={n}",
-                closed_system(n, link, warmup_s=50.0, length_s=length_s),
-                source,
-                metrics,
-            )
-        )
+        system = closed_system(n, link, warmup_s=50.0, length_s=length_s)
+        cases.append(Case(f"closed network N={n}", system, source, metrics))
     return cases
 
 
@@ -105,14 +92,9 @@ def repairmen() -> list[Case]:
             *quantiles(law, (0.5, 0.95, 0.99)),
         )
         length_s = 5_000.0 / exact.throughput_rps
-        cases.append(
-            Case(
-                f"machine repairman N={n}",
-                closed_system(n, LinkSpec(), warmup_s=50.0, length_s=length_s),
-                ExponentialSource(server_s=service_s),
-                metrics,
-            )
-        )
+        system = closed_system(n, LinkSpec(), warmup_s=50.0, length_s=length_s)
+        source = ExponentialSource(server_s=service_s)
+        cases.append(Case(f"machine repairman N={n}", system, source, metrics))
     return cases
 
 
@@ -139,14 +121,9 @@ def contention() -> list[Case]:
             Metric("throughput_rps", exact.throughput_rps),
             Metric("latency_mean_s", exact.response_s),
         )
-        cases.append(
-            Case(
-                f"Wi-Fi {name} N={n}",
-                closed_system(n, link, warmup_s=50.0, length_s=4_000.0 / exact.throughput_rps),
-                ConstantSource(payload_bytes=_BYTES),
-                metrics,
-            )
-        )
+        system = closed_system(n, link, warmup_s=50.0, length_s=4_000.0 / exact.throughput_rps)
+        source = ConstantSource(payload_bytes=_BYTES)
+        cases.append(Case(f"Wi-Fi {name} N={n}", system, source, metrics))
         cases.append(_saturate(name, n, efficiency(n) / efficiency(1) / airtime_s, link))
     return cases
 
@@ -161,10 +138,5 @@ def _saturate(name: str, n: int, throughput_rps: float, link: LinkSpec) -> Case:
         horizon_s=60.0,
     )
     metric = Metric("throughput_rps", throughput_rps, kind="equal")
-    return Case(
-        f"Wi-Fi {name} saturated N={n}",
-        system,
-        ConstantSource(payload_bytes=_BYTES),
-        (metric,),
-        n_runs=2,
-    )
+    source = ConstantSource(payload_bytes=_BYTES)
+    return Case(f"Wi-Fi {name} saturated N={n}", system, source, (metric,), n_runs=2)

@@ -66,3 +66,20 @@ def test_a_module_that_is_run_by_our_name_says_so(tmp_path):
     (tmp_path / "codec.py").write_text(SCRIPT)
     ended = _python(tmp_path, "codec.py")
     assert f"which {tmp_path / 'codec.py'} hides" in ended.stderr
+
+
+@pytest.mark.parametrize("file", ["sim.py", "codec.py", "plots/__init__.py", "scenarios.py"])
+def test_a_script_of_the_door_beside_a_module_of_our_name_says_which(tmp_path, file):
+    script = tmp_path / "script.py"
+    script.write_text("import splitfleet as sf\nprint(sf.names('workload'))\n")
+    ended = _python(tmp_path, "script.py")
+    assert (ended.returncode, ended.stdout) == (0, "['closed', 'poisson']\n")
+    own = tmp_path / file
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("raise SystemExit('the wrong one was imported')\n")
+    named = own.parent if own.name == "__init__.py" else own
+    ended = _python(tmp_path, "script.py")
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1
+    assert f"which {named} hides; rename that" in ended.stderr

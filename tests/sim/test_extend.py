@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sim.specs import link, server
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
 ROOMS = ("codec", "profiles", "sim", "scenarios", "plots", "conf")
@@ -245,3 +247,12 @@ def test_the_first_contribution_fails_first_and_then_holds(tmp_path):
     (tmp_path / path).write_text(applied(hunks, (tmp_path / path).read_text()))
     after = subprocess.run(words, **how)
     assert after.returncode == 0, after.stdout
+
+
+@pytest.mark.parametrize(
+    ("names", "folder"),
+    [(link.SHARING, "sim/medium/sharing"), (server.DISCIPLINES, "sim/server/batching")],
+)
+def test_every_name_is_a_file_and_every_file_a_name(names, folder):
+    files = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__", "job"}
+    assert files == set(names)

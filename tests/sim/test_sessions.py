@@ -6,6 +6,9 @@ import pytest
 import sim
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import Column, TraceTable
+from sim.planning.guess import guess, parts
+from sim.planning.levers import fewer_bits
+from sim.sources.sessions import mean_request, mean_steps, steps_of
 
 FREE = sim.LinkSpec(sharing="dedicated", rate_bps=8e6, header_bytes=0)
 PROMPT = sim.Draw(0, 0.05, 4000.0, 0.0, 0.02, 4.0, math.nan, 20, 0)
@@ -194,3 +197,34 @@ def test_a_group_chooses_among_sessions_or_among_requests():
     spec = sim.SystemSpec(fleet=sim.FleetSpec(groups={"default": group}))
     with pytest.raises(ValueError, match="must choose among requests or among sessions"):
         sim.run(spec, {**sessions(), "plain": sim.ConstantSource(server_s=0.01)})
+
+
+def test_a_whole_session_is_what_the_planner_counts():
+    """Its demands are those of all its steps, its first guess the number that fills the server."""
+    (source,) = sessions(n_tokens=10).values()
+    assert steps_of(source) == 10.0
+    assert mean_steps(source) == [(PROMPT, 1.0), (TOKEN, 9.0)]
+    assert mean_request(source).server_s == pytest.approx(0.02 + 9 * 0.002)
+    assert mean_request(source).payload_bytes == pytest.approx(4000 + 9 * 200)
+    alone = run({"default": source})
+    spec = alone.spec
+    (part,) = parts(spec, {"default": source})
+    assert part.demands.server_s == pytest.approx(alone.value("server_s_per_request"))
+    assert part.demands.alone_s == pytest.approx(alone.value("latency_mean_s"), rel=0.02)
+    knee = guess(spec, {"default": source})
+    runs = [run({"default": source}, n, think="exponential") for n in (knee // 2, 3 * knee)]
+    busy = [each.value("server_utilization") for each in runs]
+    assert busy[0] < 0.7 < 0.98 < busy[1]
+
+
+def test_fewer_bits_leave_a_session_a_session():
+    """A lever that forgot the tokens said that a hundredth fewer bits serve 26 devices more."""
+    source = sessions(n_tokens=10)
+    spec = run(source).spec
+    _, lighter = fewer_bits(spec, source, 2.0)
+    before, after = run(source), run(lighter)
+    assert set(after.records["tokens"]) == {10.0}
+    assert after.value("uplink_bits_per_token") == before.value("uplink_bits_per_token") / 2
+    server_s = before.value("server_s_per_request")
+    assert after.value("server_s_per_request") == pytest.approx(server_s)
+    assert source["default"].rows[0].steps[0].payload_bytes == 4000.0  # the source is as it was
