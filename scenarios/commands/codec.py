@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import codec
-from codec.chains.expressions import expression
+from codec.chains.expressions import Rung, expression, rungs
 from profiles.measuring import coding
 from scenarios.study.codec_tables import BOUND, ledger_table, rate_table
 from scenarios.study.features import features
-from scenarios.study.ladder import Rung, rungs
 from scenarios.sweep import multirun
 from scenarios.sweep.play import Job, play
 from scenarios.sweep.store import Row, Store

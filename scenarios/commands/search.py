@@ -9,11 +9,9 @@ would help. ship=true measures the tables again.
 import json
 import math
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary, number
@@ -24,7 +22,7 @@ from scenarios.systems.build import case
 from scenarios.systems.system import System
 from sim.medium.channel import rate_bps
 from sim.planning.slo import Slo
-from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal
+from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal, runner_up
 from sim.search.budget import longest
 from sim.search.sizes import with_predicted_sizes
 from sim.specs.check import at_least, one_of, option
@@ -99,7 +97,7 @@ def run(config: Config) -> int:
         if not chosen.feasible:
             _write(store, config, known, {"refusal": refusal(chosen)})
             raise ValueError(_spoken(refusal(chosen), known))
-        second = _runner_up(problem, chosen, config.search)
+        second = runner_up(problem, chosen, SEARCHES[config.search])
         rows = {"decision": chosen, "runner-up": second}
         shown = {
             key: (decision, _played(config, known, problem, decision))
@@ -162,23 +160,6 @@ def _spoken(words: str, known: Tables) -> str:
     for name in ("latency_s", "drop_pp", "memory_bytes"):
         words = words.replace(name, f"slo.{said.get(name, name)}")
     return words
-
-
-def _runner_up(problem: Problem, chosen: Decision, search: str) -> Decision:
-    """What the search decides without its decision and those that cost the same in everything."""
-    assert chosen.rows is not None
-    group = problem.groups[0]
-    options, row = group.options, chosen.rows[0]
-    columns = (options.device_s, options.encode_s, options.payload_bytes, options.decode_s,
-               options.server_s, options.memory_bytes)  # fmt: skip
-    others = np.flatnonzero(np.any([column != column[row] for column in columns], axis=0))
-    if not len(others):
-        return replace(chosen, options=None, rows=None)
-    rest = replace(group, options=options.take(others))
-    found = SEARCHES[search](replace(problem, groups=(rest,)))
-    if found.rows is None:
-        return found
-    return replace(found, problem=problem, rows=(int(others[found.rows[0]]),))
 
 
 def _played(config: Config, known: Tables, problem: Problem, decision: Decision) -> Played | None:
