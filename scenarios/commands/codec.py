@@ -66,13 +66,8 @@ def run(config: Config) -> int:
         summary = rate_table(known.source, sound)
         ledger = ledger_table(sound)
         store.write_text("table.md", f"{summary.markdown()}\n{ledger.markdown()}")
-        store.write_run(
-            command="codec",
-            config=asdict(config),
-            revision=codec.revision(),
-            summary=summary.plain(),
-            ledger=ledger.plain(),
-        )
+        told = {"summary": summary.plain(), "ledger": ledger.plain()}
+        store.write_run(command="codec", config=asdict(config), revision=codec.revision(), **told)
         if config.plot and sound:
             _draw(config, sound, store.folder)
     summary.show()

@@ -92,7 +92,7 @@ def run(config: Config) -> int:
     chosen = SEARCHES[config.search](problem)
     spent_s = time.perf_counter() - start
     others = [name for name in SEARCHES if config.compare and name != config.search]
-    found = {config.search: chosen, **{name: SEARCHES[name](problem) for name in others}}
+    decisions = {config.search: chosen, **{name: SEARCHES[name](problem) for name in others}}
     with store.lock():
         if not chosen.feasible:
             _write(store, config, known, {"refusal": refusal(chosen)})
@@ -105,14 +105,14 @@ def run(config: Config) -> int:
             if decision.feasible
         }
         plain = {key: _plain(*pair) for key, pair in shown.items()}
-        compared = {name: _plain(one, None) for name, one in found.items()}
+        compared = {name: _plain(one, None) for name, one in decisions.items()}
         _write(store, config, known, {**plain, "search_s": spent_s, "searches": compared})
     binding = f"binding: {_spoken(chosen.binding, known)}"
     looked = f"{chosen.evaluations} of {problem.n_choices} options evaluated in {spent_s:.2g} s"
     said = [f"{binding}; {looked}"]
     if known.speaks and chosen.options is not None:
         said.append(_longest(problem, known, chosen.options[0]))
-    sections = (_compared(found),) if config.compare else ()
+    sections = (_compared(decisions),) if config.compare else ()
     Summary(**_side_by_side(shown), origin="\n".join(said), sections=sections).show()
     print(f"written: {store.folder}/search.json")
     return 0

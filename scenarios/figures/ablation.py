@@ -63,22 +63,22 @@ def run(config: Config) -> int:
 
 def _varied(line: str, options: Mapping[str, Any]) -> str:
     """The option that holds a list."""
-    found = [k for k, v in options.items() if isinstance(v, list) and k != "features"]
-    if len(found) != 1:
-        raise ValueError(f"{line} must vary one option, got {', '.join(found) or 'none'}")
-    return found[0]
+    lists = [k for k, v in options.items() if isinstance(v, list) and k != "features"]
+    if len(lists) != 1:
+        raise ValueError(f"{line} must vary one option, got {', '.join(lists) or 'none'}")
+    return lists[0]
 
 
 def _arrays(config: Config) -> dict[str, np.ndarray]:
     from profiles.measuring.activations import activations
 
-    found = {}
+    features = {}
     with progress("features") as report:
         for done, (name, where) in enumerate(config.features.items(), 1):
             made = activations(where["model"], where["cut"], where["samples"], seed=config.seed)
-            found[name] = made.features
+            features[name] = made.features
             report(done, len(config.features))
-    return found
+    return features
 
 
 def _jobs(config: Config, arrays: Mapping[str, np.ndarray]) -> Iterator[Job]:

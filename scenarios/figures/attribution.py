@@ -57,17 +57,17 @@ def _with_factors(rows: Sequence[Row]) -> list[Row]:
 def _with_factor(row: Row, base: Row | None) -> Row:
     if row.get("error") or base is None or base.get("error"):
         return row
-    found = dict(row)
+    whole = dict(row)
     for metric, saved in zip(METRICS, SAVED, strict=True):
         up = metric == "throughput_rps"
-        found[saved] = _over(row[metric], base[metric], up)
+        whole[saved] = _over(row[metric], base[metric], up)
         for end, other in (_ENDS, _ENDS[::-1]):
             # conservative: the ends of both intervals against each other
             mine, theirs = (row.get(metric + (end if up else other)),
                             base.get(metric + (other if up else end)))  # fmt: skip
             if mine is not None and theirs is not None:
-                found[saved + end] = _over(mine, theirs, up)
-    return found
+                whole[saved + end] = _over(mine, theirs, up)
+    return whole
 
 
 def _over(value: float, base: float, up: bool) -> float:

@@ -81,11 +81,11 @@ def _summary(where: str, rows: Sequence[Row]) -> Summary:
     panels = list(dict.fromkeys(row["panel"] for row in rows))
     last = {p: max(row["n_devices"] for row in rows if row["panel"] == p) for p in panels}
     ends = [row for row in rows if row["n_devices"] == last[row["panel"]]]
-    found = [_finding([row for row in ends if row["panel"] == panel]) for panel in panels
+    findings = [_finding([row for row in ends if row["panel"] == panel]) for panel in panels
              if panel != SPLITS]  # fmt: skip
     return Summary(
         title="Throughput against the number of devices",
-        finding=f"Best split at the largest N: {'; '.join(found)}.",
+        finding=f"Best split at the largest N: {'; '.join(findings)}.",
         columns=("network", "N", "method", "requests/s", "server busy %", "uplink busy %",
                  "payload B", "right %", "relative L2"),
         rows=tuple(_cells(row) for row in ends),

@@ -43,10 +43,10 @@ def run(config: Config) -> int:
 def _parted(config: Config, known: Answers, rows: Sequence[Row]) -> list[Row]:
     """Rows with the seconds of every part; they add up to the mean latency."""
     head, tail = config.device.scale(known.profile.head), config.server.scale(known.profile.tail)
-    found = []
+    whole = []
     for row in rows:
         if row.get("error"):
-            found.append(row)
+            whole.append(row)
             continue
         head_s = head.seconds_at(row["cut"])
         tail_s = tail.seconds_at(row["cut"]) if row["cut"] != "output" else 0.0
@@ -58,8 +58,8 @@ def _parted(config: Config, known: Answers, rows: Sequence[Row]) -> list[Row]:
             "decode_s": row["server_service_s"] - tail_s,
             "tail_s": tail_s,
         }
-        found.append({**row, **{name: max(0.0, value) for name, value in parts.items()}})
-    return found
+        whole.append({**row, **{name: max(0.0, value) for name, value in parts.items()}})
+    return whole
 
 
 def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:

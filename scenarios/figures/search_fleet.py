@@ -96,13 +96,13 @@ def _compared(rows: Sequence[Row]) -> list[Row]:
 
     The ends of that ratio are the worst cases of the two intervals.
     """
-    found = []
+    compared = []
     for row in rows:
         shared = {key: value for key, value in row.items() if key != "arms"}
         arms = row.get("arms", [])
         best = next((arm for arm in arms if arm["method"] == _FLEET), None)
-        found += [{**shared, **arm, **_over(best, arm)} for arm in arms] or [shared]
-    return found
+        compared += [{**shared, **arm, **_over(best, arm)} for arm in arms] or [shared]
+    return compared
 
 
 def _over(best: Row | None, arm: Row) -> Row:

@@ -62,11 +62,11 @@ class Plan:
         fleet = self.fleet
         deepest = self.known.profiles[0].cut_names.index(fleet.deepest)
         lengths = (fleet.tokens,) if fleet.tokens else ()
-        found = {}
+        fitting = {}
         for name, sheet in self.sheets.items():
             every = self.known.options(sheet, self.server, lengths)
-            found[name] = every.take(np.flatnonzero(every.depth <= deepest))
-        return found
+            fitting[name] = every.take(np.flatnonzero(every.depth <= deepest))
+        return fitting
 
     @property
     def server(self) -> Server:
@@ -104,19 +104,19 @@ def answers(plan: Plan) -> Row:
 
 def _answer(plan: Plan, problem: Problem, rows: Rows, online: bool) -> Row:
     try:
-        found = _served(plan, problem, rows, online=online, budget=plan.budget)
+        most = _served(plan, problem, rows, online=online, budget=plan.budget)
     except Refusal as refusal:
         if "even one device" not in str(refusal):
             raise
         return {"n_star": 0, "n_star_lo": 0, "n_star_hi": 0, "warning": str(refusal)}
     return {
-        "n_star": found.n_star,
-        "n_star_lo": max(0, found.n_star_lo),
-        "n_star_hi": found.n_star_hi,
-        "n_runs": found.n_runs,
-        "n_requests": found.requests,
-        "warmup_s": found.spec.warmup_s,
-        "run_s": found.spec.horizon_s - found.spec.warmup_s,
+        "n_star": most.n_star,
+        "n_star_lo": max(0, most.n_star_lo),
+        "n_star_hi": most.n_star_hi,
+        "n_runs": most.n_runs,
+        "n_requests": most.requests,
+        "warmup_s": most.spec.warmup_s,
+        "run_s": most.spec.horizon_s - most.spec.warmup_s,
     }
 
 
@@ -156,12 +156,12 @@ def _alone(plan: Plan, search: str) -> Rows:
     problem = whole(plan, 1, limit_s)
     rows = []
     for number in range(len(problem.groups)):
-        found = SEARCHES[search](problem.of_group(number, 1))
-        if found.rows is None:  # nothing keeps the limit: what is fastest
+        decision = SEARCHES[search](problem.of_group(number, 1))
+        if decision.rows is None:  # nothing keeps the limit: what is fastest
             late_s = Predictor(problem.of_group(number, 1)).alone(0)
             rows.append(int(np.argmin(late_s)))
         else:
-            rows.append(found.rows[0])
+            rows.append(decision.rows[0])
     return tuple(rows)
 
 
@@ -199,15 +199,15 @@ def _largest(plan: Plan, share: float) -> Rows | None:
         return SEARCHES["fleet"](whole(plan, n_devices, limit_s)).rows
 
     low, best, high = 0, None, 1
-    while high <= _MOST and (found := decided(high)) is not None:
-        low, best, high = high, found, 2 * high
+    while high <= _MOST and (rows := decided(high)) is not None:
+        low, best, high = high, rows, 2 * high
     while high - low > max(1, low // 50):
         middle = (low + high) // 2
-        found = decided(middle)
-        if found is None:
+        rows = decided(middle)
+        if rows is None:
             high = middle
         else:
-            low, best = middle, found
+            low, best = middle, rows
     return best
 
 

@@ -1,7 +1,6 @@
 """The two tables of `codec`: rate against error with the bounds, and where bits and time go."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,28 +9,18 @@ from scenarios.present.summary import Summary, number
 from scenarios.sweep.store import Row
 
 BOUND = "memoryless R(D)"
-
-
-class _Column(NamedTuple):
-    """A figure of the task as the table shows it."""
-
-    name: str
-    heading: str
-    factor: float
-
-
 _TASK = (
-    _Column("table_accuracy", "acc. %", 100.0),
-    _Column("accuracy_drop", "drop pp", 100.0),
-    _Column("bits_per_byte", "bits/byte", 1.0),
-    _Column("bits_per_byte_rise", "rise", 1.0),
+    ("table_accuracy", "acc. %", 100.0),
+    ("accuracy_drop", "drop pp", 100.0),
+    ("bits_per_byte", "bits/byte", 1.0),
+    ("bits_per_byte_rise", "rise", 1.0),
 )
 
 
 def rate_table(source: str, rows: Sequence[Row]) -> Summary:
     """Bits and error of every setting, the bounds at that error, and what the task loses."""
     coded = [row for row in rows if "encode_s" in row]
-    task = [column for column in _TASK if coded and coded[0].get(column.name) is not None]
+    task = [each for each in _TASK if coded and coded[0].get(each[0]) is not None]
     cells = [
         (
             str(row["codec"]),
@@ -39,14 +28,21 @@ def rate_table(source: str, rows: Sequence[Row]) -> Summary:
             number(row["relative_l2"]),
             number(_rate_at(rows, row["relative_l2"])),
             number(row.get("symbol_entropy_bits")),
-            *(number(column.factor * row[column.name]) for column in task),
+            *(number(factor * row[name]) for name, _, factor in task),
         )
         for row in coded
     ]
     return Summary(
         title=f"Rate against error, {source}",
         finding=_finding(rows),
-        columns=("setting", "bits", "rel. L2", "R(D)", "entropy", *(c.heading for c in task)),
+        columns=(
+            "setting",
+            "bits",
+            "rel. L2",
+            "R(D)",
+            "entropy",
+            *(heading for _, heading, _ in task),
+        ),
         rows=tuple(cells),
         origin=(
             "Bits per element are those of whole streams, headers and tables included; errors and "
@@ -89,7 +85,7 @@ def _rate_at(rows: Sequence[Row], error: float) -> float | None:
 
 def _finding(rows: Sequence[Row]) -> str:
     """Bits of every ladder at a relative L2 error of 0.1, where it spans that."""
-    found = []
+    rates_at = []
     for name in dict.fromkeys(row["method"] for row in rows):
         points = sorted(
             (row["relative_l2"], row["bits_per_element"]) for row in rows if row["method"] == name
@@ -97,6 +93,6 @@ def _finding(rows: Sequence[Row]) -> str:
         errors, rates = np.array(points).T
         if len(points) > 1 and errors[0] <= 0.1 <= errors[-1] and errors[0] > 0:
             at = np.interp(np.log(0.1), np.log(errors), rates)
-            found.append((float(at), f"{name} {number(float(at))}"))
-    words = ", ".join(text for _, text in sorted(found))
+            rates_at.append((float(at), f"{name} {number(float(at))}"))
+    words = ", ".join(text for _, text in sorted(rates_at))
     return f"Bits per element at a relative L2 error of 0.1 (interpolated): {words}."

@@ -77,9 +77,10 @@ def methods(config: Figure, cut: str | None = None) -> list[Method]:
     """Full server per input codec, the split at `cut` per feature codec, full device."""
     names = {str(chosen["name"]): kind_of(chosen) for chosen in config.codecs.values()}
     inputs = [n for n, kind in names.items() if kind == "input"]
+    short = {"raw8": "raw", "jpeg": "JPEG"}
     split = split_methods(config, cut or config.cut)
     return [
-        *(Method(f"full server, {_input_name(n)}", Split("input", n)) for n in inputs),
+        *(Method(f"full server, {short.get(n, n)}", Split("input", n)) for n in inputs),
         *split,
         Method("full device", Split("output", split[0].setting)),
     ]
@@ -117,10 +118,6 @@ def split_methods(config: Figure, cut: str) -> list[Method]:
     if config.best not in names:
         raise ValueError(f"best must be one of {', '.join(names)}, got {config.best!r}")
     return [Method(split_name(name), Split(cut, name)) for name in names]
-
-
-def _input_name(setting: str) -> str:
-    return {"raw8": "raw", "jpeg": "JPEG"}.get(setting, setting)
 
 
 def split_name(setting: str) -> str:
@@ -197,12 +194,8 @@ def produce(
         summary = summarise(sound)
         written = files.save(draw(sound), store.folder)
         store.write_text("table.md", summary.markdown())
-        store.write_run(
-            command=command,
-            config=asdict(config),
-            provenance=dict(provenance),
-            summary=summary.plain(),
-        )
+        made = {"config": asdict(config), "provenance": dict(provenance)}
+        store.write_run(command=command, summary=summary.plain(), **made)
     summary.show()
     print(f"written: {', '.join(map(str, written))}, {store.folder}/results.csv and table.md")
     return int(len(sound) < len(rows))
