@@ -59,7 +59,7 @@ def run(config: Config) -> int:
     chosen = _chosen(config)
     known = _features(config)
     store = Store(Path("outputs") / config.name)
-    with multirun.locked(store):
+    with multirun.lock(store):
         rows = play(list(_jobs(config, known, chosen, store.folder)), store, workers=config.workers)
         store.write_table(rows)
         sound = [row for row in rows if not row.get("error")]

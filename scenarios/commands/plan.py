@@ -91,11 +91,11 @@ def run(config: Config) -> int:
     began_s = time.monotonic()
     store = Store(Path("outputs") / config.name)
     told, said = (answer, screen) if config.plan.n_devices is None else (needs, needs)
-    with multirun.locked(store), playing("planning", config.workers) as play:
+    with multirun.lock(store), playing("planning", config.workers) as play:
         if config.plan.over:
-            answered = answer.chosen(config, play=play)
+            answered = answer.choose_system(config, play=play)
         elif config.plan.n_devices is not None:
-            answered = needs.needed(config, answer.alone(config), play=play)
+            answered = needs.find_needs(config, answer.alone(config), play=play)
         else:
             answered = answer.single(config, answer.alone(config), play=play)
         answered["elapsed_s"] = time.monotonic() - began_s

@@ -100,7 +100,7 @@ def run(config: Config) -> int:
         second = runner_up(problem, chosen, SEARCHES[config.search])
         rows = {"decision": chosen, "runner-up": second}
         shown = {
-            key: (decision, _played(config, known, problem, decision))
+            key: (decision, _play_decision(config, known, problem, decision))
             for key, decision in rows.items()
             if decision.feasible
         }
@@ -112,7 +112,7 @@ def run(config: Config) -> int:
     said = [f"{binding}; {looked}"]
     if known.speaks and chosen.options is not None:
         said.append(_longest(problem, known, chosen.options[0]))
-    sections = (_compared(decisions),) if config.compare else ()
+    sections = (_compare(decisions),) if config.compare else ()
     Summary(**_side_by_side(shown), origin="\n".join(said), sections=sections).show()
     print(f"written: {store.folder}/search.json")
     return 0
@@ -162,7 +162,9 @@ def _spoken(words: str, known: Tables) -> str:
     return words
 
 
-def _played(config: Config, known: Tables, problem: Problem, decision: Decision) -> Played | None:
+def _play_decision(
+    config: Config, known: Tables, problem: Problem, decision: Decision
+) -> Played | None:
     if not config.answers:
         return None
     assert decision.rows is not None
@@ -235,7 +237,7 @@ def _side_by_side(shown: dict[str, tuple[Decision, Played | None]]) -> dict[str,
     }
 
 
-def _compared(found: dict[str, Decision]) -> Summary:
+def _compare(found: dict[str, Decision]) -> Summary:
     return Summary(
         title="What every search decides",
         columns=("search", "option", "server ms", "latency ms", "evaluations"),

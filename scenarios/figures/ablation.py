@@ -45,7 +45,7 @@ class Config:
         at_least("workers", self.workers, 1)
         for panel, lines in self.panels.items():
             for line, options in lines.items():
-                _varied(f"{panel}: {line}", options)
+                _find_list(f"{panel}: {line}", options)
                 for name in options.get("features", ()):
                     if name not in self.features:
                         raise ValueError(f"{panel}: {line} must be for "
@@ -61,7 +61,7 @@ def run(config: Config) -> int:
     return produce(config, "ablation", _jobs(config, arrays), draw, summarise, provenance)
 
 
-def _varied(line: str, options: Mapping[str, Any]) -> str:
+def _find_list(line: str, options: Mapping[str, Any]) -> str:
     """The option that holds a list."""
     lists = [k for k, v in options.items() if isinstance(v, list) and k != "features"]
     if len(lists) != 1:
@@ -84,7 +84,7 @@ def _arrays(config: Config) -> dict[str, np.ndarray]:
 def _jobs(config: Config, arrays: Mapping[str, np.ndarray]) -> Iterator[Job]:
     for panel, lines in config.panels.items():
         for line, options in lines.items():
-            option = _varied(line, options)
+            option = _find_list(line, options)
             for name in options.get("features", arrays):
                 for value in options[option]:
                     yield _job(config, arrays[name], (panel, line, name), options, option, value)
@@ -99,7 +99,7 @@ def _job(
     value: Any,
 ) -> Job:
     panel, line, name = place
-    told_apart = _told_apart(config.panels[panel], line)
+    told_apart = _is_told_apart(config.panels[panel], line)
     rate = float(config.features[name]["bits_per_element"])
     chosen = {**{k: v for k, v in options.items() if k != "features"}, option: value}
     tried = [value] if option == "distortion" else config.distortions
@@ -121,7 +121,7 @@ def _job(
     )
 
 
-def _told_apart(lines: Mapping[str, Any], line: str) -> bool:
+def _is_told_apart(lines: Mapping[str, Any], line: str) -> bool:
     """Whether a panel shows several settings on the same features."""
     mine = lines[line].get("features")
     return [other.get("features") for other in lines.values()].count(mine) > 1

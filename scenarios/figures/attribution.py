@@ -13,7 +13,7 @@ from functools import partial
 
 from plots import attribution
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Figure, compare, grid, measured, methods
+from scenarios.study.figure import Figure, compare, grid, measure_methods, methods
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
@@ -31,7 +31,7 @@ class Config(Figure):
 
 def run(config: Config) -> int:
     """Play every method at every cut under both loads, take the factors, draw them."""
-    known = measured(config)
+    known = measure_methods(config)
     draw = partial(attribution.draw, title=f"{config.model.name}, {config.link.name}")
     jobs = _jobs(config, known)
     return compare(config, "attribution", known, jobs, draw, _summary, finish=_with_factors)

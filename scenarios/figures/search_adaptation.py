@@ -62,7 +62,7 @@ def run(config: Config) -> int:
     draw = partial(adaptation.draw, title=_title(config))
     summarise = partial(_summary, config, origin(config, provenance))
     jobs = _jobs(config, known)
-    return produce(config, "search_adaptation", jobs, draw, summarise, provenance, finish=_unfolded)
+    return produce(config, "search_adaptation", jobs, draw, summarise, provenance, finish=_unfold)
 
 
 def rules(adapt: AdaptSpec) -> dict[str, AdaptSpec]:
@@ -106,7 +106,7 @@ def _evaluate(chosen: Case) -> Row:
     return {**row_of(result), "over_time": over_time}
 
 
-def _unfolded(rows: Sequence[Row]) -> list[Row]:
+def _unfold(rows: Sequence[Row]) -> list[Row]:
     """The rows of the runs, then those over time of each."""
     runs = [{key: value for key, value in row.items() if key != "over_time"} for row in rows]
     labels = ("point_id", "method", "n_devices", "model", "device", "link", "server", "seed")

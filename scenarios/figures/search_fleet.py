@@ -63,7 +63,7 @@ def run(config: Config) -> int:
     summarise = partial(_summary, config)
     provenance = {"payloads": {name: dict(t.table.provenance) for name, t in known.items()}}
     jobs = _jobs(config, links, known)
-    return produce(config, "search_fleet", jobs, draw, summarise, provenance, finish=_compared)
+    return produce(config, "search_fleet", jobs, draw, summarise, provenance, finish=_compare)
 
 
 def _jobs(config: Config, links: dict[str, Link], known: dict[str, Any]) -> Iterator[Job]:
@@ -91,7 +91,7 @@ def _identity(plan: Plan) -> dict[str, Any]:
     return {"drop_pp": plan.drop_pp, "reserve": plan.reserve, **parts}
 
 
-def _compared(rows: Sequence[Row]) -> list[Row]:
+def _compare(rows: Sequence[Row]) -> list[Row]:
     """A row per fleet and way to choose, with N* of the fleet search over its own.
 
     The ends of that ratio are the worst cases of the two intervals.

@@ -91,11 +91,11 @@ def _evaluate(model: str, at: int, seed: int, answers: int, allowance: float) ->
     }
     ours = decisions[OURS]
     if ours.rows is not None:
-        row["ours"] = _simulated(known, drawn, ours.rows, answers, at)
+        row["ours"] = _simulate(known, drawn, ours.rows, answers, at)
     low, high = BANDS[at // len(MODELS) % len(BANDS)]
     choice = draw_loaded(problem, rng, low, high)
     if choice is not None:
-        row["random"] = _simulated(known, drawn, choice.tolist(), 2 * answers, at)
+        row["random"] = _simulate(known, drawn, choice.tolist(), 2 * answers, at)
     return row
 
 
@@ -115,7 +115,7 @@ def _outcome(decision: Decision, best: Decision) -> dict[str, Any]:
     }
 
 
-def _simulated(
+def _simulate(
     known: Tables, drawn: Drawn, rows: Sequence[int], answers: int, seed: int
 ) -> dict[str, Any]:
     """Latencies per group by prediction and by simulation, and the limits."""

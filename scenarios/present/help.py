@@ -27,7 +27,7 @@ def print_commands() -> None:
             title=group,
             rows=tuple((name, commands.describe(name).split("\n", 1)[0]) for name in names),
         )
-        for group, names in commands.grouped().items()
+        for group, names in commands.group().items()
     ]
     Summary(
         title="splitfleet: how many devices can one GPU serve, and how sure?",

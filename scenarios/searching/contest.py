@@ -94,7 +94,7 @@ def answers(plan: Plan) -> Row:
     known: dict[tuple[Rows, bool], Row] = {}
     arms = []
     for arm in ARMS:
-        key = chosen(plan, arm), arm == "online"
+        key = choose(plan, arm), arm == "online"
         if key not in known:
             known[key] = _answer(plan, problem, *key)
         words = "; ".join(map(str, labels(problem, key[0])))
@@ -104,7 +104,7 @@ def answers(plan: Plan) -> Row:
 
 def _answer(plan: Plan, problem: Problem, rows: Rows, online: bool) -> Row:
     try:
-        most = _served(plan, problem, rows, online=online, budget=plan.budget)
+        most = _serve(plan, problem, rows, online=online, budget=plan.budget)
     except Refusal as refusal:
         if "even one device" not in str(refusal):
             raise
@@ -143,10 +143,10 @@ def whole(plan: Plan, n_devices: int, limit_s: float) -> Problem:
     return Problem(groups=tuple(groups), link=plan.link, server=server)
 
 
-def chosen(plan: Plan, arm: str) -> Rows:
+def choose(plan: Plan, arm: str) -> Rows:
     """A row of the options for every group."""
     if arm == "fleet":
-        return _planned(plan)
+        return _plan_fleet(plan)
     return _alone(plan, _ALONE.get(arm, "exhaustive"))
 
 
@@ -165,7 +165,7 @@ def _alone(plan: Plan, search: str) -> Rows:
     return tuple(rows)
 
 
-def _planned(plan: Plan) -> Rows:
+def _plan_fleet(plan: Plan) -> Rows:
     """The proposal that serves most devices in a short planning."""
     proposals = dict.fromkeys(
         [*(_largest(plan, share) for share in SHARES), _alone(plan, "exhaustive")]
@@ -182,28 +182,28 @@ def _planned(plan: Plan) -> Rows:
     )
     trial = replace(plan, seed=plan.seed + _PLANNING_SEED)
 
-    def served(proposal: Rows) -> int:
+    def count_served(proposal: Rows) -> int:
         try:
-            return _served(trial, problem, proposal, online=False, budget=rough).n_star
+            return _serve(trial, problem, proposal, online=False, budget=rough).n_star
         except Refusal:
             return 0
 
-    return max(rows, key=served)
+    return max(rows, key=count_served)
 
 
 def _largest(plan: Plan, share: float) -> Rows | None:
     """The fleet search's decision at the most devices that it predicts to keep the limit."""
     limit_s = share * plan.fleet.limit_s
 
-    def decided(n_devices: int) -> Rows | None:
+    def decide(n_devices: int) -> Rows | None:
         return SEARCHES["fleet"](whole(plan, n_devices, limit_s)).rows
 
     low, best, high = 0, None, 1
-    while high <= _MOST and (rows := decided(high)) is not None:
+    while high <= _MOST and (rows := decide(high)) is not None:
         low, best, high = high, rows, 2 * high
     while high - low > max(1, low // 50):
         middle = (low + high) // 2
-        rows = decided(middle)
+        rows = decide(middle)
         if rows is None:
             high = middle
         else:
@@ -211,7 +211,7 @@ def _largest(plan: Plan, share: float) -> Rows | None:
     return best
 
 
-def _served(plan: Plan, problem: Problem, rows: Rows, *, online: bool, budget: Budget) -> Capacity:
+def _serve(plan: Plan, problem: Problem, rows: Rows, *, online: bool, budget: Budget) -> Capacity:
     chosen = choosing(plan, problem, rows, online=online)
     goal = Goal(column=_GOAL, limit=plan.fleet.limit_s)
     return capacity(chosen.spec, chosen.sources, goal, budget=budget)

@@ -25,7 +25,7 @@ from scenarios.systems.answers import Answers, measure
 from scenarios.systems.build import job
 from scenarios.systems.coders import kind_of
 from scenarios.systems.measured import Measured
-from scenarios.systems.pace import paced
+from scenarios.systems.pace import set_pace
 from scenarios.systems.scenario import Scenario
 from sim.specs.check import above, option
 
@@ -68,7 +68,7 @@ class Method(NamedTuple):
         return self.split.setting
 
 
-def measured(config: Figure) -> Answers:
+def measure_methods(config: Figure) -> Answers:
     """The tables behind a figure: all methods at every cut, one trace for all figures."""
     return measure(config.model, list(config.codecs.values()), live=config.live)
 
@@ -142,7 +142,7 @@ def grid(
         for point in chosen_points:
             if not point.error:
                 changed = point.config if change is None else change(point.config)
-                point = point._replace(config=paced(changed, known, method.split))
+                point = point._replace(config=set_pace(changed, known, method.split))
             values = {"rate_bps" if k == "link.rate_bps" else k: v for k, v in point.values.items()}
             rate = {k: v for k, v in values.items() if k == "rate_bps"}
             how = {"split": method.split, "method": method.name, **labels, **rate}
@@ -185,7 +185,7 @@ def produce(
     jobs, store = list(jobs), Store(Path("outputs") / config.name)
     if config.dry_run:
         return rehearse(jobs, store, workers=config.workers)
-    with multirun.locked(store):
+    with multirun.lock(store):
         rows = list(finish(play(jobs, store, workers=config.workers, label=command)))
         store.write_table(rows, getattr(config, "columns", "all"))
         sound = [row for row in rows if not row.get("error")]

@@ -17,7 +17,7 @@ from scenarios.systems.answers import Answers, measure
 from scenarios.systems.build import job
 from scenarios.systems.generations import Text
 from scenarios.systems.measured import Measured
-from scenarios.systems.pace import paced
+from scenarios.systems.pace import set_pace
 from scenarios.systems.scenario import Model
 
 
@@ -91,5 +91,5 @@ def sessions_grid(
             if not point.error:
                 load = replace(point.config.workload, requests=sessions)
                 at = replace(point.config, workload=load)
-                point = point._replace(config=paced(at, known, split))
+                point = point._replace(config=set_pace(at, known, split))
             yield job(point, known, split=split, **named)

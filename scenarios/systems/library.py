@@ -32,8 +32,8 @@ class Library:
             return ByHand(request=config.request)
         self._check(config)
         alike = [each for each in self._configs if _same(each, config) and self._sound(each)]
-        cuts, codecs = _wanted(alike)
-        mine = _wanted([config])
+        cuts, codecs = _collect(alike)
+        mine = _collect([config])
         if any(codecs.get(name) != codec for name, codec in mine[1].items()):
             cuts, codecs = mine  # one name for several settings
         key = repr((config.model, config.session, config.live, cuts, codecs))
@@ -82,7 +82,7 @@ def _same(one: Any, other: Any) -> bool:
     )  # fmt: skip
 
 
-def _wanted(configs: Sequence[Any]) -> tuple[list[str], dict[str, Codec]]:
+def _collect(configs: Sequence[Any]) -> tuple[list[str], dict[str, Codec]]:
     """Cuts, and codecs by name; of two codecs of one name the first."""
     every = [one for config in configs for one in choices(config).values()]
     codecs: dict[str, Codec] = {}
