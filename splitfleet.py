@@ -249,9 +249,10 @@ class Case:
 
     def _asked(self, asked: dict[str, Any], workers: int) -> Any:
         """The configuration of a plan: the system, limits and budget."""
+        from scenarios.systems.slo import Slo
+
         from scenarios.commands import plan
         from scenarios.shell.schema import field_names
-        from scenarios.systems.slo import Slo
 
         parts = _parts()
         limits = field_names(Slo)
@@ -380,7 +381,7 @@ class Answer(_Row):
 
     def show(self) -> None:
         """Print all of it, as `splitfleet plan` does."""
-        _told(self).show(self._row)
+        _told(self).summary(self._row).show()
 
     def to_pandas(self) -> pandas.DataFrame:
         """The curve: the limited figure at every number of devices that was played, or the
@@ -405,9 +406,9 @@ def _parts() -> Any:
 
 def _told(found: Answer) -> Any:
     """Who says an answer in words."""
-    from scenarios.planning import answer, needs
+    from scenarios.planning import needs, screen
 
-    return needs if "remedies" in found else answer
+    return needs if "remedies" in found else screen
 
 
 def _fields(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from scenarios.shell import commands, completion, names
 from scenarios.shell.shadow import find_shadow
 
-__all__ = ["main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the console script; exits 0, 1 (failed points) or 2 (a user's mistake)."""

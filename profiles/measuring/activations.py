@@ -50,14 +50,8 @@ class Activations:
             before, after = (_bits(scores, self.labels) for scores in (plain, coded))
             return {"bits_per_byte": after, "bits_per_byte_rise": after - before}
         before, after = (scores.argmax(1) == self.labels for scores in (plain, coded))
-        lost, gained = int((before & ~after).sum()), int((~before & after).sum())
-        drop = quality.drop_interval(len(self.labels), lost, gained)
-        return {
-            "table_accuracy": float(after.mean()),
-            "accuracy_drop": drop.mean,
-            "accuracy_drop_lo": drop.lo,
-            "accuracy_drop_hi": drop.hi,
-        }
+        drop = quality.paired_drop(before, after)
+        return {"table_accuracy": float(after.mean()), **drop.columns("accuracy_drop")}
 
     @cached_property
     def _plain(self) -> np.ndarray:

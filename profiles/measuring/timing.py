@@ -12,7 +12,7 @@ Raw samples are kept. Denormal numbers are flushed: only untrained networks woul
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,11 +38,8 @@ _FIXED_S = 8.0
 Run = Callable[[], object]
 
 
-class Progress(Protocol):
-    """Told how many of how many steps are done."""
-
-    def __call__(self, done: int, total: int) -> None:
-        """Report."""
+Progress = Callable[[int, int], None]
+"""Told how many of how many steps are done."""
 
 
 def measure(

@@ -136,6 +136,19 @@ def _share(roofs: Sequence[Comparison]) -> float:
     return math.exp(sum(logs) / len(logs))
 
 
+def roof_share(sheet: DeviceSpec | ServerSpec, shape: LlamaShape) -> float:
+    """Share of the roof that the published latencies of a network on a machine reach.
+
+    Raises:
+        ValueError: there is none.
+    """
+    full = Efficiency(compute=1.0, memory=1.0, kernel_s=0.0)
+    roofs = by_roofline(latencies(), {sheet.name: sheet}, {shape.name: shape}, full)
+    if not roofs:
+        raise ValueError(f"no published latency for {sheet.name}")
+    return _share(roofs)
+
+
 def by_other_machines(
     published: Sequence[Latency],
     sheets: Mapping[str, DeviceSpec | ServerSpec],

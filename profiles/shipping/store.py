@@ -8,16 +8,20 @@ times are concerned. What has changed is measured again; what has not is read.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 import codec
-from profiles.measuring import timing, tracing
+from profiles.measuring import crossing, decoding, timing, tracing
+from profiles.measuring import generation as generation_trace
 from profiles.measuring.machine import fingerprint, threads
 from profiles.measuring.timing import Progress
+from profiles.models.data import sources
 from profiles.models.network import Network
+from profiles.tables.law import Point
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 
@@ -70,6 +74,81 @@ def trace(
         table.save(path)
     table.require(model_digest=network.digest, codecs=codecs, codec_version=codec.FORMAT_VERSION)
     return table
+
+
+def generation(
+    folder: Path,
+    network: Network,
+    settings: Mapping[str, Any],
+    cuts: Sequence[str],
+    sizes: Mapping[str, int],
+    *,
+    repeats: int,
+    progress: Progress | None = None,
+) -> tuple[ModelProfile, ModelProfile, TraceTable]:
+    """Prefill, decode and generation trace from `folder`; measured if one of them is not there.
+
+    `sizes`: `samples` generations from prompts of `prompt_tokens`, each of `token` steps.
+    """
+    samples, prompt_tokens, n_tokens = sizes["samples"], sizes["prompt_tokens"], sizes["token"]
+    depends = {
+        "model": network.digest, "codecs": {name: one.spec for name, one in settings.items()},
+        "version": codec.revision(), "prompts": [samples, prompt_tokens, n_tokens],
+        "cuts": list(cuts), "repeats": repeats, "machine": _machine({}),
+    }  # fmt: skip
+    stem = f"sessions-{network.name}-{_key(depends)}"
+    paths = [folder / f"{stem}-{part}.npz" for part in ("prefill", "decode", "trace")]
+    prefill, decode = (_read(ModelProfile, path) for path in paths[:2])
+    table = _read(TraceTable, paths[2])
+    if prefill is None or decode is None or table is None:
+        surfaces = decoding.measure(
+            network, prompts=tuple(sorted({1, prompt_tokens})), batches=(1,),
+            kv_lengths=(0, prompt_tokens + n_tokens), progress=progress,
+        )  # fmt: skip
+        prompts = sources.windows("test", samples, length=prompt_tokens).inputs
+        table = generation_trace.trace(
+            network, settings, prompts, cuts=cuts, n_tokens=n_tokens, repeats=repeats,
+            progress=progress,
+        )  # fmt: skip
+        prefill, decode = surfaces["prefill"], surfaces["decode"]
+        for part, path in zip((prefill, decode, table), paths, strict=True):
+            part.save(path)
+    return prefill, decode, table
+
+
+def codec_points(
+    folder: Path,
+    network: Network,
+    codecs: Mapping[str, Any],
+    inputs: np.ndarray,
+    *,
+    progress: Progress | None = None,
+    **how: Any,
+) -> tuple[dict[str, list[Point]], dict[str, Any]]:
+    """Seconds of codecs by name on features of several sizes from `folder`, and their provenance;
+    measured by `crossing.codec_points(**how)` if not there.
+    """
+    provenance = {
+        "kind": "measured",
+        "model_digest": network.digest,
+        "weights": network.weights,
+        "codecs": {name: chosen.spec for name, chosen in codecs.items()},
+        "machine": _machine({}),
+        "samples": len(inputs),
+    }
+    path = folder / f"law-{network.name}-{_key({**provenance, **how})}.json"
+    if path.exists():
+        kept = json.loads(path.read_text())
+        return {name: [Point(**p) for p in points] for name, points in kept.items()}, provenance
+    timed: dict[str, list[Point]] = {}
+    for done, (name, chosen) in enumerate(codecs.items(), 1):
+        timed[name] = crossing.codec_points(network, chosen, inputs, **how)
+        if progress is not None:
+            progress(done, len(codecs))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({name: [asdict(p) for p in points] for name, points in timed.items()})
+    path.write_text(text)
+    return timed, provenance
 
 
 def _machine(how: Mapping[str, Any]) -> dict[str, Any]:

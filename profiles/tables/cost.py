@@ -130,3 +130,16 @@ def _interpolate(values: np.ndarray, name: str, axis: tuple[int, ...], at: float
         return np.asarray(values[0])
     weight = (at - axis[left]) / (axis[right] - axis[left])
     return np.asarray((1 - weight) * values[left] + weight * values[right])
+
+
+def join_phases(prefill: CostSurface, decode: CostSurface) -> CostSurface:
+    """One surface over new tokens and KV length of the two that were measured.
+
+    Exact on both: (new tokens, no KV) and (one token, KV). Approximation elsewhere, where no
+    session ever is: the KV costs what it costs one token.
+    """
+    first = prefill.seconds[:, :, :, :1]
+    later = decode.seconds[:, :, :1, :]
+    seconds = first + np.maximum(0.0, later - later[..., :1])
+    seconds[:, :, :1, :] = later
+    return replace(prefill, seconds=seconds, kv_lengths=decode.kv_lengths)

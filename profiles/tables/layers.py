@@ -4,7 +4,7 @@ Cut names are the same everywhere: "input" (the raw input is sent, the server do
 stages of the network in order, and "output" (all on the device; only the answer leaves).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -115,6 +115,25 @@ class ModelProfile(archive.Stored):
     def cut_names(self) -> tuple[str, ...]:
         """Names of the cuts, from "input" to "output"."""
         return tuple(cut.name for cut in self.cuts)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """One row per cut and point of the grid, with the seconds of both sides."""
+        head, tail = self.head, self.tail
+        named = {name: getattr(self, name) for name in ("model", "phase", "hardware")}
+        of_cut = ("elements", "head_flops", "tail_flops", "kv_head_bytes", "kv_tail_bytes")
+        for at, head_s in np.ndenumerate(head.seconds):
+            cut, batch, tokens, kv = at
+            yield {
+                **named,
+                "cut": self.cuts[cut].name,
+                "batch": head.batches[batch],
+                "new_tokens": head.new_tokens[tokens],
+                "kv_length": head.kv_lengths[kv],
+                **{name: getattr(self.cuts[cut], name) for name in of_cut[:3]},
+                "head_s": float(head_s),
+                "tail_s": float(tail.seconds[at]),
+                **{name: getattr(self.cuts[cut], name) for name in of_cut[3:]},
+            }
 
     @classmethod
     def _build(cls, header: archive.Header, arrays: Mapping[str, np.ndarray]) -> Self:

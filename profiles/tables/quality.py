@@ -18,6 +18,11 @@ class Interval(NamedTuple):
     lo: float
     hi: float
 
+    def columns(self, name: str, factor: float = 1.0) -> dict[str, float]:
+        """The estimate and its ends as columns of a row."""
+        ends = zip(("", "_lo", "_hi"), self, strict=True)
+        return {f"{name}{end}": factor * value for end, value in ends}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drop:
@@ -54,6 +59,12 @@ def drop_interval(n: int, n_lost: int, n_gained: int, level: float = 0.95) -> In
     centre = lost - gained
     mean = (n_lost - n_gained) / n
     return Interval(mean, max(-1.0, centre - reach), min(1.0, centre + reach))
+
+
+def paired_drop(whole: np.ndarray, right: np.ndarray, level: float = 0.95) -> Interval:
+    """The drop from the answers `whole` to those of the same samples that are now `right`."""
+    lost, gained = int((whole > right).sum()), int((whole < right).sum())
+    return drop_interval(len(right), lost, gained, level)
 
 
 def merge(first: Drop, second: Drop) -> Drop:

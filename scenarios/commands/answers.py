@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from profiles.tables.quality import paired_drop
 from scenarios.present.summary import Summary, between, number
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Row, Store, write_table
+from scenarios.systems.answers import share
 from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
+from sim.specs.check import option
 
 _TASKS = ("choice", "number")
 _PLAIN = "none"
@@ -31,19 +34,15 @@ Judge = Callable[[str, Any, list[float] | None], np.ndarray]
 class Config:
     """Which network, which questions, which settings, at which cuts."""
 
-    name: str = field(default="answers", metadata={"help": "folder of the results"})
+    name: str = option("answers", "folder of the results")
     model: Model = field(default_factory=Model)
-    task: str = field(default="choice", metadata={"help": "choice, or number (GSM8K)"})
-    codec: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "the setting; see group codec"}
-    )
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "many settings instead of one: +methods=few"}
-    )
-    cut: Any = field(default="all", metadata={"help": "all, one cut, or a list"})
-    shots: int = field(default=0, metadata={"help": "task=number: solved examples in the prompt"})
-    new_tokens: int = field(default=256, metadata={"help": "task=number: longest answer"})
-    seed: int = field(default=0, metadata={"help": "which model.samples questions are drawn"})
+    task: str = option("choice", "choice, or number (GSM8K)")
+    codec: dict[str, Any] = option({}, "the setting; see group codec")
+    codecs: dict[str, dict[str, Any]] = option({}, "many settings instead of one: +methods=few")
+    cut: Any = option("all", "all, one cut, or a list")
+    shots: int = option(0, "task=number: solved examples in the prompt")
+    new_tokens: int = option(256, "task=number: longest answer")
+    seed: int = option(0, "which model.samples questions are drawn")
 
     def __post_init__(self) -> None:
         if self.task not in _TASKS:
@@ -117,7 +116,7 @@ def _judge(config: Config, network: Any) -> Judge:
 
     def chosen_rightly(cut: str, chosen: Any, sent: list[float] | None) -> np.ndarray:
         forward = answering.through(network, cut, chosen, sent_bytes=sent)
-        return answering.choose(forward, tokenizer, asked) == right
+        return np.asarray(answering.choose(forward, tokenizer, asked) == right)
 
     return chosen_rightly
 
@@ -130,34 +129,25 @@ def _rows(
     report: Callable[[int, int], None],
 ) -> Iterator[Row]:
     """The answers without a codec, then every setting at every cut, paired with them."""
-    from profiles.tables.quality import drop_interval
-
     n_all = 1 + len(cuts) * len(settings)
     plain = judge(cuts[0], None, None)
     report(1, n_all)
-    yield _row(config, "", _PLAIN, plain, drop_interval(len(plain), 0, 0), None)
+    yield _row(config, "", _PLAIN, plain, paired_drop(plain, plain), None)
     for at, (cut, name) in enumerate([(c, s) for c in cuts for s in settings], 2):
         sent: list[float] = []
         right = judge(cut, settings[name], sent)
         report(at, n_all)
-        lost, gained = int((plain & ~right).sum()), int((right & ~plain).sum())
-        yield _row(config, cut, name, right, drop_interval(len(right), lost, gained), sent)
+        yield _row(config, cut, name, right, paired_drop(plain, right), sent)
 
 
 def _row(
     config: Config, cut: str, setting: str, right: np.ndarray, drop: Any, sent: list[float] | None
 ) -> Row:
-    from scipy.stats import binomtest
-
-    low, high = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
-    row: Row = {
-        "model": config.model.name, "cut": cut, "setting": setting, "n": len(right),
-        "accuracy": float(right.mean()), "accuracy_lo": float(low), "accuracy_hi": float(high),
-    }  # fmt: skip
+    row: Row = {"model": config.model.name, "cut": cut, "setting": setting, "n": len(right)}
+    row |= share("accuracy", right)
     if sent is not None:
-        row |= {"drop_pp": 100 * drop.mean, "drop_pp_lo": 100 * drop.lo,
-                "drop_pp_hi": 100 * drop.hi,
-                "uplink_bytes_per_request": sum(sent) / len(right)}  # fmt: skip
+        row |= drop.columns("drop_pp", 100)
+        row["uplink_bytes_per_request"] = sum(sent) / len(right)
     return row
 
 

@@ -5,11 +5,12 @@ the run was interrupted before its table); column `run` says which folder a row 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios.sweep.columns import CHOICES
 from scenarios.sweep.store import Row, Store, write_table
+from sim.specs.check import option
 
 POSITIONAL = "folders"
 
@@ -18,13 +19,9 @@ POSITIONAL = "folders"
 class Config:
     """Which runs, and where their table goes."""
 
-    name: str = field(default="collect", metadata={"help": "folder of the table below outputs/"})
-    columns: str = field(
-        default="all", metadata={"help": "all, or varying: those that differ between the rows"}
-    )
-    folders: list[str] = field(
-        default_factory=list, metadata={"help": "folders searched for runs; outputs/ if empty"}
-    )
+    name: str = option("collect", "folder of the table below outputs/")
+    columns: str = option("all", "all, or varying: those that differ between the rows")
+    folders: list[str] = option([], "folders searched for runs; outputs/ if empty")
 
     def __post_init__(self) -> None:
         if self.columns not in CHOICES:

@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from scenarios.present.report import write_report
 from scenarios.shell import commands
 from scenarios.shell.names import unknown
 from scenarios.sweep.store import Store
+from sim.specs.check import option
 
 ORDER = (
     "fig1_sparsity", "fig1_server_load", "fig2_throughput", "fig2_runtime", "splits",
@@ -35,16 +36,12 @@ TAKEN_IN = ("wifi", "search_regret", "search_adaptation", "search_fleet")
 class Config:
     """Which figures, and how they are played."""
 
-    name: str = field(default="figures", metadata={"help": "folder of this command's lock"})
-    only: list[str] = field(default_factory=list, metadata={"help": "some figures; empty: all"})
-    workers: int = field(default=2, metadata={"help": "figures that are drawn side by side"})
-    dry_run: bool = field(default=False, metadata={"help": "print the points, play none"})
-    live: bool = field(
-        default=False, metadata={"help": "measure everything here, use no shipped table"}
-    )
-    overrides: list[str] = field(
-        default_factory=list, metadata={"help": "overrides that every figure gets"}
-    )
+    name: str = option("figures", "folder of this command's lock")
+    only: list[str] = option([], "some figures; empty: all")
+    workers: int = option(2, "figures that are drawn side by side")
+    dry_run: bool = option(False, "print the points, play none")
+    live: bool = option(False, "measure everything here, use no shipped table")
+    overrides: list[str] = option([], "overrides that every figure gets")
 
     def __post_init__(self) -> None:
         for name in self.only:

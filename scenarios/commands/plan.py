@@ -15,29 +15,25 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenarios.planning import answer, needs
+from scenarios.planning import answer, needs, screen
 from scenarios.planning.workers import playing
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
-from scenarios.systems.slo import Slo
 from scenarios.systems.system import System
 from sim.planning.budget import Budget
+from sim.planning.slo import Slo
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(Budget):
     """What is asked, and how long to look for it."""
 
-    over: list[str] = field(
-        default_factory=list,
-        metadata={"help": "what to choose among: cut, codec, server.max_batch, link, KEY=A,B"},
+    over: list[str] = option(
+        [], "what to choose among: cut, codec, server.max_batch, link, KEY=A,B"
     )
-    n_devices: int | None = field(
-        default=None, metadata={"help": "inverse: the least resources for so many devices"}
-    )
-    spare: int = field(
-        default=0, metadata={"help": "inverse: GPUs and cells that may fail at once (1: N+1)"}
-    )
+    n_devices: int | None = option(None, "inverse: the least resources for so many devices")
+    spare: int = option(0, "inverse: GPUs and cells that may fail at once (1: N+1)")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,8 +58,8 @@ class Config(System):
 
     slo: Slo
     plan: Plan = field(default_factory=Plan)
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "what plan.over=[codec] takes; see group methods"}
+    codecs: dict[str, dict[str, Any]] = option(
+        {}, "what plan.over=[codec] takes; see group methods"
     )
 
     def __post_init__(self) -> None:
@@ -93,7 +89,7 @@ def run(config: Config) -> int:
     """Search, explain, store, print; of several jobs (`-m`) each into a folder of its own."""
     began_s = time.monotonic()
     store = Store(Path("outputs") / config.name)
-    told = answer if config.plan.n_devices is None else needs
+    told, said = (answer, screen) if config.plan.n_devices is None else (needs, needs)
     with multirun.locked(store), playing("planning", config.workers) as play:
         if config.plan.over:
             found = answer.chosen(config, play=play)
@@ -107,9 +103,9 @@ def run(config: Config) -> int:
         own.write_run(command="plan", config=asdict(config), provenance=found["provenance"])
     if multirun.is_multirun():
         multirun.keep(store, {**told.flat(found), "folder": str(own.folder)})
-        print(told.headline(found))
+        print(said.headline(found))
         return 0
-    told.show(found)
+    said.summary(found).show()
     print(f"written: {own.folder}/plan.json, plan.csv, figure.pdf and plan.html")
     return 0
 

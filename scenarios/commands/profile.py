@@ -4,7 +4,6 @@ Vision: over batch sizes. Language: prefill and decode apart, over batch, prompt
 beforehand how long it takes; writes the tables (npz), one row per cut and point (CSV) and run.json.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from typing import Any
 from scenarios.present.summary import Summary, number
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
-from scenarios.sweep.store import Row, Store, write_table
+from scenarios.sweep.store import Store, write_table
 from scenarios.systems.scenario import Model
+from sim.specs.check import option
 
 _PROCESSORS = ("this", "cpu", "cuda")
 
@@ -22,19 +22,13 @@ _PROCESSORS = ("this", "cpu", "cuda")
 class Config:
     """Which network, on which processor, how thoroughly."""
 
-    name: str = field(default="profile", metadata={"help": "folder of the results"})
+    name: str = option("profile", "folder of the results")
     model: Model = field(default_factory=Model)
-    hardware: str = field(
-        default="this", metadata={"help": "this (the GPU if there is one), cpu or cuda"}
-    )
-    threads: int = field(default=1, metadata={"help": "CPU threads"})
-    batches: list[int] = field(
-        default_factory=list, metadata={"help": "batch sizes; empty: what the budget allows"}
-    )
-    budget_s: float = field(
-        default=60.0, metadata={"unit": "s", "help": "about how long it may take"}
-    )
-    dry_run: bool = field(default=False, metadata={"help": "say how long it takes, no more"})
+    hardware: str = option("this", "this (the GPU if there is one), cpu or cuda")
+    threads: int = option(1, "CPU threads")
+    batches: list[int] = option([], "batch sizes; empty: what the budget allows")
+    budget_s: float = option(60.0, "about how long it may take", unit="s")
+    dry_run: bool = option(False, "say how long it takes, no more")
 
     def __post_init__(self) -> None:
         if self.hardware not in _PROCESSORS:
@@ -70,7 +64,7 @@ def run(config: Config) -> int:
         files = {phase: store.folder / f"{config.model.name}-{phase}.npz" for phase in found}
         for phase, profile in found.items():
             profile.save(files[phase])
-        rows = list(_rows(found))
+        rows = [row for profile in found.values() for row in profile.rows()]
         write_table(store.folder / "profile.csv", rows)
         provenance = {phase: profile.provenance for phase, profile in found.items()}
         store.write_run(
@@ -84,32 +78,6 @@ def run(config: Config) -> int:
     names = ", ".join(str(path) for path in files.values())
     print(f"written: {names}, profile.csv and run.json")
     return 0
-
-
-def _rows(found: Mapping[str, Any]) -> Iterator[Row]:
-    """One row per phase, cut and point of the grid."""
-    for phase, profile in found.items():
-        head, tail = profile.head, profile.tail
-        for at, cut in enumerate(profile.cuts):
-            for b, batch in enumerate(head.batches):
-                for t, tokens in enumerate(head.new_tokens):
-                    for k, kv in enumerate(head.kv_lengths):
-                        yield {
-                            "model": profile.model,
-                            "phase": phase,
-                            "hardware": profile.hardware,
-                            "cut": cut.name,
-                            "batch": batch,
-                            "new_tokens": tokens,
-                            "kv_length": kv,
-                            "elements": cut.elements,
-                            "head_flops": cut.head_flops,
-                            "tail_flops": cut.tail_flops,
-                            "head_s": float(head.seconds[at, b, t, k]),
-                            "tail_s": float(tail.seconds[at, b, t, k]),
-                            "kv_head_bytes": cut.kv_head_bytes,
-                            "kv_tail_bytes": cut.kv_tail_bytes,
-                        }
 
 
 def _summary(phase: str, profile: Any) -> Summary:

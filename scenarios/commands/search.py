@@ -20,16 +20,16 @@ from profiles.tables.split import Split
 from scenarios.present.summary import Summary, number
 from scenarios.searching import thetas
 from scenarios.searching.options import Tables, tables
-from scenarios.searching.playback import Played, play
-from scenarios.searching.sizes import with_predicted_sizes
 from scenarios.sweep.store import Store
 from scenarios.systems.build import case
-from scenarios.systems.slo import Slo
 from scenarios.systems.system import System
 from sim.medium.channel import rate_bps
+from sim.planning.slo import Slo
 from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal
 from sim.search.budget import longest
-from sim.specs.check import at_least, one_of
+from sim.search.sizes import with_predicted_sizes
+from sim.specs.check import at_least, one_of, option
+from sim.validation.playback import Played, play
 
 _LIMITS = {True: "tpot_mean_s", False: "mean_s"}
 """The limit on a latency that is searched for, by whether the network generates tokens."""
@@ -47,25 +47,15 @@ class Config(System):
     """One fleet, its limits, and which search decides; `cut` and `codec` are what it finds."""
 
     slo: Slo = field(default_factory=lambda: Slo(accuracy_drop_pp=3.0))
-    search: str = field(default="fleet", metadata={"help": "which search decides"})
-    compare: bool = field(default=False, metadata={"help": "print what every search decides"})
-    tokens: list[int] = field(
-        default_factory=lambda: [8, 16, 24, 32],
-        metadata={"help": "language: sequence lengths to choose from"},
+    search: str = option("fleet", "which search decides")
+    compare: bool = option(False, "print what every search decides")
+    tokens: list[int] = option([8, 16, 24, 32], "language: sequence lengths to choose from")
+    answers: int = option(4000, "answers (tokens) simulated per replication; 0: none")
+    sizes: str = option(
+        "measured", "payload sizes: measured, or predicted from theta by the size model"
     )
-    answers: int = field(
-        default=4000, metadata={"help": "answers (tokens) simulated per replication; 0: none"}
-    )
-    sizes: str = field(
-        default="measured",
-        metadata={"help": "payload sizes: measured, or predicted from theta by the size model"},
-    )
-    allowance: float = field(
-        default=0.1, metadata={"help": "predicted latency is widened by this times the load"}
-    )
-    ship: bool = field(
-        default=False, metadata={"help": "measure the stored tables of the network anew"}
-    )
+    allowance: float = option(0.1, "predicted latency is widened by this times the load")
+    ship: bool = option(False, "measure the stored tables of the network anew")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -128,7 +118,7 @@ def _problem(config: Config, known: Tables) -> Problem:
     limits = {"latency_s": latency_s, "drop_pp": slo.accuracy_drop_pp, "memory_bytes": memory}
     options = known.options(config.device, config.server, tuple(config.tokens))
     if config.sizes == "predicted":
-        options = with_predicted_sizes(known, options)
+        options = with_predicted_sizes(known.table, options)
     group = Group(
         options=options,
         n_devices=config.fleet.n_devices,
@@ -196,8 +186,8 @@ def _played(config: Config, known: Tables, problem: Problem, decision: Decision)
 
 def _longest(problem: Problem, known: Tables, option: Split) -> str:
     """How long a session could be before it ends early for want of memory, at this cut."""
-    limit = problem.groups[0].limits.memory_bytes
-    start = known.memory_bytes(option._replace(tokens=1))
+    limit = float(problem.groups[0].limits.memory_bytes)
+    start = known.memory_bytes(option._replace(tokens=1)) or 0.0
     token = known.profiles[-1].cut(option.cut).kv_head_bytes
     if limit == math.inf:
         return "memory: no limit; every token is kept"

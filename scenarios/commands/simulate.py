@@ -7,7 +7,7 @@ outputs/cache) and scaled to the device class by the factor that its data sheet 
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from sim import run as sim_run
 from sim.measures.columns import passages
 from sim.measures.overtime import load_over_time, present_over_time
 from sim.measures.timeline import chrome_trace
+from sim.specs.check import option
 
 _BINS = 100
 
@@ -35,9 +36,8 @@ _BINS = 100
 class Config(System):
     """One point, or a grid of them with `sweep` or -m."""
 
-    timeline: bool = field(
-        default=False,
-        metadata={"help": "write timeline.json (for Perfetto) and load.csv of the last point"},
+    timeline: bool = option(
+        False, "write timeline.json (for Perfetto) and load.csv of the last point"
     )
 
 
@@ -64,7 +64,7 @@ def run(config: Config) -> int:
         store.write_table(rows, config.columns)
     table.show(rows, last.provenance, columns=config.columns)
     if len(rows) == 1:
-        table.show_trust(last.trust(rows[0]))
+        table.trusted(last.trust(rows[0])).show()
     print("Held in every run: arrived = done + dropped + in flight, Little's law, utilization law.")
     print(f"written: {store.folder}/results.csv and run.json")
     return int(any(row.get("error") for row in rows))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from profiles.shipping.shipped import DATA
 from scenarios.present.summary import Summary, number
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
@@ -22,27 +23,21 @@ from scenarios.systems import equal
 from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
-from scenarios.systems.shipped import DATA
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Which network, which settings, at which cuts."""
 
-    name: str = field(default="trace", metadata={"help": "folder of the results"})
+    name: str = option("trace", "folder of the results")
     model: Model = field(default_factory=Model)
-    codec: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "the setting; see group codec"}
-    )
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "many settings instead of one: +methods=all"}
-    )
-    cut: Any = field(default="all", metadata={"help": "all, one cut, or a list: cut=[stem,stage3]"})
-    prompt_tokens: int = field(default=64, metadata={"help": "language: bytes of each prompt"})
-    new_tokens: int = field(default=48, metadata={"help": "language: tokens generated"})
-    ship: bool = field(
-        default=False, metadata={"help": "store the table among the shipped ones, too"}
-    )
+    codec: dict[str, Any] = option({}, "the setting; see group codec")
+    codecs: dict[str, dict[str, Any]] = option({}, "many settings instead of one: +methods=all")
+    cut: Any = option("all", "all, one cut, or a list: cut=[stem,stage3]")
+    prompt_tokens: int = option(64, "language: bytes of each prompt")
+    new_tokens: int = option(48, "language: tokens generated")
+    ship: bool = option(False, "store the table among the shipped ones, too")
 
     def __post_init__(self) -> None:
         for name in ("prompt_tokens", "new_tokens"):

@@ -5,10 +5,11 @@ outputs/cache under the recipe's hash, the shipped weights stay as they are.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from scenarios.systems.scenario import Model
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +17,7 @@ class Config:
     """Which network."""
 
     name: str = "train"
-    model: Model = field(
-        default_factory=Model, metadata={"help": "digits (15 s), scenes or bytellama (minutes)"}
-    )
+    model: Model = option(Model, "digits (15 s), scenes or bytellama (minutes)")
 
 
 def run(config: Config) -> int:

@@ -6,14 +6,14 @@ and its interval. quick=true plays one seed (under a minute), otherwise ten.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from scenarios.planning.workers import playing
 from scenarios.present.summary import Summary, number
-from scenarios.shell.progress import progress
 from scenarios.sweep.store import Store
+from sim.specs.check import option
 from sim.validation import SEEDS, Row, validate, verdict
 
 
@@ -21,9 +21,9 @@ from sim.validation import SEEDS, Row, validate, verdict
 class Config:
     """How much of the ladder."""
 
-    name: str = field(default="validate", metadata={"help": "folder of the results"})
-    quick: bool = field(default=False, metadata={"help": "one seed instead of ten"})
-    workers: int = field(default=2, metadata={"help": "processes; the table is the same"})
+    name: str = option("validate", "folder of the results")
+    quick: bool = option(False, "one seed instead of ten")
+    workers: int = option(2, "processes; the table is the same")
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -34,9 +34,8 @@ def run(config: Config) -> int:
     """Play the ladder, write and print the table; status 1 if the verdict fails."""
     store = Store(Path("outputs") / config.name)
     with store.lock():
-        with progress("validating") as report:
-            seeds = SEEDS[:1] if config.quick else SEEDS
-            rows = validate(seeds, play=partial(_play, config.workers), progress=report)
+        with playing("validating", config.workers) as play:
+            rows = validate(SEEDS[:1] if config.quick else SEEDS, play=play)
         path = store.folder / "validate.csv"
         _write(path, rows)
         store.write_run(command="validate", config=asdict(config))
@@ -44,17 +43,6 @@ def run(config: Config) -> int:
     _summary(rows).show()
     print(f"{found}\nwritten: {path}")
     return 0 if found.holds else 1
-
-
-def _play(workers: int, tasks: Sequence[Callable[[], list[Row]]]) -> Iterator[list[Row]]:
-    """The rungs' rows in order, from as many processes."""
-    if workers == 1:
-        return (task() for task in tasks)
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
-    found: Iterator[list[Row]] = parallel(delayed(task)() for task in tasks)
-    return found
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:

@@ -6,7 +6,7 @@ few. What is left to compare is the error, on rectified and on signed features; 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,37 +14,29 @@ import numpy as np
 
 import codec
 from plots import ablation
+from profiles.measuring import coding
 from scenarios.present.summary import Summary, number
 from scenarios.shell.progress import progress
 from scenarios.study.figure import produce
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-
-_BLOCKS = (1, 2, 3, 4)
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """The features with the rate that all settings get, and the knobs."""
 
-    name: str = field(default="ablation", metadata={"help": "folder of the results below outputs/"})
-    features: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "NAME: {model, cut, samples, bits_per_element}"}
+    name: str = option("ablation", "folder of the results below outputs/")
+    features: dict[str, Any] = option({}, "NAME: {model, cut, samples, bits_per_element}")
+    panels: dict[str, Any] = option(
+        {}, "PANEL: {LINE: options, one a list; `features` names those it is for}"
     )
-    panels: dict[str, Any] = field(
-        default_factory=dict,
-        metadata={"help": "PANEL: {LINE: options, one a list; `features` names those it is for}"},
-    )
-    distortions: list[float] = field(
-        default_factory=lambda: [0.01],
-        metadata={"help": "candidates; every setting takes the best of them"},
-    )
-    seed: int = field(default=0, metadata={"help": "which samples"})
-    workers: int = field(default=1, metadata={"help": "processes that make the rows"})
-    dry_run: bool = field(default=False, metadata={"help": "print the points, play none"})
-    live: bool = field(
-        default=False, metadata={"help": "no effect: everything is measured here anyway"}
-    )
+    distortions: list[float] = option([0.01], "candidates; every setting takes the best of them")
+    seed: int = option(0, "which samples")
+    workers: int = option(1, "processes that make the rows")
+    dry_run: bool = option(False, "print the points, play none")
+    live: bool = option(False, "no effect: everything is measured here anyway")
 
     def __post_init__(self) -> None:
         for name in ("features", "panels", "distortions"):
@@ -64,14 +56,10 @@ class Config:
 def run(config: Config) -> int:
     """Set everything to the same rate, write and draw the errors."""
     arrays = _arrays(config)
-    return produce(
-        config,
-        "ablation",
-        list(_jobs(config, arrays)),
-        draw=ablation.draw,
-        summarise=partial(_summary, config),
-        provenance={"kind": "measured", "revision": codec.revision()},
-    )
+    draw = ablation.draw
+    summarise = partial(_summary, config)
+    provenance = {"kind": "measured", "revision": codec.revision()}
+    return produce(config, "ablation", _jobs(config, arrays), draw, summarise, provenance)
 
 
 def _varied(line: str, options: Mapping[str, Any]) -> str:
@@ -130,51 +118,14 @@ def _job(
             "value": value,
             "codec": f"{option}={value}, {line}" if told_apart else f"{option}={value}",
         },
-        evaluate=partial(_evaluate, x, chosen, rate, option, tuple(tried)),
+        evaluate=partial(coding.least_error, x, chosen, rate, option, tuple(tried)),
     )
 
 
 def _told_apart(lines: Mapping[str, Any], line: str) -> bool:
     """Whether a panel shows several settings on the same features."""
-    return sum(other.get("features") == lines[line].get("features") for other in lines.values()) > 1
-
-
-def _evaluate(
-    x: np.ndarray,
-    options: Mapping[str, Any],
-    rate: float,
-    option: str,
-    distortions: Sequence[float],
-) -> Row:
-    """The least error at that rate over the remaining knobs."""
-    how = {"bits_per_element": rate, **options}
-    if option == "sparsity":  # whole bits: another number of blocks may fill the rate better
-        made = [_at_rate(x, {**how, "n_blocks": m, "knob": "distortion"}) for m in _BLOCKS]
-    else:
-        made = [_at_rate(x, {**how, "distortion": each}) for each in distortions]
-    found = [_measured(x, each) for each in made if each is not None]
-    if not found:
-        raise ValueError(f"no setting of the other knobs reaches {rate:g} bits per element")
-    return min(found, key=lambda row: float(row["relative_l2"]))
-
-
-def _at_rate(x: np.ndarray, how: Mapping[str, Any]) -> Any:
-    try:
-        return codec.calibrate("slicer", list(x), **how)
-    except codec.CodecOptionError:
-        return None  # positions alone take more at these widths
-
-
-def _measured(x: np.ndarray, made: Any) -> Row:
-    streams = [made.encode(each) for each in x]
-    decoded = np.stack([made.decode(stream) for stream in streams]).astype(np.float64)
-    return {
-        "bits_per_element": 8 * sum(map(len, streams)) / x.size,
-        "relative_l2": float(np.linalg.norm(decoded - x) / np.linalg.norm(x.astype(np.float64))),
-        "sparsity": made.options["sparsity"],
-        "distortion": made.options["distortion"],
-        "n_blocks": made.options["n_blocks"],
-    }
+    mine = lines[line].get("features")
+    return [other.get("features") for other in lines.values()].count(mine) > 1
 
 
 def _summary(config: Config, rows: Sequence[Row]) -> Summary:

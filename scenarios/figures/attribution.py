@@ -13,7 +13,7 @@ from functools import partial
 
 from plots import attribution
 from scenarios.present.summary import Summary, number
-from scenarios.study.figure import Figure, grid, measured, methods, origin, produce
+from scenarios.study.figure import Figure, compare, grid, measured, methods
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
@@ -32,16 +32,9 @@ class Config(Figure):
 def run(config: Config) -> int:
     """Play every method at every cut under both loads, take the factors, draw them."""
     known = measured(config)
-    provenance = known.describe(config.device, config.server)
-    return produce(
-        config,
-        "attribution",
-        list(_jobs(config, known)),
-        draw=partial(attribution.draw, title=f"{config.model.name}, {config.link.name}"),
-        summarise=partial(_summary, config, origin(config, provenance)),
-        provenance=provenance,
-        finish=_with_factors,
-    )
+    draw = partial(attribution.draw, title=f"{config.model.name}, {config.link.name}")
+    jobs = _jobs(config, known)
+    return compare(config, "attribution", known, jobs, draw, _summary, finish=_with_factors)
 
 
 def _jobs(config: Config, known: Answers) -> Iterator[Job]:
@@ -112,7 +105,9 @@ def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
     best = at[f"split, {config.best}", config.cut, light]
     split = at[SPLIT, config.cut, light]
     codec = at.get((CODEC, "input", light), at[BASE, "input", light])
-    finding = sentence(*(row["server_saved"] for row in (best, split, codec)), config.cut)
+    finding = sentence(
+        best["server_saved"], split["server_saved"], codec["server_saved"], config.cut
+    )
     finding += (
         f" Of the uplink's {number(best['uplink_saved'])}x the split alone gives "
         f"{number(split['uplink_saved'])}x, the codec the remaining "

@@ -11,7 +11,7 @@ from functools import partial
 
 from plots import fig1_server_load as server_load
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Figure, grid, measured, methods, origin, produce
+from scenarios.study.figure import Figure, compare, grid, measured, methods
 from scenarios.sweep.store import Row
 
 
@@ -23,15 +23,9 @@ class Config(Figure):
 def run(config: Config) -> int:
     """Simulate every method at every N, store the rows, draw the figure."""
     known = measured(config)
-    provenance = known.describe(config.device, config.server)
-    return produce(
-        config,
-        "fig1_server_load",
-        list(grid(config, known, methods(config))),
-        draw=partial(server_load.draw, title=_title(config)),
-        summarise=partial(_summary, config, origin(config, provenance)),
-        provenance=provenance,
-    )
+    draw = partial(server_load.draw, title=_title(config))
+    jobs = grid(config, known, methods(config))
+    return compare(config, "fig1_server_load", known, jobs, draw, _summary)
 
 
 def _title(config: Config) -> str:

@@ -5,7 +5,7 @@ distributed, in units of the feature's root mean square. Real features of test s
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,24 +15,21 @@ from plots import fig1_sparsity as sparsity
 from scenarios.present.summary import Summary, between
 from scenarios.study.figure import produce
 from scenarios.study.gallery import Gallery, measured_origin
+from scenarios.sweep.columns import mean_columns
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.scenario import Model
+from sim.specs.check import option
 
 KEPT, MAGNITUDE = "kept", "magnitude"
-_Z = 1.959964
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Gallery):
     """The figure: what shares are kept, and the magnitudes at which the tail is read."""
 
-    shares: list[float] = field(
-        default_factory=list, metadata={"help": "shares of the elements that top-K keeps"}
-    )
-    magnitudes: list[float] = field(
-        default_factory=list, metadata={"help": "magnitudes over the root mean square"}
-    )
+    shares: list[float] = option([], "shares of the elements that top-K keeps")
+    magnitudes: list[float] = option([], "magnitudes over the root mean square")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,14 +40,10 @@ class Config(Gallery):
 def run(config: Config) -> int:
     """Take the features of every stage, measure their concentration, draw it."""
     arrays, provenance = _features(config.model)
-    return produce(
-        config,
-        "fig1_sparsity",
-        list(_jobs(config, arrays, str(provenance["model_digest"]))),
-        draw=partial(sparsity.draw, title=config.model.name),
-        summarise=partial(_summary, measured_origin(provenance, provenance["samples"])),
-        provenance=provenance,
-    )
+    draw = partial(sparsity.draw, title=config.model.name)
+    summarise = partial(_summary, measured_origin(provenance, provenance["samples"]))
+    jobs = _jobs(config, arrays, str(provenance["model_digest"]))
+    return produce(config, "fig1_sparsity", jobs, draw, summarise, provenance)
 
 
 def _jobs(config: Config, found: dict[str, np.ndarray], digest: str) -> Iterator[Job]:
@@ -67,16 +60,12 @@ def _jobs(config: Config, found: dict[str, np.ndarray], digest: str) -> Iterator
                 )  # fmt: skip
 
 
-def _row(values: np.ndarray, measure: partial[np.ndarray]) -> Row:
+def _row(features: np.ndarray, measure: partial[np.ndarray]) -> Row:
     """Mean over the samples with its 95 % interval; and the share of zeros."""
-    flat = values.reshape(len(values), -1).astype(np.float64)
-    return {**_mean("value", measure(flat)), **_mean("zero_share", np.mean(flat == 0, axis=1))}
-
-
-def _mean(name: str, found: np.ndarray) -> Row:
-    mean = float(found.mean())
-    reach = _Z * float(found.std(ddof=1)) / np.sqrt(len(found)) if len(found) > 1 else 0.0
-    return {name: mean, f"{name}_lo": max(0.0, mean - reach), f"{name}_hi": min(1.0, mean + reach)}
+    flat = features.reshape(len(features), -1).astype(np.float64)
+    values = {"value": measure(flat), "zero_share": np.mean(flat == 0, axis=1)}
+    columns = [mean_columns(name, each, least=0.0, most=1.0) for name, each in values.items()]
+    return columns[0] | columns[1]
 
 
 def _energy(share: float, flat: np.ndarray) -> np.ndarray:

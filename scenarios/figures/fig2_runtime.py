@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 from plots import fig2_runtime as runtime
+from profiles.predicting.analytic import LLAMA2_7B
+from profiles.predicting.published import roof_share
 from profiles.tables.hardware import DeviceSpec
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import Figure, produce, split_methods
@@ -20,19 +22,20 @@ from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems import equal
 from scenarios.systems.generations import Text
-from scenarios.systems.llama2 import Big, roof_share
+from scenarios.systems.llama2 import Big
 from scenarios.systems.scenario import Model, Server
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Figure):
     """The figure: its workloads, and the machines of the big network."""
 
-    sessions: int = field(default=3, metadata={"help": "generations of device 0"})
-    requests: int = field(default=30, metadata={"help": "pictures of device 0"})
+    sessions: int = option(3, "generations of device 0")
+    requests: int = option(30, "pictures of device 0")
     text: Text = field(default_factory=Text)
     picture_model: Model = field(default_factory=Model)
-    big_cut: str = field(default="layers.23", metadata={"help": "cut of Llama-2-7B"})
+    big_cut: str = option("layers.23", "cut of Llama-2-7B")
     big_device: DeviceSpec
     big_server: Server
 
@@ -51,20 +54,17 @@ def run(config: Config) -> int:
         pictures(config, config.picture_model, config.cut, requests=config.requests),
     ]
     work = f"{config.sessions} sessions or {config.requests} pictures each"
-    return produce(
-        config,
-        "fig2_runtime",
-        [job for panel in panels for job in panel.jobs],
-        draw=partial(runtime.draw, title=f"{config.link.name}, {work}"),
-        summarise=partial(_summary, " ".join(panel.origin for panel in panels)),
-        provenance={panel.name: panel.provenance for panel in panels},
-    )
+    draw = partial(runtime.draw, title=f"{config.link.name}, {work}")
+    summarise = partial(_summary, " ".join(panel.origin for panel in panels))
+    provenance = {panel.name: panel.provenance for panel in panels}
+    jobs = [job for panel in panels for job in panel.jobs]
+    return produce(config, "fig2_runtime", jobs, draw, summarise, provenance)
 
 
 def _llama2(config: Config) -> Panel:
     """Llama-2-7B answering BoolQ and at length, as seconds and bytes are modelled."""
     small = config.text.generations(config.codecs.values(), live=config.live)
-    share = roof_share({config.big_server.name: config.big_server})
+    share = roof_share(config.big_server, LLAMA2_7B)
     at = [
         point._replace(
             config=replace(point.config, device=config.big_device, server=config.big_server)

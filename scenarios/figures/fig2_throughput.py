@@ -17,6 +17,7 @@ from scenarios.study.panels import Panel, pictures, text
 from scenarios.sweep.store import Row
 from scenarios.systems.generations import Text
 from scenarios.systems.scenario import Model
+from sim.specs.check import option
 
 BIG, OWN, TEXT, SPLITS = PANELS = ("big", "own", "text", "splits")
 
@@ -25,19 +26,14 @@ BIG, OWN, TEXT, SPLITS = PANELS = ("big", "own", "text", "splits")
 class Config(Figure):
     """The figure: its networks and splits; `sweep` holds the numbers of devices."""
 
-    panels: list[str] = field(
-        default_factory=lambda: list(PANELS),
-        metadata={"help": "big: big_model; own: model; text: generations; splits: model's cuts"},
+    panels: list[str] = option(
+        lambda: list(PANELS), "big: big_model; own: model; text: generations; splits: model's cuts"
     )
-    splits: list[str] = field(
-        default_factory=list, metadata={"help": "cuts that the lowest panel compares"}
-    )
+    splits: list[str] = option([], "cuts that the lowest panel compares")
     big_model: Model = field(default_factory=Model)
-    big_cut: str = field(default="layer3.4", metadata={"help": "where the big network is split"})
+    big_cut: str = option("layer3.4", "where the big network is split")
     text: Text = field(default_factory=Text)
-    text_devices: int = field(
-        default=64, metadata={"help": "largest N of the generations, whose every token is played"}
-    )
+    text_devices: int = option(64, "largest N of the generations, whose every token is played")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,14 +55,11 @@ def run(config: Config) -> int:
         SPLITS: partial(_moved, config),
     }
     panels = {name: make[name]() for name in config.panels}
-    return produce(
-        config,
-        "fig2_throughput",
-        [job for panel in panels.values() for job in panel.jobs],
-        draw=partial(throughput.draw, title=f"{config.device.name}, {config.link.name}"),
-        summarise=partial(_summary, " ".join(panel.origin for panel in panels.values())),
-        provenance={name: panel.provenance for name, panel in panels.items()},
-    )
+    draw = partial(throughput.draw, title=f"{config.device.name}, {config.link.name}")
+    summarise = partial(_summary, " ".join(panel.origin for panel in panels.values()))
+    provenance = {name: panel.provenance for name, panel in panels.items()}
+    jobs = [job for panel in panels.values() for job in panel.jobs]
+    return produce(config, "fig2_throughput", jobs, draw, summarise, provenance)
 
 
 def _moved(config: Config) -> Panel:

@@ -4,14 +4,15 @@ One device alone: its own layers, encoding, the air, the network, decoding, the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from plots import fig3_breakdown as breakdown
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Figure, grid, measured, methods, origin, produce, split_methods
+from scenarios.study.figure import Figure, compare, grid, measured, methods, split_methods
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
+from sim.specs.check import option
 
 PARTS = ("head_s", "encode_s", "air_s", "network_s", "decode_s", "tail_s")
 
@@ -20,7 +21,7 @@ PARTS = ("head_s", "encode_s", "air_s", "network_s", "decode_s", "tail_s")
 class Config(Figure):
     """The figure: its cuts, early to late."""
 
-    cuts: list[str] = field(default_factory=list, metadata={"help": "cuts that are compared"})
+    cuts: list[str] = option([], "cuts that are compared")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -31,18 +32,12 @@ class Config(Figure):
 def run(config: Config) -> int:
     """Play one device by every method at every cut, part its latency, draw the parts."""
     known = measured(config)
-    provenance = known.describe(config.device, config.server)
     ends = [m for m in methods(config, config.cuts[0]) if m.cut in ("input", "output")]
     chosen = [*ends, *(m for cut in config.cuts for m in split_methods(config, cut))]
-    return produce(
-        config,
-        "fig3_breakdown",
-        list(grid(config, known, chosen)),
-        draw=partial(breakdown.draw, title=f"{config.model.name}, {config.link.name}, one device"),
-        summarise=partial(_summary, config, origin(config, provenance)),
-        provenance=provenance,
-        finish=partial(_parted, config, known),
-    )
+    draw = partial(breakdown.draw, title=f"{config.model.name}, {config.link.name}, one device")
+    jobs = grid(config, known, chosen)
+    finish = partial(_parted, config, known)
+    return compare(config, "fig3_breakdown", known, jobs, draw, _summary, finish=finish)
 
 
 def _parted(config: Config, known: Answers, rows: Sequence[Row]) -> list[Row]:

@@ -5,10 +5,8 @@ the spread over the stages is the whisker, the median over repeats the point. Me
 thread here, not scaled.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,21 +22,17 @@ from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders_by_name, kind_of
-from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Gallery):
     """The figure: sizes and repeats."""
 
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "what is compared; see group methods"}
-    )
-    sizes: list[int] = field(
-        default_factory=list, metadata={"help": "elements per feature", "unit": "1"}
-    )
-    repeats: int = field(default=7, metadata={"help": "interleaved repeats; the median counts"})
+    codecs: dict[str, dict[str, Any]] = option({}, "what is compared; see group methods")
+    sizes: list[int] = option([], "elements per feature", unit="1")
+    repeats: int = option(7, "interleaved repeats; the median counts")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,21 +46,15 @@ def run(config: Config) -> int:
     if config.dry_run:
         print(f"{len(chosen) * len(config.sizes)} points, a few seconds each at most")
         return 0
-    points, provenance = _codec_points(
-        config.model, chosen, sizes=config.sizes, repeats=config.repeats
-    )
+    points, provenance = _timed(config, chosen)
     laws = {
         name: {direction: fit(found, direction) for direction in ("encode", "decode")}
         for name, found in points.items()
     }
-    return produce(
-        config,
-        "fig3_codec",
-        list(_jobs(points, laws, provenance)),
-        draw=partial(codec_latency.draw, title=f"real features of {config.model.name}"),
-        summarise=partial(_summary, laws, measured_origin(provenance, provenance["samples"])),
-        provenance=provenance,
-    )
+    draw = partial(codec_latency.draw, title=f"real features of {config.model.name}")
+    summarise = partial(_summary, laws, measured_origin(provenance, provenance["samples"]))
+    jobs = _jobs(points, laws, provenance)
+    return produce(config, "fig3_codec", jobs, draw, summarise, provenance)
 
 
 def _jobs(
@@ -129,41 +117,12 @@ def _method(name: str) -> str:
     return "split, no codec" if name.startswith("raw") else f"split, {name}"
 
 
-def _codec_points(
-    model: Model, codecs: Sequence[Codec], *, sizes: Sequence[int], repeats: int
-) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-    """Codec seconds by name, on real features joined or cut to `sizes`, and where they come from.
+def _timed(config: Config, codecs: Sequence[Codec]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Seconds of every codec by name, and where they come from; kept in outputs/cache."""
+    from profiles.shipping import store
 
-    Kept in outputs/cache, like tables, by everything that they depend on.
-    """
-    from profiles.measuring import crossing, machine
-
-    network = model.network()
-    inputs = model.inputs()[0]
-    with machine.threads(1):
-        where = machine.fingerprint()
+    network, inputs = config.model.network(), config.model.inputs()[0]
     made = coders_by_name(codecs)
-    provenance = {
-        "kind": "measured",
-        "model_digest": network.digest,
-        "weights": network.weights,
-        "codecs": {name: chosen.spec for name, chosen in made.items()},
-        "machine": where,
-        "samples": len(inputs),
-    }
-    text = json.dumps({**provenance, "sizes": list(sizes), "repeats": repeats}, sort_keys=True)
-    path = CACHE / f"law-{model.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
-    if path.exists():
-        kept = json.loads(path.read_text())
-        return {name: [Point(**p) for p in points] for name, points in kept.items()}, provenance
-    found: dict[str, list[Any]] = {}
-    with progress(f"timing codecs on {model.name}") as report:
-        for done, (name, chosen) in enumerate(made.items(), 1):
-            found[name] = crossing.codec_points(
-                network, chosen, inputs, sizes=sizes, repeats=repeats
-            )
-            report(done, len(made))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = {name: [asdict(p) for p in points] for name, points in found.items()}
-    path.write_text(json.dumps(kept))
-    return found, provenance
+    how = {"sizes": list(config.sizes), "repeats": config.repeats}
+    with progress(f"timing codecs on {config.model.name}") as report:
+        return store.codec_points(CACHE, network, made, inputs, progress=report, **how)

@@ -6,16 +6,17 @@ ten times slower; below, the 95th percentile of the latency when every device as
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from plots import links
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Subset, grid, measured, origin, produce
+from scenarios.study.figure import Subset, compare, grid, measured
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
 from sim.specs import FleetSpec, GroupSpec, WorkloadSpec
+from sim.specs.check import option
 
 CLOSED, STRAGGLERS, POISSON = "closed", "stragglers", "asynchronous"
 
@@ -24,24 +25,15 @@ CLOSED, STRAGGLERS, POISSON = "closed", "stragglers", "asynchronous"
 class Config(Subset):
     """The figure; `sweep` holds the links and the numbers of devices."""
 
-    straggler_share: float = field(default=0.1, metadata={"help": "share of stragglers"})
-    straggler_slowdown: float = field(
-        default=10.0, metadata={"help": "how much slower a straggler's processor is"}
-    )
+    straggler_share: float = option(0.1, "share of stragglers")
+    straggler_slowdown: float = option(10.0, "how much slower a straggler's processor is")
 
 
 def run(config: Config) -> int:
     """Play every method on every link three ways, draw one panel per link."""
     known = measured(config)
-    provenance = known.describe(config.device, config.server)
-    return produce(
-        config,
-        "links",
-        list(_jobs(config, known)),
-        draw=partial(links.draw, title=f"{config.model.name}, split after {config.cut}"),
-        summarise=partial(_summary, config, origin(config, provenance) + config.words()),
-        provenance=provenance,
-    )
+    draw = partial(links.draw, title=f"{config.model.name}, split after {config.cut}")
+    return compare(config, "links", known, _jobs(config, known), draw, _summary)
 
 
 def _jobs(config: Config, known: Answers) -> Iterator[Job]:

@@ -6,38 +6,35 @@ the same tokens. Middle: share of generations still equal to those without codec
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any
-
-import numpy as np
 
 from plots import long_generation as generation
 from profiles.tables.trace import TraceTable
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import produce
 from scenarios.study.gallery import Gallery
+from scenarios.sweep.columns import mean_columns
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.coders import kind_of
 from scenarios.systems.generations import generations
-
-_Z = 1.959964
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Gallery):
     """The figure: how many prompts, how long, at which cut."""
 
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "what is compared; see group methods"}
-    )
-    cut: str = field(default="layers.1", metadata={"help": "last layer on the device"})
-    n_prompts: int = field(default=8, metadata={"help": "generations; intervals are over them"})
-    prompt_tokens: int = field(default=117, metadata={"help": "length of every prompt"})
-    n_tokens: int = field(default=96, metadata={"help": "steps of every generation"})
-    window: int = field(default=8, metadata={"help": "steps that one point averages"})
-    repeats: int = field(default=3, metadata={"help": "repeats of every codec time"})
+    codecs: dict[str, dict[str, Any]] = option({}, "what is compared; see group methods")
+    cut: str = option("layers.1", "last layer on the device")
+    n_prompts: int = option(8, "generations; intervals are over them")
+    prompt_tokens: int = option(117, "length of every prompt")
+    n_tokens: int = option(96, "steps of every generation")
+    window: int = option(8, "steps that one point averages")
+    repeats: int = option(3, "repeats of every codec time")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,14 +52,10 @@ def run(config: Config) -> int:
         live=config.live,
     )  # fmt: skip
     table = found.table
-    return produce(
-        config,
-        "long_generation",
-        list(_jobs(config, table, [str(codec["name"]) for codec in chosen])),
-        draw=partial(generation.draw, title=f"{table.model}, cut at {config.cut}"),
-        summarise=partial(_summary, config, table),
-        provenance=table.provenance,
-    )
+    draw = partial(generation.draw, title=f"{table.model}, cut at {config.cut}")
+    summarise = partial(_summary, config, table)
+    jobs = _jobs(config, table, [str(codec["name"]) for codec in chosen])
+    return produce(config, "long_generation", jobs, draw, summarise, table.provenance)
 
 
 def _jobs(config: Config, table: TraceTable, settings: Sequence[str]) -> Iterator[Job]:
@@ -89,20 +82,13 @@ def _row(table: TraceTable, cut: str, setting: str, steps: slice) -> Row:
         ("agree", "agree", 1.0),
     ):
         values = factor * table.cell(column, cut, setting)[:, steps].mean(axis=1)
-        row |= _mean(name, values)
+        most = 1.0 if name == "agree" else inf
+        row |= mean_columns(name, values, least=0.0, most=most)
     whole = table.cell("agree_free", cut, setting)[:, : steps.stop].min(axis=1)
-    row |= _mean("still_equal", whole)
+    row |= mean_columns("still_equal", whole, least=0.0, most=1.0)
     bits = 8.0 * table.cell("payload_bytes", cut, setting)[:, 1:]
     row["bits_per_token_cv"] = float(bits.std() / bits.mean())
     return row
-
-
-def _mean(name: str, values: np.ndarray) -> Row:
-    mean = float(values.mean())
-    reach = _Z * float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    low = max(0.0, mean - reach)
-    high = min(1.0, mean + reach) if name in ("agree", "still_equal") else mean + reach
-    return {name: mean, f"{name}_lo": low, f"{name}_hi": high}
 
 
 def _summary(config: Config, table: TraceTable, rows: Sequence[Row]) -> Summary:

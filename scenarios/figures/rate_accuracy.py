@@ -5,7 +5,7 @@ Price). The paper's "0-3 pp" is drawn as a band, a published rival as a labelled
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,19 +16,17 @@ from scenarios.study.gallery import Gallery, elements_of, measured_origin
 from scenarios.study.ladder import jobs, rungs
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import trace_settings
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Gallery):
     """The figure: its cuts and the ladders that are compared."""
 
-    cuts: list[str] = field(default_factory=list, metadata={"help": "cuts, one panel pair each"})
-    ladders: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "chains with one option that holds a list"}
-    )
-    loss: float = field(
-        default=0.03,
-        metadata={"help": "loss that the table's settings stay below, whole interval", "unit": "1"},
+    cuts: list[str] = option([], "cuts, one panel pair each")
+    ladders: dict[str, Any] = option({}, "chains with one option that holds a list")
+    loss: float = option(
+        0.03, "loss that the table's settings stay below, whole interval", unit="1"
     )
 
     def __post_init__(self) -> None:
@@ -42,14 +40,10 @@ def run(config: Config) -> int:
     chosen = rungs(config.ladders)
     table = trace_settings(config.model, {r.setting: r.codec for r in chosen}, config.cuts)
     where = measured_origin(table.provenance, len(table.sample_ids))
-    return produce(
-        config,
-        "rate_accuracy",
-        list(jobs(table, chosen, elements_of(config.model.name))),
-        draw=partial(rate_accuracy.draw, title=config.model.name),
-        summarise=partial(_summary, config, where),
-        provenance=table.provenance,
-    )
+    draw = partial(rate_accuracy.draw, title=config.model.name)
+    summarise = partial(_summary, config, where)
+    points = jobs(table, chosen, elements_of(config.model.name))
+    return produce(config, "rate_accuracy", points, draw, summarise, table.provenance)
 
 
 def least(rows: Sequence[Row], loss: float) -> Mapping[str, Any] | None:

@@ -7,7 +7,7 @@ limit to spare; "hysteresis" also waits until a gain has lasted (sim/devices/ada
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,10 +25,10 @@ from scenarios.systems.build import Use, case
 from scenarios.systems.case import Case, identify, row_of
 from scenarios.systems.measured import Measured
 from scenarios.systems.scenario import Scenario
-from sim import AdaptSpec, FleetSpec, GroupSpec, SystemSpec
-from sim.measures.decisions import server_load
-from sim.measures.meters import Records
+from sim import AdaptSpec, FleetSpec, GroupSpec
+from sim.measures.decisions import decisions_over_time
 from sim.medium.rates import read
+from sim.specs.check import option
 
 AT_ONCE, RESERVE, HYSTERESIS = "at once", "reserve", "hysteresis"
 _GROUP = "default"
@@ -38,20 +38,13 @@ _GROUP = "default"
 class Config(Scenario):
     """The figure; `sweep` holds the links whose speeds move."""
 
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "codecs of the sources; see group methods"}
+    codecs: dict[str, dict[str, Any]] = option({}, "codecs of the sources; see group methods")
+    choices: list[str] = option(
+        [], "what a device may choose, CUT/CODEC each; the first is its first"
     )
-    choices: list[str] = field(
-        default_factory=list,
-        metadata={"help": "what a device may choose, CUT/CODEC each; the first is its first"},
-    )
-    policy: str = field(default="search", metadata={"help": "what it looks for: search, fastest"})
-    adapt: AdaptSpec = field(
-        default_factory=AdaptSpec, metadata={"help": "the rule with hysteresis"}
-    )
-    live: bool = field(
-        default=False, metadata={"help": "measure everything here, use no shipped table"}
-    )
+    policy: str = option("search", "what it looks for: search, fastest")
+    adapt: AdaptSpec = option(AdaptSpec, "the rule with hysteresis")
+    live: bool = option(False, "measure everything here, use no shipped table")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,15 +59,10 @@ def run(config: Config) -> int:
     """Play every trace under the three rules, draw the last replication over time."""
     known = measure(config.model, list(config.codecs.values()), live=config.live)
     provenance = known.describe(config.device, config.server)
-    return produce(
-        config,
-        "search_adaptation",
-        list(_jobs(config, known)),
-        draw=partial(adaptation.draw, title=_title(config)),
-        summarise=partial(_summary, config, origin(config, provenance)),
-        provenance=provenance,
-        finish=_unfolded,
-    )
+    draw = partial(adaptation.draw, title=_title(config))
+    summarise = partial(_summary, config, origin(config, provenance))
+    jobs = _jobs(config, known)
+    return produce(config, "search_adaptation", jobs, draw, summarise, provenance, finish=_unfolded)
 
 
 def rules(adapt: AdaptSpec) -> dict[str, AdaptSpec]:
@@ -98,7 +86,8 @@ def _jobs(config: Config, known: Measured) -> Iterator[Job]:
 
 def choosing(config: Config, known: Measured, adapt: AdaptSpec, **labels: Any) -> Case:
     """The case whose only group may choose by a rule, and all that it may choose from."""
-    splits = {choice: Split(*choice.split("/")) for choice in config.choices}
+    splits = {f"{cut}/{codec}": Split(cut, codec)
+              for cut, codec in (choice.split("/") for choice in config.choices)}  # fmt: skip
     fleet = FleetSpec(n_devices=config.fleet.n_devices, groups={_GROUP: GroupSpec()})
     named = {"adapt": asdict(adapt), "policy": config.policy, "choices": config.choices}
     chosen = case(
@@ -111,32 +100,10 @@ def choosing(config: Config, known: Measured, adapt: AdaptSpec, **labels: Any) -
 
 def _evaluate(chosen: Case) -> Row:
     result = chosen.result()
-    over_time = _over_time(chosen.spec, result.records, list(chosen.sources))
+    trace = chosen.spec.link.rate_csv
+    factors = np.array(read(trace) if trace else [(0.0, 1.0)])
+    over_time = decisions_over_time(chosen.spec, result.records, list(chosen.sources), factors)
     return {**row_of(result), "over_time": over_time}
-
-
-def _over_time(spec: SystemSpec, records: Records, names: list[str]) -> list[Row]:
-    """One row a second of the last replication; `decision` is device 0's last choice by then."""
-    seconds = np.arange(np.ceil(spec.warmup_s), np.floor(spec.horizon_s))
-    load = server_load(records, float(seconds[0]), float(seconds[-1]) + 1.0)
-    born = records["created_s"]
-    late_s = records["done_s"] - born
-    mine = np.flatnonzero(records["device"] == 0)
-    mine = mine[np.argsort(born[mine])]
-    factors = np.array(read(spec.link.rate_csv) if spec.link.rate_csv else [(0.0, 1.0)])
-    rows = []
-    for second, seconds_of_work in zip(seconds.tolist(), load.tolist(), strict=True):
-        inside = (born >= second) & (born < second + 1.0)
-        last = mine[born[mine] < second + 1.0][-1:]
-        at = np.searchsorted(factors[:, 0], second, side="right") - 1
-        rows.append({
-            "time_s": second,
-            "factor": float(factors[max(at, 0), 1]),
-            "decision": names[int(records["choice"][last[0]])] if len(last) else "",
-            "latency_mean_s": float(late_s[inside].mean()) if inside.any() else None,
-            "server_load": seconds_of_work,
-        })  # fmt: skip
-    return rows
 
 
 def _unfolded(rows: Sequence[Row]) -> list[Row]:

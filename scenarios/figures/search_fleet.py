@@ -10,7 +10,7 @@ the fleet's limit, by simulation.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,7 @@ from scenarios.systems.case import identify
 from scenarios.systems.scenario import Link, Scenario
 from sim import AdaptSpec
 from sim.planning import Budget
+from sim.specs.check import option
 
 _FLEET = "fleet"
 
@@ -36,19 +37,11 @@ _FLEET = "fleet"
 class Config(Scenario):
     """The comparison; a fleet brings its own devices, link, workload and limit."""
 
-    fleets: list[str] = field(
-        default_factory=lambda: list(FLEETS), metadata={"help": "which of the eight are played"}
-    )
-    drop_pp: float = field(
-        default=3.0, metadata={"unit": "pp", "help": "loss of accuracy, upper end of its interval"}
-    )
-    reserve: float = field(
-        default=0.2, metadata={"help": "share of the limit that a device alone keeps to spare"}
-    )
-    adapt: AdaptSpec = field(
-        default_factory=AdaptSpec, metadata={"help": "the rule of the devices that adapt online"}
-    )
-    budget: Budget = field(default_factory=Budget, metadata={"help": "what N* may cost"})
+    fleets: list[str] = option(lambda: list(FLEETS), "which of the eight are played")
+    drop_pp: float = option(3.0, "loss of accuracy, upper end of its interval", unit="pp")
+    reserve: float = option(0.2, "share of the limit that a device alone keeps to spare")
+    adapt: AdaptSpec = option(AdaptSpec, "the rule of the devices that adapt online")
+    budget: Budget = option(Budget, "what N* may cost")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,15 +58,11 @@ def run(config: Config) -> int:
     axis = axes_of([f"link={','.join(sorted(wanted))}"])
     links = {point.values.get("link", ""): point.config.link for point in points(config, axis)}
     known = {name: contest.known(FLEETS[name].model) for name in config.fleets}
-    return produce(
-        config,
-        "search_fleet",
-        list(_jobs(config, links, known)),
-        draw=partial(picture.draw, title="Devices served within the same p95"),
-        summarise=partial(_summary, config),
-        provenance={"payloads": {name: dict(t.table.provenance) for name, t in known.items()}},
-        finish=_compared,
-    )
+    draw = partial(picture.draw, title="Devices served within the same p95")
+    summarise = partial(_summary, config)
+    provenance = {"payloads": {name: dict(t.table.provenance) for name, t in known.items()}}
+    jobs = _jobs(config, links, known)
+    return produce(config, "search_fleet", jobs, draw, summarise, provenance, finish=_compared)
 
 
 def _jobs(config: Config, links: dict[str, Link], known: dict[str, Any]) -> Iterator[Job]:

@@ -8,7 +8,7 @@ ours calls feasible is feasible when simulated; and predicted against simulated 
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,15 +17,15 @@ import numpy as np
 from plots import search_regret as drawing
 from scenarios.present.summary import Summary, number
 from scenarios.searching.options import Tables, tables
-from scenarios.searching.playback import play
 from scenarios.searching.problems import Drawn, draw, loaded
-from scenarios.searching.sizes import loss_proxies, size_models
 from scenarios.study.figure import produce
-from scenarios.study.gallery import Rows
 from scenarios.sweep.play import Job
+from scenarios.sweep.rows import Rows
 from scenarios.sweep.store import Row
 from sim.search import SEARCHES, Decision
-from sim.specs.check import at_least
+from sim.search.sizes import loss_proxies, size_models
+from sim.specs.check import at_least, option
+from sim.validation.playback import play
 
 MODELS = ("scenes", "bytellama")
 OURS, BEST = "fleet", "exhaustive"
@@ -41,12 +41,10 @@ _LEGEND = (
 class Config(Rows):
     """How many problems, and how long their decisions are simulated."""
 
-    problems: int = field(default=240, metadata={"help": "random problems, half of each network"})
-    answers: int = field(default=8000, metadata={"help": "answers simulated per decision"})
-    allowance: float = field(
-        default=0.1, metadata={"help": "predicted latency is widened by this times the load"}
-    )
-    seed: int = field(default=0, metadata={"help": "seed of problems and simulations"})
+    problems: int = option(240, "random problems, half of each network")
+    answers: int = option(8000, "answers simulated per decision")
+    allowance: float = option(0.1, "predicted latency is widened by this times the load")
+    seed: int = option(0, "seed of problems and simulations")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,15 +55,11 @@ class Config(Rows):
 def run(config: Config) -> int:
     """Search every problem with every search, simulate, compare, draw."""
     known = {model: tables(model) for model in MODELS}
-    return produce(
-        config,
-        "search_regret",
-        list(_jobs(config, known)),
-        draw=partial(drawing.draw, title="Searches against the exhaustive optimum"),
-        summarise=partial(_summary, known),
-        provenance={name: dict(one.table.provenance) for name, one in known.items()},
-        finish=_tidy,
-    )
+    draw = partial(drawing.draw, title="Searches against the exhaustive optimum")
+    summarise = partial(_summary, known)
+    provenance = {name: dict(one.table.provenance) for name, one in known.items()}
+    jobs = _jobs(config, known)
+    return produce(config, "search_regret", jobs, draw, summarise, provenance, finish=_tidy)
 
 
 def _jobs(config: Config, known: Mapping[str, Tables]) -> Iterator[Job]:
@@ -75,7 +69,7 @@ def _jobs(config: Config, known: Mapping[str, Tables]) -> Iterator[Job]:
         how = (config.seed, config.answers, config.allowance)
         yield Job(
             spec={"seed": how[0], "answers": how[1], "allowance": how[2]},
-            digests=known[model].digests,
+            digests=dict(known[model].digests),
             labels=where,
             evaluate=partial(_evaluate, model, at, *how),
         )
@@ -246,8 +240,8 @@ def _predictors(known: Mapping[str, Tables]) -> str:
     sizes: list[np.ndarray] = []
     losses: list[np.ndarray] = []
     for one in known.values():
-        sizes += [np.abs(model.errors) for model in size_models(one).values()]
-        losses += [np.abs(proxy.errors) for proxy in loss_proxies(one).values()]
+        sizes += [np.abs(model.errors) for model in size_models(one.table).values()]
+        losses += [np.abs(proxy.errors) for proxy in loss_proxies(one.table).values()]
     size, loss = np.concatenate(sizes), np.concatenate(losses)
     return (
         f"Left out one by one, sizes are predicted to {100 * np.median(size):.1f} % (median, p95"

@@ -6,25 +6,24 @@ The axes move the device's own seconds and the link's physical rate.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from plots import sensitivity
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Subset, grid, measured, origin, produce
+from scenarios.study.figure import Subset, compare, grid, measured
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
 from sim.specs import FleetSpec, GroupSpec
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Subset):
     """The figure; `sweep` holds the numbers of devices and the link's rates."""
 
-    slowdowns: list[float] = field(
-        default_factory=list, metadata={"help": "factors on the device's seconds"}
-    )
+    slowdowns: list[float] = option([], "factors on the device's seconds")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -35,16 +34,9 @@ class Config(Subset):
 def run(config: Config) -> int:
     """Play every method in every cell, draw the map of the fastest."""
     known = measured(config)
-    provenance = known.describe(config.device, config.server)
     ratio = _speed_ratio(config, known)
-    return produce(
-        config,
-        "sensitivity",
-        list(_jobs(config, known, ratio)),
-        draw=partial(sensitivity.draw, title=_title(config)),
-        summarise=partial(_summary, config, origin(config, provenance) + config.words()),
-        provenance=provenance,
-    )
+    draw = partial(sensitivity.draw, title=_title(config))
+    return compare(config, "sensitivity", known, _jobs(config, known, ratio), draw, _summary)
 
 
 def _jobs(config: Config, known: Answers, ratio: float) -> Iterator[Job]:

@@ -6,16 +6,17 @@ means that the whole image is sent (`sent`), output that nothing is.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from plots import splits
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary, between
-from scenarios.study.figure import Figure, Method, grid, measured, origin, produce
+from scenarios.study.figure import Figure, Method, compare, grid, measured
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
+from sim.specs.check import option
 
 STEADY, FIXED = "steady", "fixed work"
 
@@ -24,10 +25,8 @@ STEADY, FIXED = "steady", "fixed work"
 class Config(Figure):
     """The figure; `sweep` holds the numbers of devices."""
 
-    sent: str = field(default="jpeg", metadata={"help": "codec of the input at the cut input"})
-    requests: int = field(
-        default=30, metadata={"help": "requests of device 0 that device_time_s covers"}
-    )
+    sent: str = option("jpeg", "codec of the input at the cut input")
+    requests: int = option(30, "requests of device 0 that device_time_s covers")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,15 +37,8 @@ class Config(Figure):
 def run(config: Config) -> int:
     """Play every cut at every N twice, steady and to the end of the fixed work; draw."""
     known = measured(config)
-    provenance = known.describe(config.device, config.server)
-    return produce(
-        config,
-        "splits",
-        list(_jobs(config, known)),
-        draw=partial(splits.draw, title=_title(config)),
-        summarise=partial(_summary, config, origin(config, provenance)),
-        provenance=provenance,
-    )
+    draw = partial(splits.draw, title=_title(config))
+    return compare(config, "splits", known, _jobs(config, known), draw, _summary)
 
 
 def _jobs(config: Config, known: Answers) -> Iterator[Job]:

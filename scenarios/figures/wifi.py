@@ -5,7 +5,7 @@ backoff counters played slot by slot, and an ideal medium that loses nothing sta
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -13,11 +13,12 @@ import numpy as np
 from plots import wifi as plot
 from scenarios.present.summary import Summary
 from scenarios.study.figure import produce
-from scenarios.study.gallery import Rows
 from scenarios.sweep.play import Job
+from scenarios.sweep.rows import Rows
 from scenarios.sweep.store import Row
 from sim.radio import Access, bianchi_efficiency, ns3_efficiency, ns3_table
 from sim.radio.slots import play
+from sim.specs.check import option
 from sim.statistics import replication_interval
 
 NS3, BIANCHI, SLOTS, IDEAL = "ns-3", "Bianchi", "backoff played", "equal shares, no loss"
@@ -28,11 +29,10 @@ _N_CELLS, _N_BUSY = 50, 1500
 class Config(Rows):
     """How many stations."""
 
-    stations: list[int] = field(
-        default_factory=lambda: [1, 2, 3, 5, 8, 10, 15, 20, 30, 40],
-        metadata={"help": "numbers of saturated stations"},
+    stations: list[int] = option(
+        [1, 2, 3, 5, 8, 10, 15, 20, 30, 40], "numbers of saturated stations"
     )
-    seed: int = field(default=0, metadata={"help": "seed of the backoff counters"})
+    seed: int = option(0, "seed of the backoff counters")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,14 +43,10 @@ class Config(Rows):
 def run(config: Config) -> int:
     """Compute every point, write results.csv, the figure and the short table."""
     rate = Access().rate_bps
-    return produce(
-        config,
-        "wifi",
-        list(_jobs(config)),
-        draw=partial(plot.draw, rate_bps=rate),
-        summarise=partial(_summary, rate),
-        provenance={"ns3": "sim/radio/wifi_ns3.csv", "others": "sim/radio/bianchi.py, slots.py"},
-    )
+    draw = partial(plot.draw, rate_bps=rate)
+    summarise = partial(_summary, rate)
+    provenance = {"ns3": "sim/radio/wifi_ns3.csv", "others": "sim/radio/bianchi.py, slots.py"}
+    return produce(config, "wifi", _jobs(config), draw, summarise, provenance)
 
 
 def _jobs(config: Config) -> Iterator[Job]:

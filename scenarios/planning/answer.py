@@ -1,33 +1,31 @@
 """Answer: everything that a plan found, as JSON, as rows and in files."""
 
-from __future__ import annotations
-
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
+
+from matplotlib.figure import Figure
 
 from plots import files, plan
 from scenarios.planning.candidate import Candidate, candidate, front, name_parts, unknown_row
 from scenarios.planning.choice import choose
 from scenarios.planning.options import options
-from scenarios.planning.screen import headline, page, show
+from scenarios.planning.screen import page
 from scenarios.sweep.store import Store, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
 from scenarios.systems.library import Library
-from scenarios.systems.slo import check_memory
 from sim.planning.capacity import Capacity, capacity
 from sim.planning.finding import Trust
 from sim.planning.probe import Player
 from sim.planning.refusal import Missed, Refusal
+from sim.planning.slo import check_memory
 from sim.planning.trust import plan_trust, run_trust
 from sim.planning.why import Why, why
-
-__all__ = ["Found", "alone", "as_json", "check_accuracy", "chosen", "flat", "headline", "scalars",
-           "show", "single", "store"]  # fmt: skip
 
 _BLIND = ("latency_mean_s", "freshness_s", "tpot_mean_s")
 
@@ -152,16 +150,15 @@ def check_accuracy(config: Any, asked: Case) -> None:
 
 def described(asked: Case, found: Capacity, reasons: Why, trust: Trust) -> Found:
     """JSON of an answer."""
-    columns = reasons.columns
+    columns, spec = reasons.columns, found.spec
+    places = ("device", "link", "server")
     return {
         **name_parts(asked),
-        "n_star": found.n_star,
-        "n_star_lo": found.n_star_lo,
-        "n_star_hi": found.n_star_hi,
+        **{name: getattr(found, name) for name in ("n_star", "n_star_lo", "n_star_hi")},
         "n_star_lo_total": min(reasons.total_lo, found.n_star_lo),
         "n_star_hi_total": max(reasons.total_hi, found.n_star_hi),
         "half_width": found.root.half_width,
-        "confidence": found.spec.confidence,
+        "confidence": spec.confidence,
         "goal": str(found.goal),
         "column": found.goal.column,
         "limit": found.goal.limit,
@@ -174,16 +171,10 @@ def described(asked: Case, found: Capacity, reasons: Why, trust: Trust) -> Found
         "next_binding": reasons.next_binding.name if reasons.next_binding else None,
         "words": asked.words,
         "gains": [asdict(gain) for gain in reasons.gains],
-        "utilization": {
-            place: columns[f"{place}_utilization"] for place in ("device", "link", "server")
-        },
+        "utilization": {place: columns[f"{place}_utilization"] for place in places},
         "stages": [
-            {
-                "stage": name,
-                "words": words,
-                "mean_s": columns[name],
-                "slowest_s": columns[f"{name}_slowest"],
-            }
+            {"stage": name, "words": words, "mean_s": columns[name],
+             "slowest_s": columns[f"{name}_slowest"]}
             for name, words in _STAGES
         ],
         "at_n_star": dict(columns),
@@ -195,26 +186,29 @@ def described(asked: Case, found: Capacity, reasons: Why, trust: Trust) -> Found
         "n_runs": found.n_runs,
         "collapsed_runs": max(found.collapsed, reasons.collapsed),
         "points": list(found.points),
-        "warmup_s": found.spec.warmup_s,
-        "horizon_s": found.spec.horizon_s,
-        "seed": found.spec.seed,
+        **{name: getattr(spec, name) for name in ("warmup_s", "horizon_s", "seed")},
         "requests": found.requests + reasons.requests,
         "provenance": dict(asked.provenance),
-    }
+    }  # fmt: skip
 
 
 def store(folder: Store, found: Found) -> None:
     """plan.json, plan.csv, the figure and plan.html."""
-    folder.write_text("plan.json", as_json(found))
-    write_table(folder.folder / "plan.csv", [flat(found), *found.get("choice", [])])
-    files.save(plan.draw(found), folder.folder)
-    picture = folder.folder / "figure.png"
-    folder.write_text("plan.html", page(found, picture))
+    write_files(folder, found, [flat(found), *found.get("choice", [])], plan.draw(found), page)
 
 
-def as_json(found: Mapping[str, Any]) -> str:
-    """The text of plan.json."""
-    return json.dumps(_plain(found), indent=2, default=str) + "\n"
+def write_files(
+    folder: Store,
+    found: Found,
+    rows: Sequence[Mapping[str, Any]],
+    drawing: Figure,
+    page: Callable[[Found, Path], str],
+) -> None:
+    """The answer as plan.json, plan.csv, a figure, and plan.html with the figure in it."""
+    folder.write_text("plan.json", json.dumps(_plain(found), indent=2, default=str) + "\n")
+    write_table(folder.folder / "plan.csv", [dict(row) for row in rows])
+    files.save(drawing, folder.folder)
+    folder.write_text("plan.html", page(found, folder.folder / "figure.png"))
 
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:

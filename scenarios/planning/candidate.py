@@ -1,7 +1,5 @@
 """Candidate: one of several systems, with a bound on its N*, what it costs, and its row."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,11 +45,11 @@ class Candidate:
         """N* where it was searched, else the least upper bound that is known."""
         return self.found.n_star if self.found else min(self.bound, self.at_most)
 
-    def cheaper(self, other: Candidate) -> bool:
+    def cheaper(self, other: "Candidate") -> bool:
         """No worse in any cost; what is known of one only cannot be compared."""
         return all(_no_worse(a, b) for a, b in zip(self.costs, other.costs, strict=True))
 
-    def beats(self, other: Candidate) -> bool:
+    def beats(self, other: "Candidate") -> bool:
         """At least as good in N* and all costs, and better in something."""
         if not self.cheaper(other) or self.n_most < other.n_most:
             return False
@@ -60,18 +58,17 @@ class Candidate:
     def row(self, *, front: bool) -> dict[str, Any]:
         """One line of the table."""
         drop, found = self.case.drop, self.found
+        energy_j, device_s = (None if math.isnan(x) else x for x in (self.energy_j, self.device_s))
         return {
             **name_parts(self.case),
             **_others(self.values),
             "label": label(self.values),
-            "n_star": found.n_star if found else None,
-            "n_star_lo": found.n_star_lo if found else None,
-            "n_star_hi": found.n_star_hi if found else None,
+            **{name: getattr(found, name, None) for name in ("n_star", "n_star_lo", "n_star_hi")},
             "n_at_most": None if math.isinf(self.n_most) else math.floor(self.n_most),
             "accuracy_drop_pp": drop.mean if drop else None,
             "accuracy_drop_pp_hi": drop.hi if drop else None,
-            "device_energy_j": None if math.isnan(self.energy_j) else self.energy_j,
-            "device_s": None if math.isnan(self.device_s) else self.device_s,
+            "device_energy_j": energy_j,
+            "device_s": device_s,
             "requests": found.requests if found else None,
             "pareto": front,
             "failed": self.failed,
@@ -91,36 +88,22 @@ def candidate(values: Mapping[str, Any], case: Case, goals: Sequence[Goal]) -> C
     each = parts(case.spec, case.sources)
     device_s = energy_j = math.nan
     if each is not None:
-        device_s = math.fsum(part.weight * part.demands.device_s for part in each)
-        watts = [part.group.power.compute_w if part.group.power else math.nan for part in each]
         worked_s = [part.weight * part.demands.device_s for part in each]
+        watts = [part.group.power.compute_w if part.group.power else math.nan for part in each]
+        device_s = math.fsum(worked_s)
         energy_j = sum(w * s for w, s in zip(watts, worked_s, strict=True))
-    return Candidate(
-        values=values,
-        case=case,
-        bound=bound(case.spec, case.sources, goals),
-        device_s=device_s,
-        energy_j=energy_j,
-    )
+    most = bound(case.spec, case.sources, goals)
+    return Candidate(values=values, case=case, bound=most, device_s=device_s, energy_j=energy_j)
 
 
 def unknown_row(values: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """The line of a combination that the tables do not hold."""
-    unknown = dict.fromkeys(
-        ("n_star", "n_star_lo", "n_star_hi", "n_at_most", "accuracy_drop_pp",
-         "accuracy_drop_pp_hi", "device_energy_j", "device_s", "requests")
-    )  # fmt: skip
+    unknown = ("n_star", "n_star_lo", "n_star_hi", "n_at_most", "accuracy_drop_pp",
+               "accuracy_drop_pp_hi", "device_energy_j", "device_s", "requests")  # fmt: skip
     said = {name: str(values.get(name, "-")) for name in ("cut", "codec", "link")}
-    said["max_batch"] = str(values.get("server.max_batch", "-"))
-    return {
-        **said,
-        **_others(values),
-        "label": label(values),
-        **unknown,
-        "pareto": False,
-        "failed": None,
-        "fate": reason,
-    }
+    said |= {"max_batch": str(values.get("server.max_batch", "-")), **_others(values)}
+    fate = {"pareto": False, "failed": None, "fate": reason}
+    return {**said, "label": label(values), **dict.fromkeys(unknown), **fate}
 
 
 def label(values: Mapping[str, Any]) -> str:

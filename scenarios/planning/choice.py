@@ -7,10 +7,7 @@ are those that are no worse in accuracy, device energy and device seconds, so th
 that might stand on the Pareto front.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from scenarios.planning.candidate import Candidate
 from scenarios.systems.case import Case
@@ -21,7 +18,7 @@ from sim.planning.pace import set_length
 from sim.planning.probe import Player, Probe, Tally
 from sim.planning.refusal import Missed, Refusal
 
-_SHORT = {"half_width": 0.05, "n_runs": 3, "requests_per_run": 1500.0, "pilot_requests": 700.0}
+_PILOT_REQUESTS = 700.0
 _SHORT_REQUESTS = 5e5  # where two regimes alternate, a short search would be longer than the rest
 _RACE = 2
 _CLOSE = 1.1
@@ -41,7 +38,7 @@ def choose(
     Raises:
         Refusal: every candidate misses a constraint at N = 1; the first one's words.
     """
-    short, tally = replace(_plain(budget), **_SHORT), Tally(play)
+    short, tally = _short(budget), Tally(play)
     searched: list[Candidate] = []
     refusals: list[Refusal] = []
     for one in sorted(candidates, key=lambda each: -each.bound):
@@ -87,8 +84,8 @@ def _loses(one: Candidate, rival: Capacity, goals: Sequence[Goal], play: Player)
     """Whether every one of a few runs misses a goal where the rival meets them all."""
     if rival.n_star < 1:
         return False
-    n, requests = rival.n_star, _SHORT["pilot_requests"]
-    spec = set_length(one.case.spec, requests, rival.throughput_rps, n, goals)
+    n = rival.n_star
+    spec = set_length(one.case.spec, _PILOT_REQUESTS, rival.throughput_rps, n, goals)
     probe = Probe(spec, one.case.sources, goals, play=play)
     _, goal = probe.worst(n, _RACE)
     return bool((probe.excess((n,), _RACE, goal) > 0.0).all())
@@ -98,7 +95,9 @@ def _said(goals: Sequence[Goal]) -> str:
     return " and ".join(map(str, goals))
 
 
-def _plain(budget: Budget) -> Budget:
+def _short(budget: Budget) -> Budget:
     """That of a short search, within the command's own."""
-    requests = min(_SHORT_REQUESTS, budget.max_requests)
-    return Budget(max_devices=budget.max_devices, max_requests=requests)
+    return Budget(
+        half_width=0.05, n_runs=3, requests_per_run=1500.0, pilot_requests=_PILOT_REQUESTS,
+        max_devices=budget.max_devices, max_requests=min(_SHORT_REQUESTS, budget.max_requests),
+    )  # fmt: skip

@@ -1,26 +1,23 @@
 """Needs: the answer to the inverse question, as JSON, as rows and as a person reads it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from plots import files
 from plots.plan_inverse import draw
-from scenarios.planning.answer import Found, as_json, check_accuracy, scalars
+from scenarios.planning.answer import Found, check_accuracy, scalars, write_files
 from scenarios.planning.candidate import name_parts
 from scenarios.present.page import document, drawn, folded, image
 from scenarios.present.summary import Summary, interval, number
-from scenarios.sweep.store import Store, write_table
+from scenarios.sweep.store import Store
 from scenarios.systems.case import Case
-from sim.planning.finding import GOOD, Finding, Trust, weigh
+from sim.planning.finding import GOOD, Trust
 from sim.planning.inverse import inverse
 from sim.planning.probe import Player
 from sim.planning.remedy import Held, Remedy
-from sim.planning.trust import run_trust
+from sim.planning.trust import remedy_findings, run_trust
 from sim.planning.why import means, read, worst_checks
 from sim.statistics import replication_interval
 
@@ -68,7 +65,7 @@ def _judged(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[F
     if remedy.held is None:
         return {**row, "goal": None, "grade": None, "action": None, "cautions": "", "trust": []}, 0
     base, cost = _looked_at(asked, remedy, remedy.held, play)
-    trust = Trust(findings=(*base.findings, *_searched(remedy, remedy.held, target)))
+    trust = Trust(findings=(*base.findings, *remedy_findings(remedy, remedy.held, target)))
     against = [finding for finding in trust.findings if finding.verdict != GOOD]
     judged = {
         "goal": str(remedy.held.goal),
@@ -102,49 +99,10 @@ def _looked_at(asked: Case, remedy: Remedy, held: Held, play: Player) -> tuple[T
     return trust, int(sum(reading.columns["n_requests"] for reading in readings))
 
 
-def _searched(remedy: Remedy, held: Held, target: float) -> list[Finding]:
-    """What only the search knows: how well the least is known, and whether it is one thing."""
-    if remedy.unit != "x":
-        return [
-            weigh(
-                "interval",
-                remedy.sure,
-                "the limits hold by more than the error of the runs; one piece less misses them",
-                "the limits hold only within the error of the runs: one piece more is sure",
-            )
-        ]
-    if remedy.lo is None:
-        words = "the least that was looked at is enough"
-        return [Finding(name="interval", verdict=GOOD, words=words)]
-    return [
-        weigh(
-            "interval",
-            held.half_width <= target,
-            f"+-{100 * held.half_width:.2g} %, asked for +-{100 * target:.2g} %",
-        ),
-        weigh(
-            "isotonic guard",
-            held.monotone,
-            "the monotone fit crosses within the interval",
-            f"the monotone fit crosses elsewhere: the curve is not smooth in {remedy.words}",
-        ),
-        weigh(
-            "one regime",
-            not held.collapsed,
-            "no run lies far from the others",
-            f"{held.collapsed} runs took more than twice as long as the others: the system has two"
-            " regimes, and longer runs ask for more",
-        ),
-    ]
-
-
 def store(folder: Store, found: Found) -> None:
     """plan.json, plan.csv with a row per remedy, the figure and plan.html."""
-    folder.write_text("plan.json", as_json(found))
     rows = [{key: row[key] for key in row if key != "trust"} for row in found["remedies"]]
-    write_table(folder.folder / "plan.csv", rows)
-    files.save(draw(found), folder.folder)
-    folder.write_text("plan.html", _page(found, folder.folder / "figure.png"))
+    write_files(folder, found, rows, draw(found), _page)
 
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,11 +112,6 @@ def flat(found: Mapping[str, Any]) -> dict[str, Any]:
         for key, end in (("least", ""), ("lo", "_lo"), ("hi", "_hi"), ("grade", "_grade")):
             row[f"{remedy['name']}{end}"] = remedy[key]
     return row
-
-
-def show(found: Mapping[str, Any]) -> None:
-    """Print a line per resource, its grade, and below it what stands against it."""
-    summary(found).show()
 
 
 def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:

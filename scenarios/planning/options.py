@@ -1,7 +1,5 @@
 """Options: the systems that `plan.over` spans, each with what was chosen on every axis."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Screen: a plan as a person reads it, in a terminal and on a page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,15 +15,12 @@ _CHECKED = ("verdict", "what was checked", "figures")
 def headline(found: Mapping[str, Any]) -> str:
     """The answer in one sentence."""
     devices = "device" if found["n_star"] == 1 else "devices"
+    words = _words(found, "binding")
+    binds = words if found["binds_surely"] else f"unsure, perhaps {words}"
     return (
         f"{found['n_star']} {devices} [{found['n_star_lo']}, {found['n_star_hi']}] at"
-        f" {100 * found['confidence']:g} % confidence; {_binds(found)}; {found['words']}"
+        f" {100 * found['confidence']:g} % confidence; bottleneck: {binds}; {found['words']}"
     )
-
-
-def show(found: Mapping[str, Any]) -> None:
-    """Print the sentence, what is busy, what would help and where slow requests wait."""
-    summary(found).show()
 
 
 def page(found: Mapping[str, Any], picture: Path) -> str:
@@ -37,25 +32,17 @@ def page(found: Mapping[str, Any], picture: Path) -> str:
 
 def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
     """A plan; of several systems those that were searched, or `every` one."""
+    words = _words(found, "next_binding")
+    then = f"next bottleneck: {words}" if words else "no other resource would help"
     total = f"[{found['n_star_lo_total']}, {found['n_star_hi_total']}]"
     limit = (
-        f"limit {found['goal']}; {_next(found)}; {total} with the sampling error of the trace"
+        f"limit {found['goal']}; {then}; {total} with the sampling error of the trace"
         f" table; {found['requests']:,} requests, {found['n_runs']} runs per point"
     )
     trust = Trust(findings=tuple(Finding(**finding) for finding in found["trust"]))
     choice = [_choice(found["choice"], every=every)] if found.get("choice") else []
     sections = (*choice, _gains(found), _stages(found), trusted(trust, _CHECKED))
     return Summary(title=headline(found), finding=limit, sections=sections)
-
-
-def _binds(found: Mapping[str, Any]) -> str:
-    words = _words(found, "binding")
-    return f"bottleneck: {words if found['binds_surely'] else f'unsure, perhaps {words}'}"
-
-
-def _next(found: Mapping[str, Any]) -> str:
-    words = _words(found, "next_binding")
-    return f"next bottleneck: {words}" if words else "no other resource would help"
 
 
 def _words(found: Mapping[str, Any], key: str) -> str:

@@ -1,7 +1,5 @@
 """Workers: tasks played in order, here or in processes, with the progress shown."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any

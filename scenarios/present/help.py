@@ -12,8 +12,6 @@ from scenarios.present.summary import Summary
 from scenarios.shell import commands
 from scenarios.shell.schema import defaults, fields
 
-__all__ = ["examples", "print_command", "print_commands"]
-
 _FOOTER = """
 GROUP=CHOICE chooses a group, KEY=VALUE sets a field, as many of them as you like:
 {examples}

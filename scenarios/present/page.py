@@ -1,7 +1,5 @@
 """Page: a summary, or many, as one self-contained HTML file; nothing is fetched."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json
@@ -10,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.present.summary import Summary
-
-__all__ = ["document", "drawn", "folded", "image"]
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto;

@@ -8,8 +8,6 @@ from pathlib import Path
 from scenarios.present.page import document, drawn, folded, image
 from scenarios.present.summary import Summary
 
-__all__ = ["write_report"]
-
 _TITLE = (
     "splitfleet: how many devices can one server serve, at which split, with which codec, over"
     " which link?"

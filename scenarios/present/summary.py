@@ -1,13 +1,9 @@
 """Summary: what is shown of a result, whatever it is drawn on, and how its numbers are written."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
-
-__all__ = ["Summary", "between", "interval", "number"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +18,7 @@ class Summary:
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     origin: str = ""
-    sections: tuple[Summary, ...] = ()
+    sections: tuple["Summary", ...] = ()
 
     def __post_init__(self) -> None:
         width = len(self.columns or (self.rows or ((),))[0])

@@ -8,8 +8,6 @@ from scenarios.present.summary import Summary, between, number
 from scenarios.sweep.columns import Row, spread, swept_columns, varying
 from sim.planning.finding import Trust
 
-__all__ = ["line", "show", "show_trust", "trusted"]
-
 _SHOWN = (
     ("throughput_rps", "throughput", "1/s", 1.0),
     ("throughput_bound_rps", "bound min(N/(D+Z), 1/S)", "1/s", 1.0),
@@ -48,11 +46,6 @@ def show(rows: Sequence[Row], provenance: Mapping[str, Any], columns: str = "all
     shown = varying(rows) if columns == "varying" else _LABELS
     summary = _point(rows[0]) if alone else _points(rows, shown)
     replace(summary, origin=_origin(provenance)).show()
-
-
-def show_trust(trust: Trust) -> None:
-    """Print the grade, what to do with it, and every finding behind it."""
-    trusted(trust).show()
 
 
 def trusted(trust: Trust, columns: Sequence[str] = ()) -> Summary:

@@ -1,7 +1,5 @@
 """Terminal: a summary as text; numbers and intervals are never broken, however narrow it is."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -11,8 +9,6 @@ from typing import NamedTuple
 from rich.console import Console
 
 from scenarios.present.summary import Summary
-
-__all__ = ["show"]
 
 _NUMBER = re.compile(r"([-+<=> ]*\d[\d.,e+/-]*( ?[x%])?)?( ?\[[^\]]*\])?|-|[*]")
 _INTERVAL = re.compile(r"\[[^\]]*\]")

@@ -8,8 +8,6 @@ planning on a seed of its own picks among those and what the devices would choos
 that are reported are then found on another seed, the same for all.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -29,8 +27,6 @@ from sim.medium.channel import rate_bps
 from sim.planning import Budget, Capacity, Goal, Refusal, capacity
 from sim.search import SEARCHES, Group, Limits, Options, Predictor, Problem
 from sim.search.fleet import front
-
-__all__ = ["ARMS", "SHARES", "Plan", "answers", "known"]
 
 ARMS = ("latency", "paper", "own", "online", "fleet")
 _ALONE = {"latency": "neurosurgeon", "paper": "hierarchical"}

@@ -6,14 +6,10 @@ birth to its last token). `deepest` is the last stage that fits into the devices
 none answers alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sim.specs import WorkloadSpec
-
-__all__ = ["FLEETS", "Fleet"]
 
 _ASKING = WorkloadSpec(think_s=0.1)
 
@@ -47,8 +43,7 @@ FLEETS: Mapping[str, Fleet] = {
     "slow devices": Fleet(devices={"raspberry_pi_zero_2w": 1}, limit_s=0.040),
     "fast devices": Fleet(devices={"raspberry_pi_5": 1}, limit_s=0.015),
     "mixed fleet": Fleet(
-        devices={"raspberry_pi_4": 2, "raspberry_pi_zero_2w": 1, "raspberry_pi_5": 1},
-        limit_s=0.040,
+        devices={"raspberry_pi_4": 2, "raspberry_pi_zero_2w": 1, "raspberry_pi_5": 1}, limit_s=0.040
     ),
     "bursty cameras": Fleet(
         devices={"raspberry_pi_4": 1},

@@ -5,8 +5,6 @@ and answers from the stored table of every cut and theta. The accuracy drop is t
 95 % interval; an exact copy loses nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,21 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from profiles.tables.cost import CostSurface
+from profiles.shipping.shipped import DATA
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
-from profiles.tables.quality import drop_interval
+from profiles.tables.options import session_costs, single_costs
+from profiles.tables.quality import paired_drop
 from profiles.tables.split import Split
+from profiles.tables.theta import from_mild, stored
 from profiles.tables.trace import TraceTable
-from scenarios.searching.thetas import stored, theta_of
 from scenarios.systems.answers import Answers
-from scenarios.systems.generations import Generations, join_phases
+from scenarios.systems.generations import Generations
 from scenarios.systems.measured import Drop, Measured
-from scenarios.systems.shipped import DATA
 from sim.search import First, Options
 from sim.sources.source import ConstantSource, Source
-
-__all__ = ["Tables", "tables"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +64,7 @@ class Tables(Measured):
         splits = [
             Split(cut, setting, w)
             for cut in inner
-            for setting in _ordered(table.settings)
+            for setting in from_mild(table.settings)
             if table.exists(cut, setting)
             for w in words
         ]
@@ -79,15 +75,16 @@ class Tables(Measured):
     ) -> Options:
         """Columns of all options of one device class against one server."""
         labels = self.labels(lengths)
-        costs = _SessionCosts if self.speaks else _SingleCosts
-        rows = costs(self, device, server)
-        columns = {key: np.array(values) for key, values in rows.columns(labels).items()}
+        find_costs: Any = session_costs if self.speaks else single_costs
+        costs = find_costs(self.table, *self.profiles, device, server)
+        rows = [costs(label) for label in labels]
+        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         first = None
         if self.speaks:
             names = First.__dataclass_fields__
             first = First(**{name: columns.pop(f"first_{name}") for name in names})
         order = {cut: rank for rank, cut in enumerate(self.profiles[0].cut_names)}
-        harsh = {name: rank for rank, name in enumerate(_ordered(self.table.settings))}
+        harsh = {name: rank for rank, name in enumerate(from_mild(self.table.settings))}
         return Options(
             labels=labels,
             drop_pp=np.array([self.drop_pp(label) for label in labels]),
@@ -151,111 +148,10 @@ def tables(model: str) -> Tables:
     return Tables(model=model, known=known)
 
 
-class _SingleCosts:
-    """Columns of a network that answers at once."""
-
-    def __init__(self, known: Tables, device: DeviceSpec, server: ServerSpec) -> None:
-        self._table = known.table
-        self._head, self._tail = _sides(known.profiles[0], device, server)
-
-    def columns(self, labels: tuple[Split, ...]) -> dict[str, list[float]]:
-        """Column name -> values over the options."""
-        rows = [self._row(label) for label in labels]
-        return {name: [row[name] for row in rows] for name in rows[0]}
-
-    def _row(self, label: Split) -> dict[str, float]:
-        costs = dict.fromkeys(("payload_bytes", "encode_s", "decode_s", "answer_bytes"), 0.0)
-        if label.cut != "output":
-            costs = {
-                name: float(self._table.cell(name, label.cut, label.setting).mean())
-                for name in costs
-            }
-        return {
-            "device_s": self._head.seconds_at(label.cut),
-            "server_s": self._tail.seconds_at(label.cut),
-            "payload_bytes": costs["payload_bytes"],
-            "answer_bytes": costs["answer_bytes"],
-            "encode_s": costs["encode_s"] * self._head.factor,
-            "decode_s": costs["decode_s"] * self._tail.factor,
-        }
-
-
-class _SessionCosts:
-    """Columns and sources of a network that generates; a session has w steps, the prompt first."""
-
-    def __init__(self, known: Tables, device: DeviceSpec, server: ServerSpec) -> None:
-        self._table = known.table
-        prefill, decode = known.profiles
-        self._decode = decode
-        self._head = device.scale(join_phases(prefill.head, decode.head))
-        self._tail = server.scale(join_phases(prefill.tail, decode.tail))
-        self._prompt = int(known.table.provenance["prompt_tokens"])
-        self._step_s: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-
-    def columns(self, labels: tuple[Split, ...]) -> dict[str, list[float]]:
-        """Column name -> values over the options."""
-        rows = [self._row(label) for label in labels]
-        return {name: [row[name] for row in rows] for name in rows[0]}
-
-    def _row(self, label: Split) -> dict[str, float]:
-        w = label.tokens
-        head, tail = self._steps(label.cut)
-        cells = {name: np.zeros(w) for name in ("payload_bytes", "encode_s", "decode_s")}
-        answer = 0.0
-        if label.cut != "output":
-            for name in cells:
-                cells[name] = self._table.cell(name, label.cut, label.setting)[:, :w].mean(0)
-            answer = float(self._table.cell("answer_bytes", label.cut, label.setting).mean())
-        encode, decode = (
-            cells["encode_s"] * self._head.factor,
-            cells["decode_s"] * self._tail.factor,
-        )
-        sent = cells["payload_bytes"]
-        later = slice(1, w) if w > 1 else slice(0, 1)
-        return {
-            "device_s": float(head[:w][later].mean()),
-            "server_s": float(tail[:w][later].mean()),
-            "payload_bytes": float(sent[later].mean()),
-            "answer_bytes": answer,
-            "encode_s": float(encode[later].mean()),
-            "decode_s": float(decode[later].mean()),
-            "first_device_s": float(head[0] + encode[0]),
-            "first_payload_bytes": float(sent[0]),
-            "first_decode_s": float(decode[0]),
-            "first_server_s": float(tail[0]),
-        }
-
-    def _steps(self, cut: str) -> tuple[np.ndarray, np.ndarray]:
-        """Head and tail seconds of every step of the longest session, shape [step]."""
-        if cut not in self._step_s:
-            n = self._table.size("token")
-            at = [(self._prompt, 0), *((1, self._prompt + k) for k in range(n - 1))]
-            self._step_s[cut] = tuple(
-                np.array([side.seconds_at(cut, new_tokens=new, kv_length=kv) for new, kv in at])
-                for side in (self._head, self._tail)
-            )  # type: ignore[assignment]
-        return self._step_s[cut]
-
-
-def _sides(
-    profile: ModelProfile, device: DeviceSpec, server: ServerSpec
-) -> tuple[CostSurface, CostSurface]:
-    """Head and tail seconds on these machines."""
-    return device.scale(profile.head), server.scale(profile.tail)
-
-
 def _loss(table: TraceTable, cut: str, setting: str) -> float:
     """Upper end of the paired drop, as a fraction (profiles.tables.quality)."""
     whole = next(
         table.cell("correct", "output", s) for s in table.settings if table.exists("output", s)
     )
     right = table.cell("correct", cut, setting)
-    lost, gained = int((whole > right).sum()), int((whole < right).sum())
-    return drop_interval(len(right), lost, gained).hi
-
-
-def _ordered(settings: tuple[str, ...]) -> list[str]:
-    """Settings from mild to aggressive: what is no theta first."""
-    plain = [name for name in settings if theta_of(name) is None]
-    thetas = [name for name in settings if theta_of(name) is not None]
-    return plain + sorted(thetas, key=lambda name: theta_of(name))  # type: ignore[arg-type,return-value]
+    return paired_drop(whole, right).hi

@@ -7,8 +7,6 @@ is 0.95-1.2 times what one of the faster half of 300 random choices takes, so th
 an option occur.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import inf
 from typing import NamedTuple
@@ -18,13 +16,11 @@ import numpy as np
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.split import Split
 from scenarios.searching.options import Tables
-from scenarios.searching.playback import counts
 from sim.search import Group, Limits, Predictor, Problem
 from sim.sources.source import Source
 from sim.specs import LinkSpec
 from sim.specs import ServerSpec as Serving
-
-__all__ = ["Drawn", "draw", "loaded"]
+from sim.validation.playback import counts
 
 _LENGTHS = (8, 16, 24, 32)
 _SUBSET = {1: None, 2: 100, 3: 30}

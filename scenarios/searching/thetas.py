@@ -1,81 +1,19 @@
-"""The stored table of a search: one network at every cut under every theta of a grid.
+"""Measure the stored table of a search again: `splitfleet search ship=true`."""
 
-Theta are the knobs of the SLICER chain: sparsity s, distortion threshold delta, block count M,
-asymmetry lambda. Shipped tables lie in profiles/data/search; `splitfleet search ship=true` measures
-them again.
-"""
-
-import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from profiles.tables.theta import FOLDER, GRIDS
 from profiles.tables.trace import TraceTable
 from scenarios.shell.progress import progress
 from scenarios.systems.answers import trace_settings
 from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
-from scenarios.systems.shipped import DATA
-
-__all__ = ["FOLDER", "GRIDS", "Theta", "make", "stored", "theta_of"]
-
-FOLDER = DATA / "search"
 
 _KEPT = ("payload_bytes", "encode_s", "decode_s", "correct", "agree", "relative_l2")
 _PLAIN = ("answer_bytes", "kv_head_bytes", "kv_tail_bytes")
-
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class Theta:
-    """One setting of the SLICER chain; its order is from mild to aggressive, s before delta."""
-
-    sparsity: float
-    distortion: float
-    n_blocks: int
-    asymmetry: float
-
-    @property
-    def name(self) -> str:
-        """Its name in tables."""
-        return f"s{self.sparsity:g}-d{self.distortion:g}-m{self.n_blocks}-a{self.asymmetry:g}"
-
-    def chain(self) -> dict[str, Any]:
-        """The codec as configured."""
-        knobs = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {"name": self.name, "chain": "slicer", **knobs}
-
-
-def _grid(*axes: tuple[float, ...]) -> tuple[Theta, ...]:
-    names = ("sparsity", "distortion", "n_blocks", "asymmetry")
-    return tuple(
-        Theta(**{n: int(v) if n == "n_blocks" else v for n, v in zip(names, at, strict=True)})
-        for at in itertools.product(*axes)
-    )
-
-
-GRIDS: Mapping[str, tuple[Theta, ...]] = {
-    "scenes": _grid((0.3, 0.5, 0.65, 0.8, 0.9), (0.005, 0.01, 0.03), (1, 4), (1.0, 0.5)),
-    "bytellama": _grid((0.0, 0.3, 0.6), (0.005, 0.01, 0.03), (1, 4), (1.0, 0.5)),
-}
-
-
-def theta_of(setting: str) -> Theta | None:
-    """The theta behind a setting's name; None for what is not the SLICER chain."""
-    return {theta.name: theta for grid in GRIDS.values() for theta in grid}.get(setting)
-
-
-def stored(model: str) -> TraceTable:
-    """The shipped table of a network.
-
-    Raises:
-        ValueError: a network without one; the message lists those that have one.
-    """
-    path = FOLDER / f"{model}.npz"
-    if not path.exists():
-        known = sorted(found.stem for found in FOLDER.glob("*.npz"))
-        raise ValueError(f"model must be one of {', '.join(known)} for a search, got {model!r}")
-    return TraceTable.load(path)
 
 
 def make(model: Model) -> Path:
@@ -93,7 +31,10 @@ def make(model: Model) -> Path:
 def _inferences(model: Model, settings: Mapping[str, dict[str, Any]]) -> TraceTable:
     from profiles import models
 
-    ends = {"raw8": {"chain": "raw8"}, "jpeg": {"chain": "jpeg", "quality": 95}}
+    ends: dict[str, dict[str, Any]] = {
+        "raw8": {"chain": "raw8"},
+        "jpeg": {"chain": "jpeg", "quality": 95},
+    }
     cuts = ("input", *models.create(model.name).stages)
     return trace_settings(model, {**ends, **settings}, cuts, repeats=model.repeats)
 

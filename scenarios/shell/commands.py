@@ -14,8 +14,6 @@ from typing import Any
 
 from scenarios.shell.names import unknown
 
-__all__ = ["Command", "describe", "grouped", "load", "names"]
-
 _ROOMS = ("commands", "figures")
 _HOUSE = Path(__file__).parent.parent
 _GROUPS = {

@@ -7,8 +7,6 @@ import os
 
 from scenarios.shell import commands
 
-__all__ = ["hydra_arguments"]
-
 
 def hydra_arguments(action: str) -> tuple[str, list[str]] | list[str]:
     """Return (command, arguments for Hydra), or the words to print where no command stands yet.

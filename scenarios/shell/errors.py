@@ -8,8 +8,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from scenarios.shell.names import unknown
 
-__all__ = ["MISTAKES", "one_line"]
-
 MISTAKES = (ValueError, HydraException, OmegaConfBaseException, OSError)
 """What a user can cause; anything else is a fault of ours and keeps its traceback."""
 

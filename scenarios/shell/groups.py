@@ -8,8 +8,6 @@ from omegaconf import OmegaConf
 
 import conf
 
-__all__ = ["groups_of", "keys_of"]
-
 _CONF = Path(conf.__file__).parent
 
 

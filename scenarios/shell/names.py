@@ -4,8 +4,6 @@ from collections.abc import Iterable
 
 from profiles.tables import choices as near
 
-__all__ = ["unknown"]
-
 _RENAMED = {
     "slo.latency_s": "slo.mean_s (slo.tpot_mean_s where tokens are generated)",
     "slo.drop_pp": "slo.accuracy_drop_pp",

@@ -13,20 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from scenarios.shell.names import unknown
 
-__all__ = [
-    "Field",
-    "check_key",
-    "defaults",
-    "field_names",
-    "fields",
-    "register",
-    "replace_all",
-    "replace_at",
-    "thawed",
-    "to_spec",
-]
-
-
 # Hydra's launchers pickle the schemas whole. Two marks in them are compared by identity: that of a
 # required field, and that of a field as such, without which the schema would have no fields there.
 copyreg.pickle(type(dataclasses.MISSING), lambda _: "MISSING")

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["find_shadow"]
-
 PACKAGES = ("codec", "conf", "plots", "profiles", "scenarios", "sim")
 _HOME = Path(__file__).resolve().parents[2]
 

@@ -5,13 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from profiles.measuring.coding import PARTS
 from scenarios.present.summary import Summary, number
 from scenarios.sweep.store import Row
 
-__all__ = ["BOUND", "PARTS", "ledger_table", "rate_table"]
-
 BOUND = "memoryless R(D)"
-PARTS = ("values", "positions", "labels", "scales", "tables", "header")
 
 
 class _Column(NamedTuple):

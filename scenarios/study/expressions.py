@@ -4,8 +4,6 @@ import ast
 import re
 from typing import Any
 
-__all__ = ["expression"]
-
 _CALL = re.compile(r"(?P<name>[\w+]+)\s*(?:\((?P<options>.*)\))?")
 
 

@@ -11,8 +11,6 @@ import numpy as np
 from codec.stages.bounds import memoryless
 from scenarios.shell.progress import progress
 
-__all__ = ["Features", "features"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Features:

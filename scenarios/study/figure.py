@@ -4,8 +4,9 @@ A figure is a table first: jobs become rows, the rows go to results.csv, and the
 short table below it see nothing but those rows.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,47 +27,28 @@ from scenarios.systems.coders import kind_of
 from scenarios.systems.measured import Measured
 from scenarios.systems.pace import paced
 from scenarios.systems.scenario import Scenario
-
-__all__ = [
-    "Figure",
-    "Method",
-    "Subset",
-    "grid",
-    "measured",
-    "methods",
-    "origin",
-    "produce",
-    "split_methods",
-]
+from sim.specs.check import above, option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure(Scenario):
     """A scenario with methods to compare and a pace that costs every point about the same."""
 
-    codecs: dict[str, dict[str, Any]] = field(
-        default_factory=dict, metadata={"help": "what is compared; see group methods"}
+    codecs: dict[str, dict[str, Any]] = option({}, "what is compared; see group methods")
+    best: str = option("ecsq", "codec that is named the best chain")
+    cut: str = option("stage3", "where the methods split the network")
+    span_s: float = option(
+        60.0, "device-seconds per run: N devices play span_s / N or more", unit="s"
     )
-    best: str = field(default="ecsq", metadata={"help": "codec that is named the best chain"})
-    cut: str = field(default="stage3", metadata={"help": "where the methods split the network"})
-    span_s: float = field(
-        default=60.0,
-        metadata={"unit": "s", "help": "device-seconds per run: N devices play span_s / N or more"},
-    )
-    cycles: float = field(
-        default=8.0, metadata={"help": "least length of a run, in cycles of a device"}
-    )
-    live: bool = field(
-        default=False, metadata={"help": "measure everything here, use no shipped table"}
-    )
+    cycles: float = option(8.0, "least length of a run, in cycles of a device")
+    live: bool = option(False, "measure everything here, use no shipped table")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.codecs:
             raise ValueError("codecs must name at least one method, got none; see group methods")
-        for name in ("span_s", "cycles"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+        above("span_s", self.span_s, 0)
+        above("cycles", self.cycles, 0)
 
 
 class Method(NamedTuple):
@@ -107,9 +89,7 @@ def methods(config: Figure, cut: str | None = None) -> list[Method]:
 class Subset(Figure):
     """A figure whose panels are many: it shows some of the methods unless told otherwise."""
 
-    shown: list[str] = field(
-        default_factory=list, metadata={"help": "codecs that are compared; empty: all"}
-    )
+    shown: list[str] = option([], "codecs that are compared; empty: all")
 
     def chosen(self) -> list[Method]:
         """The methods whose codec is to be shown, and full device.
@@ -126,12 +106,9 @@ class Subset(Figure):
 
     def words(self) -> str:
         """One sentence on what is left out."""
-        left = len(methods(self)) - len(self.chosen())
-        return (
-            f" {left} of the {len(methods(self))} methods left out; shown=[] plays all."
-            if left
-            else ""
-        )
+        total = len(methods(self))
+        left = total - len(self.chosen())
+        return f" {left} of the {total} methods left out; shown=[] plays all." if left else ""
 
 
 def split_methods(config: Figure, cut: str) -> list[Method]:
@@ -174,21 +151,40 @@ def grid(
             yield job(point._replace(values=values), known, **how)
 
 
+def compare(
+    config: Figure,
+    command: str,
+    known: Answers,
+    jobs: Iterable[Job],
+    draw: Callable[[Sequence[Row]], Drawing],
+    summarise: Callable[[Any, str, Sequence[Row]], Summary],
+    *,
+    finish: Callable[[Sequence[Row]], Sequence[Row]] = list,
+) -> int:
+    """Produce a figure of one network's methods; `summarise` gets the configuration and a sentence
+    on where the numbers come from besides the rows.
+    """
+    about = known.describe(config.device, config.server)
+    where = origin(config, about) + (config.words() if isinstance(config, Subset) else "")
+    told = partial(summarise, config, where)
+    return produce(config, command, jobs, draw, told, about, finish=finish)
+
+
 def produce(
     config: Any,
     command: str,
-    jobs: Sequence[Job],
-    *,
+    jobs: Iterable[Job],
     draw: Callable[[Sequence[Row]], Drawing],
     summarise: Callable[[Sequence[Row]], Summary],
     provenance: Mapping[str, Any],
+    *,
     finish: Callable[[Sequence[Row]], Sequence[Row]] = list,
 ) -> int:
     """Play the jobs, write the table, the figure, the summary below it and how they came about.
 
     `finish` derives columns that need several rows (a fit, a baseline) before all is written.
     """
-    store = Store(Path("outputs") / config.name)
+    jobs, store = list(jobs), Store(Path("outputs") / config.name)
     if config.dry_run:
         return rehearse(jobs, store, workers=config.workers)
     with multirun.locked(store):

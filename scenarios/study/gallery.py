@@ -4,32 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scenarios.sweep.columns import CHOICES
+from scenarios.sweep.rows import Rows
 from scenarios.systems.scenario import Model
-from sim.specs.check import one_of
-
-__all__ = ["Gallery", "Rows", "elements_of", "measured_origin"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """What every command needs that makes rows: where they go, and how they are made."""
-
-    name: str = field(default="gallery", metadata={"help": "folder of the results below outputs/"})
-    columns: str = field(
-        default="all", metadata={"help": "columns of results.csv: all, or varying"}
-    )
-    workers: int = field(default=1, metadata={"help": "processes that make the rows"})
-    dry_run: bool = field(
-        default=False, metadata={"help": "print the points and how long they would take"}
-    )
-
-    def __post_init__(self) -> None:
-        if not self.name or "/" in self.name or self.name.startswith("."):
-            raise ValueError(f"name must be a plain folder name, got {self.name!r}")
-        if self.workers < 1:
-            raise ValueError(f"workers must be >= 1, got {self.workers}")
-        one_of("columns", self.columns, CHOICES)
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +14,7 @@ class Gallery(Rows):
     """A figure of measured tables alone."""
 
     model: Model = field(default_factory=Model)
-    live: bool = field(
-        default=False, metadata={"help": "measure everything here, use no shipped table"}
-    )
+    live: bool = option(False, "measure everything here, use no shipped table")
 
 
 def elements_of(model: str) -> dict[str, int]:

@@ -12,12 +12,9 @@ import numpy as np
 
 from profiles.tables import quality
 from profiles.tables.trace import TraceTable
+from scenarios.sweep.columns import mean_columns
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-
-__all__ = ["Rung", "jobs", "rungs"]
-
-_Z = 1.959964
 
 
 class Rung(NamedTuple):
@@ -77,25 +74,12 @@ def jobs(table: TraceTable, chosen: Sequence[Rung], elements: Mapping[str, int])
 def _evaluate(table: TraceTable, cut: str, setting: str, elements: int) -> Row:
     bits = 8.0 * table.cell("payload_bytes", cut, setting) / elements
     row: Row = {"elements": elements}
-    row |= _mean("bits_per_element", bits)
-    row |= _mean("relative_l2", table.cell("relative_l2", cut, setting))
-    row |= _mean("logit_kl", table.cell("logit_kl", cut, setting))
+    row |= mean_columns("bits_per_element", bits)
+    row |= mean_columns("relative_l2", table.cell("relative_l2", cut, setting))
+    row |= mean_columns("logit_kl", table.cell("logit_kl", cut, setting))
     whole = table.cell("correct", "output", setting)
     right = table.cell("correct", cut, setting)
     if not np.isnan(right).any():
-        lost, gained = int((whole > right).sum()), int((whole < right).sum())
-        drop = quality.drop_interval(len(right), lost, gained)
         row |= {"table_accuracy": float(right.mean())}
-        row |= {
-            "accuracy_drop": drop.mean,
-            "accuracy_drop_lo": drop.lo,
-            "accuracy_drop_hi": drop.hi,
-        }
+        row |= quality.paired_drop(whole, right).columns("accuracy_drop")
     return row
-
-
-def _mean(name: str, values: np.ndarray) -> Row:
-    """Mean over the samples with its normal 95 % interval."""
-    mean = float(values.mean())
-    reach = _Z * float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return {name: mean, f"{name}_lo": mean - reach, f"{name}_hi": mean + reach}

@@ -20,8 +20,6 @@ from scenarios.systems.measured import Measured
 from scenarios.systems.pace import paced
 from scenarios.systems.scenario import Model
 
-__all__ = ["Panel", "pictures", "sessions_grid", "text"]
-
 
 class Panel(NamedTuple):
     """One network's share of a figure."""

@@ -19,8 +19,6 @@ from omegaconf import OmegaConf
 from scenarios.shell.errors import MISTAKES, one_line
 from scenarios.shell.schema import check_key, replace_all, to_spec
 
-__all__ = ["Axis", "Point", "axes_of", "points", "swept_keys", "values_of"]
-
 
 class Axis(NamedTuple):
     """One swept key with its values; `is_group` where it chooses between files."""

@@ -5,9 +5,10 @@ asked for alone, in a grid or by `-m`, and is played once.
 """
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
-__all__ = ["CHOICES", "COLUMNS", "Row", "columns_of", "spread", "swept_columns", "varying"]
+import numpy as np
 
 Row = dict[str, Any]
 
@@ -27,7 +28,19 @@ COLUMNS = (
 """The tidy columns in their order; docs/results.md says what each means. Others follow."""
 
 _LAST_LABEL = "seed"
+_Z = 1.959964
 _SUFFIXES = ("", "_lo", "_hi", "_lo_total", "_hi_total")
+
+
+def mean_columns(name: str, values: np.ndarray, *, least: float = -inf, most: float = inf) -> Row:
+    """The mean of some samples with its normal 95 % interval, which ends at `least` and `most`."""
+    mean = float(values.mean())
+    reach = _Z * float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return {
+        name: mean,
+        f"{name}_lo": max(least, mean - reach),
+        f"{name}_hi": min(most, mean + reach),
+    }
 
 
 def swept_columns(row: Row) -> Row:

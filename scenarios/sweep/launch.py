@@ -15,8 +15,6 @@ from scenarios.shell.schema import to_spec
 from scenarios.sweep import multirun
 from scenarios.sweep.axes import swept_keys
 
-__all__ = ["launch"]
-
 _HYDRA = (
     # Hydra's own folders and log files stay away: a run's record is run.json in its folder.
     "hydra.output_subdir=null",

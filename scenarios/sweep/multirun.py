@@ -18,19 +18,6 @@ from scenarios.shell.errors import one_line
 from scenarios.sweep.axes import values_of
 from scenarios.sweep.store import Row, Store, point_id
 
-__all__ = [
-    "collect",
-    "enter",
-    "is_multirun",
-    "job",
-    "keep",
-    "locked",
-    "note",
-    "note_mistake",
-    "opened",
-    "swept",
-]
-
 _VARIABLE = "SPLITFLEET_REQUEST"
 
 

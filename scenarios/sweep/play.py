@@ -10,8 +10,6 @@ from scenarios.shell.progress import progress
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Row, Store, point_id
 
-__all__ = ["Job", "failing", "play"]
-
 _CHUNKS_PER_WORKER = 8
 
 

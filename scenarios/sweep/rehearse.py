@@ -9,8 +9,6 @@ import numpy as np
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Store
 
-__all__ = ["rehearse"]
-
 _PROBES = 3
 
 

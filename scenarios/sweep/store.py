@@ -21,9 +21,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from scenarios.sweep.columns import Row, columns_of, spread, varying
-
-__all__ = ["MODEL_VERSION", "Row", "Store", "point_id", "write_table"]
+from scenarios.sweep.columns import Row as Row
+from scenarios.sweep.columns import columns_of, spread, varying
 
 MODEL_VERSION = 3
 """Version of the simulated system's meaning: raise it when the same spec would give other rows."""

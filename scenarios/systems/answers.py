@@ -3,8 +3,6 @@
 Both are kept in outputs/cache by what they depend on; what has changed is measured again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,21 +12,19 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest, sem
 
+from profiles.shipping import shipped
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
-from profiles.tables.quality import drop_interval
+from profiles.tables.quality import paired_drop
 from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
-from scenarios.systems import shipped
 from scenarios.systems.coders import coders
 from scenarios.systems.measured import Drop, Measured, traced
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.source import TraceSource
-
-__all__ = ["CACHE", "Answers", "check_cuts", "measure", "share", "trace_settings"]
 
 CACHE = Path("outputs/cache")
 
@@ -57,8 +53,10 @@ class Answers(Measured):
 
     def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> TraceSource:
         head, tail = device.scale(self.profile.head), server.scale(self.profile.tail)
-        factors = {"encode_factor": head.factor, "decode_factor": tail.factor}
-        return TraceSource(self.table, split.cut, split.setting, head, tail, **factors)
+        return TraceSource(
+            self.table, split.cut, split.setting, head, tail,
+            encode_factor=head.factor, decode_factor=tail.factor,
+        )  # fmt: skip
 
     def quality(self, split: Split) -> dict[str, float]:
         """All that is known, means over the table's samples: share of right answers with Wilson's
@@ -86,10 +84,8 @@ class Answers(Measured):
         whole = self.table.cell("correct", "output", split.setting)
         if np.isnan(whole).any() or np.isnan(right).any():
             return None
-        lost, gained = int((whole > right).sum()), int((whole < right).sum())
-        return Drop(
-            **{k: 100.0 * v for k, v in drop_interval(len(right), lost, gained)._asdict().items()}
-        )
+        mean, lo, hi = (100.0 * each for each in paired_drop(whole, right))
+        return Drop(mean=mean, lo=lo, hi=hi)
 
     def memory_bytes(self, split: Split) -> float | None:
         """Weights before the cut and the largest activation among them, 4 bytes a number."""

@@ -4,8 +4,6 @@ The one place that knows of alternatives, of groups with devices of their own an
 hand; what answers once and what generates tokens differ in `Measured` alone.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -21,8 +19,6 @@ from scenarios.systems.measured import Drop, Measured
 from scenarios.systems.scenario import Scenario, powered, system_spec
 from scenarios.systems.sheets import Codec, device_sheet, read
 from sim.specs import AdaptSpec, GroupSpec, SystemSpec
-
-__all__ = ["Choice", "Use", "case", "choices", "job"]
 
 _WEAKER = ("measured", "published", "assumed", "scaled", "modelled", "random")
 

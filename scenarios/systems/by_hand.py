@@ -1,10 +1,8 @@
 """Requests that nobody measured: all alike as the user says, or from sources of the user's own."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from profiles.tables.hardware import DeviceSpec, ServerSpec
@@ -12,21 +10,19 @@ from profiles.tables.split import Split
 from scenarios.shell.names import unknown
 from scenarios.systems.measured import Measured
 from sim.sources.source import ConstantSource, Source
-
-__all__ = ["ByHand", "Own", "Request"]
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What one request costs, instead of a network's measured ones."""
 
-    device_s: float = field(default=0.0, metadata={"unit": "s", "help": "head and encode"})
-    payload_bytes: float = field(default=0.0, metadata={"unit": "B", "help": "uplink payload"})
-    decode_s: float = field(default=0.0, metadata={"unit": "s", "help": "decode of one payload"})
-    server_s: float = field(default=0.0, metadata={"unit": "s", "help": "tail, batch of one"})
-    batch_slope_s: float | None = field(
-        default=None,
-        metadata={"unit": "s", "help": "further seconds of each further request of a batch"},
+    device_s: float = option(0.0, "head and encode", unit="s")
+    payload_bytes: float = option(0.0, "uplink payload", unit="B")
+    decode_s: float = option(0.0, "decode of one payload", unit="s")
+    server_s: float = option(0.0, "tail, batch of one", unit="s")
+    batch_slope_s: float | None = option(
+        None, "further seconds of each further request of a batch", unit="s"
     )
 
     def __post_init__(self) -> None:

@@ -1,7 +1,5 @@
 """Case: one system that `sim` plays, with what names it and what is known of its numbers."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import math
@@ -24,9 +22,7 @@ from sim.planning.finding import Trust
 from sim.planning.trust import run_trust
 from sim.sources.source import Source
 from sim.specs import SystemSpec
-from sim.theory.closed import throughput_bound_rps
-
-__all__ = ["Case", "bound_rps", "file_digests", "identify", "row_of"]
+from sim.theory.closed import bound_rps
 
 _NOT_IDENTITY = ("name", "sweep", "columns", "workers", "dry_run")
 _IDENTITY = [f.name for f in dataclasses.fields(Scenario) if f.name not in _NOT_IDENTITY]
@@ -151,7 +147,7 @@ def identify(scenario: Scenario) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """JSON of nested specs, without the copies that dataclasses.asdict makes."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _SCALARS:
         return value
     if kind is dict:
@@ -175,29 +171,6 @@ def file_digests(scenario: Scenario) -> dict[str, str]:
         for key, file in files.items()
         if file.is_file()
     }
-
-
-def bound_rps(spec: SystemSpec, row: Mapping[str, float]) -> float:
-    """Return the operational bound min(N/(D+Z), 1/S) on throughput (Denning and Buzen 1978).
-
-    D sums the mean demands of one request, as simulated; S is the largest on what devices share:
-    the server, and the uplink unless it is dedicated. With Poisson arrivals N times the rate
-    replaces N/(D+Z).
-    """
-    shared = {row["server_s_per_request"]}
-    alone = row["device_service_s"] + row["network_s"]
-    if spec.link.sharing == "dedicated":
-        alone += row["link_service_s"]
-    else:
-        shared.add(row["link_service_s"])
-    demands = [demand for demand in shared if demand > 0]
-    n = spec.fleet.n_devices
-    if spec.workload.kind == "poisson":
-        offered = n * spec.workload.rate_rps
-        return min([offered, *(1 / demand for demand in demands)])
-    if not demands:  # all on the device: nothing is shared
-        return n / (spec.workload.think_s + alone)
-    return throughput_bound_rps(n, spec.workload.think_s + alone, demands)
 
 
 def _spaced(cut: str) -> str:

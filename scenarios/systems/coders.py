@@ -5,8 +5,6 @@ from typing import Any
 
 from scenarios.systems.sheets import Codec
 
-__all__ = ["check_kind", "coders", "coders_by_name", "kind_of"]
-
 
 def coders(chosen: Codec) -> dict[str, Any]:
     """The codec under the kind of tensor that it encodes: images at the input, features behind."""

@@ -9,8 +9,6 @@ have, and every table states the error beside the method.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-__all__ = ["SUFFIX", "settings_for", "twin"]
-
 SUFFIX = "-1pp"
 
 

@@ -1,50 +1,43 @@
 """A network that generates tokens: prefill and decode profiles, a generation trace, sessions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from math import nan
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from profiles.tables.cost import CostSurface
+from profiles.shipping import shipped
+from profiles.tables.cost import CostSurface, join_phases
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
 from profiles.tables.quality import drop_interval
+from profiles.tables.sessions import cut_sessions
 from profiles.tables.split import ENDS, Split
-from profiles.tables.trace import Column, TraceTable
+from profiles.tables.trace import TraceTable
 from scenarios.shell.progress import progress
-from scenarios.sweep.store import point_id
-from scenarios.systems import equal, shipped
+from scenarios.systems import equal
 from scenarios.systems.answers import CACHE, share
 from scenarios.systems.coders import coders_by_name, kind_of
 from scenarios.systems.measured import Drop, Measured, traced
 from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions, TraceSessions
 from sim.sources.source import ConstantSource, Draw, Source
-
-__all__ = ["Generations", "Session", "Text", "generations", "join_phases"]
+from sim.specs.check import option
 
 _Z = 1.96
-
-
-def _field(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """The generations that are measured, and how much of each is played."""
 
-    prompt_tokens: int = _field(117, "length of every prompt")
-    n_tokens: int = _field(64, "tokens of a session")
-    n_prompts: int = _field(8, "measured generations")
-    traced_tokens: int = _field(96, "their length; one trace serves all figures")
-    repeats: int = _field(3, "interleaved repeats of every codec timing; the median is used")
+    prompt_tokens: int = option(117, "length of every prompt")
+    n_tokens: int = option(64, "tokens of a session")
+    n_prompts: int = option(8, "measured generations")
+    traced_tokens: int = option(96, "their length; one trace serves all figures")
+    repeats: int = option(3, "interleaved repeats of every codec timing; the median is used")
 
     def __post_init__(self) -> None:
         for name in ("prompt_tokens", "n_tokens", "n_prompts", "repeats"):
@@ -57,7 +50,7 @@ class Session:
 
     def measure(
         self, model: str, codecs: Iterable[Codec], cuts: Sequence[str], *, live: bool = False
-    ) -> Generations:
+    ) -> "Generations":
         """Profiles of both phases and one trace; codecs of features only."""
         known = generations(
             model, [one for one in codecs if kind_of(one) == "feature"],
@@ -72,10 +65,10 @@ class Session:
 class Text(Session):
     """The same of one network, split in one place: a panel of a figure."""
 
-    model: str = _field("bytellama", "language network")
-    cut: str = _field("layers.1", "last layer on the device")
+    model: str = option("bytellama", "language network")
+    cut: str = option("layers.1", "last layer on the device")
 
-    def generations(self, codecs: Iterable[Codec], *, live: bool = False) -> Generations:
+    def generations(self, codecs: Iterable[Codec], *, live: bool = False) -> "Generations":
         """The measured half, named by all of this."""
         return self.measure(self.model, codecs, [self.cut], live=live)
 
@@ -136,7 +129,7 @@ class Generations(Measured):
             return self._unsplit(split.cut, tokens, server if split.cut == "input" else device)
         at = self.decode.cut(split.cut)
         return TraceSessions(
-            _cut_to(self.table, tokens), split.cut, split.setting, head, tail,
+            cut_sessions(self.table, tokens), split.cut, split.setting, head, tail,
             device_token_bytes=at.kv_head_bytes, server_token_bytes=at.kv_tail_bytes,
         )  # fmt: skip
 
@@ -233,19 +226,6 @@ class Generations(Measured):
         }
 
 
-def join_phases(prefill: CostSurface, decode: CostSurface) -> CostSurface:
-    """One surface over new tokens and KV length of the two that were measured.
-
-    Exact on both: (new tokens, no KV) and (one token, KV). Approximation elsewhere, where no
-    session ever is: the KV costs what it costs one token.
-    """
-    first = prefill.seconds[:, :, :, :1]
-    later = decode.seconds[:, :, :1, :]
-    seconds = first + np.maximum(0.0, later - later[..., :1])
-    seconds[:, :, :1, :] = later
-    return replace(prefill, seconds=seconds, kv_lengths=decode.kv_lengths)
-
-
 def generations(
     model: str,
     codecs: Sequence[Codec],
@@ -262,80 +242,19 @@ def generations(
     Unless `live`, a shipped generation of at least these tokens and codecs is taken instead. Every
     chain with a knob is also there at the error that the task bears (see `equal.py`).
     """
-    import codec
     from profiles import models
-    from profiles.measuring import decoding, generation, machine
-    from profiles.models.data import sources
+    from profiles.shipping import store
 
     network = models.create(model)
     made = coders_by_name(codecs)
     made |= equal.settings_for(network, [str(chosen["chain"]) for chosen in codecs])
+    sizes = {"prompt_tokens": prompt_tokens, "token": n_tokens, "samples": n_prompts}
     if not live:
-        sizes = {"prompt_tokens": prompt_tokens, "token": n_tokens, "samples": n_prompts}
         ready = shipped.generation(network, made, cuts, sizes, repeats=repeats)
         if ready is not None:
             return Generations(model=model, prefill=ready[0], decode=ready[1], table=ready[2])
-    prompts = sources.windows("test", n_prompts, length=prompt_tokens).inputs
-    with machine.threads(1):
-        where = machine.fingerprint()
-    depends = {
-        "model": network.digest, "codecs": {name: one.spec for name, one in made.items()},
-        "version": codec.revision(), "prompts": [n_prompts, prompt_tokens, n_tokens],
-        "cuts": list(cuts), "repeats": repeats, "machine": where,
-    }  # fmt: skip
-    stem = CACHE / f"sessions-{model}-{point_id(depends, {})}"
-    kept = _read(model, stem)
-    if kept is not None:
-        return kept
-    with progress(f"timing {model}") as report:
-        longest = prompt_tokens + n_tokens
-        surfaces = decoding.measure(
-            network, prompts=tuple(sorted({1, prompt_tokens})), kv_lengths=(0, longest),
-            batches=(1,), progress=report,
-        )  # fmt: skip
-    with progress(f"generating with {model}") as report:
-        table = generation.trace(
-            network, made, prompts, cuts=cuts, n_tokens=n_tokens, repeats=repeats, progress=report
+    with progress(f"measuring {model}") as report:
+        prefill, decode, table = store.generation(
+            CACHE, network, made, cuts, sizes, repeats=repeats, progress=report
         )
-    surfaces["prefill"].save(Path(f"{stem}-prefill.npz"))
-    surfaces["decode"].save(Path(f"{stem}-decode.npz"))
-    table.save(Path(f"{stem}-trace.npz"))
-    return Generations(
-        model=model, prefill=surfaces["prefill"], decode=surfaces["decode"], table=table
-    )
-
-
-def _read(model: str, stem: Path) -> Generations | None:
-    try:
-        return Generations(
-            model=model,
-            prefill=ModelProfile.load(f"{stem}-prefill.npz"),
-            decode=ModelProfile.load(f"{stem}-decode.npz"),
-            table=TraceTable.load(f"{stem}-trace.npz"),
-        )
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def _cut_to(table: TraceTable, n_tokens: int) -> TraceTable:
-    """The table with the columns that sessions read: their lengths and whether they were right.
-
-    A session counts as right where every one of its tokens is the one without a codec; in tables
-    without free-running generations, where every one is, fed those of no codec.
-    """
-    n = len(table.sample_ids)
-    prompt = float(table.provenance["prompt_tokens"])
-    agree = table.columns["agree_free" if "agree_free" in table.columns else "agree"]
-    extra: Mapping[str, Any] = {
-        "prompt_tokens": (np.full(n, prompt), Column(unit="1", dims=("sample",))),
-        "n_tokens": (np.full(n, float(n_tokens)), Column(unit="1", dims=("sample",))),
-        "correct": (
-            agree[..., :n_tokens].min(axis=-1),
-            Column(unit="1", dims=("sample", "cut", "setting")),
-        ),
-    }
-    return replace(
-        table,
-        columns={**table.columns, **{name: values for name, (values, _) in extra.items()}},
-        schema={**table.schema, **{name: column for name, (_, column) in extra.items()}},
-    )
+    return Generations(model=model, prefill=prefill, decode=decode, table=table)

@@ -1,7 +1,5 @@
 """Library: what the systems of one request cost and answer, each network measured or read once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +8,9 @@ from scenarios.systems import answers, llama2
 from scenarios.systems.build import choices
 from scenarios.systems.by_hand import ByHand
 from scenarios.systems.coders import check_kind, coders
+from scenarios.systems.generations import Session
 from scenarios.systems.measured import Measured
 from scenarios.systems.sheets import Codec
-
-__all__ = ["Library"]
 
 
 class Library:
@@ -74,7 +71,8 @@ def _measure(config: Any, network: Any, cuts: Sequence[str], codecs: Sequence[Co
         return answers.measure(config.model, codecs, every, live=config.live, network=network)
     if llama2.models(config.model.name):
         return llama2.measure(config.session, config.server, codecs, live=config.live)
-    return config.session.measure(config.model.name, codecs, cuts, live=config.live)
+    text: Session = config.session
+    return text.measure(config.model.name, codecs, cuts, live=config.live)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from profiles.predicting.analytic import LLAMA2_7B, model_phases
-from profiles.predicting.published import by_roofline, latencies
+from profiles.predicting.published import roof_share
 from profiles.predicting.roofline import Efficiency, peaks_of
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
@@ -22,8 +22,6 @@ from scenarios.systems.measured import Measured
 from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions
 from sim.sources.source import ConstantSource, Draw
-
-__all__ = ["Big", "measure", "models", "roof_share"]
 
 _NETWORK = "llama2_7b"
 _SMALL, _SMALL_CUT = "bytellama", "layers.1"
@@ -45,23 +43,9 @@ def measure(
     """
     small = session.measure(_SMALL, codecs, [_SMALL_CUT], live=live)
     return Big(
-        share=roof_share({server.name: server}), small=small, small_cut=_SMALL_CUT,
+        share=roof_share(server, LLAMA2_7B), small=small, small_cut=_SMALL_CUT,
         prompt_tokens=session.prompt_tokens, n_tokens=session.n_tokens,
     )  # fmt: skip
-
-
-def roof_share(sheets: dict[str, DeviceSpec | ServerSpec]) -> float:
-    """Share of the roof that published Llama-2-7B latencies reach, geometric mean.
-
-    Raises:
-        ValueError: no published latency of a machine among the sheets.
-    """
-    full = Efficiency(compute=1.0, memory=1.0, kernel_s=0.0)
-    found = by_roofline(latencies(), sheets, {LLAMA2_7B.name: LLAMA2_7B}, full)
-    if not found:
-        raise ValueError(f"no published latency for {', '.join(sheets)}")
-    logs = [math.log(one.predicted_s / one.published.seconds) for one in found]
-    return math.exp(sum(logs) / len(logs))
 
 
 @dataclass(frozen=True, kw_only=True)

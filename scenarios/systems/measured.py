@@ -4,8 +4,6 @@ Four kinds: a network that answers once (`answers.py`), one that generates token
 (`generations.py`), a big one in closed form (`llama2.py`) and requests by hand (`by_hand.py`).
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +13,6 @@ from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 from sim.sources.source import Source
-
-__all__ = ["About", "Drop", "Measured", "traced"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,6 @@ from sim.sources.sessions import mean_request
 from sim.sources.source import Draw
 from sim.specs import LinkSpec
 
-__all__ = ["airtime_s", "cycle_s", "paced"]
-
 _WARMUP_CYCLES = 3.0
 
 
@@ -43,7 +41,7 @@ def cycle_s(config: Any, mean: Draw, *, steps: int = 1) -> float:
     air_s = steps * airtime_s(config.link, mean.payload_bytes / steps, n)
     server_s = mean.decode_s + mean.server_s
     if config.workload.kind != "closed":
-        return 1.0 / config.workload.rate_rps
+        return 1.0 / float(config.workload.rate_rps)
     network_s = steps * config.link.rtt_s
     alone_s = config.workload.think_s + mean.device_s + air_s + server_s + network_s
     shared_s = server_s if config.link.sharing == "dedicated" else max(server_s, air_s)

@@ -9,30 +9,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from profiles.tables import hardware
-from scenarios.sweep.columns import CHOICES
+from scenarios.sweep.rows import Rows
 from sim.specs import GroupSpec, LinkSpec, PowerSpec, ServerSpec, SystemSpec
-
-__all__ = ["Link", "Model", "Scenario", "Server", "powered", "system_spec"]
-
-
-def _field(default: Any, help: str, unit: str = "") -> Any:
-    return field(default=default, metadata={"help": help, "unit": unit})
+from sim.specs.check import option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """The network and how many of its test samples are measured."""
 
-    name: str = _field("scenes", "network: scenes, digits, resnet34, ...; see group model")
-    weights: str = _field("", "folder of a checkpoint; empty: shipped or random weights")
-    data: str = _field("", "folder of images by class, or a jsonl file; empty: shipped data")
-    samples: int = _field(
+    name: str = option("scenes", "network: scenes, digits, resnet34, ...; see group model")
+    weights: str = option("", "folder of a checkpoint; empty: shipped or random weights")
+    data: str = option("", "folder of images by class, or a jsonl file; empty: shipped data")
+    samples: int = option(
         600, "test samples behind the trace table; more of them narrow the intervals"
     )
-    repeats: int = _field(5, "interleaved repeats of every codec timing; the median is used")
-    batches: list[int] = field(
-        default_factory=lambda: [1],
-        metadata={"help": "batch sizes whose time is measured; a batching server needs them"},
+    repeats: int = option(5, "interleaved repeats of every codec timing; the median is used")
+    batches: list[int] = option(
+        [1], "batch sizes whose time is measured; a batching server needs them"
     )
 
     def __post_init__(self) -> None:
@@ -59,8 +53,8 @@ class Model:
 class Link(LinkSpec):
     """The medium, with the name that stands in the results."""
 
-    name: str = _field("custom", "name of this link in the results")
-    source: str = _field("", "where its numbers come from")
+    name: str = option("custom", "name of this link in the results")
+    source: str = option("", "where its numbers come from")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,32 +67,20 @@ class Server(hardware.ServerSpec, ServerSpec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scenario(SystemSpec):
+class Scenario(Rows, SystemSpec):
     """One system: what `sim` needs, and the measured things its sources are made of."""
 
-    name: str = _field("scenario", "folder of the results below outputs/")
     model: Model = field(default_factory=Model)
     device: hardware.DeviceSpec
     server: Server
     link: Link
-    sweep: list[str] = field(
-        default_factory=list,
-        metadata={"help": "inner axes, such as fleet.n_devices=1,2,4; played in one process"},
+    sweep: list[str] = option(
+        [], "inner axes, such as fleet.n_devices=1,2,4; played in one process"
     )
-    columns: str = _field(
-        "all", "columns of results.csv and the screen: all, or varying (those that differ)"
-    )
-    workers: int = _field(1, "processes that play the points; the rows are the same")
-    dry_run: bool = _field(False, "print the points and how long they would take, run none")
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.name or "/" in self.name or self.name.startswith("."):
-            raise ValueError(f"name must be a plain folder name, got {self.name!r}")
-        if self.columns not in CHOICES:
-            raise ValueError(f"columns must be one of {', '.join(CHOICES)}, got {self.columns!r}")
-        if self.workers < 1:
-            raise ValueError(f"workers must be >= 1, got {self.workers}")
+        SystemSpec.__post_init__(self)
+        Rows.__post_init__(self)
 
 
 def system_spec(scenario: Scenario) -> SystemSpec:

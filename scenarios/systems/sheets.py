@@ -8,8 +8,6 @@ from profiles.tables import sheets
 from profiles.tables.hardware import DeviceSpec, parse
 from scenarios.shell.names import unknown
 
-__all__ = ["Codec", "device_sheet", "names", "read"]
-
 Codec = Mapping[str, Any]
 """A codec as configured: `name` in the results, `chain`, and the chain's options."""
 

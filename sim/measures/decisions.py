@@ -1,6 +1,7 @@
 """How often devices change their minds, and how evenly that loads the server."""
 
 from math import nan
+from typing import Any
 
 import numpy as np
 
@@ -38,3 +39,30 @@ def server_load(records: Records, start_s: float, end_s: float) -> np.ndarray:
     """GPU seconds per second in every whole second between two instants, shape [seconds]."""
     edges_s = start_s + _BIN_S * np.arange(int((end_s - start_s) / _BIN_S + 1e-9) + 1)
     return load_over_time(records, edges_s) if len(edges_s) > 1 else np.empty(0)
+
+
+def decisions_over_time(
+    spec: SystemSpec, records: Records, names: list[str], factors: np.ndarray
+) -> list[dict[str, Any]]:
+    """One row a second of a run; `decision` is device 0's last choice by then, `factor` the link's
+    speed of `factors` [(seconds, factor)].
+    """
+    seconds = np.arange(np.ceil(spec.warmup_s), np.floor(spec.horizon_s))
+    load = server_load(records, float(seconds[0]), float(seconds[-1]) + 1.0)
+    born = records["created_s"]
+    late_s = records["done_s"] - born
+    mine = np.flatnonzero(records["device"] == 0)
+    mine = mine[np.argsort(born[mine])]
+    rows = []
+    for second, seconds_of_work in zip(seconds.tolist(), load.tolist(), strict=True):
+        inside = (born >= second) & (born < second + 1.0)
+        last = mine[born[mine] < second + 1.0][-1:]
+        at = int(np.searchsorted(factors[:, 0], second, side="right")) - 1
+        rows.append({
+            "time_s": second,
+            "factor": float(factors[max(at, 0), 1]),
+            "decision": names[int(records["choice"][last[0]])] if len(last) else "",
+            "latency_mean_s": float(late_s[inside].mean()) if inside.any() else None,
+            "server_load": seconds_of_work,
+        })  # fmt: skip
+    return rows

@@ -2,6 +2,10 @@
 
 import math
 from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import field
+from functools import partial
+from typing import Any
 
 from profiles.tables.choices import nearest
 
@@ -9,6 +13,17 @@ from profiles.tables.choices import nearest
 def about(help: str, unit: str = "") -> dict[str, str]:
     """Metadata of a dataclass field: its help text and unit, which the command line shows."""
     return {"help": help, "unit": unit}
+
+
+def option(default: Any, help: str, unit: str = "") -> Any:
+    """A dataclass field with its help text and unit; a list, a dict and what a class or function
+    makes are made anew for every instance.
+    """
+    if isinstance(default, list | dict):
+        return field(default_factory=partial(deepcopy, default), metadata=about(help, unit))
+    if callable(default):
+        return field(default_factory=default, metadata=about(help, unit))
+    return field(default=default, metadata=about(help, unit))
 
 
 def at_least(where: str, value: float | None, low: float) -> None:

@@ -5,13 +5,15 @@ that one request spends in service at each station.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import gammainc
+
+from sim.specs import SystemSpec
 
 Floats = NDArray[np.float64]
 
@@ -52,6 +54,29 @@ def mva(n: int, think_s: float, demands_s: Sequence[float]) -> Network:
 def throughput_bound_rps(n: int, think_s: float, demands_s: Sequence[float]) -> float:
     """X(n) <= min(n / (Z + sum D), 1 / max D) (Denning and Buzen 1978)."""
     return min(n / (think_s + math.fsum(demands_s)), 1.0 / max(demands_s))
+
+
+def bound_rps(spec: SystemSpec, row: Mapping[str, float]) -> float:
+    """Return the operational bound min(N/(D+Z), 1/S) on throughput (Denning and Buzen 1978).
+
+    D sums the mean demands of one request, as simulated; S is the largest on what devices share:
+    the server, and the uplink unless it is dedicated. With Poisson arrivals N times the rate
+    replaces N/(D+Z).
+    """
+    shared = {row["server_s_per_request"]}
+    alone = row["device_service_s"] + row["network_s"]
+    if spec.link.sharing == "dedicated":
+        alone += row["link_service_s"]
+    else:
+        shared.add(row["link_service_s"])
+    demands = [demand for demand in shared if demand > 0]
+    n = spec.fleet.n_devices
+    if spec.workload.kind == "poisson":
+        offered = n * spec.workload.rate_rps
+        return float(min([offered, *(1 / demand for demand in demands)]))
+    if not demands:  # all on the device: nothing is shared
+        return float(n / (spec.workload.think_s + alone))
+    return throughput_bound_rps(n, spec.workload.think_s + alone, demands)
 
 
 def response_bound_s(n: int, think_s: float, demands_s: Sequence[float]) -> float:

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 import codec
+from profiles.measuring import coding
 from scenarios.figures import ablation
 
 X = np.maximum(np.random.default_rng(0).normal(size=(2, 8, 16, 16)), 0).astype(np.float32)
 
 
 def row(option, value, distortions=(0.04, 0.01), rate=2.0, **options):
-    return ablation._evaluate(X, {**options, option: value}, rate, option, distortions)
+    return coding.least_error(X, {**options, option: value}, rate, option, distortions)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import codec
+from codec.stages.bounds import symbol_entropy
 from codec.stream.revision import of_folder
+from profiles.measuring.coding import stream_entropy
 from scenarios.__main__ import main
-from scenarios.commands import codec as command
 from scenarios.study.expressions import expression
 
 
@@ -45,7 +46,7 @@ def test_rows_are_what_the_codecs_do(array, tmp_path, monkeypatch):
     near = [r for r in rows if r["codec"].startswith("ecsq") and float(r["relative_l2"]) < 0.1]
     assert all(float(r["bits_per_element"]) > bound for r in near)
     assert not any(row["codec"].startswith("slicer") for row in rows)
-    entropy = np.mean([command.symbol_entropy(made.decode(stream)) for stream in streams])
+    entropy = np.mean([symbol_entropy(made.decode(stream)) for stream in streams])
     assert float(row["symbol_entropy_bits"]) == pytest.approx(entropy)
     for name in ("figure.pdf", "figure.png", "table.md", "run.json"):
         assert (tmp_path / "outputs/codec" / name).stat().st_size > 500
@@ -80,9 +81,9 @@ def test_the_entropy_of_streams_is_what_order_0_cannot_beat():
     streams = [made.encode(each) for each in x.astype(np.float32)]
     decoded = np.stack([made.decode(stream) for stream in streams])
     bits = 8 * sum(map(len, streams)) / x.size
-    entropy = command.stream_entropy(decoded)
+    entropy = stream_entropy(decoded)
     assert entropy <= bits <= 1.05 * entropy
-    assert command.symbol_entropy(decoded) > 1.5 * bits
+    assert symbol_entropy(decoded) > 1.5 * bits
 
 
 def test_rows_of_another_code_are_not_taken(array, tmp_path, monkeypatch):

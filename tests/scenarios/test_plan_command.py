@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from scenarios.__main__ import run
 from scenarios.planning.workers import playing
-from scenarios.systems.slo import Slo
 from sim import (
     ChurnSpec,
     ConstantSource,
@@ -32,6 +31,7 @@ from sim.planning.guess import demands
 from sim.planning.inverse import inverse
 from sim.planning.levers import LEVERS
 from sim.planning.neighbour import neighbour
+from sim.planning.slo import Slo
 from sim.planning.trust import run_trust
 from sim.theory import md1_response_quantile_s
 

@@ -10,15 +10,15 @@ import pytest
 
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.split import Split
+from profiles.tables.theta import GRIDS, theta_of
 from profiles.tables.trace import TraceTable
 from scenarios.__main__ import run
 from scenarios.searching.options import tables
-from scenarios.searching.playback import counts, play
 from scenarios.searching.problems import draw
-from scenarios.searching.sizes import loss_proxies, size_models
-from scenarios.searching.thetas import GRIDS, theta_of
 from sim.search import SEARCHES, Group, Limits, Predictor, Problem
+from sim.search.sizes import loss_proxies, size_models
 from sim.specs import LinkSpec
+from sim.validation.playback import counts, play
 
 DEVICE = DeviceSpec(name="slow", title="slow", slowdown=5.0, sources={"slowdown": "a test"})
 SERVER = ServerSpec(name="measured", title="measured")
@@ -137,10 +137,10 @@ def test_shipping_measures_bytes_and_answers_again(model, tmp_path, monkeypatch)
 @pytest.mark.parametrize("model", ["scenes", "bytellama"])
 def test_size_and_loss_are_predicted_within_their_errors(model: str) -> None:
     known = tables(model)
-    for cut, size in size_models(known).items():
+    for cut, size in size_models(known.table).items():
         assert np.median(np.abs(size.errors)) < 0.05, cut
         assert np.abs(size.errors).max() < 0.15, cut
-    for cut, loss in loss_proxies(known).items():
+    for cut, loss in loss_proxies(known.table).items():
         assert np.median(np.abs(loss.errors)) < 0.5, cut
 
 

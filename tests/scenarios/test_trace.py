@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from profiles.shipping import shipped
 from profiles.tables.trace import TraceTable
 from scenarios.__main__ import run
-from scenarios.systems import shipped
 
 SMALL = ("model.samples=12", "model.repeats=1")
 

@@ -1,7 +1,5 @@
 """A decision of a search played in the simulator, for the numbers beside the predicted ones."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim import run
 from sim.measures.result import Result
 from sim.places import group_of
 from sim.request import DONE
@@ -17,8 +14,7 @@ from sim.search import Predictor, Problem
 from sim.sources.source import Source
 from sim.specs import FleetSpec, GroupSpec, SystemSpec, WorkloadSpec
 from sim.statistics import replication_interval
-
-__all__ = ["Played", "counts", "play"]
+from sim.system import run
 
 _WARM_SHARE = 0.1
 

@@ -1,16 +1,12 @@
 """Slo: what the fleet must be served with, as `plan` and `search` name it on the command line."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, fields
 
 from sim.planning.goal import Goal
 from sim.planning.refusal import Missed, Refusal
-
-__all__ = ["Slo", "check_memory"]
+from sim.specs.check import option
 
 _LEAST = 1e-6
 _COLUMNS = {
@@ -29,10 +25,6 @@ _COLUMNS = {
 _OF_TOKENS = ("ttft_p95_s", "tpot_mean_s", "tpot_p95_s")
 
 
-def _limit(help: str, unit: str = "") -> Any:
-    return field(default=None, metadata={"help": help, "unit": unit})
-
-
 @dataclass(frozen=True, kw_only=True)
 class Slo:
     """Limits that must all hold; None: no such limit.
@@ -44,23 +36,29 @@ class Slo:
             or a quantile that is limited twice.
     """
 
-    mean_s: float | None = _limit("mean latency of a request, or of a whole session", "s")
-    p50_s: float | None = _limit("median latency", "s")
-    p90_s: float | None = _limit("90th percentile of the latency", "s")
-    p95_s: float | None = _limit("95th percentile of the latency", "s")
-    p99_s: float | None = _limit("99th percentile of the latency", "s")
-    p999_s: float | None = _limit("99.9th percentile of the latency", "s")
-    quantile: float | None = _limit("any other quantile, such as 0.975")
-    quantile_s: float | None = _limit("latency at that quantile", "s")
-    ttft_p95_s: float | None = _limit("95th percentile of the time to the first token", "s")
-    tpot_mean_s: float | None = _limit("mean time per token after the first", "s")
-    tpot_p95_s: float | None = _limit("95th percentile of the time per token after the first", "s")
-    freshness_s: float | None = _limit("mean age of the newest answer at a device", "s")
-    deadline_miss_share: float | None = _limit("share of requests later than workload.deadline_s")
-    accuracy_drop_pp: float | None = _limit(
-        "accuracy lost to the codec; the upper end of its interval counts", "percentage points"
+    mean_s: float | None = option(None, "mean latency of a request, or of a whole session", "s")
+    p50_s: float | None = option(None, "median latency", "s")
+    p90_s: float | None = option(None, "90th percentile of the latency", "s")
+    p95_s: float | None = option(None, "95th percentile of the latency", "s")
+    p99_s: float | None = option(None, "99th percentile of the latency", "s")
+    p999_s: float | None = option(None, "99.9th percentile of the latency", "s")
+    quantile: float | None = option(None, "any other quantile, such as 0.975")
+    quantile_s: float | None = option(None, "latency at that quantile", "s")
+    ttft_p95_s: float | None = option(None, "95th percentile of the time to the first token", "s")
+    tpot_mean_s: float | None = option(None, "mean time per token after the first", "s")
+    tpot_p95_s: float | None = option(
+        None, "95th percentile of the time per token after the first", "s"
     )
-    memory_bytes: float | None = _limit("memory that the network takes on the device", "B")
+    freshness_s: float | None = option(None, "mean age of the newest answer at a device", "s")
+    deadline_miss_share: float | None = option(
+        None, "share of requests later than workload.deadline_s"
+    )
+    accuracy_drop_pp: float | None = option(
+        None,
+        "accuracy lost to the codec; the upper end of its interval counts",
+        "percentage points",
+    )
+    memory_bytes: float | None = option(None, "memory that the network takes on the device", "B")
 
     def __post_init__(self) -> None:
         for name in (*_COLUMNS, "quantile_s", "memory_bytes"):

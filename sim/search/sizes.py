@@ -1,48 +1,46 @@
 """Size models and loss proxies of stored tables, and options whose sizes are predicted by them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
 
-from scenarios.searching.options import Tables
-from scenarios.searching.thetas import theta_of
-from sim.search import Options
+from profiles.tables.theta import theta_of
+from profiles.tables.trace import TraceTable
+from sim.search.problem import Options
 from sim.search.size import LossProxy, SizeModel
 
-__all__ = ["loss_proxies", "size_models", "with_predicted_sizes"]
 
-
-def size_models(known: Tables, *, prompt: bool = False) -> dict[str, SizeModel]:
+def size_models(table: TraceTable, *, prompt: bool = False) -> dict[str, SizeModel]:
     """The size model of every cut; of a generation, of its tokens or of its prompt."""
-    steps = (Ellipsis,) if not known.speaks else (Ellipsis, 0 if prompt else slice(1, None))
+    steps = (
+        (Ellipsis,) if "token" not in table.axes else (Ellipsis, 0 if prompt else slice(1, None))
+    )
     found = {}
-    for cut in _inner(known):
-        names = _settings(known, cut)
-        sizes = [known.table.cell("payload_bytes", cut, name)[steps].mean() for name in names]
+    for cut in _inner(table):
+        names = _settings(table, cut)
+        sizes = [table.cell("payload_bytes", cut, name)[steps].mean() for name in names]
         found[cut] = SizeModel.fit(np.array([_knobs(n) for n in names]), np.array(sizes))
     return found
 
 
-def loss_proxies(known: Tables) -> dict[str, LossProxy]:
+def loss_proxies(table: TraceTable) -> dict[str, LossProxy]:
     """The loss proxy of every cut: answers lost against no codec, or tokens that differ."""
-    table, column = known.table, "agree" if known.speaks else "correct"
+    column = "agree" if "token" in table.axes else "correct"
     found = {}
-    for cut in _inner(known):
-        names = _settings(known, cut)
+    for cut in _inner(table):
+        names = _settings(table, cut)
         errors = np.array([table.cell("relative_l2", cut, name).mean() for name in names])
         right = np.array([table.cell(column, cut, name).mean() for name in names])
-        found[cut] = LossProxy.fit(errors, 100.0 * (_whole(known) - right))
+        found[cut] = LossProxy.fit(errors, 100.0 * (_whole(table) - right))
     return found
 
 
-def with_predicted_sizes(known: Tables, options: Options) -> Options:
+def with_predicted_sizes(table: TraceTable, options: Options) -> Options:
     """The same options, every theta's payload as its cut's size model predicts it."""
-    payload_bytes = _predicted(options, options.payload_bytes, size_models(known))
+    payload_bytes = _predicted(options, options.payload_bytes, size_models(table))
     first = options.first
     if first is not None:
-        prompts = _predicted(options, first.payload_bytes, size_models(known, prompt=True))
+        prompts = _predicted(options, first.payload_bytes, size_models(table, prompt=True))
         first = replace(first, payload_bytes=prompts)
     return replace(options, payload_bytes=payload_bytes, first=first)
 
@@ -57,20 +55,18 @@ def _predicted(options: Options, measured: np.ndarray, models: dict[str, SizeMod
     return sizes
 
 
-def _inner(known: Tables) -> list[str]:
-    return [cut for cut in known.table.cuts if cut not in ("input", "output")]
+def _inner(table: TraceTable) -> list[str]:
+    return [cut for cut in table.cuts if cut not in ("input", "output")]
 
 
-def _settings(known: Tables, cut: str) -> list[str]:
-    table = known.table
+def _settings(table: TraceTable, cut: str) -> list[str]:
     return [s for s in table.settings if theta_of(s) is not None and table.exists(cut, s)]
 
 
-def _whole(known: Tables) -> float:
+def _whole(table: TraceTable) -> float:
     """Share of right answers without a codec."""
-    if known.speaks:
+    if "token" in table.axes:
         return 1.0
-    table = known.table
     traced = next(s for s in table.settings if table.exists("output", s))
     return float(table.cell("correct", "output", traced).mean())
 

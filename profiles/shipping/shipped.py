@@ -15,15 +15,12 @@ from typing import Any
 
 import numpy as np
 
-import profiles
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 
-__all__ = ["DATA", "find", "generation", "parameters"]
-
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _FITTED = 1e-4
-DATA = Path(profiles.__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 
 
 def find(
