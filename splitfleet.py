@@ -249,7 +249,7 @@ class Case:
 
     def _asked(self, asked: dict[str, Any], workers: int) -> Any:
         """The configuration of a plan: the system, limits and budget."""
-        from scenarios.systems.slo import Slo
+        from sim.planning.slo import Slo
 
         from scenarios.commands import plan
         from scenarios.shell.schema import field_names
