@@ -249,10 +249,9 @@ class Case:
 
     def _asked(self, asked: dict[str, Any], workers: int) -> Any:
         """The configuration of a plan: the system, limits and budget."""
-        from sim.planning.slo import Slo
-
         from scenarios.commands import plan
         from scenarios.shell.schema import field_names
+        from sim.planning.slo import Slo
 
         parts = _parts()
         limits = field_names(Slo)

@@ -111,6 +111,7 @@ def case(
     spec, sources = _system(config, uses), {key: one.source for (_, key), one in known.items()}
     every, splits = list(known.values()), [s for use in uses.values() for s in use.splits.values()]
     alone = splits[0] if len(set(splits)) == 1 else None
+    generates = measured.split(splits[0].cut, splits[0].setting).tokens > 0
     return Case(
         spec=spec,
         sources=sources,
@@ -123,7 +124,7 @@ def case(
         drop=_worst([one.drop for one in every]),
         memory_bytes=_most([one.memory_bytes for one in every]),
         largest_batch=measured.largest_batch,
-        bounded=alone is not None and not alone.tokens and config.workload.requests is None,
+        bounded=alone is not None and not generates and config.workload.requests is None,
     )
 
 

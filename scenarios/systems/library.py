@@ -36,6 +36,12 @@ class Library:
         mine = _wanted([config])
         if any(codecs.get(name) != codec for name, codec in mine[1].items()):
             cuts, codecs = mine  # one name for several settings
+        try:
+            return self._measure(config, cuts, codecs)
+        except ValueError:  # another configuration's, unless its own fails as well
+            return self._measure(config, *mine)
+
+    def _measure(self, config: Any, cuts: list[str], codecs: dict[str, Codec]) -> Measured:
         key = repr((config.model, config.session, config.live, cuts, codecs))
         if key not in self._known:
             self._known[key] = _measure(config, self._network(config), cuts, list(codecs.values()))
