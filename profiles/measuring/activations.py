@@ -15,7 +15,7 @@ from torch.nn import functional
 from profiles import models
 from profiles.measuring.cuts import split
 from profiles.measuring.decoder import Cache, decoder_of, run_layers
-from profiles.measuring.machine import threads
+from profiles.measuring.machine import fingerprint, threads
 from profiles.models.network import Network
 from profiles.tables import choices, quality
 
@@ -84,6 +84,19 @@ def activations(
         task=network.task,
         answer=answer,
     )
+
+
+def stage_features(
+    network: Network, inputs: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Features [sample, ...] of every stage on some samples, and where they come from."""
+    parts = split(network, batch=len(inputs))
+    with threads(1):
+        x = torch.from_numpy(np.ascontiguousarray(inputs))
+        arrays = {stage: parts.head(stage)(x).numpy() for stage in network.stages}
+        where = fingerprint()
+    about = {"kind": "measured", "model_digest": network.digest, "weights": network.weights}
+    return arrays, {**about, "machine": where, "samples": len(inputs)}
 
 
 Answer = Callable[[np.ndarray], np.ndarray]

@@ -15,6 +15,7 @@ from torch import Tensor
 import codec
 from profiles.measuring.decoder import Cache, decoder_of, run_layers
 from profiles.measuring.generation import generate
+from profiles.models.data import arithmetic, questions, tokens
 from profiles.models.data.arithmetic import Problem, number_in
 from profiles.models.data.questions import Question
 from profiles.models.data.tokens import Tokenizer
@@ -22,6 +23,8 @@ from profiles.models.network import Network
 from profiles.tables import choices
 
 Forward = Callable[[Tensor], Tensor]
+Judge = Callable[[str, codec.Codec | None, list[float] | None], np.ndarray]
+"""Cut, codec (None: nothing is encoded) and where sizes go, to right or wrong, bool [question]."""
 
 
 def through(
@@ -71,10 +74,10 @@ def log_likelihood(forward: Forward, tokenizer: Tokenizer, prompt: str, ending: 
     return float(logs.gather(1, tokens[0, n_prompt:, None]).double().sum())
 
 
-def choose(forward: Forward, tokenizer: Tokenizer, questions: Sequence[Question]) -> np.ndarray:
+def choose(forward: Forward, tokenizer: Tokenizer, asked: Sequence[Question]) -> np.ndarray:
     """The chosen ending of each question, int64 [question]; the first one where two are equal."""
-    picks = np.empty(len(questions), np.int64)
-    for at, one in enumerate(questions):
+    picks = np.empty(len(asked), np.int64)
+    for at, one in enumerate(asked):
         scores = [
             log_likelihood(forward, tokenizer, prompt, ending)
             / (len(ending.encode()) if one.per_byte else 1)
@@ -107,6 +110,37 @@ def solve(
             sent_bytes.extend(run.payload_bytes[0].tolist())
         right[at] = number_in(tokenizer.decode(run.tokens[0].tolist())) == one.number
     return right
+
+
+def judge_of(
+    network: Network,
+    data: str,
+    n: int,
+    seed: int,
+    *,
+    numbers: bool,
+    shots: int,
+    new_tokens: int,
+    tokens_from: str | None,
+) -> Judge:
+    """What judges `n` questions of the file `data`, or its word problems (`numbers`), with the
+    tokenizer of the folder `tokens_from`; None: of bytes.
+    """
+    tokenizer = tokens.Bytes() if tokens_from is None else tokens.Pretrained(tokens_from)
+    if numbers:
+        problems = arithmetic.problems(data, n, seed, n_shots=shots)
+        return lambda cut, chosen, sent: solve(
+            network, tokenizer, problems, cut=cut, chosen=chosen, n_tokens=new_tokens,
+            sent_bytes=sent,
+        )  # fmt: skip
+    asked = questions.questions(data, n, seed)
+    right = np.array([one.answer for one in asked])
+
+    def judge(cut: str, chosen: codec.Codec | None, sent: list[float] | None) -> np.ndarray:
+        forward = through(network, cut, chosen, sent_bytes=sent)
+        return np.asarray(choose(forward, tokenizer, asked) == right)
+
+    return judge
 
 
 def _n_head(network: Network, cut: str) -> int:

@@ -7,6 +7,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import binomtest
 
 from profiles.tables.trace import TraceTable
 
@@ -65,6 +66,13 @@ def paired_drop(whole: np.ndarray, right: np.ndarray, level: float = 0.95) -> In
     """The drop from the answers `whole` to those of the same samples that are now `right`."""
     lost, gained = int((whole > right).sum()), int((whole < right).sum())
     return drop_interval(len(right), lost, gained, level)
+
+
+def share(right: np.ndarray) -> Interval:
+    """Share of ones with Wilson's 95 % interval."""
+    test = binomtest(int(right.sum()), len(right))
+    low, high = test.proportion_ci(method="wilson")
+    return Interval(test.statistic, float(low), float(high))
 
 
 def merge(first: Drop, second: Drop) -> Drop:

@@ -5,7 +5,8 @@ paired and a policy may switch. Every column declares a unit and its dimensions,
 `DIMS`. A (cut, setting) that does not exist is NaN in all of its rows.
 """
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -117,6 +118,15 @@ class TraceTable(archive.Stored):
                     f"trace of {self.model}: its {what} was {stored!r} and is now {given!r};"
                     " trace it again"
                 )
+
+    def means(self) -> Iterator[dict[str, Any]]:
+        """Means over samples (and tokens) of what is known at every cut and setting that exist."""
+        names = [name for name, column in self.schema.items() if "setting" in column.dims]
+        for cut, setting in itertools.product(self.cuts, self.settings):
+            if self.exists(cut, setting):
+                means = {name: float(np.mean(self.cell(name, cut, setting))) for name in names}
+                known = {name: value for name, value in means.items() if not np.isnan(value)}
+                yield {"model": self.model, "cut": cut, "setting": setting, **known}
 
     @classmethod
     def _build(cls, header: archive.Header, arrays: Mapping[str, np.ndarray]) -> Self:

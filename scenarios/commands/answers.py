@@ -13,21 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from profiles.tables.quality import paired_drop
+from profiles.tables.quality import paired_drop, share
 from scenarios.present.summary import Summary, between, number
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Row, Store, write_table
-from scenarios.systems.answers import share
 from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 _TASKS = ("choice", "number")
 _PLAIN = "none"
-
-Judge = Callable[[str, Any, list[float] | None], np.ndarray]
-"""Cut, codec (None: nothing is encoded) and where sizes go, to right or wrong, bool [question]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,18 +43,23 @@ class Config:
     def __post_init__(self) -> None:
         if self.task not in _TASKS:
             raise ValueError(unknown("task", self.task, _TASKS))
-        if self.new_tokens < 1:
-            raise ValueError(f"new_tokens must be >= 1, got {self.new_tokens}")
+        at_least("new_tokens", self.new_tokens, 1)
 
 
 def run(config: Config) -> int:
     """Answer, store and print."""
+    from profiles.measuring.answering import judge_of
+
     if not config.model.data:
         raise ValueError("model.data is empty: name a jsonl file of questions, model.data=FILE")
     network = config.model.network()
     settings = _settings(config)
     cuts = _cuts(config.cut, network)
-    judge = _judge(config, network)
+    judge = judge_of(
+        network, config.model.data, config.model.samples, config.seed,
+        numbers=config.task == "number", shots=config.shots, new_tokens=config.new_tokens,
+        tokens_from=None if config.model.name == "bytellama" else config.model.weights,
+    )  # fmt: skip
     store = Store(Path("outputs") / config.name)
     with store.lock():
         with progress(f"answering with {config.model.name}") as report:
@@ -98,34 +99,11 @@ def _cuts(wanted: Any, network: Any) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _judge(config: Config, network: Any) -> Judge:
-    from profiles.measuring import answering
-    from profiles.models.data import arithmetic, questions, tokens
-
-    model = config.model
-    pretrained = model.name != "bytellama"
-    tokenizer = tokens.Pretrained(model.weights) if pretrained else tokens.Bytes()
-    if config.task == "number":
-        problems = arithmetic.problems(model.data, model.samples, config.seed, n_shots=config.shots)
-        return lambda cut, chosen, sent: answering.solve(
-            network, tokenizer, problems, cut=cut, chosen=chosen, n_tokens=config.new_tokens,
-            sent_bytes=sent,
-        )  # fmt: skip
-    asked = questions.questions(model.data, model.samples, config.seed)
-    right = np.array([one.answer for one in asked])
-
-    def chosen_rightly(cut: str, chosen: Any, sent: list[float] | None) -> np.ndarray:
-        forward = answering.through(network, cut, chosen, sent_bytes=sent)
-        return np.asarray(answering.choose(forward, tokenizer, asked) == right)
-
-    return chosen_rightly
-
-
 def _rows(
     config: Config,
     cuts: Sequence[str],
     settings: Mapping[str, Any],
-    judge: Judge,
+    judge: Callable[[str, Any, list[float] | None], np.ndarray],
     report: Callable[[int, int], None],
 ) -> Iterator[Row]:
     """The answers without a codec, then every setting at every cut, paired with them."""
@@ -144,7 +122,7 @@ def _row(
     config: Config, cut: str, setting: str, right: np.ndarray, drop: Any, sent: list[float] | None
 ) -> Row:
     row: Row = {"model": config.model.name, "cut": cut, "setting": setting, "n": len(right)}
-    row |= share("accuracy", right)
+    row |= share(right).columns("accuracy")
     if sent is not None:
         row |= drop.columns("drop_pp", 100)
         row["uplink_bytes_per_request"] = sum(sent) / len(right)

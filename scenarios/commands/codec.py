@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import codec
+from codec.chains.expressions import Rung, expression, rungs
 from profiles.measuring import coding
 from scenarios.study.codec_tables import BOUND, ledger_table, rate_table
-from scenarios.study.expressions import expression
 from scenarios.study.features import features
-from scenarios.study.ladder import Rung, rungs
 from scenarios.sweep import multirun
 from scenarios.sweep.play import Job, play
 from scenarios.sweep.store import Row, Store
 from scenarios.systems.scenario import Model
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 _ERRORS = (0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
 
@@ -48,8 +47,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in ("samples", "repeats", "workers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), 1)
         for text in self.chains:
             if text not in self.ladders:
                 expression(text)

@@ -16,7 +16,7 @@ from scenarios.present.report import write_report
 from scenarios.shell import commands
 from scenarios.shell.names import unknown
 from scenarios.sweep.store import Store
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 ORDER = (
     "fig1_sparsity", "fig1_server_load", "fig2_throughput", "fig2_runtime", "splits",
@@ -47,8 +47,7 @@ class Config:
         for name in self.only:
             if name not in ORDER + TAKEN_IN:
                 raise ValueError(unknown("figure", name, ORDER + TAKEN_IN))
-        if self.workers < 1:
-            raise ValueError(f"workers must be >= 1, got {self.workers}")
+        at_least("workers", self.workers, 1)
 
 
 def run(config: Config) -> int:

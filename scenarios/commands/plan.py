@@ -22,7 +22,7 @@ from scenarios.sweep.store import Store
 from scenarios.systems.system import System
 from sim.planning.budget import Budget
 from sim.planning.slo import Slo
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,7 @@ class Plan(Budget):
         super().__post_init__()
         if self.n_devices is not None and self.n_devices < 1:
             raise ValueError(f"plan.n_devices must be >= 1, got {self.n_devices}")
-        if self.spare < 0:
-            raise ValueError(f"plan.spare must be >= 0, got {self.spare}")
+        at_least("plan.spare", self.spare, 0)
         if self.n_devices is not None and self.over:
             raise ValueError("plan takes n_devices (the inverse) or over (the choice), got both")
         if self.spare and self.n_devices is None:

@@ -9,12 +9,9 @@ would help. ship=true measures the tables again.
 import json
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary, number
@@ -26,7 +23,7 @@ from scenarios.systems.build import case
 from scenarios.systems.system import System
 from sim.medium.channel import rate_bps
 from sim.planning.slo import Slo
-from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal
+from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal, runner_up
 from sim.search.budget import longest
 from sim.search.sizes import with_predicted_sizes
 from sim.specs.check import at_least, one_of, option
@@ -36,6 +33,16 @@ _LIMITS = {True: "tpot_mean_s", False: "mean_s"}
 """The limit on a latency that is searched for, by whether the network generates tokens."""
 
 
+_PARTS = ("device_s", "uplink_s", "link_wait_s", "server_wait_s", "service_s", "down_s")
+_LINES = (
+    ("server ms/{unit}", "server_s", 1e3),
+    ("latency ms", "latency_s", 1e3),
+    *((f"  {part.removesuffix('_s').replace('_', ' ')} ms", part, 1e3) for part in _PARTS),
+    ("link load", "link_load", 1.0),
+    ("server load", "server_load", 1.0),
+    ("loss pp, upper end", "drop_pp", 1.0),
+    ("device memory MB", "memory_bytes", 1e-6),
+)
 _NOTHING = {
     "request": "a request by hand has neither cut nor codec",
     "members": "every group has its own cut and codec",
@@ -93,7 +100,7 @@ def run(config: Config) -> int:
         if not chosen.feasible:
             _write(own, config, known, {"refusal": refusal(chosen)})
             raise ValueError(_spoken(refusal(chosen), known))
-        second = _runner_up(problem, chosen, config.search)
+        second = runner_up(problem, chosen, SEARCHES[config.search])
         rows = {"decision": chosen, "runner-up": second}
         shown = {
             key: (decision, _played(config, known, problem, decision))
@@ -171,23 +178,6 @@ def _spoken(words: str, known: Tables) -> str:
     return words
 
 
-def _runner_up(problem: Problem, chosen: Decision, search: str) -> Decision:
-    """What the search decides without its decision and those that cost the same in everything."""
-    assert chosen.rows is not None
-    group = problem.groups[0]
-    options, row = group.options, chosen.rows[0]
-    columns = (options.device_s, options.encode_s, options.payload_bytes, options.decode_s,
-               options.server_s, options.memory_bytes)  # fmt: skip
-    others = np.flatnonzero(np.any([column != column[row] for column in columns], axis=0))
-    if not len(others):
-        return replace(chosen, options=None, rows=None)
-    rest = replace(group, options=options.take(others))
-    found = SEARCHES[search](replace(problem, groups=(rest,)))
-    if found.rows is None:
-        return found
-    return replace(found, problem=problem, rows=(int(others[found.rows[0]]),))
-
-
 def _played(config: Config, known: Tables, problem: Problem, decision: Decision) -> Played | None:
     if not config.answers:
         return None
@@ -219,16 +209,16 @@ def _plain(decision: Decision, played: Played | None) -> dict[str, Any]:
     return {
         "search": decision.search,
         "option": decision.options[0]._asdict(),
-        "predicted": {
-            **decision.forecasts[0]._asdict(),
-            "server_s": decision.server_s,
-            "link_load": decision.link_load,
-            "server_load": decision.server_load,
-        },
+        "predicted": _forecast(decision),
         "simulated": None if played is None else played._asdict(),
         "binding": decision.binding,
         "evaluations": decision.evaluations,
     }
+
+
+def _forecast(decision: Decision) -> dict[str, float]:
+    shared = ("server_s", "link_load", "server_load")
+    return decision.forecasts[0]._asdict() | {name: getattr(decision, name) for name in shared}
 
 
 def _write(store: Store, config: Config, known: Tables, content: dict[str, Any]) -> None:
@@ -243,49 +233,22 @@ def _write(store: Store, config: Config, known: Tables, content: dict[str, Any])
 
 def _side_by_side(shown: dict[str, tuple[Decision, Played | None]]) -> dict[str, Any]:
     """What was chosen, and predictions beside simulations."""
-    pairs = list(shown.values())
     chosen = {key: decision.options[0] for key, (decision, _) in shown.items() if decision.options}
     unit = "token" if any(option.tokens for option in chosen.values()) else "request"
+    kinds = ("predicted", "simulated")
+    lines = [[heading.format(unit=unit)] for heading, _, _ in _LINES]
+    for decision, played in shown.values():
+        before, after = _forecast(decision), {} if played is None else played._asdict()
+        for line, (_, name, scale) in zip(lines, _LINES, strict=True):
+            value = after.get(name)
+            value = value[0] if isinstance(value, tuple) else value
+            line += [number(scale * before[name], 4)]
+            line += [number(None if value is None else scale * value, 4)]
     return {
         "title": "\n".join(f"{key}: {option}" for key, option in chosen.items()),
-        "columns": (
-            "",
-            *(f"{key}, {kind}" for key in shown for kind in ("predicted", "simulated")),
-        ),
-        "rows": tuple((heading, *cells) for heading, cells in _lines(unit, pairs)),
+        "columns": ("", *(f"{key}, {kind}" for key in shown for kind in kinds)),
+        "rows": tuple(map(tuple, lines)),
     }
-
-
-def _lines(
-    unit: str, pairs: Sequence[tuple[Decision, Played | None]]
-) -> list[tuple[str, list[str]]]:
-    def cells(predicted: str, simulated: str, scale: float) -> list[str]:
-        texts = []
-        for decision, played in pairs:
-            before = decision.forecasts[0]._asdict() | {
-                "server_s": decision.server_s, "link_load": decision.link_load,
-                "server_load": decision.server_load,
-            }  # fmt: skip
-            after = {} if played is None else played._asdict()
-            value = after.get(simulated)
-            value = value[0] if isinstance(value, tuple) else value
-            texts += [
-                number(scale * before[predicted], 4),
-                number(None if value is None else scale * value, 4),
-            ]
-        return texts
-
-    parts = ("device_s", "uplink_s", "link_wait_s", "server_wait_s", "service_s", "down_s")
-    return [
-        (f"server ms/{unit}", cells("server_s", "server_s", 1e3)),
-        ("latency ms", cells("latency_s", "latency_s", 1e3)),
-        *((f"  {part.removesuffix('_s').replace('_', ' ')} ms", cells(part, "", 1e3))
-          for part in parts),
-        ("link load", cells("link_load", "link_load", 1.0)),
-        ("server load", cells("server_load", "server_load", 1.0)),
-        ("loss pp, upper end", cells("drop_pp", "", 1.0)),
-        ("device memory MB", cells("memory_bytes", "", 1e-6)),
-    ]  # fmt: skip
 
 
 def _compared(found: dict[str, Decision]) -> Summary:

@@ -7,12 +7,10 @@ adjustable strength: it has the error that costs a trained network of the same k
 Writes the table (npz), one row per cut and setting (CSV) and run.json.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from profiles.shipping.shipped import DATA
 from scenarios.present.summary import Summary, number
@@ -23,7 +21,7 @@ from scenarios.systems import equal
 from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +39,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in ("prompt_tokens", "new_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), 1)
 
 
 def run(config: Config) -> int:
@@ -65,7 +62,7 @@ def run(config: Config) -> int:
         table.save(path)
         if config.ship:
             table.save(DATA / "traces" / path.name)
-        rows = list(_rows(table))
+        rows = list(table.means())
         write_table(store.folder / "trace.csv", rows)
         store.write_run(
             command="trace",
@@ -119,21 +116,6 @@ def _generations(config: Config, network: Any, settings: Any, cuts: Sequence[str
             network, features, prompts,
             cuts=cuts, n_tokens=config.new_tokens, repeats=config.model.repeats, progress=report,
         )  # fmt: skip
-
-
-def _rows(table: Any) -> Iterator[Row]:
-    """Means over samples (and tokens) at every cut and setting that exist."""
-    for cut in table.cuts:
-        for setting in table.settings:
-            if not table.exists(cut, setting):
-                continue
-            means: Mapping[str, float] = {
-                name: float(np.mean(table.cell(name, cut, setting)))
-                for name, column in table.schema.items()
-                if "setting" in column.dims
-            }
-            known = {name: value for name, value in means.items() if not np.isnan(value)}
-            yield {"model": table.model, "cut": cut, "setting": setting, **known}
 
 
 def _summary(title: str, rows: Sequence[Row]) -> Summary:

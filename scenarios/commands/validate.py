@@ -13,7 +13,7 @@ from pathlib import Path
 from scenarios.planning.workers import playing
 from scenarios.present.summary import Summary, number
 from scenarios.sweep.store import Store
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 from sim.validation import SEEDS, Row, validate, verdict
 
 
@@ -26,8 +26,7 @@ class Config:
     workers: int = option(2, "processes; the table is the same")
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise ValueError(f"workers must be >= 1, got {self.workers}")
+        at_least("workers", self.workers, 1)
 
 
 def run(config: Config) -> int:

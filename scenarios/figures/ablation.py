@@ -20,7 +20,7 @@ from scenarios.shell.progress import progress
 from scenarios.study.figure import produce
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,7 @@ class Config:
         for name in ("features", "panels", "distortions"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name at least one, got none")
-        if self.workers < 1:
-            raise ValueError(f"workers must be >= 1, got {self.workers}")
+        at_least("workers", self.workers, 1)
         for panel, lines in self.panels.items():
             for line, options in lines.items():
                 _varied(f"{panel}: {line}", options)

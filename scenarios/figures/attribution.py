@@ -7,12 +7,12 @@ are drawn as bands.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from plots import attribution
-from scenarios.present.summary import Summary, number
+from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import Figure, compare, grid, measured, methods
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
@@ -122,26 +122,11 @@ def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
                  f"throughput gained x, N = {heavy}", "accuracy %"),
         rows=tuple(
             (row["method"], number(1e3 * row["server_s_per_request"]),
-             _factor(row, "server_saved"), number(row["uplink_bytes_per_request"]),
-             _factor(row, "uplink_saved"),
-             _factor(at[row["method"], row["cut"], heavy], "throughput_gained"),
-             _accuracy(row))
+             between(row, "server_saved"), number(row["uplink_bytes_per_request"]),
+             between(row, "uplink_saved"),
+             between(at[row["method"], row["cut"], heavy], "throughput_gained"),
+             between(row, "table_accuracy", 100))
             for row in shown
         ),
         origin=where,
     )  # fmt: skip
-
-
-def _factor(row: Mapping[str, float], name: str) -> str:
-    low, high = (row.get(f"{name}{end}") for end in _ENDS)
-    if low is None or high is None:
-        return number(row[name])
-    return f"{number(row[name])} [{number(low)}, {number(high)}]"
-
-
-def _accuracy(row: Mapping[str, float]) -> str:
-    ends = [row.get(f"table_accuracy{end}") for end in ("", "_lo", "_hi")]
-    if None in ends:
-        return "-"
-    mean, low, high = (100 * end for end in ends if end is not None)
-    return f"{mean:.1f} [{low:.1f}, {high:.1f}]"

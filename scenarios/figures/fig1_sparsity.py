@@ -7,18 +7,17 @@ distributed, in units of the feature's root mean square. Real features of test s
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from plots import fig1_sparsity as sparsity
+from profiles.tables.concentration import tail_share, top_energy
 from scenarios.present.summary import Summary, between
 from scenarios.study.figure import produce
 from scenarios.study.gallery import Gallery, measured_origin
 from scenarios.sweep.columns import mean_columns
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-from scenarios.systems.scenario import Model
 from sim.specs.check import option
 
 KEPT, MAGNITUDE = "kept", "magnitude"
@@ -39,7 +38,9 @@ class Config(Gallery):
 
 def run(config: Config) -> int:
     """Take the features of every stage, measure their concentration, draw it."""
-    arrays, provenance = _features(config.model)
+    from profiles.measuring.activations import stage_features
+
+    arrays, provenance = stage_features(config.model.network(), config.model.inputs()[0])
     draw = partial(sparsity.draw, title=config.model.name)
     summarise = partial(_summary, measured_origin(provenance, provenance["samples"]))
     jobs = _jobs(config, arrays, str(provenance["model_digest"]))
@@ -50,7 +51,7 @@ def _jobs(config: Config, found: dict[str, np.ndarray], digest: str) -> Iterator
     for cut, values in found.items():
         for panel, places in ((KEPT, config.shares), (MAGNITUDE, config.magnitudes)):
             for at in places:
-                measure = _energy if panel == KEPT else _tail
+                measure = top_energy if panel == KEPT else tail_share
                 yield Job(
                     spec={"samples": config.model.samples},
                     digests={"model": digest},
@@ -66,19 +67,6 @@ def _row(features: np.ndarray, measure: partial[np.ndarray]) -> Row:
     values = {"value": measure(flat), "zero_share": np.mean(flat == 0, axis=1)}
     columns = [mean_columns(name, each, least=0.0, most=1.0) for name, each in values.items()]
     return columns[0] | columns[1]
-
-
-def _energy(share: float, flat: np.ndarray) -> np.ndarray:
-    """Share of the energy in the largest `share` of the elements, per sample."""
-    energy = -np.sort(-(flat**2), axis=1)
-    kept = max(1, round(share * flat.shape[1]))
-    return np.asarray(energy[:, :kept].sum(axis=1) / np.maximum(energy.sum(axis=1), 1e-300))
-
-
-def _tail(magnitude: float, flat: np.ndarray) -> np.ndarray:
-    """Share of the elements beyond `magnitude` root mean squares, per sample."""
-    rms = np.sqrt(np.mean(flat**2, axis=1, keepdims=True))
-    return np.asarray(np.mean(np.abs(flat) > magnitude * rms, axis=1))
 
 
 def _summary(where: str, rows: Sequence[Row]) -> Summary:
@@ -104,25 +92,3 @@ def _summary(where: str, rows: Sequence[Row]) -> Summary:
         ),
         origin=where,
     )  # fmt: skip
-
-
-def _features(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Features [sample, ...] of every stage on test samples, and where they come from."""
-    import torch
-
-    from profiles.measuring import cuts, machine
-
-    network = model.network()
-    inputs = model.inputs()[0]
-    parts = cuts.split(network, batch=len(inputs))
-    with machine.threads(1):
-        x = torch.from_numpy(np.ascontiguousarray(inputs))
-        arrays = {stage: parts.head(stage)(x).numpy() for stage in network.stages}
-        where = machine.fingerprint()
-    return arrays, {
-        "kind": "measured",
-        "model_digest": network.digest,
-        "weights": network.weights,
-        "machine": where,
-        "samples": len(inputs),
-    }

@@ -24,7 +24,7 @@ from scenarios.systems import equal
 from scenarios.systems.generations import Text
 from scenarios.systems.llama2 import Big
 from scenarios.systems.scenario import Model, Server
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,7 @@ class Config(Figure):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("sessions", "requests"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), 1)
 
 
 def run(config: Config) -> int:

@@ -21,7 +21,7 @@ from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.coders import kind_of
 from scenarios.systems.generations import generations
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,7 @@ class Config(Gallery):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("n_prompts", "prompt_tokens", "n_tokens", "window", "repeats"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), 1)
 
 
 def run(config: Config) -> int:

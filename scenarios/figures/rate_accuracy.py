@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from codec.chains.expressions import rungs
 from plots import rate_accuracy
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import produce
 from scenarios.study.gallery import Gallery, elements_of, measured_origin
-from scenarios.study.ladder import jobs, rungs
+from scenarios.study.ladder import jobs
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import trace_settings
 from sim.specs.check import option

@@ -18,7 +18,8 @@ from plots import search_fleet as picture
 from scenarios.present.summary import Summary, number
 from scenarios.searching import contest
 from scenarios.searching.contest import ARMS, Plan
-from scenarios.searching.fleets import FLEETS, Fleet
+from scenarios.searching.fleets import FLEETS
+from scenarios.searching.options import tables
 from scenarios.shell.names import unknown
 from scenarios.study.figure import produce
 from scenarios.sweep.axes import axes_of, points
@@ -57,7 +58,7 @@ def run(config: Config) -> int:
     wanted = {FLEETS[name].link for name in config.fleets}
     axis = axes_of([f"link={','.join(sorted(wanted))}"])
     links = {point.values.get("link", ""): point.config.link for point in points(config, axis)}
-    known = {name: contest.known(FLEETS[name].model) for name in config.fleets}
+    known = {name: tables(FLEETS[name].model) for name in config.fleets}
     draw = partial(picture.draw, title="Devices served within the same p95")
     summarise = partial(_summary, config)
     provenance = {"payloads": {name: dict(t.table.provenance) for name, t in known.items()}}
@@ -84,15 +85,10 @@ def _jobs(config: Config, links: dict[str, Link], known: dict[str, Any]) -> Iter
 
 
 def _identity(plan: Plan) -> dict[str, Any]:
-    fields = ("drop_pp", "reserve")
-    parts = {name: getattr(plan, name) for name in fields}
-    return {**parts, "adapt": asdict(plan.adapt), "budget": asdict(plan.budget),
-            "fleet": _plain(plan.fleet)}  # fmt: skip
-
-
-def _plain(fleet: Fleet) -> dict[str, Any]:
-    return {**{k: v for k, v in vars(fleet).items() if k not in ("workload", "devices")},
-            "workload": asdict(fleet.workload), "devices": dict(fleet.devices)}  # fmt: skip
+    fleet = {**vars(plan.fleet), "workload": asdict(plan.fleet.workload),
+             "devices": dict(plan.fleet.devices)}  # fmt: skip
+    parts = {"adapt": asdict(plan.adapt), "budget": asdict(plan.budget), "fleet": fleet}
+    return {"drop_pp": plan.drop_pp, "reserve": plan.reserve, **parts}
 
 
 def _compared(rows: Sequence[Row]) -> list[Row]:

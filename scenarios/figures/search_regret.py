@@ -9,7 +9,7 @@ ours calls feasible is feasible when simulated; and predicted against simulated 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,13 @@ import numpy as np
 from plots import search_regret as drawing
 from scenarios.present.summary import Summary, number
 from scenarios.searching.options import Tables, tables
-from scenarios.searching.problems import Drawn, draw, loaded
+from scenarios.searching.problems import Drawn, draw
 from scenarios.study.figure import produce
 from scenarios.sweep.play import Job
 from scenarios.sweep.rows import Rows
 from scenarios.sweep.store import Row
-from sim.search import SEARCHES, Decision
+from sim.search import SEARCHES, Decision, Predictor
+from sim.search.drawing import draw_loaded
 from sim.search.sizes import loss_proxies, size_models
 from sim.specs.check import at_least, option
 from sim.validation.playback import play
@@ -75,14 +76,9 @@ def _jobs(config: Config, known: Mapping[str, Tables]) -> Iterator[Job]:
         )
 
 
-@lru_cache(maxsize=len(MODELS))
-def _known(model: str) -> Tables:
-    return tables(model)
-
-
 def _evaluate(model: str, at: int, seed: int, answers: int, allowance: float) -> Row:
     """All searches on one problem; ours simulated, and a random choice at some load."""
-    known, rng = _known(model), np.random.default_rng([seed, at])
+    known, rng = tables(model), np.random.default_rng([seed, at])
     drawn = draw(known, rng, allowance)
     problem = drawn.problem
     found = {name: search(problem) for name, search in SEARCHES.items()}
@@ -97,7 +93,7 @@ def _evaluate(model: str, at: int, seed: int, answers: int, allowance: float) ->
     if ours.rows is not None:
         row["ours"] = _simulated(known, drawn, ours.rows, answers, at)
     low, high = BANDS[at // len(MODELS) % len(BANDS)]
-    choice = loaded(drawn, rng, low, high)
+    choice = draw_loaded(problem, rng, low, high)
     if choice is not None:
         row["random"] = _simulated(known, drawn, choice.tolist(), 2 * answers, at)
     return row
@@ -123,8 +119,6 @@ def _simulated(
     known: Tables, drawn: Drawn, rows: Sequence[int], answers: int, seed: int
 ) -> dict[str, Any]:
     """Latencies per group by prediction and by simulation, and the limits."""
-    from sim.search import Predictor
-
     problem = drawn.problem
     found = Predictor(problem).predict(np.array([rows]))
     sources = [

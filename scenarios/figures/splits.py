@@ -16,7 +16,7 @@ from scenarios.study.figure import Figure, Method, compare, grid, measured
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 STEADY, FIXED = "steady", "fixed work"
 
@@ -30,8 +30,7 @@ class Config(Figure):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.requests < 1:
-            raise ValueError(f"requests must be >= 1, got {self.requests}")
+        at_least("requests", self.requests, 1)
 
 
 def run(config: Config) -> int:

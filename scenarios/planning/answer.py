@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,11 @@ from scenarios.systems.case import Case
 from scenarios.systems.library import Library
 from sim.planning.capacity import Capacity, capacity
 from sim.planning.finding import Trust
+from sim.planning.judge import judge_capacity
 from sim.planning.probe import Player
-from sim.planning.refusal import Missed, Refusal
-from sim.planning.slo import check_memory
-from sim.planning.trust import plan_trust, run_trust
+from sim.planning.refusal import Refusal
+from sim.planning.slo import check_drop, check_memory
 from sim.planning.why import Why, why
-
-_BLIND = ("latency_mean_s", "freshness_s", "tpot_mean_s")
 
 Found = dict[str, Any]
 
@@ -96,32 +94,12 @@ def _surely(config: Any, best: Candidate, *, play: Player) -> Capacity:
 def explained(config: Any, asked: Case, found: Capacity, *, play: Player) -> Found:
     """A capacity with why it is what it is, and how far to believe it."""
     reasons = why(asked.spec, asked.sources, found, play=play)
-    return described(asked, found, reasons, judged(config, asked, found, reasons))
-
-
-def judged(config: Any, asked: Case, found: Capacity, reasons: Why) -> Trust:
-    """How far to believe it."""
-    fleet = replace(found.spec.fleet, n_devices=max(1, found.n_star))
-    base = run_trust(
-        replace(found.spec, fleet=fleet),
-        asked.sources,
-        reasons.columns,
-        reasons.checks,
-        largest_batch=asked.largest_batch,
-    )
-    return plan_trust(
-        base,
-        n_star=found.n_star,
-        half_width=found.root.half_width,
-        target=config.plan.target(found.root.root),
-        monotone=found.monotone,
-        spread_devices=reasons.spread / max(found.root.slope, 1e-9),
-        collapsed=max(found.collapsed, reasons.collapsed),
-        stable=found.stable,
-        given_up=reasons.columns["dropped_share"] if found.goal.column in _BLIND else 0.0,
-        gains=reasons.gains,
+    trust = judge_capacity(
+        found, reasons, asked.sources,
+        target=config.plan.target(found.root.root), largest_batch=asked.largest_batch,
         kinds=asked.kinds,
-    )
+    )  # fmt: skip
+    return described(asked, found, reasons, trust)
 
 
 def alone(config: Any) -> Case:
@@ -133,19 +111,7 @@ def check_accuracy(config: Any, asked: Case) -> None:
     """Refuse a codec that costs more answers than allowed, or a network that takes more memory."""
     config.slo.check_tokens(asked.words, generates=asked.generates)
     check_memory(config.slo, asked.memory_bytes, asked.words)
-    limit = config.slo.accuracy_drop_pp
-    if limit is None:
-        return
-    if asked.drop is None:
-        raise Refusal(
-            f"slo.accuracy_drop_pp cannot be judged for {asked.words}: the table holds no answers"
-            " (random weights), or none without a codec (mixed fleets)"
-        )
-    if asked.drop.hi > limit:
-        raise Missed(
-            f"even one device misses accuracy_drop_pp <= {limit:g}: {asked.words} loses"
-            f" {asked.drop.mean:.2f} [{asked.drop.lo:.2f}, {asked.drop.hi:.2f}] points"
-        )
+    check_drop(config.slo, asked.drop, asked.words)
 
 
 def described(asked: Case, found: Capacity, reasons: Why, trust: Trust) -> Found:
@@ -178,7 +144,7 @@ def described(asked: Case, found: Capacity, reasons: Why, trust: Trust) -> Found
             for name, words in _STAGES
         ],
         "at_n_star": dict(columns),
-        "accuracy_drop_pp": asdict(asked.drop) if asked.drop is not None else None,
+        "accuracy_drop_pp": asked.drop._asdict() if asked.drop is not None else None,
         "kinds": dict(asked.kinds),
         "grade": trust.grade,
         "action": trust.action,

@@ -63,7 +63,9 @@ def _judge(
 ) -> None:  # fmt: skip
     """Search it, or say why not."""
     if one.bound < 1.0:
-        raise Missed(f"even one device misses {_said(goals)}: one request alone is too slow")
+        raise Missed(
+            f"even one device misses {' and '.join(map(str, goals))}: one request alone is too slow"
+        )
     rivals = [other for other in searched if other.cheaper(one)]
     if any(other.n_most >= one.bound for other in rivals):
         one.fate = "its bound lies below another's N*"
@@ -89,10 +91,6 @@ def _loses(one: Candidate, rival: Capacity, goals: Sequence[Goal], play: Player)
     probe = Probe(spec, one.case.sources, goals, play=play)
     _, goal = probe.worst(n, _RACE)
     return bool((probe.excess((n,), _RACE, goal) > 0.0).all())
-
-
-def _said(goals: Sequence[Goal]) -> str:
-    return " and ".join(map(str, goals))
 
 
 def _short(budget: Budget) -> Budget:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,11 @@ from scenarios.present.page import document, drawn, folded, image
 from scenarios.present.summary import Summary, interval, number
 from scenarios.sweep.store import Store
 from scenarios.systems.case import Case
-from sim.planning.finding import GOOD, Trust
+from sim.planning.finding import GOOD
 from sim.planning.inverse import inverse
+from sim.planning.judge import judge_remedy
 from sim.planning.probe import Player
-from sim.planning.remedy import Held, Remedy
-from sim.planning.trust import remedy_findings, run_trust
-from sim.planning.why import means, read, worst_checks
-from sim.statistics import replication_interval
-
-_LOOKS = 8
-_TELLING = "latency_p95_s"
+from sim.planning.remedy import Remedy
 
 
 def needed(config: Any, asked: Case, *, play: Player) -> Found:
@@ -64,8 +58,9 @@ def _judged(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[F
     }
     if remedy.held is None:
         return {**row, "goal": None, "grade": None, "action": None, "cautions": "", "trust": []}, 0
-    base, cost = _looked_at(asked, remedy, remedy.held, play)
-    trust = Trust(findings=(*base.findings, *remedy_findings(remedy, remedy.held, target)))
+    trust, cost = judge_remedy(
+        remedy, remedy.held, target, asked.kinds, largest_batch=asked.largest_batch, play=play
+    )
     against = [finding for finding in trust.findings if finding.verdict != GOOD]
     judged = {
         "goal": str(remedy.held.goal),
@@ -75,28 +70,6 @@ def _judged(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[F
         "trust": [asdict(finding) for finding in trust.findings],
     }
     return {**row, **judged}, cost
-
-
-def _looked_at(asked: Case, remedy: Remedy, held: Held, play: Player) -> tuple[Trust, int]:
-    """What a few runs of the system with the remedy, less its spare pieces, say of themselves."""
-    looks = min(held.n_runs, _LOOKS)
-    readings = play(partial(read, held.spec, held.sources, held.goal, r) for r in range(looks))
-    columns = means([reading.columns for reading in readings])
-    ends = replication_interval([r.columns[_TELLING] for r in readings], held.spec.confidence)
-    columns |= {f"{_TELLING}_lo": ends.lo, f"{_TELLING}_hi": ends.hi}
-    kinds = dict(asked.kinds)
-    if remedy.name == "server_speed" and kinds["server"] in ("measured", "published"):
-        kinds["server"] = "scaled"  # nobody has measured a server of that speed
-    trust = run_trust(
-        held.spec,
-        held.sources,
-        columns,
-        worst_checks(readings),
-        warnings=["saturated: the limits hold only because a run ends"] if held.grows else [],
-        largest_batch=asked.largest_batch,
-        kinds=kinds,
-    )
-    return trust, int(sum(reading.columns["n_requests"] for reading in readings))
 
 
 def store(folder: Store, found: Found) -> None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from scenarios.shell.names import unknown
 from scenarios.sweep.axes import Axis, axes_of, points
+from scenarios.systems import sheets
 
 _NO_SYSTEM = (
     "slo", "plan", "name", "seed", "workers", "horizon_s", "warmup", "warmup_s", "replications",
@@ -78,7 +79,7 @@ def _spelt(config: Any, text: str) -> str:
         "cut": lambda: _cuts(config),
         "codec": lambda: list(config.codecs),
         "server.max_batch": lambda: [str(size) for size in config.model.batches],
-        "link": _links,
+        "link": lambda: [name for name in sheets.names("link") if name != "ideal"],
     }
     if text not in known:
         raise ValueError(f"{unknown('axis of plan.over', text, known)}; others need KEY=A,B")
@@ -90,11 +91,3 @@ def _cuts(config: Any) -> list[str]:
     from profiles import models
 
     return ["input", *models.create(config.model.name).stages]
-
-
-def _links() -> list[str]:
-    from importlib import resources
-
-    folder = resources.files("conf.link")
-    names = (path.name for path in folder.iterdir())
-    return sorted(n[:-5] for n in names if n.endswith(".yaml") and n != "ideal.yaml")

@@ -16,7 +16,7 @@ import numpy as np
 from profiles.tables.hardware import DeviceSpec, parse
 from profiles.tables.split import Split
 from scenarios.searching.fleets import Fleet
-from scenarios.searching.options import Tables, tables
+from scenarios.searching.options import Tables
 from scenarios.sweep.store import Row
 from scenarios.systems.build import Use, case
 from scenarios.systems.case import Case
@@ -83,11 +83,6 @@ class Plan:
             server=self.server, link=self.link, fleet=FleetSpec(groups=groups),
             workload=fleet.workload, seed=self.seed,
         )  # fmt: skip
-
-
-def known(model: str) -> Tables:
-    """The stored tables of a network."""
-    return tables(model)
 
 
 def answers(plan: Plan) -> Row:

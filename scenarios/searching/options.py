@@ -7,7 +7,7 @@ and answers from the stored table of every cut and theta. The accuracy drop is t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,7 @@ class Tables(Measured):
         return self.known.describe(device, server)
 
 
+@cache
 def tables(model: str) -> Tables:
     """The stored tables of a network; ValueError where there are none."""
     table = stored(model)

@@ -142,19 +142,10 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return None
 
 
-def replace_at(spec: Any, key: str, value: Any) -> Any:
-    """Return `spec` with the field at a dotted `key` replaced; every spec on the way re-validates.
-
-    An int is accepted where the field is a float, as on the command line.
-
-    Raises:
-        ValueError: for an unknown key, naming the path that does not exist.
-    """
-    return replace_all(spec, {key: value})
-
-
 def replace_all(spec: Any, values: Mapping[str, Any]) -> Any:
     """Return `spec` with all dotted keys replaced at once, so that only the whole is validated.
+
+    An int is accepted where the field is a float, as on the command line.
 
     Raises:
         ValueError: for an unknown key, or what a spec refused.

@@ -6,46 +6,15 @@ A ladder is a chain with at most one option that holds a list: `{chain: slicer, 
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
 
+from codec.chains.expressions import Rung
 from profiles.tables import quality
 from profiles.tables.trace import TraceTable
 from scenarios.sweep.columns import mean_columns
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-
-
-class Rung(NamedTuple):
-    """One setting of a ladder: its name in the table, the ladder's, and what was varied."""
-
-    setting: str
-    ladder: str
-    option: str
-    value: Any
-    codec: dict[str, Any]
-
-
-def rungs(ladders: Mapping[str, Mapping[str, Any]]) -> list[Rung]:
-    """Every setting of every ladder.
-
-    Raises:
-        ValueError: a ladder without chain, or with two options that hold lists.
-    """
-    found: list[Rung] = []
-    for name, ladder in ladders.items():
-        if "chain" not in ladder:
-            raise ValueError(f"ladder {name} must name its chain, got {dict(ladder)}")
-        varied = [key for key, value in ladder.items() if isinstance(value, list)]
-        if len(varied) > 1:
-            raise ValueError(f"ladder {name} must vary one option, got {', '.join(varied)}")
-        if not varied:
-            found.append(Rung(name, name, "", None, dict(ladder)))
-        for value in ladder[varied[0]] if varied else ():
-            chosen = {**ladder, varied[0]: value}
-            found.append(Rung(f"{name}({varied[0]}={value})", name, varied[0], value, chosen))
-    return found
 
 
 def jobs(table: TraceTable, chosen: Sequence[Rung], elements: Mapping[str, int]) -> Iterator[Job]:

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest, sem
+from scipy.stats import sem
 
 from profiles.shipping import shipped
+from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
-from profiles.tables.quality import paired_drop
+from profiles.tables.quality import Interval, paired_drop, share
 from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.systems.coders import coders
-from scenarios.systems.measured import Drop, Measured, traced
+from scenarios.systems.measured import Drop, Network, traced
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.source import TraceSource
@@ -32,11 +33,10 @@ _Z = 1.959964
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers(Measured):
+class Answers(Network):
     """What one network that answers once costs and answers here."""
 
     profile: ModelProfile
-    table: TraceTable
 
     def __repr__(self) -> str:
         return f"Answers({self.model}: {traced(self.table)})"
@@ -47,9 +47,9 @@ class Answers(Measured):
         return {"profile": self.profile.digest, "trace": self.table.digest}
 
     @property
-    def largest_batch(self) -> int | None:
-        """The largest batch whose tail was timed."""
-        return max(self.profile.tail.batches)
+    def sides(self) -> tuple[CostSurface, CostSurface]:
+        """Seconds of head and tail as they were measured."""
+        return self.profile.head, self.profile.tail
 
     def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> TraceSource:
         head, tail = device.scale(self.profile.head), server.scale(self.profile.tail)
@@ -66,53 +66,31 @@ class Answers(Measured):
         columns: dict[str, float] = {}
         right = self.table.cell("correct", split.cut, split.setting)
         if not np.isnan(right).any():
-            columns |= share("table_accuracy", right)
+            columns |= share(right).columns("table_accuracy")
         for name in (n for n in ("relative_l2", "logit_kl") if n in self.table.columns):
             values = self.table.cell(name, split.cut, split.setting)
             if not np.isnan(values).any():
                 mean, reach = float(values.mean()), _Z * float(sem(values))
-                columns |= _interval(name, mean, max(0.0, mean - reach), mean + reach)
+                columns |= Interval(mean, max(0.0, mean - reach), mean + reach).columns(name)
         return columns
 
     def drop(self, split: Split) -> Drop | None:
         """Paired per sample against the answers at "output", by Bonett and Price's interval."""
         if split.cut == "output":
-            return Drop(mean=0.0, lo=0.0, hi=0.0)
+            return Drop(0.0, 0.0, 0.0)
         if "output" not in self.table.cuts:
             return None
         right = self.table.cell("correct", split.cut, split.setting)
         whole = self.table.cell("correct", "output", split.setting)
         if np.isnan(whole).any() or np.isnan(right).any():
             return None
-        mean, lo, hi = (100.0 * each for each in paired_drop(whole, right))
-        return Drop(mean=mean, lo=lo, hi=hi)
+        return Drop(*(100.0 * each for each in paired_drop(whole, right)))
 
     def memory_bytes(self, split: Split) -> float | None:
         """Weights before the cut and the largest activation among them, 4 bytes a number."""
         head = self.profile.layers[: self.profile.cut_names.index(split.cut)]
         largest = max((layer.activation_bytes for layer in head), default=0.0)
         return float(sum(layer.weight_bytes for layer in head) + largest)
-
-    def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
-        """The machine of either side with its factor, that of the payloads, the digests."""
-        return {
-            "head_seconds": dict(device.scale(self.profile.head).provenance),
-            "tail_seconds": dict(server.scale(self.profile.tail).provenance),
-            "payloads": dict(self.table.provenance),
-            "samples": len(self.table.sample_ids),
-            **self.digests,
-        }
-
-
-def share(name: str, right: np.ndarray) -> dict[str, float]:
-    """Share of ones in column `name` with Wilson's 95 % interval."""
-    test = binomtest(int(right.sum()), len(right))
-    low, high = test.proportion_ci(method="wilson")
-    return _interval(name, test.statistic, float(low), float(high))
-
-
-def _interval(name: str, mean: float, low: float, high: float) -> dict[str, float]:
-    return {name: mean, f"{name}_lo": low, f"{name}_hi": high}
 
 
 def measure(

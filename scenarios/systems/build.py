@@ -15,7 +15,7 @@ from scenarios.sweep.axes import Point
 from scenarios.sweep.play import Job, failing
 from scenarios.systems.by_hand import Own
 from scenarios.systems.case import Case, file_digests, identify
-from scenarios.systems.measured import Drop, Measured
+from scenarios.systems.measured import Measured
 from scenarios.systems.scenario import Scenario, powered, system_spec
 from scenarios.systems.sheets import Codec, device_sheet, read
 from sim.specs import AdaptSpec, GroupSpec, SystemSpec
@@ -111,18 +111,29 @@ def case(
     spec, sources = _system(config, uses), {key: one.source for (_, key), one in known.items()}
     every, splits = list(known.values()), [s for use in uses.values() for s in use.splits.values()]
     alone = splits[0] if len(set(splits)) == 1 else None
+    identity = {**identify(config), **(named or {})}
+    if measured.settings is not None:
+        mine = {"scenario": identify(config), "source": measured.settings}
+        identity = {**mine, **(named or {})}
+    provenance = dict(every[0].provenance)
+    if getattr(config, "members", None):  # unlike groups: the first one's, and all by name
+        provenance["members"] = {name: one.provenance for (name, _), one in known.items()}
+    drops = [one.drop for one in every if one.drop is not None]
+    memory = [one.memory_bytes for one in every if one.memory_bytes is not None]
     generates = measured.split(splits[0].cut, splits[0].setting).tokens > 0
     return Case(
         spec=spec,
         sources=sources,
         labels={**_label(config, splits), **labels},
-        identity=_identify(config, measured, named),
+        identity=identity,
         digests={**measured.digests, **file_digests(config)},
-        provenance=_describe({name: one.provenance for (name, _), one in known.items()}, config),
-        kinds=_weakest([one.kinds for one in every]),
+        provenance=provenance,
+        kinds={
+            key: max((one.kinds[key] for one in every), key=_WEAKER.index) for key in every[0].kinds
+        },
         quality=every[0].quality if alone and not config.link.damages else {},
-        drop=_worst([one.drop for one in every]),
-        memory_bytes=_most([one.memory_bytes for one in every]),
+        drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(every) else None,
+        memory_bytes=max(memory) if len(memory) == len(every) else None,
         largest_batch=measured.largest_batch,
         bounded=alone is not None and not generates and config.workload.requests is None,
     )
@@ -210,12 +221,6 @@ def _choosing(name: str, group: GroupSpec, use: Use) -> GroupSpec:
     return replace(group, **chosen)
 
 
-def _identify(config: Scenario, measured: Measured, named: Mapping[str, Any] | None) -> Any:
-    if measured.settings is None:
-        return {**identify(config), **(named or {})}
-    return {"scenario": identify(config), "source": measured.settings, **(named or {})}
-
-
 def _label(config: Any, splits: Sequence[Split]) -> dict[str, Any]:
     """The columns that say what a point is."""
     by_hand = splits[0].cut == "-"
@@ -238,28 +243,6 @@ def _method(split: Split) -> str:
     if split.cut == "-":
         return "by hand"
     return split.cut if split.cut == "output" else f"{split.cut} {split.setting}"
-
-
-def _describe(each: Mapping[str, Mapping[str, Any]], config: Any) -> dict[str, Any]:
-    """Where every number comes from; of unlike groups, the first one's and all by name."""
-    first = dict(next(iter(each.values())))
-    return {**first, "members": dict(each)} if getattr(config, "members", None) else first
-
-
-def _weakest(each: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Of every resource the kind that is trusted least among unlike groups."""
-    return {name: max((kinds[name] for kinds in each), key=_WEAKER.index) for name in each[0]}
-
-
-def _worst(drops: Sequence[Drop | None]) -> Drop | None:
-    """The largest drop; None where one is not known."""
-    known = [drop for drop in drops if drop is not None]
-    return max(known, key=lambda drop: drop.hi) if len(known) == len(drops) else None
-
-
-def _most(each: Sequence[float | None]) -> float | None:
-    known = [one for one in each if one is not None]
-    return max(known) if len(known) == len(each) else None
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -12,19 +12,18 @@ from profiles.shipping import shipped
 from profiles.tables.cost import CostSurface, join_phases
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
-from profiles.tables.quality import drop_interval
+from profiles.tables.quality import drop_interval, share
 from profiles.tables.sessions import cut_sessions
 from profiles.tables.split import ENDS, Split
-from profiles.tables.trace import TraceTable
 from scenarios.shell.progress import progress
 from scenarios.systems import equal
-from scenarios.systems.answers import CACHE, share
+from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders_by_name, kind_of
-from scenarios.systems.measured import Drop, Measured, traced
+from scenarios.systems.measured import Drop, Network, traced
 from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions, TraceSessions
 from sim.sources.source import ConstantSource, Draw, Source
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 _Z = 1.96
 
@@ -41,8 +40,7 @@ class Session:
 
     def __post_init__(self) -> None:
         for name in ("prompt_tokens", "n_tokens", "n_prompts", "repeats"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+            at_least(name, getattr(self, name), 1)
         if self.traced_tokens < self.n_tokens:
             raise ValueError(
                 f"traced_tokens must be >= n_tokens={self.n_tokens}, got {self.traced_tokens}"
@@ -74,12 +72,11 @@ class Text(Session):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Generations(Measured):
+class Generations(Network):
     """What one language network costs; sessions have `n_tokens` unless a split says otherwise."""
 
     prefill: ModelProfile
     decode: ModelProfile
-    table: TraceTable
     session: Any = None
     n_tokens: int = 0
 
@@ -96,14 +93,14 @@ class Generations(Measured):
         }
 
     @property
+    def sides(self) -> tuple[CostSurface, CostSurface]:
+        """Seconds of head and tail as they were measured, of later tokens."""
+        return self.decode.head, self.decode.tail
+
+    @property
     def settings(self) -> Any:
         """What was asked of the measurement."""
         return self.session
-
-    @property
-    def largest_batch(self) -> int | None:
-        """The largest batch whose decode step was timed."""
-        return max(self.decode.tail.batches)
 
     @property
     def prompt_tokens(self) -> int:
@@ -181,7 +178,8 @@ class Generations(Measured):
         }
         columns: dict[str, float] = {}
         if "agree_free" in cells:
-            columns |= share("table_accuracy", cells.pop("agree_free").min(axis=1))
+            right = cells.pop("agree_free").min(axis=1)
+            columns |= share(right).columns("table_accuracy")
         return columns | {name: float(values.mean()) for name, values in cells.items()}
 
     def drop(self, split: Split) -> Drop:
@@ -193,14 +191,14 @@ class Generations(Measured):
         if split.cut in ENDS or not np.any(
             self.table.cell("relative_l2", split.cut, split.setting) > 0.0
         ):
-            return Drop(mean=0.0, lo=0.0, hi=0.0)
+            return Drop(0.0, 0.0, 0.0)
         agree = self.table.cell("agree", split.cut, split.setting)
         differ = 1.0 - agree.mean(axis=1)
         tokens = drop_interval(agree.size, int((agree < 1.0).sum()), 0)
         reach = _Z * float(differ.std(ddof=1)) / len(differ) ** 0.5
         mean = float(differ.mean())
         ends = min(tokens.lo, mean - reach), max(tokens.hi, mean + reach)
-        return Drop(mean=100.0 * mean, lo=100.0 * max(0.0, ends[0]), hi=100.0 * ends[1])
+        return Drop(100.0 * mean, 100.0 * max(0.0, ends[0]), 100.0 * ends[1])
 
     def memory_bytes(self, split: Split) -> float | None:
         """Weights before the cut, the KV cache of a whole session and the prompt's hidden states
@@ -214,16 +212,6 @@ class Generations(Measured):
         activations = 2 * 4.0 * self.prompt_tokens * self.decode.cuts[1].elements
         kv_bytes = self.decode.cut(split.cut).kv_head_bytes
         return float(weights + activations + kv_bytes * (self.prompt_tokens + split.tokens - 1))
-
-    def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
-        """The machine of either side with its factor, that of the payloads, the digests."""
-        return {
-            "head_seconds": dict(device.scale(self.decode.head).provenance),
-            "tail_seconds": dict(server.scale(self.decode.tail).provenance),
-            "payloads": dict(self.table.provenance),
-            "samples": len(self.table.sample_ids),
-            **self.digests,
-        }
 
 
 def generations(

@@ -9,19 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from profiles.tables import quality
+from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 from sim.sources.source import Source
 
-
-@dataclass(frozen=True, kw_only=True)
-class Drop:
-    """Accuracy lost against no codec, in percentage points, with its 95 % interval."""
-
-    mean: float
-    lo: float
-    hi: float
+Drop = quality.Interval
+"""Accuracy lost against no codec, in percentage points, with its 95 % interval."""
 
 
 def traced(table: TraceTable) -> str:
@@ -131,4 +127,31 @@ class Measured(ABC):
             "uplink": "modelled",
             "server": str(about["tail_seconds"]["kind"]),
             "codec_bits": "measured" if about["payloads"]["weights"] == "trained" else "random",
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(Measured):
+    """A network that was timed and traced: its `table`, and what is said of both `sides`."""
+
+    table: TraceTable
+
+    @property
+    @abstractmethod
+    def sides(self) -> tuple[CostSurface, CostSurface]:
+        """Seconds of head and tail as they were measured."""
+
+    @property
+    def largest_batch(self) -> int | None:
+        """The largest batch whose tail was timed."""
+        return max(self.sides[1].batches)
+
+    def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
+        """The machine of either side with its factor, that of the payloads, the digests."""
+        return {
+            "head_seconds": dict(device.scale(self.sides[0]).provenance),
+            "tail_seconds": dict(server.scale(self.sides[1]).provenance),
+            "payloads": dict(self.table.provenance),
+            "samples": len(self.table.sample_ids),
+            **self.digests,
         }

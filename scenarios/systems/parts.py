@@ -1,7 +1,5 @@
 """Parts: what a script names becomes a `System`: sheets of conf/, own values, dotted keys."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Collection, Mapping
 from importlib import resources
@@ -17,8 +15,6 @@ from scenarios.systems.generations import Session
 from scenarios.systems.scenario import Link, Model, Server
 from scenarios.systems.system import Member, System
 from sim.specs import FleetSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
-
-__all__ = ["check_axis", "made", "of_command", "of_spec", "sheet", "system"]
 
 _KINDS: Mapping[str, Any] = {
     "device": DeviceSpec, "link": Link, "model": Model, "server": Server, "workload": WorkloadSpec,

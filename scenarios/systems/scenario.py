@@ -11,7 +11,7 @@ from typing import Any
 from profiles.tables import hardware
 from scenarios.sweep.rows import Rows
 from sim.specs import GroupSpec, LinkSpec, PowerSpec, ServerSpec, SystemSpec
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +31,7 @@ class Model:
 
     def __post_init__(self) -> None:
         for name, least in (("samples", 2), ("repeats", 1)):
-            value = getattr(self, name)
-            if value < least:
-                raise ValueError(f"model.{name} must be >= {least}, got {value}")
+            at_least(f"model.{name}", getattr(self, name), least)
 
     def network(self) -> Any:
         """The network, a `profiles.models.Network`; ValueError where it or its weights are not."""

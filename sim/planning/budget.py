@@ -1,6 +1,8 @@
 """Budget: when a search is content with what it knows, and when it gives up."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+
+from sim.specs.check import option
 
 _STEPS_PER_REQUEST = 4.0
 _FEWER_SESSIONS = 8.0
@@ -10,21 +12,13 @@ _FEWER_SESSIONS = 8.0
 class Budget:
     """When the search is content, and when it gives up; nothing here looks at a clock."""
 
-    half_width: float = field(
-        default=0.01, metadata={"help": "half-width asked for, as a share of N*; >= 1 device"}
-    )
-    n_runs: int = field(default=20, metadata={"help": "least number of replications"})
-    max_runs: int = field(default=200, metadata={"help": "replications that end the search"})
-    requests_per_run: float = field(
-        default=5_000.0, metadata={"help": "requests that one run holds near N*"}
-    )
-    pilot_requests: float = field(
-        default=4_000.0, metadata={"help": "requests of a run that only brackets N*"}
-    )
-    max_devices: int = field(default=100_000, metadata={"help": "largest N that is looked at"})
-    max_requests: float = field(
-        default=5e7, metadata={"help": "simulated requests that end the search"}
-    )
+    half_width: float = option(0.01, "half-width asked for, as a share of N*; >= 1 device")
+    n_runs: int = option(20, "least number of replications")
+    max_runs: int = option(200, "replications that end the search")
+    requests_per_run: float = option(5_000.0, "requests that one run holds near N*")
+    pilot_requests: float = option(4_000.0, "requests of a run that only brackets N*")
+    max_devices: int = option(100_000, "largest N that is looked at")
+    max_requests: float = option(5e7, "simulated requests that end the search")
 
     def __post_init__(self) -> None:
         if not 0.0 < self.half_width < 1.0:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
+from profiles.tables.quality import Interval
 from sim.planning.goal import Goal
 from sim.planning.refusal import Missed, Refusal
 from sim.specs.check import option
@@ -130,4 +131,24 @@ def check_memory(slo: Slo, need_bytes: float | None, words: str) -> None:
     if need_bytes > limit:
         raise Missed(
             f"even one device misses memory_bytes <= {limit:g}: {words} takes {need_bytes:g} bytes"
+        )
+
+
+def check_drop(slo: Slo, drop: Interval | None, words: str) -> None:
+    """Refuse a codec that costs more answers than allowed, or nobody knows how many.
+
+    `drop`: points of accuracy lost, with their interval; `words`: the system, as a person says it.
+    """
+    limit = slo.accuracy_drop_pp
+    if limit is None:
+        return
+    if drop is None:
+        raise Refusal(
+            f"slo.accuracy_drop_pp cannot be judged for {words}: the table holds no answers"
+            " (random weights), or none without a codec (mixed fleets)"
+        )
+    if drop.hi > limit:
+        raise Missed(
+            f"even one device misses accuracy_drop_pp <= {limit:g}: {words} loses"
+            f" {drop.mean:.2f} [{drop.lo:.2f}, {drop.hi:.2f}] points"
         )

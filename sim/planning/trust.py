@@ -8,7 +8,6 @@ from sim.measures.laws import Check
 from sim.planning.finding import BAD, CAUTION, GOOD, Finding, Trust, weigh
 from sim.planning.levers import Gain
 from sim.planning.neighbour import count_senders, neighbour
-from sim.planning.remedy import Held, Remedy
 from sim.sources.source import Sources
 
 _NEAR = 0.3
@@ -242,39 +241,3 @@ def _judge_provenance(weights: Mapping[str, float], kinds: Mapping[str, str], wh
         verdict=GOOD if share <= 0.25 else CAUTION,
         words=f"{100 * share:.0f} % of {what} rests on them" + (f": {named}" if named else ""),
     )
-
-
-def remedy_findings(remedy: Remedy, held: Held, target: float) -> list[Finding]:
-    """What only the search knows: how well the least is known, and whether it is one thing."""
-    if remedy.unit != "x":
-        return [
-            weigh(
-                "interval",
-                remedy.sure,
-                "the limits hold by more than the error of the runs; one piece less misses them",
-                "the limits hold only within the error of the runs: one piece more is sure",
-            )
-        ]
-    if remedy.lo is None:
-        words = "the least that was looked at is enough"
-        return [Finding(name="interval", verdict=GOOD, words=words)]
-    return [
-        weigh(
-            "interval",
-            held.half_width <= target,
-            f"+-{100 * held.half_width:.2g} %, asked for +-{100 * target:.2g} %",
-        ),
-        weigh(
-            "isotonic guard",
-            held.monotone,
-            "the monotone fit crosses within the interval",
-            f"the monotone fit crosses elsewhere: the curve is not smooth in {remedy.words}",
-        ),
-        weigh(
-            "one regime",
-            not held.collapsed,
-            "no run lies far from the others",
-            f"{held.collapsed} runs took more than twice as long as the others: the system has two"
-            " regimes, and longer runs ask for more",
-        ),
-    ]

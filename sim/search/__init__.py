@@ -4,7 +4,7 @@ One protocol, `search(problem) -> Decision`, one file per search, one line per s
 """
 
 from sim.search import exhaustive, fleet, greedy, hierarchical, neurosurgeon, splitllm
-from sim.search.decision import Decision, Forecast, Search
+from sim.search.decision import Decision, Forecast, Search, runner_up
 from sim.search.predict import Predicted, Predictor
 from sim.search.problem import First, Group, Limits, Options, Problem
 from sim.search.relax import Relaxation, refusal, relaxations
@@ -24,6 +24,7 @@ __all__ = [
     "Search",
     "refusal",
     "relaxations",
+    "runner_up",
 ]
 
 SEARCHES: dict[str, Search] = {

@@ -1,6 +1,6 @@
 """The one protocol of all searches: `search(problem) -> Decision`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -116,3 +116,20 @@ def _find_binding(predictor: Predictor, predicted: Predicted, rows: tuple[int, .
     words = f"{name} ({100 * used[name]:.0f} % used)"
     least_s = sum(float(each.min()) for each in predictor.objective)
     return f"none, closest {words}" if predicted.server_s[0] <= least_s * (1.0 + 1e-9) else words
+
+
+def runner_up(problem: Problem, chosen: Decision, search: Search) -> Decision:
+    """What the search decides without its decision and those that cost the same in everything."""
+    assert chosen.rows is not None
+    group = problem.groups[0]
+    options, row = group.options, chosen.rows[0]
+    columns = (options.device_s, options.encode_s, options.payload_bytes, options.decode_s,
+               options.server_s, options.memory_bytes)  # fmt: skip
+    others = np.flatnonzero(np.any([column != column[row] for column in columns], axis=0))
+    if not len(others):
+        return replace(chosen, options=None, rows=None)
+    rest = replace(group, options=options.take(others))
+    second = search(replace(problem, groups=(rest,)))
+    if second.rows is None:
+        return second
+    return replace(second, problem=problem, rows=(int(others[second.rows[0]]),))

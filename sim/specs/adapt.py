@@ -1,8 +1,8 @@
 """AdaptSpec: how a device's policy estimates, hesitates and probes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sim.specs.check import about, above, at_least, one_of, within
+from sim.specs.check import above, at_least, one_of, option, within
 
 PER = ("request", "token")
 
@@ -14,36 +14,22 @@ class AdaptSpec:
     With `margin` and `dwell_s` at 0 it follows its predictions at once.
     """
 
-    limit_s: float | None = field(
-        default=None,
-        metadata=about("search: latency to stay within; None: the workload's deadline", "s"),
+    limit_s: float | None = option(
+        None, "search: latency to stay within; None: the workload's deadline", "s"
     )
-    margin: float = field(
-        default=0.0, metadata=about("least predicted gain for which a device changes, a share")
+    margin: float = option(0.0, "least predicted gain for which a device changes, a share")
+    dwell_s: float = option(
+        0.0, "time for which that gain must have been predicted; no wait if a limit is broken", "s"
     )
-    dwell_s: float = field(
-        default=0.0,
-        metadata=about(
-            "time for which that gain must have been predicted; no wait if a limit is broken", "s"
-        ),
+    dwell_spread: float = option(0.0, "devices' dwell times are spread by this share, evenly")
+    probe_s: float | None = option(
+        None, "time without a transfer after which a trial one is made; None: never", "s"
     )
-    dwell_spread: float = field(
-        default=0.0, metadata=about("devices' dwell times are spread by this share, evenly")
+    smoothing: float = option(0.3, "weight of a new transfer in the rate estimate")
+    memory_s: float | None = option(
+        None, "time in which an old rate estimate fades to 1/e; None: it does not", "s"
     )
-    probe_s: float | None = field(
-        default=None,
-        metadata=about("time without a transfer after which a trial one is made; None: never", "s"),
-    )
-    smoothing: float = field(
-        default=0.3, metadata=about("weight of a new transfer in the rate estimate")
-    )
-    memory_s: float | None = field(
-        default=None,
-        metadata=about("time in which an old rate estimate fades to 1/e; None: it does not", "s"),
-    )
-    per: str = field(
-        default="request", metadata=about("when a device decides: at every request or token")
-    )
+    per: str = option("request", "when a device decides: at every request or token")
 
     def __post_init__(self) -> None:
         above("group.adapt.limit_s", self.limit_s, 0.0)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from sim.specs.adapt import AdaptSpec
-from sim.specs.check import about, above, at_least, one_of, within
+from sim.specs.check import about, above, at_least, one_of, option, within
 from sim.specs.workload import WorkloadSpec
 
 POLICIES = ("fixed", "fastest", "search")
@@ -26,18 +26,13 @@ class PowerSpec:
 class ChurnSpec:
     """When devices join, leave and come back; a leaving device drops what it has in flight."""
 
-    join_s: float = field(default=0.0, metadata=about("time at which they join", "s"))
-    leave_s: float | None = field(
-        default=None, metadata=about("time at which they leave; None: they stay", "s")
+    join_s: float = option(0.0, "time at which they join", "s")
+    leave_s: float | None = option(None, "time at which they leave; None: they stay", "s")
+    back_s: float | None = option(None, "time at which they come back; None: never", "s")
+    mean_up_s: float | None = option(
+        None, "mean of exponential times of presence; None: no restarts", "s"
     )
-    back_s: float | None = field(
-        default=None, metadata=about("time at which they come back; None: never", "s")
-    )
-    mean_up_s: float | None = field(
-        default=None,
-        metadata=about("mean of exponential times of presence; None: no restarts", "s"),
-    )
-    mean_down_s: float = field(default=1.0, metadata=about("mean time a restart takes", "s"))
+    mean_down_s: float = option(1.0, "mean time a restart takes", "s")
 
     def __post_init__(self) -> None:
         at_least("group.churn.join_s", self.join_s, 0.0)
@@ -55,46 +50,25 @@ class ChurnSpec:
 class GroupSpec:
     """A class of devices: its share of the fleet and what its members are and do."""
 
-    share: float = field(
-        default=1.0, metadata=about("weight of this group in the fleet; weights are normalised")
+    share: float = option(1.0, "weight of this group in the fleet; weights are normalised")
+    source: str = option("", "name of the source of its requests; empty: the group's own name")
+    alternatives: list[str] = option([], "further sources that the policy may choose")
+    policy: str = option("fixed", "choice among sources: fixed, fastest, search")
+    adapt: AdaptSpec = option(AdaptSpec, "how a policy that chooses adapts")
+    slowdown: float = option(1.0, "factor on the device's own seconds")
+    straggler_share: float = option(0.0, "share of members that straggle")
+    straggler_slowdown: float = option(1.0, "further factor on a straggler's own seconds")
+    memory_bytes: float | None = option(
+        None, "device memory for a session's growth; None: no limit", "B"
     )
-    source: str = field(
-        default="",
-        metadata=about("name of the source of its requests; empty: the group's own name"),
+    link_weight: float = option(1.0, "weight under link.sharing=weighted")
+    rate_bps: float | None = option(None, "its own uplink rate; None: the link's", "bit/s")
+    snr_db: float | None = option(
+        None, "its own mean signal-to-noise ratio; None: the link's", "dB"
     )
-    alternatives: list[str] = field(
-        default_factory=list, metadata=about("further sources that the policy may choose")
-    )
-    policy: str = field(
-        default="fixed", metadata=about("choice among sources: fixed, fastest, search")
-    )
-    adapt: AdaptSpec = field(
-        default_factory=AdaptSpec, metadata=about("how a policy that chooses adapts")
-    )
-    slowdown: float = field(default=1.0, metadata=about("factor on the device's own seconds"))
-    straggler_share: float = field(default=0.0, metadata=about("share of members that straggle"))
-    straggler_slowdown: float = field(
-        default=1.0, metadata=about("further factor on a straggler's own seconds")
-    )
-    memory_bytes: float | None = field(
-        default=None, metadata=about("device memory for a session's growth; None: no limit", "B")
-    )
-    link_weight: float = field(default=1.0, metadata=about("weight under link.sharing=weighted"))
-    rate_bps: float | None = field(
-        default=None, metadata=about("its own uplink rate; None: the link's", "bit/s")
-    )
-    snr_db: float | None = field(
-        default=None, metadata=about("its own mean signal-to-noise ratio; None: the link's", "dB")
-    )
-    power: PowerSpec | None = field(
-        default=None, metadata=about("power sheet; None: energy is not known")
-    )
-    workload: WorkloadSpec | None = field(
-        default=None, metadata=about("its own workload; None: the system's")
-    )
-    churn: ChurnSpec | None = field(
-        default=None, metadata=about("joining and leaving; None: never")
-    )
+    power: PowerSpec | None = option(None, "power sheet; None: energy is not known")
+    workload: WorkloadSpec | None = option(None, "its own workload; None: the system's")
+    churn: ChurnSpec | None = option(None, "joining and leaving; None: never")
 
     def __post_init__(self) -> None:
         for name in ("share", "slowdown", "straggler_slowdown", "link_weight"):
@@ -110,10 +84,9 @@ class GroupSpec:
 class FleetSpec:
     """How many devices there are, and of which groups."""
 
-    n_devices: int = field(default=1, metadata=about("number of devices in total"))
-    groups: dict[str, GroupSpec] = field(
-        default_factory=dict,
-        metadata=about("device groups by name; empty: one group named 'default'"),
+    n_devices: int = option(1, "number of devices in total")
+    groups: dict[str, GroupSpec] = option(
+        {}, "device groups by name; empty: one group named 'default'"
     )
 
     def __post_init__(self) -> None:

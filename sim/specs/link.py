@@ -1,9 +1,9 @@
 """LinkSpec: frames, rate, fading, losses, sharing and outages of the medium."""
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sim.specs.check import about, above, at_least, one_of, within
+from sim.specs.check import above, at_least, one_of, option, within
 
 SHARING = ("dedicated", "fifo", "ps", "weighted", "wifi", "cellular")
 """One file of that name in sim/medium/sharing each."""
@@ -23,71 +23,43 @@ class LinkSpec:
     acknowledgement).
     """
 
-    sharing: str = field(default="ps", metadata=about(f"how devices share: {', '.join(SHARING)}"))
-    n_cells: int = field(
-        default=1, metadata=about("independent media; device i uses number i mod n_cells")
+    sharing: str = option("ps", f"how devices share: {', '.join(SHARING)}")
+    n_cells: int = option(1, "independent media; device i uses number i mod n_cells")
+    rate_bps: float = option(50e6, "rate=fixed: physical rate", "bit/s")
+    downlink: str = option(
+        "dedicated", "answers go on a channel of their own (dedicated) or on the uplink (shared)"
     )
-    rate_bps: float = field(default=50e6, metadata=about("rate=fixed: physical rate", "bit/s"))
-    downlink: str = field(
-        default="dedicated",
-        metadata=about(
-            "answers go on a channel of their own (dedicated) or on the uplink (shared)"
-        ),
+    downlink_rate_bps: float | None = option(None, "rate of the answers; None: rate_bps", "bit/s")
+    mtu_bytes: int = option(1500, "largest payload of one frame", "B")
+    header_bytes: int = option(64, "header bytes of every frame", "B")
+    frame_airtime_s: float = option(0.0, "fixed airtime of a channel access", "s")
+    aggregation: int = option(1, "frames that may share a channel access")
+    rtt_s: float = option(0.0, "round-trip time, half before the uplink, half after", "s")
+    rate: str = option("fixed", "where the rate comes from: fixed, shannon, mcs, outage")
+    snr_db: float = option(20.0, "mean signal-to-noise ratio", "dB")
+    snr_spread_db: float = option(
+        0.0, "standard deviation of the mean over devices (shadowing)", "dB"
     )
-    downlink_rate_bps: float | None = field(
-        default=None, metadata=about("rate of the answers; None: rate_bps", "bit/s")
+    bandwidth_hz: float = option(20e6, "bandwidth", "Hz")
+    gap_db: float = option(3.0, "shannon: distance from capacity", "dB")
+    outage: float = option(0.05, "outage: probability that a block fails at the chosen rate")
+    fading: str = option("none", "none, rayleigh (one gain per block)")
+    coherence_s: float = option(0.05, "length of a fading block", "s")
+    frame_error_rate: float = option(0.0, "share of frames lost")
+    bit_error_rate: float = option(0.0, "share of bits flipped")
+    transport: str = option(
+        "exact", "exact (retransmission), erasure (frames missing), bit_error (damaged)"
     )
-    mtu_bytes: int = field(default=1500, metadata=about("largest payload of one frame", "B"))
-    header_bytes: int = field(default=64, metadata=about("header bytes of every frame", "B"))
-    frame_airtime_s: float = field(
-        default=0.0, metadata=about("fixed airtime of a channel access", "s")
-    )
-    aggregation: int = field(default=1, metadata=about("frames that may share a channel access"))
-    rtt_s: float = field(
-        default=0.0, metadata=about("round-trip time, half before the uplink, half after", "s")
-    )
-    rate: str = field(
-        default="fixed", metadata=about("where the rate comes from: fixed, shannon, mcs, outage")
-    )
-    snr_db: float = field(default=20.0, metadata=about("mean signal-to-noise ratio", "dB"))
-    snr_spread_db: float = field(
-        default=0.0, metadata=about("standard deviation of the mean over devices (shadowing)", "dB")
-    )
-    bandwidth_hz: float = field(default=20e6, metadata=about("bandwidth", "Hz"))
-    gap_db: float = field(default=3.0, metadata=about("shannon: distance from capacity", "dB"))
-    outage: float = field(
-        default=0.05, metadata=about("outage: probability that a block fails at the chosen rate")
-    )
-    fading: str = field(default="none", metadata=about("none, rayleigh (one gain per block)"))
-    coherence_s: float = field(default=0.05, metadata=about("length of a fading block", "s"))
-    frame_error_rate: float = field(default=0.0, metadata=about("share of frames lost"))
-    bit_error_rate: float = field(default=0.0, metadata=about("share of bits flipped"))
-    transport: str = field(
-        default="exact",
-        metadata=about("exact (retransmission), erasure (frames missing), bit_error (damaged)"),
-    )
-    max_retries: int = field(
-        default=7, metadata=about("exact: retransmissions of a frame before the payload is lost")
-    )
-    contention: str = field(
-        default="ns3", metadata=about("wifi: efficiency against stations from ns3 or bianchi")
-    )
-    grant_s: float = field(
-        default=0.004, metadata=about("cellular: delay from scheduling request to grant", "s")
-    )
-    slot_s: float = field(
-        default=0.001, metadata=about("cellular: length of a scheduled slot", "s")
-    )
-    outage_at_s: list[float] = field(
-        default_factory=list, metadata=about("times at which the medium goes silent", "s")
-    )
-    outage_length_s: float = field(default=1.0, metadata=about("length of a silence", "s"))
-    rate_csv: str = field(
-        default="",
-        metadata=about(
-            "file (or a shipped one: burst.csv, fading.csv, mobility.csv) with columns"
-            " time_s, factor: the medium's speed over time"
-        ),
+    max_retries: int = option(7, "exact: retransmissions of a frame before the payload is lost")
+    contention: str = option("ns3", "wifi: efficiency against stations from ns3 or bianchi")
+    grant_s: float = option(0.004, "cellular: delay from scheduling request to grant", "s")
+    slot_s: float = option(0.001, "cellular: length of a scheduled slot", "s")
+    outage_at_s: list[float] = option([], "times at which the medium goes silent", "s")
+    outage_length_s: float = option(1.0, "length of a silence", "s")
+    rate_csv: str = option(
+        "",
+        "file (or a shipped one: burst.csv, fading.csv, mobility.csv) with columns"
+        " time_s, factor: the medium's speed over time",
     )
 
     def __post_init__(self) -> None:

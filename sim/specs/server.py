@@ -1,9 +1,9 @@
 """ServerSpec: the GPU's order of service, batching, limits and failures."""
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sim.specs.check import about, above, at_least, one_of
+from sim.specs.check import above, at_least, one_of, option
 
 DISCIPLINES = ("fifo", "take_all", "dynamic", "edf", "continuous")
 """One file of that name in sim/server/batching each."""
@@ -16,44 +16,26 @@ ON_FAILURE = ("lose", "retry")
 class ServerSpec:
     """The GPU server of the fleet. A batch holds requests of one model and cut only."""
 
-    discipline: str = field(
-        default="fifo", metadata=about(f"order of service: {', '.join(DISCIPLINES)}")
+    discipline: str = option("fifo", f"order of service: {', '.join(DISCIPLINES)}")
+    n_gpus: int = option(1, "GPUs behind the one queue")
+    speed: float = option(1.0, "factor on the GPU's speed (2: twice as fast)")
+    max_batch: int = option(1, "largest batch of the batching disciplines")
+    max_wait_s: float = option(0.0, "dynamic: longest wait for a batch to fill", "s")
+    max_batch_tokens: int = option(2048, "continuous: new tokens that one iteration may hold")
+    queue_limit: int | None = option(None, "requests that may wait; further ones are rejected")
+    drop_expired: bool = option(False, "requests past their deadline are dropped unserved")
+    decode_on: str = option("gpu", "where payloads are decoded: gpu, cpu")
+    cpu_workers: int = option(1, "cores that decode when decode_on=cpu")
+    session_memory_bytes: float | None = option(
+        None, "GPU memory for the state of sessions; None: no limit", "B"
     )
-    n_gpus: int = field(default=1, metadata=about("GPUs behind the one queue"))
-    speed: float = field(
-        default=1.0, metadata=about("factor on the GPU's speed (2: twice as fast)")
+    admission: str = option("wait", "a session that does not fit into memory: wait or reject")
+    fail_at_s: list[float] = option([], "times at which the server fails", "s")
+    mean_up_s: float | None = option(
+        None, "mean of exponential times between failures; None: none", "s"
     )
-    max_batch: int = field(default=1, metadata=about("largest batch of the batching disciplines"))
-    max_wait_s: float = field(
-        default=0.0, metadata=about("dynamic: longest wait for a batch to fill", "s")
-    )
-    max_batch_tokens: int = field(
-        default=2048, metadata=about("continuous: new tokens that one iteration may hold")
-    )
-    queue_limit: int | None = field(
-        default=None, metadata=about("requests that may wait; further ones are rejected")
-    )
-    drop_expired: bool = field(
-        default=False, metadata=about("requests past their deadline are dropped unserved")
-    )
-    decode_on: str = field(default="gpu", metadata=about("where payloads are decoded: gpu, cpu"))
-    cpu_workers: int = field(default=1, metadata=about("cores that decode when decode_on=cpu"))
-    session_memory_bytes: float | None = field(
-        default=None, metadata=about("GPU memory for the state of sessions; None: no limit", "B")
-    )
-    admission: str = field(
-        default="wait", metadata=about("a session that does not fit into memory: wait or reject")
-    )
-    fail_at_s: list[float] = field(
-        default_factory=list, metadata=about("times at which the server fails", "s")
-    )
-    mean_up_s: float | None = field(
-        default=None, metadata=about("mean of exponential times between failures; None: none", "s")
-    )
-    repair_s: float = field(default=1.0, metadata=about("time from a failure to the restart", "s"))
-    on_failure: str = field(
-        default="retry", metadata=about("requests at a failing server: retry (sent again), lose")
-    )
+    repair_s: float = option(1.0, "time from a failure to the restart", "s")
+    on_failure: str = option("retry", "requests at a failing server: retry (sent again), lose")
 
     def __post_init__(self) -> None:
         one_of("server.discipline", self.discipline, DISCIPLINES)

@@ -1,8 +1,8 @@
 """SystemSpec: everything that one simulated point is made of, except the measured sources."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sim.specs.check import about, above, at_least, one_of, within
+from sim.specs.check import above, at_least, one_of, option, within
 from sim.specs.fleet import FleetSpec
 from sim.specs.link import LinkSpec
 from sim.specs.server import ServerSpec
@@ -13,36 +13,21 @@ from sim.specs.workload import WorkloadSpec
 class SystemSpec:
     """Fleet, workload, link, server; horizon, warm-up, replications and seed."""
 
-    fleet: FleetSpec = field(default_factory=FleetSpec, metadata=about("the devices"))
-    workload: WorkloadSpec = field(
-        default_factory=WorkloadSpec, metadata=about("when they make requests")
+    fleet: FleetSpec = option(FleetSpec, "the devices")
+    workload: WorkloadSpec = option(WorkloadSpec, "when they make requests")
+    link: LinkSpec = option(LinkSpec, "the medium")
+    server: ServerSpec = option(ServerSpec, "the GPU")
+    horizon_s: float = option(60.0, "simulated time; a terminating run ignores it", "s")
+    warmup_s: float = option(5.0, "start of the measurement; a terminating run has none", "s")
+    warmup: str = option("fixed", "fixed (at warmup_s), or mser5 (found by pilot runs)")
+    replications: int = option(10, "independent repetitions behind an interval")
+    precision: float | None = option(
+        None, "replicate until the half-width is this share of the mean; None: do not"
     )
-    link: LinkSpec = field(default_factory=LinkSpec, metadata=about("the medium"))
-    server: ServerSpec = field(default_factory=ServerSpec, metadata=about("the GPU"))
-    horizon_s: float = field(
-        default=60.0, metadata=about("simulated time; a terminating run ignores it", "s")
-    )
-    warmup_s: float = field(
-        default=5.0, metadata=about("start of the measurement; a terminating run has none", "s")
-    )
-    warmup: str = field(
-        default="fixed", metadata=about("fixed (at warmup_s), or mser5 (found by pilot runs)")
-    )
-    replications: int = field(
-        default=10, metadata=about("independent repetitions behind an interval")
-    )
-    precision: float | None = field(
-        default=None,
-        metadata=about("replicate until the half-width is this share of the mean; None: do not"),
-    )
-    precision_of: str = field(
-        default="latency_mean_s", metadata=about("column that precision refers to")
-    )
-    max_replications: int = field(
-        default=200, metadata=about("precision: largest number of replications")
-    )
-    confidence: float = field(default=0.95, metadata=about("level of the intervals"))
-    seed: int = field(default=0, metadata=about("seed of all random streams"))
+    precision_of: str = option("latency_mean_s", "column that precision refers to")
+    max_replications: int = option(200, "precision: largest number of replications")
+    confidence: float = option(0.95, "level of the intervals")
+    seed: int = option(0, "seed of all random streams")
 
     def __post_init__(self) -> None:
         above("horizon_s", self.horizon_s, 0.0)

@@ -1,8 +1,8 @@
 """WorkloadSpec: when a device makes requests, and what it expects of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sim.specs.check import about, above, at_least, one_of, within
+from sim.specs.check import above, at_least, one_of, option, within
 
 KINDS = ("closed", "gamma", "mmpp", "periodic", "poisson", "replay")
 THINKING = ("constant", "exponential")
@@ -12,66 +12,38 @@ THINKING = ("constant", "exponential")
 class WorkloadSpec:
     """When a device makes requests."""
 
-    kind: str = field(
-        default="closed",
-        metadata=about("closed (think, ask, wait), poisson, gamma, mmpp, periodic, replay"),
+    kind: str = option(
+        "closed", "closed (think, ask, wait), poisson, gamma, mmpp, periodic, replay"
     )
-    think_s: float = field(
-        default=0.0, metadata=about("closed: mean pause between an answer and a request", "s")
+    think_s: float = option(0.0, "closed: mean pause between an answer and a request", "s")
+    think: str = option("exponential", "closed: law of the pause: constant, exponential")
+    start_spread_s: float = option(0.0, "first requests are spread evenly over this time", "s")
+    rate_rps: float = option(1.0, "open kinds: mean request rate of one device", "1/s")
+    gap_cv: float = option(2.0, "gamma: coefficient of variation of the gaps (1: Poisson)")
+    burst_factor: float = option(10.0, "mmpp: rate within a burst over the rate outside")
+    burst_share: float = option(0.1, "mmpp: share of time that lies in bursts")
+    burst_s: float = option(1.0, "mmpp: mean length of a burst", "s")
+    synchronised: bool = option(False, "periodic: all devices fire at once; else phases are spread")
+    jitter_s: float = option(0.0, "periodic: each frame comes late by up to this, uniform", "s")
+    replay_csv: str = option("", "replay: file with a column time_s and, if wanted, device")
+    max_in_flight: int | None = option(
+        None, "open kinds: a device drops new requests beyond this many; None: never"
     )
-    think: str = field(
-        default="exponential", metadata=about("closed: law of the pause: constant, exponential")
+    deadline_s: float | None = option(None, "an answer later than this is a miss", "s")
+    requests: int | None = option(
+        None, "terminating run: ends when device 0 has completed this many requests"
     )
-    start_spread_s: float = field(
-        default=0.0, metadata=about("first requests are spread evenly over this time", "s")
+    until_all: bool = option(
+        False, "terminating run: goes on until every device has completed them (device_time_all_s)"
     )
-    rate_rps: float = field(
-        default=1.0, metadata=about("open kinds: mean request rate of one device", "1/s")
+    token_deadline_s: float | None = option(
+        None, "sessions end when one token takes longer than this", "s"
     )
-    gap_cv: float = field(
-        default=2.0, metadata=about("gamma: coefficient of variation of the gaps (1: Poisson)")
+    session_deadline_s: float | None = option(
+        None, "sessions end at the first token after this time", "s"
     )
-    burst_factor: float = field(
-        default=10.0, metadata=about("mmpp: rate within a burst over the rate outside")
-    )
-    burst_share: float = field(
-        default=0.1, metadata=about("mmpp: share of time that lies in bursts")
-    )
-    burst_s: float = field(default=1.0, metadata=about("mmpp: mean length of a burst", "s"))
-    synchronised: bool = field(
-        default=False, metadata=about("periodic: all devices fire at once; else phases are spread")
-    )
-    jitter_s: float = field(
-        default=0.0, metadata=about("periodic: each frame comes late by up to this, uniform", "s")
-    )
-    replay_csv: str = field(
-        default="", metadata=about("replay: file with a column time_s and, if wanted, device")
-    )
-    max_in_flight: int | None = field(
-        default=None,
-        metadata=about("open kinds: a device drops new requests beyond this many; None: never"),
-    )
-    deadline_s: float | None = field(
-        default=None, metadata=about("an answer later than this is a miss", "s")
-    )
-    requests: int | None = field(
-        default=None,
-        metadata=about("terminating run: ends when device 0 has completed this many requests"),
-    )
-    until_all: bool = field(
-        default=False,
-        metadata=about(
-            "terminating run: goes on until every device has completed them (device_time_all_s)"
-        ),
-    )
-    token_deadline_s: float | None = field(
-        default=None, metadata=about("sessions end when one token takes longer than this", "s")
-    )
-    session_deadline_s: float | None = field(
-        default=None, metadata=about("sessions end at the first token after this time", "s")
-    )
-    max_new_tokens: int | None = field(
-        default=None, metadata=about("sessions end after this many tokens; None: their length")
+    max_new_tokens: int | None = option(
+        None, "sessions end after this many tokens; None: their length"
     )
 
     def __post_init__(self) -> None:

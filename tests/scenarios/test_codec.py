@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import codec
+from codec.chains.expressions import expression
 from codec.stages.bounds import symbol_entropy
 from codec.stream.revision import of_folder
 from profiles.measuring.coding import stream_entropy
 from scenarios.__main__ import main
-from scenarios.study.expressions import expression
 
 
 @pytest.fixture

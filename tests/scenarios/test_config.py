@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from omegaconf import OmegaConf
 
-from scenarios.shell.schema import check_key, fields, replace_all, replace_at, thawed, to_spec
+from scenarios.shell.schema import check_key, fields, replace_all, thawed, to_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +53,14 @@ def test_fields_carry_key_unit_and_help():
     assert (found["inner.rate_bps"].unit, found["inner.rate_bps"].default) == ("bit/s", 1.0)
 
 
-def test_replace_at_follows_dots_and_validates():
+def test_replace_all_follows_dots_and_validates():
     spec = Outer(name="x", groups={"cam": Inner()})
-    assert replace_at(spec, "inner.rate_bps", 2).inner.rate_bps == 2.0
-    assert replace_at(spec, "groups.cam.rate_bps", 3).groups["cam"].rate_bps == 3.0
+    assert replace_all(spec, {"inner.rate_bps": 2}).inner.rate_bps == 2.0
+    assert replace_all(spec, {"groups.cam.rate_bps": 3}).groups["cam"].rate_bps == 3.0
     with pytest.raises(ValueError, match=r"got -2.0"):
-        replace_at(spec, "inner.rate_bps", -2)
+        replace_all(spec, {"inner.rate_bps": -2})
     with pytest.raises(ValueError, match="unknown field 'rate'; nearest: rate_bps"):
-        replace_at(spec, "inner.rate", 2)
+        replace_all(spec, {"inner.rate": 2})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ def test_fields_that_bind_each_other_change_together():
     assert replace_all(Span(), {"first": 5, "last": 6}) == Span(first=5, last=6)
     assert replace_all(Span(), {"last": 6, "first": 5}) == Span(first=5, last=6)
     with pytest.raises(ValueError, match="first must be below last=1, got 5"):
-        replace_at(Span(), "first", 5)
+        replace_all(Span(), {"first": 5})
 
 
 def test_a_misspelt_axis_lists_its_neighbours():

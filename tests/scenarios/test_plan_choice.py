@@ -168,7 +168,7 @@ def test_many_plans_of_one_command_are_rows_and_folders(capfd: pytest.CaptureFix
         assert plan["n_star"] == int(row["n_star"])
         assert (Path(row["folder"]) / "plan.html").exists()
     printed = capfd.readouterr()
-    assert printed.out.count("binds") == 2
+    assert printed.out.count("bottleneck") == 2
     assert "even one device misses" in printed.err
 
 

@@ -13,6 +13,7 @@ from scenarios.__main__ import run
 from scenarios.figures import search_fleet
 from scenarios.searching import contest
 from scenarios.searching.fleets import FLEETS, Fleet
+from scenarios.searching.options import tables
 from scenarios.systems.scenario import Link
 from scenarios.systems.sheets import read
 from sim import AdaptSpec
@@ -27,7 +28,7 @@ ROUGH = Budget(
 def plan(name, **changes):
     fields = {
         "fleet": FLEETS[name], "link": Link(rate_bps=8.6e6, sharing="ps", rtt_s=2e-3),
-        "known": contest.known(FLEETS[name].model), "drop_pp": 3.0, "reserve": 0.2,
+        "known": tables(FLEETS[name].model), "drop_pp": 3.0, "reserve": 0.2,
         "adapt": AdaptSpec(), "budget": ROUGH, "seed": 0,
     }  # fmt: skip
     return contest.Plan(**{**fields, **changes})

@@ -1,0 +1,114 @@
+"""Judge: how far to believe a capacity, and a remedy."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from sim.planning.capacity import Capacity
+from sim.planning.finding import GOOD, Finding, Trust, weigh
+from sim.planning.probe import Player
+from sim.planning.remedy import Held, Remedy
+from sim.planning.trust import plan_trust, run_trust
+from sim.planning.why import Why, means, read, worst_checks
+from sim.sources.source import Sources
+from sim.statistics import replication_interval
+
+_BLIND = ("latency_mean_s", "freshness_s", "tpot_mean_s")
+_LOOKS = 8
+_TELLING = "latency_p95_s"
+
+
+def judge_capacity(
+    found: Capacity,
+    reasons: Why,
+    sources: Sources,
+    *,
+    target: float,
+    largest_batch: int | None,
+    kinds: Mapping[str, str],
+) -> Trust:
+    """How far to believe N*, whose half-width was to be `target`; `kinds` of its numbers."""
+    fleet = replace(found.spec.fleet, n_devices=max(1, found.n_star))
+    spec = replace(found.spec, fleet=fleet)
+    base = run_trust(spec, sources, reasons.columns, reasons.checks, largest_batch=largest_batch)
+    return plan_trust(
+        base,
+        n_star=found.n_star,
+        half_width=found.root.half_width,
+        target=target,
+        monotone=found.monotone,
+        spread_devices=reasons.spread / max(found.root.slope, 1e-9),
+        collapsed=max(found.collapsed, reasons.collapsed),
+        stable=found.stable,
+        given_up=reasons.columns["dropped_share"] if found.goal.column in _BLIND else 0.0,
+        gains=reasons.gains,
+        kinds=kinds,
+    )
+
+
+def judge_remedy(
+    remedy: Remedy,
+    held: Held,
+    target: float,
+    kinds: Mapping[str, str],
+    *,
+    largest_batch: int | None,
+    play: Player,
+) -> tuple[Trust, int]:
+    """What a few runs of the system with a remedy, less its spare pieces, say of themselves and of
+    the search; and their requests.
+    """
+    looks = min(held.n_runs, _LOOKS)
+    readings = play(partial(read, held.spec, held.sources, held.goal, r) for r in range(looks))
+    columns = means([reading.columns for reading in readings])
+    ends = replication_interval([r.columns[_TELLING] for r in readings], held.spec.confidence)
+    columns |= {f"{_TELLING}_lo": ends.lo, f"{_TELLING}_hi": ends.hi}
+    if remedy.name == "server_speed" and kinds["server"] in ("measured", "published"):
+        kinds = {**kinds, "server": "scaled"}  # nobody has measured a server of that speed
+    trust = run_trust(
+        held.spec,
+        held.sources,
+        columns,
+        worst_checks(readings),
+        warnings=["saturated: the limits hold only because a run ends"] if held.grows else [],
+        largest_batch=largest_batch,
+        kinds=dict(kinds),
+    )
+    findings = (*trust.findings, *_judge_search(remedy, held, target))
+    return Trust(findings=findings), int(sum(r.columns["n_requests"] for r in readings))
+
+
+def _judge_search(remedy: Remedy, held: Held, target: float) -> list[Finding]:
+    """What only the search knows: how well the least is known, and whether it is one thing."""
+    if remedy.unit != "x":
+        return [
+            weigh(
+                "interval",
+                remedy.sure,
+                "the limits hold by more than the error of the runs; one piece less misses them",
+                "the limits hold only within the error of the runs: one piece more is sure",
+            )
+        ]
+    if remedy.lo is None:
+        words = "the least that was looked at is enough"
+        return [Finding(name="interval", verdict=GOOD, words=words)]
+    return [
+        weigh(
+            "interval",
+            held.half_width <= target,
+            f"+-{100 * held.half_width:.2g} %, asked for +-{100 * target:.2g} %",
+        ),
+        weigh(
+            "isotonic guard",
+            held.monotone,
+            "the monotone fit crosses within the interval",
+            f"the monotone fit crosses elsewhere: the curve is not smooth in {remedy.words}",
+        ),
+        weigh(
+            "one regime",
+            not held.collapsed,
+            "no run lies far from the others",
+            f"{held.collapsed} runs took more than twice as long as the others: the system has two"
+            " regimes, and longer runs ask for more",
+        ),
+    ]
