@@ -8,16 +8,17 @@ bits_per_element is calibrated to it, on other samples.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import codec
 from codec.chains.expressions import Rung, expression, rungs
-from profiles.measuring import coding
+from codec.stages.bounds import memoryless
+from profiles.measuring import coding, features
+from scenarios.shell.progress import progress
 from scenarios.study.codec_tables import BOUND, ledger_table, rate_table
-from scenarios.study.features import features
 from scenarios.sweep import multirun
 from scenarios.sweep.play import Job, play
 from scenarios.sweep.store import Row, Store
@@ -56,7 +57,7 @@ class Config:
 def run(config: Config) -> int:
     """Encode everything, store the rows, print them and, on demand, draw them."""
     chosen = _chosen(config)
-    known = features(config, _ERRORS)
+    known = _features(config)
     store = Store(Path("outputs") / config.name)
     with multirun.locked(store):
         rows = play(list(_jobs(config, known, chosen, store.folder)), store, workers=config.workers)
@@ -83,6 +84,22 @@ def run(config: Config) -> int:
     return int(len(sound) < len(rows))
 
 
+def _features(config: Config) -> features.Features:
+    """The features to test on, with R(D) at some errors."""
+    if config.activations:
+        known = features.of_file(Path(config.activations))
+    else:
+        name = config.model.name
+        with progress(f"features of {name}") as report:
+            known = features.of_network(
+                name, config.cut, config.samples, seed=config.seed, progress=report
+            )
+    with progress("rate-distortion bound") as report:
+        bounds = tuple(memoryless(known.test, _ERRORS))
+        report(1, 1)
+    return replace(known, bounds=bounds)
+
+
 def _chosen(config: Config) -> list[Rung]:
     """Every setting that is asked for.
 
@@ -99,12 +116,12 @@ def _chosen(config: Config) -> list[Rung]:
 def _jobs(config: Config, known: Any, chosen: Sequence[Rung], folder: Path) -> Iterator[Job]:
     digests = {"features": known.digest, "codec": codec.revision()}
     common = {"model": known.model, "cut": known.cut, "samples": len(known.test)}
-    for error in _ERRORS:
+    for error, bits in zip(_ERRORS, known.bounds, strict=True):
         yield Job(
             spec={"bound": error},
             digests=digests,
             labels={"method": BOUND, "codec": f"R(D) at {error:g}", **common},
-            evaluate=partial(_bound, known, error),
+            evaluate=partial(dict, relative_l2=error, bits_per_element=bits),
         )
     for rung in chosen:
         yield Job(
@@ -118,10 +135,6 @@ def _jobs(config: Config, known: Any, chosen: Sequence[Rung], folder: Path) -> I
 def _short(rung: Rung) -> str:
     """The ladder and what it varies, as it fits a terminal."""
     return rung.ladder if rung.value is None else f"{rung.ladder} {rung.value:g}"
-
-
-def _bound(known: Any, error: float) -> Row:
-    return {"relative_l2": error, "bits_per_element": known.bounds[_ERRORS.index(error)]}
 
 
 def _evaluate(known: Any, rung: Rung, repeats: int, folder: Path) -> Row:

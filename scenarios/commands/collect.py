@@ -4,7 +4,6 @@ Every run folder below the given ones adds the rows of its last request (all fin
 the run was interrupted before its table); column `run` says which folder a row came from.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +34,8 @@ def run(config: Config) -> int:
     missing = next((root for root in roots if not root.is_dir()), None)
     if missing is not None:
         raise ValueError(f"folder {str(missing)!r} does not exist")
-    runs = [found for root in roots for found in _runs(root) if found != store.folder]
+    below = [each for root in roots for each in sorted(p.parent for p in root.rglob("rows.jsonl"))]
+    runs = [folder for folder in below if folder != store.folder]
     rows = [{"run": str(folder), **row} for folder in runs for row in _rows(folder)]
     if not rows:
         raise ValueError(f"no run lies below {', '.join(map(str, roots))}")
@@ -43,10 +43,6 @@ def run(config: Config) -> int:
     failed = sum(bool(row.get("error")) for row in rows)
     print(f"{len(rows)} rows of {len(runs)} runs, {failed} failed: {path}")
     return int(failed > 0)
-
-
-def _runs(root: Path) -> Iterator[Path]:
-    yield from sorted(path.parent for path in root.rglob("rows.jsonl"))
 
 
 def _rows(folder: Path) -> list[Row]:

@@ -68,7 +68,9 @@ class Config(System):
                 "slo must limit the latency, its freshness or the deadline misses, such as"
                 " slo.p95_s=0.1; got no such limit"
             )
-        if self.slo.deadline_miss_share is not None and not _deadlines(self):
+        loads = [self.workload, *(g.workload for g in self.fleet.groups.values() if g.workload)]
+        late = any(load.deadline_s is not None for load in loads)
+        if self.slo.deadline_miss_share is not None and not late:
             raise ValueError("slo.deadline_miss_share needs workload.deadline_s, got None")
         if self.slo.accuracy_drop_pp is not None and self.request is not None:
             raise ValueError(
@@ -107,8 +109,3 @@ def run(config: Config) -> int:
     said.summary(found).show()
     print(f"written: {own.folder}/plan.json, plan.csv, figure.pdf and plan.html")
     return 0
-
-
-def _deadlines(config: Config) -> bool:
-    loads = [config.workload, *(g.workload for g in config.fleet.groups.values() if g.workload)]
-    return any(load.deadline_s is not None for load in loads)

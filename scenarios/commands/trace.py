@@ -15,11 +15,11 @@ from typing import Any
 from profiles.shipping.shipped import DATA
 from scenarios.present.summary import Summary, number
 from scenarios.shell.names import unknown
-from scenarios.shell.progress import progress
 from scenarios.sweep.store import Row, Store, write_table
 from scenarios.systems import equal
-from scenarios.systems.answers import CACHE
+from scenarios.systems.answers import trace
 from scenarios.systems.coders import coders
+from scenarios.systems.generations import generate
 from scenarios.systems.scenario import Model
 from sim.specs.check import at_least, option
 
@@ -56,8 +56,12 @@ def run(config: Config) -> int:
         settings |= {name: {"feature": made} for name, made in twins.items()}
     store = Store(Path("outputs") / config.name)
     with store.lock():
-        make = _generations if network.task == "language" else _inferences
-        table = make(config, network, settings, wanted)
+        if network.task == "language":
+            kept = {name: each["feature"] for name, each in settings.items() if "feature" in each}
+            sizes = (config.prompt_tokens, config.new_tokens)
+            table = generate(network, config.model, kept, wanted, *sizes)
+        else:
+            table = trace(network, config.model, settings, wanted)
         path = store.folder / f"{config.model.name}.npz"
         table.save(path)
         if config.ship:
@@ -92,30 +96,6 @@ def _cuts(config: Config, network: Any) -> tuple[str, ...]:
         if cut not in known:
             raise ValueError(unknown("cut", str(cut), ("all", *known)))
     return tuple(cut for cut in known if cut in given)
-
-
-def _inferences(config: Config, network: Any, settings: Any, cuts: Sequence[str]) -> Any:
-    from profiles.shipping import store
-
-    inputs, labels = config.model.inputs()
-    with progress(f"tracing {config.model.name}") as report:
-        return store.trace(
-            CACHE, network, settings, inputs, labels,
-            cuts=cuts, repeats=config.model.repeats, progress=report,
-        )  # fmt: skip
-
-
-def _generations(config: Config, network: Any, settings: Any, cuts: Sequence[str]) -> Any:
-    from profiles.measuring import generation
-    from profiles.models.data import sources
-
-    features = {name: kinds["feature"] for name, kinds in settings.items() if "feature" in kinds}
-    prompts = sources.windows("test", config.model.samples, length=config.prompt_tokens).inputs
-    with progress(f"generating with {config.model.name}") as report:
-        return generation.trace(
-            network, features, prompts,
-            cuts=cuts, n_tokens=config.new_tokens, repeats=config.model.repeats, progress=report,
-        )  # fmt: skip
 
 
 def _summary(title: str, rows: Sequence[Row]) -> Summary:

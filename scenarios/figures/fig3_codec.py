@@ -16,7 +16,7 @@ from plots import fig3_codec as codec_latency
 from profiles.tables.law import Law, Point, fit
 from scenarios.present.summary import Summary, number
 from scenarios.shell.progress import progress
-from scenarios.study.figure import produce
+from scenarios.study.figure import produce, split_name
 from scenarios.study.gallery import Gallery, measured_origin
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
@@ -68,7 +68,7 @@ def _jobs(
             yield Job(
                 spec={"codec": name, "elements": elements, "points": [repr(p) for p in here]},
                 digests={"machine": str(provenance["machine"])},
-                labels={"method": _method(name), "codec": name, "elements": elements},
+                labels={"method": split_name(name), "codec": name, "elements": elements},
                 evaluate=partial(_row, here, laws[name]),
             )
 
@@ -110,11 +110,6 @@ def _law(law: Law) -> str:
 
 def _cells(law: Law) -> tuple[str, str, str]:
     return (number(1e6 * law.fixed_s), number(1e9 * law.per_element_s), number(100 * law.worst))
-
-
-def _method(name: str) -> str:
-    """The name under which other figures draw the same codec."""
-    return "split, no codec" if name.startswith("raw") else f"split, {name}"
 
 
 def _timed(config: Config, codecs: Sequence[Codec]) -> tuple[dict[str, Any], dict[str, Any]]:

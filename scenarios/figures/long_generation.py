@@ -5,7 +5,7 @@ carry every earlier codec error. Above: KL of the next token's distribution agai
 the same tokens. Middle: share of generations still equal to those without codec. Below: bits.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -14,7 +14,7 @@ from typing import Any
 from plots import long_generation as generation
 from profiles.tables.trace import TraceTable
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import produce
+from scenarios.study.figure import produce, split_name
 from scenarios.study.gallery import Gallery
 from scenarios.sweep.columns import mean_columns
 from scenarios.sweep.play import Job
@@ -61,11 +61,10 @@ def _jobs(config: Config, table: TraceTable, settings: Sequence[str]) -> Iterato
     for setting in settings:
         for start in range(1, config.n_tokens, config.window):  # step 0 is the prompt
             steps = slice(start, min(start + config.window, config.n_tokens))
-            name = "no codec" if setting.startswith("raw") else setting
             yield Job(
                 spec={"window": config.window},
                 digests={"trace": table.digest},
-                labels={"method": f"split, {name}", "model": table.model, "cut": config.cut,
+                labels={"method": split_name(setting), "model": table.model, "cut": config.cut,
                         "codec": setting, "step": (steps.start + steps.stop - 1) / 2},
                 evaluate=partial(_row, table, config.cut, setting, steps),
             )  # fmt: skip
@@ -95,7 +94,7 @@ def _summary(config: Config, table: TraceTable, rows: Sequence[Row]) -> Summary:
     first, last = ({r["method"]: r for r in rows if r["step"] == choose(x["step"] for x in rows)}
                    for choose in (min, max))  # fmt: skip
     lossy = [name for name in names if last[name]["logit_kl"] > 1e-3]
-    grown = {name: _growth(first[name], last[name]) for name in lossy}
+    grown = {name: last[name]["logit_kl"] / max(first[name]["logit_kl"], 1e-12) for name in lossy}
     worst = max(grown, key=lambda name: grown[name], default="")
     steadiest = min(names, key=lambda name: last[name]["bits_per_token_cv"])
     machine = table.provenance["machine"]["processor"]
@@ -125,7 +124,3 @@ def _summary(config: Config, table: TraceTable, rows: Sequence[Row]) -> Summary:
             f"{machine}. Intervals: 95 % over generations."
         ),
     )  # fmt: skip
-
-
-def _growth(first: Mapping[str, float], last: Mapping[str, float]) -> float:
-    return last["logit_kl"] / max(first["logit_kl"], 1e-12)

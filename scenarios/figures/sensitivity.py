@@ -34,7 +34,8 @@ class Config(Subset):
 def run(config: Config) -> int:
     """Play every method in every cell, draw the map of the fastest."""
     known = measured(config)
-    ratio = _speed_ratio(config, known)
+    whole = config.device.scale(known.profile.head).seconds_at("output")
+    ratio = whole / config.server.scale(known.profile.tail).seconds_at("input")
     draw = partial(sensitivity.draw, title=_title(config))
     return compare(config, "sensitivity", known, _jobs(config, known, ratio), draw, _summary)
 
@@ -50,12 +51,6 @@ def _slowed(config: Config, slowdown: float) -> Config:
     group = GroupSpec(slowdown=slowdown)
     fleet = FleetSpec(n_devices=config.fleet.n_devices, groups={"default": group})
     return replace(config, fleet=fleet)
-
-
-def _speed_ratio(config: Config, known: Answers) -> float:
-    """Seconds of the whole network on the device over those on the server."""
-    head = config.device.scale(known.profile.head).seconds_at("output")
-    return head / config.server.scale(known.profile.tail).seconds_at("input")
 
 
 def _title(config: Config) -> str:

@@ -2,10 +2,9 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -14,7 +13,9 @@ from plots import files, plan
 from scenarios.planning.candidate import Candidate, candidate, front, name_parts, unknown_row
 from scenarios.planning.choice import choose
 from scenarios.planning.options import options
-from scenarios.planning.screen import page
+from scenarios.planning.screen import summary
+from scenarios.present.page import page
+from scenarios.present.summary import Summary
 from scenarios.sweep.store import Store, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
@@ -160,7 +161,8 @@ def described(asked: Case, found: Capacity, reasons: Why, trust: Trust) -> Found
 
 def store(folder: Store, found: Found) -> None:
     """plan.json, plan.csv, the figure and plan.html."""
-    write_files(folder, found, [flat(found), *found.get("choice", [])], plan.draw(found), page)
+    whole = summary(found, every=True)
+    write_files(folder, found, [flat(found), *found.get("choice", [])], plan.draw(found), whole)
 
 
 def write_files(
@@ -168,13 +170,14 @@ def write_files(
     found: Found,
     rows: Sequence[Mapping[str, Any]],
     drawing: Figure,
-    page: Callable[[Found, Path], str],
+    whole: Summary,
 ) -> None:
     """The answer as plan.json, plan.csv, a figure, and plan.html with the figure in it."""
     folder.write_text("plan.json", json.dumps(_plain(found), indent=2, default=str) + "\n")
     write_table(folder.folder / "plan.csv", [dict(row) for row in rows])
     files.save(drawing, folder.folder)
-    folder.write_text("plan.html", page(found, folder.folder / "figure.png"))
+    picture = folder.folder / "figure.png"
+    folder.write_text("plan.html", page("Capacity plan", whole, picture, found["provenance"]))
 
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:

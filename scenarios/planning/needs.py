@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from plots.plan_inverse import draw
 from scenarios.planning.answer import Found, check_accuracy, scalars, write_files
 from scenarios.planning.candidate import name_parts
-from scenarios.present.page import document, drawn, folded, image
 from scenarios.present.summary import Summary, interval, number
 from scenarios.sweep.store import Store
 from scenarios.systems.case import Case
@@ -75,7 +73,7 @@ def _judged(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[F
 def store(folder: Store, found: Found) -> None:
     """plan.json, plan.csv with a row per remedy, the figure and plan.html."""
     rows = [{key: row[key] for key in row if key != "trust"} for row in found["remedies"]]
-    write_files(folder, found, rows, draw(found), _page)
+    write_files(folder, found, rows, draw(found), summary(found, every=True))
 
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,9 +132,3 @@ def _findings(remedy: Mapping[str, Any], *, every: bool) -> Summary:
             for each in sorted(chosen, key=lambda finding: finding["verdict"])
         ),
     )
-
-
-def _page(found: Mapping[str, Any], picture: Path) -> str:
-    """One file to hand on: the remedies with their grades, the figure, every finding."""
-    whole = drawn(summary(found, every=True), picture=image(picture, headline(found)))
-    return document("Capacity plan", [whole, folded("Provenance", found["provenance"])])

@@ -1,10 +1,8 @@
 """Screen: a plan as a person reads it, in a terminal and on a page."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from scenarios.present.page import document, drawn, folded, image
 from scenarios.present.summary import Summary, interval, number
 from scenarios.present.table import trusted
 from sim.planning.finding import Finding, Trust
@@ -21,13 +19,6 @@ def headline(found: Mapping[str, Any]) -> str:
         f"{found['n_star']} {devices} [{found['n_star_lo']}, {found['n_star_hi']}] at"
         f" {100 * found['confidence']:g} % confidence; bottleneck: {binds}; {found['words']}"
     )
-
-
-def page(found: Mapping[str, Any], picture: Path) -> str:
-    """The same as one HTML file, with the figure, every system and the provenance."""
-    whole = summary(found, every=True)
-    parts = [drawn(whole, picture=image(picture, whole.title))]
-    return document("Capacity plan", [*parts, folded("Provenance", found["provenance"])])
 
 
 def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:

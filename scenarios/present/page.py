@@ -32,6 +32,12 @@ def document(title: str, parts: Sequence[str]) -> str:
     )
 
 
+def page(title: str, summary: Summary, picture: Path, provenance: Mapping[str, Any]) -> str:
+    """A summary with its figure, and where every number comes from."""
+    whole = drawn(summary, picture=image(picture, summary.title))
+    return document(title, [whole, folded("Provenance", provenance)])
+
+
 def drawn(summary: Summary, *, level: int = 1, picture: str = "") -> str:
     """Title, picture, finding, origin and table, then the sections with smaller headings."""
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in summary.columns)

@@ -7,9 +7,9 @@ from typing import Any
 
 from profiles.tables.theta import FOLDER, GRIDS
 from profiles.tables.trace import TraceTable
-from scenarios.shell.progress import progress
 from scenarios.systems.answers import trace_settings
 from scenarios.systems.coders import coders
+from scenarios.systems.generations import generate
 from scenarios.systems.scenario import Model
 
 _KEPT = ("payload_bytes", "encode_s", "decode_s", "correct", "agree", "relative_l2")
@@ -40,18 +40,9 @@ def _inferences(model: Model, settings: Mapping[str, dict[str, Any]]) -> TraceTa
 
 
 def _generations(model: Model, settings: Mapping[str, dict[str, Any]]) -> TraceTable:
-    from profiles import models
-    from profiles.measuring import generation
-    from profiles.models.data import sources
-
-    network = models.create(model.name)
-    prompts = sources.windows("test", model.samples, length=64).inputs
+    network = model.network()
     made = {name: coders(chosen)["feature"] for name, chosen in settings.items()}
-    with progress(f"generating with {model.name}") as report:
-        return generation.trace(
-            network, made, prompts, cuts=network.stages, n_tokens=32,
-            repeats=model.repeats, progress=report,
-        )  # fmt: skip
+    return generate(network, model, made, network.stages, 64, 32)
 
 
 def _lean(table: TraceTable) -> TraceTable:

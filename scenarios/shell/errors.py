@@ -40,7 +40,7 @@ def _explain(error: BaseException, keys: list[str]) -> str:
         return unknown(found[1], found[2], found[3].split())
     if found := _FIELD.search(text):
         field = found[1].lstrip("+~")
-        if not _is_type_error(error):
+        if "ValidationError" not in type(_innermost(error)).__name__:
             return unknown("field", field, keys)
     if _SYNTAX.search(text):
         first = text.split("\n", 1)[0]
@@ -53,10 +53,6 @@ def _explain(error: BaseException, keys: list[str]) -> str:
             return f"{where[1]} must be of type {expected[2].lower()}, got {expected[1]!r}"
         return f"{where[1]}: {first}"
     return first if not isinstance(cause, OSError) else text
-
-
-def _is_type_error(error: BaseException) -> bool:
-    return "ValidationError" in type(_innermost(error)).__name__
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -19,6 +19,9 @@ copyreg.pickle(type(dataclasses.MISSING), lambda _: "MISSING")
 copyreg.pickle(type(dataclasses._FIELD), lambda mark: mark.name)  # type: ignore[attr-defined]
 
 
+_type_hints = lru_cache(maxsize=256)(get_type_hints)
+
+
 class Field(NamedTuple):
     """One field of a schema as the command line names it."""
 
@@ -164,7 +167,7 @@ def replace_all(spec: Any, values: Mapping[str, Any]) -> Any:
     for head in here:
         _member(spec, head)
     kind: Any = type(spec)
-    kinds = _kinds(kind)
+    kinds = _type_hints(kind)
     changed = {
         head: float(value) if type(value) is int and kinds[head] is float else value
         for head, value in here.items()
@@ -198,8 +201,3 @@ def _beside(key: str, name: str, other: str) -> str:
 def field_names(kind: type) -> tuple[str, ...]:
     """Names of a dataclass's fields; none of another type."""
     return tuple(f.name for f in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
-
-
-@lru_cache(maxsize=256)
-def _kinds(schema: type) -> dict[str, Any]:
-    return get_type_hints(schema)

@@ -116,14 +116,15 @@ def split_methods(config: Figure, cut: str) -> list[Method]:
     names = [str(c["name"]) for c in config.codecs.values() if kind_of(c) == "feature"]
     if config.best not in names:
         raise ValueError(f"best must be one of {', '.join(names)}, got {config.best!r}")
-    return [Method(_split_name(name), Split(cut, name)) for name in names]
+    return [Method(split_name(name), Split(cut, name)) for name in names]
 
 
 def _input_name(setting: str) -> str:
     return {"raw8": "raw", "jpeg": "JPEG"}.get(setting, setting)
 
 
-def _split_name(setting: str) -> str:
+def split_name(setting: str) -> str:
+    """How figures call the split under a codec."""
     return "split, no codec" if setting.startswith("raw") else f"split, {setting}"
 
 

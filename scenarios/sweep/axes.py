@@ -92,7 +92,8 @@ def _axis(text: str) -> Axis:
         values = tuple(_plain(value) for value in override.sweep_iterator(lambda x: x))
     else:
         values = (_plain(override.value()),)
-    return Axis(key, values, _is_group(key))
+    is_group = HydraConfig.initialized() and key in HydraConfig.get().runtime.choices
+    return Axis(key, values, is_group)
 
 
 def _plain(value: Any) -> Any:
@@ -127,10 +128,6 @@ def _key(override: Override) -> str:
 
 def _typed() -> list[str]:
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
-
-
-def _is_group(key: str) -> bool:
-    return HydraConfig.initialized() and key in HydraConfig.get().runtime.choices
 
 
 def _compose(groups: dict[str, Any]) -> Any:

@@ -4,7 +4,7 @@ Both are kept in outputs/cache by what they depend on; what has changed is measu
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -129,11 +129,7 @@ def measure(
     with progress(f"timing {model.name}") as report:
         profile = store.profile(CACHE, network, batches=tuple(model.batches), progress=report)
     wanted = [cut for cut in profile.cut_names if cuts is None or cut in cuts]
-    with progress(f"tracing {model.name}") as report:
-        table = store.trace(
-            CACHE, network, settings, inputs, labels,
-            cuts=tuple(wanted), repeats=model.repeats, progress=report,
-        )  # fmt: skip
+    table = trace(network, model, settings, wanted)
     return Answers(model=model.name, profile=profile, table=table)
 
 
@@ -145,18 +141,25 @@ def check_cuts(network: Any, cuts: Sequence[str]) -> None:
             raise ValueError(unknown("cut", cut, allowed))
 
 
+def trace(
+    network: Any, model: Model, kinds: Mapping[str, Mapping[str, Any]], cuts: Sequence[str]
+) -> TraceTable:
+    """The trace of some settings, each a codec under the kind of tensor that it takes."""
+    from profiles.shipping import store
+
+    inputs, labels = model.inputs()
+    with progress(f"tracing {model.name}") as report:
+        return store.trace(
+            CACHE, network, kinds, inputs, labels,
+            cuts=tuple(cuts), repeats=model.repeats, progress=report,
+        )  # fmt: skip
+
+
 def trace_settings(
     model: Model, settings: Mapping[str, Codec], cuts: Sequence[str], *, repeats: int = 1
 ) -> TraceTable:
     """The trace of many settings at a few cuts, and the answers without a codec at "output"."""
-    from profiles.shipping import store
-
     network = model.network()
     check_cuts(network, [cut for cut in cuts if cut != "output"])
-    inputs, labels = model.inputs()
     kinds = {name: coders({"name": name, **chosen}) for name, chosen in settings.items()}
-    with progress(f"tracing {len(kinds)} settings of {model.name}") as report:
-        return store.trace(
-            CACHE, network, kinds, inputs, labels,
-            cuts=(*cuts, "output"), repeats=repeats, progress=report,
-        )  # fmt: skip
+    return trace(network, replace(model, repeats=repeats), kinds, (*cuts, "output"))

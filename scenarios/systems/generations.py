@@ -15,11 +15,13 @@ from profiles.tables.layers import ModelProfile
 from profiles.tables.quality import drop_interval, share
 from profiles.tables.sessions import cut_sessions
 from profiles.tables.split import ENDS, Split
+from profiles.tables.trace import TraceTable
 from scenarios.shell.progress import progress
 from scenarios.systems import equal
 from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders_by_name, kind_of
 from scenarios.systems.measured import Drop, Network, traced
+from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions, TraceSessions
 from sim.sources.source import ConstantSource, Draw, Source
@@ -246,3 +248,23 @@ def generations(
             CACHE, network, made, cuts, sizes, repeats=repeats, progress=report
         )
     return Generations(model=model, prefill=prefill, decode=decode, table=table)
+
+
+def generate(
+    network: Any,
+    model: Model,
+    codecs: Mapping[str, Any],
+    cuts: Sequence[str],
+    prompt_tokens: int,
+    n_tokens: int,
+) -> TraceTable:
+    """The trace of `model.samples` generations under some codecs, measured here."""
+    from profiles.measuring import generation
+    from profiles.models.data import sources
+
+    prompts = sources.windows("test", model.samples, length=prompt_tokens).inputs
+    with progress(f"generating with {model.name}") as report:
+        return generation.trace(
+            network, codecs, prompts,
+            cuts=cuts, n_tokens=n_tokens, repeats=model.repeats, progress=report,
+        )  # fmt: skip

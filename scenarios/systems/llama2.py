@@ -110,7 +110,8 @@ class Big(Measured):
         self, head: dict[str, ModelProfile], tail: dict[str, ModelProfile], split: Split, phase: int
     ) -> Draw:
         elements = LLAMA2_7B.width * (self.prompt_tokens if phase == 0 else 1)
-        per_element = elements / self._small_elements()
+        crossed = self.small.prompt_tokens * self.small.decode.cut(self.small_cut).elements
+        per_element = elements / float(crossed)
         payload, encode, decode = (
             float(self.small.table.cell(name, self.small_cut, split.setting)[:, 0].mean())
             * per_element
@@ -126,10 +127,6 @@ class Big(Measured):
             correct=math.nan,
             new_tokens=self.prompt_tokens if phase == 0 else 1,
         )
-
-    def _small_elements(self) -> float:
-        """Elements of the smaller Llama's prompt as it crossed."""
-        return float(self.small.prompt_tokens * self.small.decode.cut(self.small_cut).elements)
 
     def _seconds(
         self, profiles: dict[str, ModelProfile], split: Split, part: str, phase: int

@@ -1,15 +1,14 @@
 """The activations that `codec` compares chains on: a network's features, or a file of the user."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from codec.stages.bounds import memoryless
-from scenarios.shell.progress import progress
+from profiles.measuring.activations import activations
+from profiles.measuring.timing import Progress
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,42 +37,31 @@ class Features:
         return {} if self.known is None else self.known.judge(decoded)
 
 
-def features(config: Any, errors: Sequence[float]) -> Features:
-    """The features that a configuration of `codec` asks for, with R(D) at these errors.
-
-    Raises:
-        ValueError: an unknown model or cut, a file that is no array of numbers.
-    """
-    found = _from_file(Path(config.activations)) if config.activations else _of_network(config)
-    with progress("rate-distortion bound") as report:
-        bounds = tuple(memoryless(found.test, errors))
-        report(1, 1)
-    return replace(found, bounds=bounds)
-
-
-def _of_network(config: Any) -> Features:
-    from profiles.measuring.activations import activations
-
-    name = config.model.name
-    with progress(f"features of {name}") as report:
-        fit = activations(
-            name, config.cut, config.samples, split_name="calibration", seed=config.seed
-        )
-        report(1, 2)
-        test = activations(name, config.cut, config.samples, seed=config.seed)
-        report(2, 2)
+def of_network(
+    model: str, cut: str, samples: int, *, seed: int = 0, progress: Progress | None = None
+) -> Features:
+    """A network's features at a cut; those of as many calibration samples to calibrate on."""
+    fit = activations(model, cut, samples, split_name="calibration", seed=seed)
+    if progress is not None:
+        progress(1, 2)
+    test = activations(model, cut, samples, seed=seed)
     random = "" if test.weights == "trained" else ", random weights"
     return Features(
-        model=name,
-        cut=config.cut,
+        model=model,
+        cut=cut,
         test=test.features,
         calibration=fit.features,
-        source=f"{name} after {config.cut}, {len(test.features)} test samples{random}",
+        source=f"{model} after {cut}, {len(test.features)} test samples{random}",
         known=test,
     )
 
 
-def _from_file(path: Path) -> Features:
+def of_file(path: Path) -> Features:
+    """The array in a .npy file: its second half to test on, the first to calibrate on.
+
+    Raises:
+        ValueError: a file that is no array of floats.
+    """
     try:
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
