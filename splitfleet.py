@@ -376,7 +376,9 @@ class Answer(_Row):
             enough = [each for each in self["remedies"] if each["least"] is not None]
             said = [f"{each['words']} {each['least']:.4g} {each['unit']}" for each in enough]
             return f"Answer({self['n_devices']} devices need {' or '.join(map(str.strip, said))})"
-        return f"Answer({_told(self).headline(self._row)}; {self['goal']}; grade {self['grade']})"
+        found, binds, _ = _told(self).headline(self._row).split("; ", 2)
+        devices = found.split(" at ")[0]
+        return f"Answer({devices} within {self['goal']}; {binds}; grade {self['grade']})"
 
     def show(self) -> None:
         """Print all of it, as `splitfleet plan` does."""

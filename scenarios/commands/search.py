@@ -17,6 +17,7 @@ from profiles.tables.split import Split
 from scenarios.present.summary import Summary, number
 from scenarios.searching import thetas
 from scenarios.searching.options import Tables, tables
+from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
 from scenarios.systems.build import case
 from scenarios.systems.system import System
@@ -93,9 +94,11 @@ def run(config: Config) -> int:
     spent_s = time.perf_counter() - start
     others = [name for name in SEARCHES if config.compare and name != config.search]
     decisions = {config.search: chosen, **{name: SEARCHES[name](problem) for name in others}}
-    with store.lock():
+    several = multirun.is_multirun()
+    own = Store(store.folder / "searches" / multirun.job()) if several else store
+    with multirun.lock(store):
         if not chosen.feasible:
-            _write(store, config, known, {"refusal": refusal(chosen)})
+            _write(own, config, known, {"refusal": refusal(chosen)})
             raise ValueError(_spoken(refusal(chosen), known))
         second = runner_up(problem, chosen, SEARCHES[config.search])
         rows = {"decision": chosen, "runner-up": second}
@@ -106,7 +109,9 @@ def run(config: Config) -> int:
         }
         plain = {key: _plain(*pair) for key, pair in shown.items()}
         compared = {name: _plain(one, None) for name, one in decisions.items()}
-        _write(store, config, known, {**plain, "search_s": spent_s, "searches": compared})
+        _write(own, config, known, {**plain, "search_s": spent_s, "searches": compared})
+        if several:
+            multirun.keep(store, {**_flat(chosen, known), "folder": str(own.folder)})
     binding = f"binding: {_spoken(chosen.binding, known)}"
     looked = f"{chosen.evaluations} of {problem.n_choices} options evaluated in {spent_s:.2g} s"
     said = [f"{binding}; {looked}"]
@@ -114,8 +119,19 @@ def run(config: Config) -> int:
         said.append(_longest(problem, known, chosen.options[0]))
     sections = (_compare(decisions),) if config.compare else ()
     Summary(**_side_by_side(shown), origin="\n".join(said), sections=sections).show()
-    print(f"written: {store.folder}/search.json")
+    print(f"written: {own.folder}/search.json")
     return 0
+
+
+def _flat(chosen: Decision, known: Tables) -> dict[str, Any]:
+    """One row of a decision."""
+    assert chosen.options is not None
+    option, forecast = chosen.options[0], chosen.forecasts[0]
+    return {"cut": option.cut, "codec": option.setting, "tokens": option.tokens or None,
+            "server_s_per_request": chosen.server_s, "latency_mean_s": forecast.latency_s,
+            "drop_pp": forecast.drop_pp, "memory_bytes": forecast.memory_bytes,
+            "link_utilization": chosen.link_load, "server_utilization": chosen.server_load,
+            "binding": _spoken(chosen.binding, known)}  # fmt: skip
 
 
 def _problem(config: Config, known: Tables) -> Problem:

@@ -55,10 +55,9 @@ class Config:
 def run(config: Config) -> int:
     """Set everything to the same rate, write and draw the errors."""
     arrays = _arrays(config)
-    draw = ablation.draw
     summarise = partial(_summary, config)
     provenance = {"kind": "measured", "revision": codec.revision()}
-    return produce(config, "ablation", _jobs(config, arrays), draw, summarise, provenance)
+    return produce(config, "ablation", _jobs(config, arrays), ablation.draw, summarise, provenance)
 
 
 def _find_list(line: str, options: Mapping[str, Any]) -> str:
@@ -99,32 +98,28 @@ def _job(
     value: Any,
 ) -> Job:
     panel, line, name = place
-    told_apart = _is_told_apart(config.panels[panel], line)
+    others = [other.get("features") for other in config.panels[panel].values()]
+    told_apart = others.count(options.get("features")) > 1
     rate = float(config.features[name]["bits_per_element"])
     chosen = {**{k: v for k, v in options.items() if k != "features"}, option: value}
     tried = [value] if option == "distortion" else config.distortions
     where = {key: config.features[name][key] for key in ("model", "cut", "samples")}
+    beside = f", {line}" if told_apart else ""
     return Job(
         spec={"codec": chosen, "rate": rate, "distortions": list(tried), "seed": config.seed},
         digests={"codec": codec.revision()},
         labels={
             "panel": panel,
-            "method": f"{name}, {line}" if told_apart else name,
+            "method": f"{name}{beside}",
             "line": line if told_apart else "packed",
             "features": name,
             **where,
             "option": option,
             "value": value,
-            "codec": f"{option}={value}, {line}" if told_apart else f"{option}={value}",
+            "codec": f"{option}={value}{beside}",
         },
         evaluate=partial(coding.least_error, x, chosen, rate, option, tuple(tried)),
     )
-
-
-def _is_told_apart(lines: Mapping[str, Any], line: str) -> bool:
-    """Whether a panel shows several settings on the same features."""
-    mine = lines[line].get("features")
-    return [other.get("features") for other in lines.values()].count(mine) > 1
 
 
 def _summary(config: Config, rows: Sequence[Row]) -> Summary:

@@ -97,8 +97,9 @@ def _summary(laws: Mapping[str, Mapping[str, Law]], where: str, rows: Sequence[R
         columns=("codec", "encode: fixed us", "ns per element", "largest residual %",
                  "decode: fixed us", "ns per element", "largest residual %"),
         rows=tuple(
-            (name, *(cell for direction in ("encode", "decode") for cell in _cells(law[direction])))
-            for name, law in laws.items()
+            (name, *(number(value) for law in (both["encode"], both["decode"])
+                     for value in (1e6 * law.fixed_s, 1e9 * law.per_element_s, 100 * law.worst)))
+            for name, both in laws.items()
         ),
         origin=f"{where} Whiskers: range over the stages.",
     )  # fmt: skip
@@ -106,10 +107,6 @@ def _summary(laws: Mapping[str, Mapping[str, Law]], where: str, rows: Sequence[R
 
 def _law(law: Law) -> str:
     return f"{number(1e6 * law.fixed_s)} us + {number(1e9 * law.per_element_s)} ns per element"
-
-
-def _cells(law: Law) -> tuple[str, str, str]:
-    return (number(1e6 * law.fixed_s), number(1e9 * law.per_element_s), number(100 * law.worst))
 
 
 def _time_codecs(config: Config, codecs: Sequence[Codec]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -59,7 +59,8 @@ def run(config: Config) -> int:
     """Play every trace under the three rules, draw the last replication over time."""
     known = measure(config.model, list(config.codecs.values()), live=config.live)
     provenance = known.describe(config.device, config.server)
-    draw = partial(adaptation.draw, title=_title(config))
+    title = f"{config.fleet.n_devices} x {config.device.name}, {config.model.name}"
+    draw = partial(adaptation.draw, title=title)
     summarise = partial(_summary, config, origin(config, provenance))
     jobs = _jobs(config, known)
     return produce(config, "search_adaptation", jobs, draw, summarise, provenance, finish=_unfold)
@@ -116,10 +117,6 @@ def _unfold(rows: Sequence[Row]) -> list[Row]:
         for second in row.get("over_time", ())
     ]
     return [*runs, *later]
-
-
-def _title(config: Config) -> str:
-    return f"{config.fleet.n_devices} x {config.device.name}, {config.model.name}"
 
 
 def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:

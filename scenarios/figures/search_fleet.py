@@ -122,9 +122,10 @@ def _summary(config: Config, rows: Sequence[Row]) -> Summary:
     best = {name: max(arms.values(), key=lambda r: r["n_star"]) for name, arms in rivals.items()}
     own, hasty = ({name: arms[arm] for name, arms in rivals.items()} for arm in ("own", "latency"))
     cells = tuple(
-        (name, *(_devices(played[name, arm]) for arm in ARMS), _gain(own[name]), _gain(best[name]))
+        (name, *("{n_star} [{n_star_lo}, {n_star_hi}]".format(**played[name, arm]) for arm in ARMS),
+         _gain(own[name]), _gain(best[name]))
         for name in fleets
-    )
+    )  # fmt: skip
     return Summary(
         title="Fleet-aware search against every device for itself, N* at the same p95",
         finding=" ".join(
@@ -160,7 +161,3 @@ def _verdict(rival: str, against: dict[str, Row]) -> str:
 def _gain(row: Row) -> str:
     over = row.get("fleet_over_this")
     return "-" if over is None else f"{100.0 * (over - 1.0):+.0f} %"
-
-
-def _devices(row: Row) -> str:
-    return f"{row['n_star']} [{row['n_star_lo']}, {row['n_star_hi']}]"

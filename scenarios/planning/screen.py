@@ -26,9 +26,10 @@ def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
     words = _words(found, "next_binding")
     then = f"next bottleneck: {words}" if words else "no other resource would help"
     total = f"[{found['n_star_lo_total']}, {found['n_star_hi_total']}]"
+    table = f"{total} with the sampling error of the trace table; " if found["cut"] != "-" else ""
     limit = (
-        f"limit {found['goal']}; {then}; {total} with the sampling error of the trace"
-        f" table; {found['requests']:,} requests, {found['n_runs']} runs per point"
+        f"limit {found['goal']}; {then}; {table}{found['requests']:,} requests,"
+        f" {found['n_runs']} runs per point"
     )
     trust = Trust(findings=tuple(Finding(**finding) for finding in found["trust"]))
     choice = [_choice(found["choice"], every=every)] if found.get("choice") else []

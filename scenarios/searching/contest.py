@@ -14,7 +14,6 @@ from functools import cached_property
 import numpy as np
 
 from profiles.tables.hardware import DeviceSpec, parse
-from profiles.tables.split import Split
 from scenarios.searching.fleets import Fleet
 from scenarios.searching.options import Tables
 from scenarios.sweep.store import Row
@@ -97,7 +96,8 @@ def answers(plan: Plan) -> Row:
         key = choose(plan, arm), arm == "online"
         if key not in known:
             known[key] = _answer(plan, problem, *key)
-        words = "; ".join(map(str, labels(problem, key[0])))
+        groups = zip(problem.groups, key[0], strict=True)
+        words = "; ".join(str(group.options.labels[row]) for group, row in groups)
         arms.append({"method": arm, "decision": words, **known[key]})
     return {"arms": arms}
 
@@ -229,8 +229,3 @@ def choosing(plan: Plan, problem: Problem, rows: Rows, *, online: bool) -> Case:
         splits = {f"{name} {options.labels[i]}": options.labels[i] for i in (row, *others)}
         uses[name] = Use(plan.sheets[name], splits, "search" if online else "fixed", adapt)
     return case(plan.scenario, plan.known, uses=uses)
-
-
-def labels(problem: Problem, rows: Rows) -> list[Split]:
-    """What the rows of a decision are called, group by group."""
-    return [g.options.labels[row] for g, row in zip(problem.groups, rows, strict=True)]

@@ -114,7 +114,7 @@ def fields(schema: type, prefix: str = "") -> Iterator[Field]:
     hints = get_type_hints(schema)
     for field in dataclasses.fields(schema):
         key, kind = f"{prefix}{field.name}", hints[field.name]
-        inner = _spec_type(kind)
+        inner = spec_type(kind)
         if inner is not None and get_origin(kind) not in (dict, list):
             yield from fields(inner, f"{key}.")
             continue
@@ -124,7 +124,8 @@ def fields(schema: type, prefix: str = "") -> Iterator[Field]:
         )
 
 
-def _spec_type(kind: Any) -> type | None:
+def spec_type(kind: Any) -> type | None:
+    """The dataclass that a field of this type holds; None where it holds something else."""
     candidates = [kind, *get_args(kind)]
     return next(
         (c for c in candidates if isinstance(c, type) and dataclasses.is_dataclass(c)), None
@@ -134,7 +135,7 @@ def _spec_type(kind: Any) -> type | None:
 def _type_name(kind: Any) -> str:
     if isinstance(kind, type) and not get_args(kind):
         return kind.__name__
-    return str(kind).replace("typing.", "").rsplit(".", 1)[-1] if _spec_type(kind) else str(kind)
+    return str(kind).replace("typing.", "").rsplit(".", 1)[-1] if spec_type(kind) else str(kind)
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

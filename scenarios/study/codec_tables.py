@@ -26,7 +26,7 @@ def rate_table(source: str, rows: Sequence[Row]) -> Summary:
             str(row["codec"]),
             number(row["bits_per_element"]),
             number(row["relative_l2"]),
-            number(_rate_at(rows, row["relative_l2"])),
+            number(_rate_at(rows, BOUND, row["relative_l2"])),
             number(row.get("symbol_entropy_bits")),
             *(number(factor * row[name]) for name, _, factor in task),
         )
@@ -72,27 +72,20 @@ def ledger_table(rows: Sequence[Row]) -> Summary:
     )
 
 
-def _rate_at(rows: Sequence[Row], error: float) -> float | None:
-    """R(D) between the computed points; nothing outside of them."""
-    points = sorted(
-        (row["relative_l2"], row["bits_per_element"]) for row in rows if row["method"] == BOUND
-    )
-    errors, rates = np.array(points).T
-    if not errors[0] <= error <= errors[-1]:
+def _rate_at(rows: Sequence[Row], method: str, error: float) -> float | None:
+    """Bits of a ladder between its points, straight in log error; None outside of them."""
+    points = [(r["relative_l2"], r["bits_per_element"]) for r in rows if r["method"] == method]
+    errors, rates = np.array(sorted(points)).T
+    if len(points) < 2 or not 0.0 < errors[0] <= error <= errors[-1]:
         return None
     return float(np.interp(np.log(error), np.log(errors), rates))
 
 
 def _finding(rows: Sequence[Row]) -> str:
     """Bits of every ladder at a relative L2 error of 0.1, where it spans that."""
-    rates_at = []
-    for name in dict.fromkeys(row["method"] for row in rows):
-        points = sorted(
-            (row["relative_l2"], row["bits_per_element"]) for row in rows if row["method"] == name
-        )
-        errors, rates = np.array(points).T
-        if len(points) > 1 and errors[0] <= 0.1 <= errors[-1] and errors[0] > 0:
-            at = np.interp(np.log(0.1), np.log(errors), rates)
-            rates_at.append((float(at), f"{name} {number(float(at))}"))
-    words = ", ".join(text for _, text in sorted(rates_at))
+    names = dict.fromkeys(row["method"] for row in rows)
+    rates = sorted(
+        (rate, name) for name in names if (rate := _rate_at(rows, name, 0.1)) is not None
+    )
+    words = ", ".join(f"{name} {number(rate)}" for rate, name in rates)
     return f"Bits per element at a relative L2 error of 0.1 (interpolated): {words}."

@@ -120,6 +120,7 @@ def case(
         provenance["members"] = {name: one.provenance for (name, _), one in known.items()}
     drops = [one.drop for one in every if one.drop is not None]
     memory = [one.memory_bytes for one in every if one.memory_bytes is not None]
+    generates = measured.split(splits[0].cut, splits[0].setting).tokens > 0
     return Case(
         spec=spec,
         sources=sources,
@@ -134,7 +135,7 @@ def case(
         drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(every) else None,
         memory_bytes=max(memory) if len(memory) == len(every) else None,
         largest_batch=measured.largest_batch,
-        bounded=alone is not None and not alone.tokens and config.workload.requests is None,
+        bounded=alone is not None and not generates and config.workload.requests is None,
     )
 
 

@@ -3,12 +3,12 @@
 import dataclasses
 from collections.abc import Collection, Mapping
 from importlib import resources
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 from profiles.tables import sheets as files
 from profiles.tables.hardware import DeviceSpec
 from scenarios.shell.names import unknown
-from scenarios.shell.schema import check_key, field_names, replace_all
+from scenarios.shell.schema import check_key, field_names, replace_all, spec_type
 from scenarios.systems import sheets
 from scenarios.systems.by_hand import Request
 from scenarios.systems.generations import Session
@@ -52,7 +52,7 @@ def make(kind: Any, values: Any, where: str) -> Any:
         required = item.default is dataclasses.MISSING is item.default_factory
         if required and item.name not in values:
             raise ValueError(f"{where} needs {item.name}, got {', '.join(values) or 'nothing'}")
-    inner = {name: make(_spec(hints[name]), each, name) for name, each in values.items()}
+    inner = {name: make(spec_type(hints[name]), each, name) for name, each in values.items()}
     return kind(**inner)
 
 
@@ -141,8 +141,3 @@ def _named(kind: Any, each: Any, where: str) -> dict[str, Any]:
     if not isinstance(each, Mapping):
         raise ValueError(f"{where} must be a dict by name, got {each!r}")
     return {name: make(kind, one, f"{where}.{name}") for name, one in each.items()}
-
-
-def _spec(hint: Any) -> Any:
-    """The spec that a field holds; None where it holds something else."""
-    return next((kind for kind in (hint, *get_args(hint)) if dataclasses.is_dataclass(kind)), None)

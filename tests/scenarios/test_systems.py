@@ -146,3 +146,22 @@ def test_a_split_is_written_as_alternatives_are_named():
     assert str(Split("layers.1", "ecsq", 64)) == "layers.1/ecsq, 64 tokens"
     assert Split("layers.1", "ecsq", 64).steps == 64
     assert Split("output", "none", 64).steps == 1
+
+
+def test_search_of_several_limits_is_a_row_each(capsys):
+    assert run(["search", "-m", "slo.mean_s=0.02,0.001", "fleet.n_devices=4", "answers=0"]) == 1
+    kept, refused = rows("search")
+    assert float(kept["latency_mean_s"]) <= 0.02
+    assert "slo.mean_s" in kept["binding"]
+    assert (kept["slo.mean_s"], refused["slo.mean_s"]) == ("0.02", "0.001")
+    assert "least relaxation" in refused["error"]
+    assert Path(kept["folder"], "search.json").exists()
+
+
+def test_a_codec_that_cannot_be_measured_fails_alone():
+    """`klt_ecsq` needs a calibration; the other points of its sweep do not."""
+    words = ["simulate", "model=digits", "model.samples=40", "model.repeats=1", *SHORT, "cut=stem"]
+    assert run([*words, "sweep=['codec=klt_ecsq,int8']"]) == 1
+    refused, played = rows("simulate")
+    assert "calibration" in refused["error"]
+    assert float(played["throughput_rps"]) > 0.0
