@@ -50,13 +50,13 @@ def digest(split: str) -> str:
     return hashlib.sha256(text(split).tobytes()).hexdigest()[:16]
 
 
-def windows(split: str, n: int, *, start: int = 0, length: int = WINDOW) -> Samples:
+def windows(split: str, n: int, seed: int = 0, *, start: int = 0, length: int = WINDOW) -> Samples:
     """Windows `start` .. `start + n - 1` of a split: tokens and their successors, [n, length].
 
-    Window i is a pure function of (split, i, length) and of this Python's sources.
+    Window i is a pure function of (split, i, seed, length) and of this Python's sources.
     """
     source = text(split)
-    unit = uniforms(f"sources/{split}/0", np.arange(start, start + n), 1)[:, 0]
+    unit = uniforms(f"sources/{split}/{seed}", np.arange(start, start + n), 1)[:, 0]
     first = (unit * (len(source) - length)).astype(np.int64)
     rows = source[first[:, None] + np.arange(length + 1)].astype(np.int64)
     return Samples(rows[:, :-1], rows[:, 1:])
