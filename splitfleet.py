@@ -91,13 +91,13 @@ def codec(name: str, **options: Any) -> dict[str, Any]:
 def session(**lengths: int) -> Any:
     """What a network that generates tokens is asked: `sf.session(n_tokens=32)`."""
     parts = _parts()
-    return parts.made(parts.Session, lengths, "session")
+    return parts.make(parts.Session, lengths, "session")
 
 
 def request(**costs: float) -> Any:
     """Requests that all cost the same: device_s, payload_bytes, decode_s, server_s."""
     parts = _parts()
-    return parts.made(parts.Request, costs, "request")
+    return parts.make(parts.Request, costs, "request")
 
 
 def case(model: Any = "scenes", split: Any = "stage3/slicer", **parts: Any) -> Case:
@@ -199,7 +199,7 @@ class Case:
         workers = asked.pop("workers", 1)
         config = self._asked(asked, workers)
         inverse = config.plan.n_devices is not None
-        find = needs.needed if inverse else answer.single
+        find = needs.find_needs if inverse else answer.single
         with playing("planning", workers) as player:
             return Answer(find(config, self.built, play=player))
 

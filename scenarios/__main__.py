@@ -52,11 +52,11 @@ def _dispatch(arguments: list[str], keys: list[str]) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     if name in ("-sc", "--shell-completion"):
-        found = completion.hydra_arguments(rest[0] if rest else "")
-        if isinstance(found, list):
-            print(" ".join(found))
+        completed = completion.hydra_arguments(rest[0] if rest else "")
+        if isinstance(completed, list):
+            print(" ".join(completed))
             return 0
-        name, rest = found
+        name, rest = completed
     if name not in commands.names():
         raise ValueError(names.unknown("command", name, commands.names()))
     command = commands.load(name)

@@ -18,6 +18,7 @@ from scenarios.present.summary import Summary, between, number
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Row, Store, write_table
+from scenarios.systems.answers import choose_cuts
 from scenarios.systems.coders import coders
 from scenarios.systems.scenario import Model
 from sim.specs.check import at_least, option
@@ -66,12 +67,8 @@ def run(config: Config) -> int:
             rows = list(_rows(config, cuts, settings, judge, report))
         write_table(store.folder / "answers.csv", rows)
         about = {"kind": "measured", "weights": network.weights, "data": config.model.data}
-        store.write_run(
-            command="answers",
-            config=asdict(config),
-            provenance=about,
-            digests={"model": network.digest},
-        )
+        made = {"config": asdict(config), "digests": {"model": network.digest}}
+        store.write_run(command="answers", provenance=about, **made)
     _summary(rows).show()
     print(f"written: {store.folder}/answers.csv and run.json")
     return 0
@@ -80,23 +77,17 @@ def run(config: Config) -> int:
 def _settings(config: Config) -> Mapping[str, Any]:
     """Codecs of hidden states by name; those of images do not take part."""
     chosen = config.codecs.values() if config.codecs else [config.codec]
-    found = {str(one["name"]): coders(one).get("feature") for one in chosen}
-    kept = {name: one for name, one in found.items() if one is not None}
+    made = {str(one["name"]): coders(one).get("feature") for one in chosen}
+    kept = {name: one for name, one in made.items() if one is not None}
     if not kept:
-        raise ValueError(f"no codec of {', '.join(found)} encodes hidden states; try slicer")
+        raise ValueError(f"no codec of {', '.join(made)} encodes hidden states; try slicer")
     return kept
 
 
 def _cuts(wanted: Any, network: Any) -> tuple[str, ...]:
     if network.task != "language":
         raise ValueError(f"{network.name} answers no questions in words; try model=bytellama")
-    if wanted == "all":
-        return tuple(network.stages)
-    given = [wanted] if isinstance(wanted, str) else list(wanted)
-    for cut in given:
-        if cut not in network.stages:
-            raise ValueError(unknown("cut", str(cut), ("all", *network.stages)))
-    return tuple(given)
+    return choose_cuts(wanted, network.stages)
 
 
 def _rows(

@@ -59,20 +59,15 @@ def run(config: Config) -> int:
     chosen = _chosen(config)
     known = _features(config)
     store = Store(Path("outputs") / config.name)
-    with multirun.locked(store):
+    with multirun.lock(store):
         rows = play(list(_jobs(config, known, chosen, store.folder)), store, workers=config.workers)
         store.write_table(rows)
         sound = [row for row in rows if not row.get("error")]
         summary = rate_table(known.source, sound)
         ledger = ledger_table(sound)
         store.write_text("table.md", f"{summary.markdown()}\n{ledger.markdown()}")
-        store.write_run(
-            command="codec",
-            config=asdict(config),
-            revision=codec.revision(),
-            summary=summary.plain(),
-            ledger=ledger.plain(),
-        )
+        told = {"summary": summary.plain(), "ledger": ledger.plain()}
+        store.write_run(command="codec", config=asdict(config), revision=codec.revision(), **told)
         if config.plot and sound:
             _draw(config, sound, store.folder)
     summary.show()

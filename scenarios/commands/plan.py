@@ -87,21 +87,21 @@ def run(config: Config) -> int:
     config.slo.check_any()
     store = Store(Path("outputs") / config.name)
     told, said = (answer, screen) if config.plan.n_devices is None else (needs, needs)
-    with multirun.locked(store), playing("planning", config.workers) as play:
+    with multirun.lock(store), playing("planning", config.workers) as play:
         if config.plan.over:
-            found = answer.chosen(config, play=play)
+            answered = answer.choose_system(config, play=play)
         elif config.plan.n_devices is not None:
-            found = needs.needed(config, answer.alone(config), play=play)
+            answered = needs.find_needs(config, answer.alone(config), play=play)
         else:
-            found = answer.single(config, answer.alone(config), play=play)
-        found["elapsed_s"] = time.monotonic() - began_s
+            answered = answer.single(config, answer.alone(config), play=play)
+        answered["elapsed_s"] = time.monotonic() - began_s
         own = Store(store.folder / "plans" / multirun.job()) if multirun.is_multirun() else store
-        told.store(own, found)
-        own.write_run(command="plan", config=asdict(config), provenance=found["provenance"])
+        told.store(own, answered)
+        own.write_run(command="plan", config=asdict(config), provenance=answered["provenance"])
     if multirun.is_multirun():
-        multirun.keep(store, {**told.flat(found), "folder": str(own.folder)})
-        print(said.headline(found))
+        multirun.keep(store, {**told.flat(answered), "folder": str(own.folder)})
+        print(said.headline(answered))
         return 0
-    said.summary(found).show()
+    said.summary(answered).show()
     print(f"written: {own.folder}/plan.json, plan.csv, figure.pdf and plan.html")
     return 0

@@ -58,22 +58,18 @@ def run(config: Config) -> int:
     store = Store(Path("outputs") / config.name)
     with store.lock():
         with progress(f"timing {config.model.name}") as report:
-            found = portfolio.measure(
+            profiles = portfolio.measure(
                 network, how, hardware=portfolio.hardware_name(device), progress=report, **where
             )
-        files = {phase: store.folder / f"{config.model.name}-{phase}.npz" for phase in found}
-        for phase, profile in found.items():
+        files = {phase: store.folder / f"{config.model.name}-{phase}.npz" for phase in profiles}
+        for phase, profile in profiles.items():
             profile.save(files[phase])
-        rows = [row for profile in found.values() for row in profile.rows()]
+        rows = [row for profile in profiles.values() for row in profile.rows()]
         write_table(store.folder / "profile.csv", rows)
-        provenance = {phase: profile.provenance for phase, profile in found.items()}
-        store.write_run(
-            command="profile",
-            config=asdict(config),
-            provenance=provenance,
-            digests={phase: profile.digest for phase, profile in found.items()},
-        )
-    for phase, profile in found.items():
+        provenance = {phase: profile.provenance for phase, profile in profiles.items()}
+        made = {"digests": {phase: profile.digest for phase, profile in profiles.items()}}
+        store.write_run(command="profile", config=asdict(config), provenance=provenance, **made)
+    for phase, profile in profiles.items():
         _summary(phase, profile).show()
     names = ", ".join(str(path) for path in files.values())
     print(f"written: {names}, profile.csv and run.json")

@@ -93,22 +93,22 @@ def run(config: Config) -> int:
     chosen = SEARCHES[config.search](problem)
     spent_s = time.perf_counter() - start
     others = [name for name in SEARCHES if config.compare and name != config.search]
-    found = {config.search: chosen, **{name: SEARCHES[name](problem) for name in others}}
+    decisions = {config.search: chosen, **{name: SEARCHES[name](problem) for name in others}}
     several = multirun.is_multirun()
     own = Store(store.folder / "searches" / multirun.job()) if several else store
-    with multirun.locked(store):
+    with multirun.lock(store):
         if not chosen.feasible:
             _write(own, config, known, {"refusal": refusal(chosen)})
             raise ValueError(_spoken(refusal(chosen), known))
         second = runner_up(problem, chosen, SEARCHES[config.search])
         rows = {"decision": chosen, "runner-up": second}
         shown = {
-            key: (decision, _played(config, known, problem, decision))
+            key: (decision, _play_decision(config, known, problem, decision))
             for key, decision in rows.items()
             if decision.feasible
         }
         plain = {key: _plain(*pair) for key, pair in shown.items()}
-        compared = {name: _plain(one, None) for name, one in found.items()}
+        compared = {name: _plain(one, None) for name, one in decisions.items()}
         _write(own, config, known, {**plain, "search_s": spent_s, "searches": compared})
         if several:
             multirun.keep(store, {**_flat(chosen, known), "folder": str(own.folder)})
@@ -117,7 +117,7 @@ def run(config: Config) -> int:
     said = [f"{binding}; {looked}"]
     if known.speaks and chosen.options is not None:
         said.append(_longest(problem, known, chosen.options[0]))
-    sections = (_compared(found),) if config.compare else ()
+    sections = (_compare(decisions),) if config.compare else ()
     Summary(**_side_by_side(shown), origin="\n".join(said), sections=sections).show()
     print(f"written: {own.folder}/search.json")
     return 0
@@ -178,7 +178,9 @@ def _spoken(words: str, known: Tables) -> str:
     return words
 
 
-def _played(config: Config, known: Tables, problem: Problem, decision: Decision) -> Played | None:
+def _play_decision(
+    config: Config, known: Tables, problem: Problem, decision: Decision
+) -> Played | None:
     if not config.answers:
         return None
     assert decision.rows is not None
@@ -251,7 +253,7 @@ def _side_by_side(shown: dict[str, tuple[Decision, Played | None]]) -> dict[str,
     }
 
 
-def _compared(found: dict[str, Decision]) -> Summary:
+def _compare(found: dict[str, Decision]) -> Summary:
     return Summary(
         title="What every search decides",
         columns=("search", "option", "server ms", "latency ms", "evaluations"),

@@ -49,7 +49,7 @@ def run(config: Config) -> int:
     jobs = [job(point, one, graded=True) for point, one in zip(chosen, known, strict=True)]
     if config.dry_run:
         return rehearse(jobs, store, workers=config.workers)
-    with multirun.locked(store):
+    with multirun.lock(store):
         rows = play(jobs, store, workers=config.workers)
         sound = [i for i, row in enumerate(rows) if not row.get("error")]
         if not sound:  # every point was refused
@@ -64,7 +64,7 @@ def run(config: Config) -> int:
         store.write_table(rows, config.columns)
     table.show(rows, last.provenance, columns=config.columns)
     if len(rows) == 1:
-        table.trusted(last.trust(rows[0])).show()
+        table.tell_trust(last.trust(rows[0])).show()
     print("Held in every run: arrived = done + dropped + in flight, Little's law, utilization law.")
     print(f"written: {store.folder}/results.csv and run.json")
     return int(any(row.get("error") for row in rows))

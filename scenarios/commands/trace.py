@@ -14,10 +14,9 @@ from typing import Any
 
 from profiles.shipping.shipped import DATA
 from scenarios.present.summary import Summary, number
-from scenarios.shell.names import unknown
 from scenarios.sweep.store import Row, Store, write_table
 from scenarios.systems import equal
-from scenarios.systems.answers import trace
+from scenarios.systems.answers import choose_cuts, trace
 from scenarios.systems.coders import coders
 from scenarios.systems.generations import generate
 from scenarios.systems.scenario import Model
@@ -68,12 +67,8 @@ def run(config: Config) -> int:
             table.save(DATA / "traces" / path.name)
         rows = list(table.means())
         write_table(store.folder / "trace.csv", rows)
-        store.write_run(
-            command="trace",
-            config=asdict(config),
-            provenance=dict(table.provenance),
-            digests={"trace": table.digest},
-        )
+        about = {"provenance": dict(table.provenance), "digests": {"trace": table.digest}}
+        store.write_run(command="trace", config=asdict(config), **about)
     random = "" if network.weights == "trained" else ", random weights"
     _summary(f"{config.model.name}{random}, {len(table.sample_ids)} samples", rows).show()
     print(f"written: {path}, trace.csv and run.json")
@@ -89,12 +84,7 @@ def _cuts(config: Config, network: Any) -> tuple[str, ...]:
         )
     ends = () if network.task == "language" else ("input", "output")
     known = (*ends[:1], *network.stages, *ends[1:])
-    if config.cut == "all":
-        return known
-    given = [config.cut] if isinstance(config.cut, str) else list(config.cut)
-    for cut in given:
-        if cut not in known:
-            raise ValueError(unknown("cut", str(cut), ("all", *known)))
+    given = choose_cuts(config.cut, known)
     return tuple(cut for cut in known if cut in given)
 
 

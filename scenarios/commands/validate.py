@@ -38,10 +38,10 @@ def run(config: Config) -> int:
         path = store.folder / "validate.csv"
         _write(path, rows)
         store.write_run(command="validate", config=asdict(config))
-    found = verdict(rows)
+    judgement = verdict(rows)
     _summary(rows).show()
-    print(f"{found}\nwritten: {path}")
-    return 0 if found.holds else 1
+    print(f"{judgement}\nwritten: {path}")
+    return 0 if judgement.holds else 1
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:

@@ -45,7 +45,7 @@ class Config:
         at_least("workers", self.workers, 1)
         for panel, lines in self.panels.items():
             for line, options in lines.items():
-                _varied(f"{panel}: {line}", options)
+                _find_list(f"{panel}: {line}", options)
                 for name in options.get("features", ()):
                     if name not in self.features:
                         raise ValueError(f"{panel}: {line} must be for "
@@ -55,36 +55,35 @@ class Config:
 def run(config: Config) -> int:
     """Set everything to the same rate, write and draw the errors."""
     arrays = _arrays(config)
-    draw = ablation.draw
     summarise = partial(_summary, config)
     provenance = {"kind": "measured", "revision": codec.revision()}
-    return produce(config, "ablation", _jobs(config, arrays), draw, summarise, provenance)
+    return produce(config, "ablation", _jobs(config, arrays), ablation.draw, summarise, provenance)
 
 
-def _varied(line: str, options: Mapping[str, Any]) -> str:
+def _find_list(line: str, options: Mapping[str, Any]) -> str:
     """The option that holds a list."""
-    found = [k for k, v in options.items() if isinstance(v, list) and k != "features"]
-    if len(found) != 1:
-        raise ValueError(f"{line} must vary one option, got {', '.join(found) or 'none'}")
-    return found[0]
+    lists = [k for k, v in options.items() if isinstance(v, list) and k != "features"]
+    if len(lists) != 1:
+        raise ValueError(f"{line} must vary one option, got {', '.join(lists) or 'none'}")
+    return lists[0]
 
 
 def _arrays(config: Config) -> dict[str, np.ndarray]:
     from profiles.measuring.activations import activations
 
-    found = {}
+    features = {}
     with progress("features") as report:
         for done, (name, where) in enumerate(config.features.items(), 1):
             made = activations(where["model"], where["cut"], where["samples"], seed=config.seed)
-            found[name] = made.features
+            features[name] = made.features
             report(done, len(config.features))
-    return found
+    return features
 
 
 def _jobs(config: Config, arrays: Mapping[str, np.ndarray]) -> Iterator[Job]:
     for panel, lines in config.panels.items():
         for line, options in lines.items():
-            option = _varied(line, options)
+            option = _find_list(line, options)
             for name in options.get("features", arrays):
                 for value in options[option]:
                     yield _job(config, arrays[name], (panel, line, name), options, option, value)
@@ -99,32 +98,28 @@ def _job(
     value: Any,
 ) -> Job:
     panel, line, name = place
-    told_apart = _told_apart(config.panels[panel], line)
+    others = [other.get("features") for other in config.panels[panel].values()]
+    told_apart = others.count(options.get("features")) > 1
     rate = float(config.features[name]["bits_per_element"])
     chosen = {**{k: v for k, v in options.items() if k != "features"}, option: value}
     tried = [value] if option == "distortion" else config.distortions
     where = {key: config.features[name][key] for key in ("model", "cut", "samples")}
+    beside = f", {line}" if told_apart else ""
     return Job(
         spec={"codec": chosen, "rate": rate, "distortions": list(tried), "seed": config.seed},
         digests={"codec": codec.revision()},
         labels={
             "panel": panel,
-            "method": f"{name}, {line}" if told_apart else name,
+            "method": f"{name}{beside}",
             "line": line if told_apart else "packed",
             "features": name,
             **where,
             "option": option,
             "value": value,
-            "codec": f"{option}={value}, {line}" if told_apart else f"{option}={value}",
+            "codec": f"{option}={value}{beside}",
         },
         evaluate=partial(coding.least_error, x, chosen, rate, option, tuple(tried)),
     )
-
-
-def _told_apart(lines: Mapping[str, Any], line: str) -> bool:
-    """Whether a panel shows several settings on the same features."""
-    mine = lines[line].get("features")
-    return [other.get("features") for other in lines.values()].count(mine) > 1
 
 
 def _summary(config: Config, rows: Sequence[Row]) -> Summary:

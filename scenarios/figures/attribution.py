@@ -13,7 +13,7 @@ from functools import partial
 
 from plots import attribution
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Figure, compare, grid, measured, methods
+from scenarios.study.figure import Figure, compare, grid, measure_methods, methods
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
@@ -31,7 +31,7 @@ class Config(Figure):
 
 def run(config: Config) -> int:
     """Play every method at every cut under both loads, take the factors, draw them."""
-    known = measured(config)
+    known = measure_methods(config)
     draw = partial(attribution.draw, title=f"{config.model.name}, {config.link.name}")
     jobs = _jobs(config, known)
     return compare(config, "attribution", known, jobs, draw, _summary, finish=_with_factors)
@@ -57,17 +57,17 @@ def _with_factors(rows: Sequence[Row]) -> list[Row]:
 def _with_factor(row: Row, base: Row | None) -> Row:
     if row.get("error") or base is None or base.get("error"):
         return row
-    found = dict(row)
+    whole = dict(row)
     for metric, saved in zip(METRICS, SAVED, strict=True):
         up = metric == "throughput_rps"
-        found[saved] = _over(row[metric], base[metric], up)
+        whole[saved] = _over(row[metric], base[metric], up)
         for end, other in (_ENDS, _ENDS[::-1]):
             # conservative: the ends of both intervals against each other
             mine, theirs = (row.get(metric + (end if up else other)),
                             base.get(metric + (other if up else end)))  # fmt: skip
             if mine is not None and theirs is not None:
-                found[saved + end] = _over(mine, theirs, up)
-    return found
+                whole[saved + end] = _over(mine, theirs, up)
+    return whole
 
 
 def _over(value: float, base: float, up: bool) -> float:

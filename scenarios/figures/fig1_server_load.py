@@ -11,7 +11,7 @@ from functools import partial
 
 from plots import fig1_server_load as server_load
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Figure, compare, grid, measured, methods
+from scenarios.study.figure import Figure, compare, grid, measure_methods, methods
 from scenarios.sweep.store import Row
 
 
@@ -22,7 +22,7 @@ class Config(Figure):
 
 def run(config: Config) -> int:
     """Simulate every method at every N, store the rows, draw the figure."""
-    known = measured(config)
+    known = measure_methods(config)
     draw = partial(server_load.draw, title=_title(config))
     jobs = grid(config, known, methods(config))
     return compare(config, "fig1_server_load", known, jobs, draw, _summary)

@@ -14,7 +14,7 @@ from plots import fig1_sparsity as sparsity
 from profiles.tables.concentration import tail_share, top_energy
 from scenarios.present.summary import Summary, between
 from scenarios.study.figure import produce
-from scenarios.study.gallery import Gallery, measured_origin
+from scenarios.study.gallery import Gallery, say_origin
 from scenarios.sweep.columns import mean_columns
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
@@ -42,7 +42,7 @@ def run(config: Config) -> int:
 
     arrays, provenance = stage_features(config.model.network(), config.model.inputs()[0])
     draw = partial(sparsity.draw, title=config.model.name)
-    summarise = partial(_summary, measured_origin(provenance, provenance["samples"]))
+    summarise = partial(_summary, say_origin(provenance, provenance["samples"]))
     jobs = _jobs(config, arrays, str(provenance["model_digest"]))
     return produce(config, "fig1_sparsity", jobs, draw, summarise, provenance)
 

@@ -12,7 +12,7 @@ from functools import partial
 from plots import fig2_throughput as throughput
 from scenarios.present.summary import Summary, between, number
 from scenarios.shell.names import unknown
-from scenarios.study.figure import Figure, grid, measured, origin, produce, split_methods
+from scenarios.study.figure import Figure, grid, measure_methods, origin, produce, split_methods
 from scenarios.study.panels import Panel, pictures, text
 from scenarios.sweep.store import Row
 from scenarios.systems.generations import Text
@@ -52,7 +52,7 @@ def run(config: Config) -> int:
         BIG: partial(pictures, config, config.big_model, config.big_cut),
         OWN: partial(pictures, config, config.model, config.cut),
         TEXT: partial(text, config, config.text, most=config.text_devices),
-        SPLITS: partial(_moved, config),
+        SPLITS: partial(_move_split, config),
     }
     panels = {name: make[name]() for name in config.panels}
     draw = partial(throughput.draw, title=f"{config.device.name}, {config.link.name}")
@@ -62,9 +62,9 @@ def run(config: Config) -> int:
     return produce(config, "fig2_throughput", jobs, draw, summarise, provenance)
 
 
-def _moved(config: Config) -> Panel:
+def _move_split(config: Config) -> Panel:
     """The best chain and no codec at every split of the model."""
-    known = measured(config)
+    known = measure_methods(config)
     chosen = [
         method._replace(name=f"{cut}, {method.name.removeprefix('split, ')}")
         for cut in config.splits
@@ -81,11 +81,11 @@ def _summary(where: str, rows: Sequence[Row]) -> Summary:
     panels = list(dict.fromkeys(row["panel"] for row in rows))
     last = {p: max(row["n_devices"] for row in rows if row["panel"] == p) for p in panels}
     ends = [row for row in rows if row["n_devices"] == last[row["panel"]]]
-    found = [_finding([row for row in ends if row["panel"] == panel]) for panel in panels
+    findings = [_finding([row for row in ends if row["panel"] == panel]) for panel in panels
              if panel != SPLITS]  # fmt: skip
     return Summary(
         title="Throughput against the number of devices",
-        finding=f"Best split at the largest N: {'; '.join(found)}.",
+        finding=f"Best split at the largest N: {'; '.join(findings)}.",
         columns=("network", "N", "method", "requests/s", "server busy %", "uplink busy %",
                  "payload B", "right %", "relative L2"),
         rows=tuple(_cells(row) for row in ends),

@@ -9,7 +9,7 @@ from functools import partial
 
 from plots import fig3_breakdown as breakdown
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Figure, compare, grid, measured, methods, split_methods
+from scenarios.study.figure import Figure, compare, grid, measure_methods, methods, split_methods
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
 from sim.specs.check import option
@@ -31,22 +31,22 @@ class Config(Figure):
 
 def run(config: Config) -> int:
     """Play one device by every method at every cut, part its latency, draw the parts."""
-    known = measured(config)
+    known = measure_methods(config)
     ends = [m for m in methods(config, config.cuts[0]) if m.cut in ("input", "output")]
     chosen = [*ends, *(m for cut in config.cuts for m in split_methods(config, cut))]
     draw = partial(breakdown.draw, title=f"{config.model.name}, {config.link.name}, one device")
     jobs = grid(config, known, chosen)
-    finish = partial(_parted, config, known)
+    finish = partial(_part, config, known)
     return compare(config, "fig3_breakdown", known, jobs, draw, _summary, finish=finish)
 
 
-def _parted(config: Config, known: Answers, rows: Sequence[Row]) -> list[Row]:
+def _part(config: Config, known: Answers, rows: Sequence[Row]) -> list[Row]:
     """Rows with the seconds of every part; they add up to the mean latency."""
     head, tail = config.device.scale(known.profile.head), config.server.scale(known.profile.tail)
-    found = []
+    whole = []
     for row in rows:
         if row.get("error"):
-            found.append(row)
+            whole.append(row)
             continue
         head_s = head.seconds_at(row["cut"])
         tail_s = tail.seconds_at(row["cut"]) if row["cut"] != "output" else 0.0
@@ -58,8 +58,8 @@ def _parted(config: Config, known: Answers, rows: Sequence[Row]) -> list[Row]:
             "decode_s": row["server_service_s"] - tail_s,
             "tail_s": tail_s,
         }
-        found.append({**row, **{name: max(0.0, value) for name, value in parts.items()}})
-    return found
+        whole.append({**row, **{name: max(0.0, value) for name, value in parts.items()}})
+    return whole
 
 
 def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:

@@ -17,7 +17,7 @@ from profiles.tables.law import Law, Point, fit
 from scenarios.present.summary import Summary, number
 from scenarios.shell.progress import progress
 from scenarios.study.figure import produce, split_name
-from scenarios.study.gallery import Gallery, measured_origin
+from scenarios.study.gallery import Gallery, say_origin
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import CACHE
@@ -46,13 +46,13 @@ def run(config: Config) -> int:
     if config.dry_run:
         print(f"{len(chosen) * len(config.sizes)} points, a few seconds each at most")
         return 0
-    points, provenance = _timed(config, chosen)
+    points, provenance = _time_codecs(config, chosen)
     laws = {
         name: {direction: fit(found, direction) for direction in ("encode", "decode")}
         for name, found in points.items()
     }
     draw = partial(codec_latency.draw, title=f"real features of {config.model.name}")
-    summarise = partial(_summary, laws, measured_origin(provenance, provenance["samples"]))
+    summarise = partial(_summary, laws, say_origin(provenance, provenance["samples"]))
     jobs = _jobs(points, laws, provenance)
     return produce(config, "fig3_codec", jobs, draw, summarise, provenance)
 
@@ -97,8 +97,9 @@ def _summary(laws: Mapping[str, Mapping[str, Law]], where: str, rows: Sequence[R
         columns=("codec", "encode: fixed us", "ns per element", "largest residual %",
                  "decode: fixed us", "ns per element", "largest residual %"),
         rows=tuple(
-            (name, *(cell for direction in ("encode", "decode") for cell in _cells(law[direction])))
-            for name, law in laws.items()
+            (name, *(number(value) for law in (both["encode"], both["decode"])
+                     for value in (1e6 * law.fixed_s, 1e9 * law.per_element_s, 100 * law.worst)))
+            for name, both in laws.items()
         ),
         origin=f"{where} Whiskers: range over the stages.",
     )  # fmt: skip
@@ -108,11 +109,7 @@ def _law(law: Law) -> str:
     return f"{number(1e6 * law.fixed_s)} us + {number(1e9 * law.per_element_s)} ns per element"
 
 
-def _cells(law: Law) -> tuple[str, str, str]:
-    return (number(1e6 * law.fixed_s), number(1e9 * law.per_element_s), number(100 * law.worst))
-
-
-def _timed(config: Config, codecs: Sequence[Codec]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _time_codecs(config: Config, codecs: Sequence[Codec]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Seconds of every codec by name, and where they come from; kept in outputs/cache."""
     from profiles.shipping import store
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from plots import links
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Subset, compare, grid, measured
+from scenarios.study.figure import Subset, compare, grid, measure_methods
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
@@ -31,7 +31,7 @@ class Config(Subset):
 
 def run(config: Config) -> int:
     """Play every method on every link three ways, draw one panel per link."""
-    known = measured(config)
+    known = measure_methods(config)
     draw = partial(links.draw, title=f"{config.model.name}, split after {config.cut}")
     return compare(config, "links", known, _jobs(config, known), draw, _summary)
 

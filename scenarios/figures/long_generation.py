@@ -45,12 +45,12 @@ class Config(Gallery):
 def run(config: Config) -> int:
     """Generate with every codec between both sides, measure each step, draw it."""
     chosen = [codec for codec in config.codecs.values() if kind_of(codec) == "feature"]
-    found = generations(
+    known = generations(
         config.model.name, chosen, [config.cut], n_prompts=config.n_prompts,
         prompt_tokens=config.prompt_tokens, n_tokens=config.n_tokens, repeats=config.repeats,
         live=config.live,
     )  # fmt: skip
-    table = found.table
+    table = known.table
     draw = partial(generation.draw, title=f"{table.model}, cut at {config.cut}")
     summarise = partial(_summary, config, table)
     jobs = _jobs(config, table, [str(codec["name"]) for codec in chosen])

@@ -13,7 +13,7 @@ from codec.chains.expressions import rungs
 from plots import rate_accuracy
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import produce
-from scenarios.study.gallery import Gallery, elements_of, measured_origin
+from scenarios.study.gallery import Gallery, elements_of, say_origin
 from scenarios.study.ladder import jobs
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import trace_settings
@@ -40,7 +40,7 @@ def run(config: Config) -> int:
     """Trace every setting, write rate, error and loss of each, draw them."""
     chosen = rungs(config.ladders)
     table = trace_settings(config.model, {r.setting: r.codec for r in chosen}, config.cuts)
-    where = measured_origin(table.provenance, len(table.sample_ids))
+    where = say_origin(table.provenance, len(table.sample_ids))
     draw = partial(rate_accuracy.draw, title=config.model.name)
     summarise = partial(_summary, config, where)
     points = jobs(table, chosen, elements_of(config.model.name))

@@ -59,10 +59,11 @@ def run(config: Config) -> int:
     """Play every trace under the three rules, draw the last replication over time."""
     known = measure(config.model, list(config.codecs.values()), live=config.live)
     provenance = known.describe(config.device, config.server)
-    draw = partial(adaptation.draw, title=_title(config))
+    title = f"{config.fleet.n_devices} x {config.device.name}, {config.model.name}"
+    draw = partial(adaptation.draw, title=title)
     summarise = partial(_summary, config, origin(config, provenance))
     jobs = _jobs(config, known)
-    return produce(config, "search_adaptation", jobs, draw, summarise, provenance, finish=_unfolded)
+    return produce(config, "search_adaptation", jobs, draw, summarise, provenance, finish=_unfold)
 
 
 def rules(adapt: AdaptSpec) -> dict[str, AdaptSpec]:
@@ -106,7 +107,7 @@ def _evaluate(chosen: Case) -> Row:
     return {**row_of(result), "over_time": over_time}
 
 
-def _unfolded(rows: Sequence[Row]) -> list[Row]:
+def _unfold(rows: Sequence[Row]) -> list[Row]:
     """The rows of the runs, then those over time of each."""
     runs = [{key: value for key, value in row.items() if key != "over_time"} for row in rows]
     labels = ("point_id", "method", "n_devices", "model", "device", "link", "server", "seed")
@@ -116,10 +117,6 @@ def _unfolded(rows: Sequence[Row]) -> list[Row]:
         for second in row.get("over_time", ())
     ]
     return [*runs, *later]
-
-
-def _title(config: Config) -> str:
-    return f"{config.fleet.n_devices} x {config.device.name}, {config.model.name}"
 
 
 def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:

@@ -63,7 +63,7 @@ def run(config: Config) -> int:
     summarise = partial(_summary, config)
     provenance = {"payloads": {name: dict(t.table.provenance) for name, t in known.items()}}
     jobs = _jobs(config, links, known)
-    return produce(config, "search_fleet", jobs, draw, summarise, provenance, finish=_compared)
+    return produce(config, "search_fleet", jobs, draw, summarise, provenance, finish=_compare)
 
 
 def _jobs(config: Config, links: dict[str, Link], known: dict[str, Any]) -> Iterator[Job]:
@@ -91,18 +91,18 @@ def _identity(plan: Plan) -> dict[str, Any]:
     return {"drop_pp": plan.drop_pp, "reserve": plan.reserve, **parts}
 
 
-def _compared(rows: Sequence[Row]) -> list[Row]:
+def _compare(rows: Sequence[Row]) -> list[Row]:
     """A row per fleet and way to choose, with N* of the fleet search over its own.
 
     The ends of that ratio are the worst cases of the two intervals.
     """
-    found = []
+    compared = []
     for row in rows:
         shared = {key: value for key, value in row.items() if key != "arms"}
         arms = row.get("arms", [])
         best = next((arm for arm in arms if arm["method"] == _FLEET), None)
-        found += [{**shared, **arm, **_over(best, arm)} for arm in arms] or [shared]
-    return found
+        compared += [{**shared, **arm, **_over(best, arm)} for arm in arms] or [shared]
+    return compared
 
 
 def _over(best: Row | None, arm: Row) -> Row:
@@ -122,9 +122,10 @@ def _summary(config: Config, rows: Sequence[Row]) -> Summary:
     best = {name: max(arms.values(), key=lambda r: r["n_star"]) for name, arms in rivals.items()}
     own, hasty = ({name: arms[arm] for name, arms in rivals.items()} for arm in ("own", "latency"))
     cells = tuple(
-        (name, *(_devices(played[name, arm]) for arm in ARMS), _gain(own[name]), _gain(best[name]))
+        (name, *("{n_star} [{n_star_lo}, {n_star_hi}]".format(**played[name, arm]) for arm in ARMS),
+         _gain(own[name]), _gain(best[name]))
         for name in fleets
-    )
+    )  # fmt: skip
     return Summary(
         title="Fleet-aware search against every device for itself, N* at the same p95",
         finding=" ".join(
@@ -160,7 +161,3 @@ def _verdict(rival: str, against: dict[str, Row]) -> str:
 def _gain(row: Row) -> str:
     over = row.get("fleet_over_this")
     return "-" if over is None else f"{100.0 * (over - 1.0):+.0f} %"
-
-
-def _devices(row: Row) -> str:
-    return f"{row['n_star']} [{row['n_star_lo']}, {row['n_star_hi']}]"

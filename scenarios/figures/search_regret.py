@@ -81,21 +81,21 @@ def _evaluate(model: str, at: int, seed: int, answers: int, allowance: float) ->
     known, rng = tables(model), np.random.default_rng([seed, at])
     drawn = draw(known, rng, allowance)
     problem = drawn.problem
-    found = {name: search(problem) for name, search in SEARCHES.items()}
+    decisions = {name: search(problem) for name, search in SEARCHES.items()}
     row: Row = {
         "n_groups": len(problem.groups),
         "n_devices": sum(group.n_devices for group in problem.groups),
         "closed": problem.closed,
         "n_choices": problem.n_choices,
-        "searches": {name: _outcome(one, found[BEST]) for name, one in found.items()},
+        "searches": {name: _outcome(one, decisions[BEST]) for name, one in decisions.items()},
     }
-    ours = found[OURS]
+    ours = decisions[OURS]
     if ours.rows is not None:
-        row["ours"] = _simulated(known, drawn, ours.rows, answers, at)
+        row["ours"] = _simulate(known, drawn, ours.rows, answers, at)
     low, high = BANDS[at // len(MODELS) % len(BANDS)]
     choice = draw_loaded(problem, rng, low, high)
     if choice is not None:
-        row["random"] = _simulated(known, drawn, choice.tolist(), 2 * answers, at)
+        row["random"] = _simulate(known, drawn, choice.tolist(), 2 * answers, at)
     return row
 
 
@@ -115,24 +115,24 @@ def _outcome(decision: Decision, best: Decision) -> dict[str, Any]:
     }
 
 
-def _simulated(
+def _simulate(
     known: Tables, drawn: Drawn, rows: Sequence[int], answers: int, seed: int
 ) -> dict[str, Any]:
     """Latencies per group by prediction and by simulation, and the limits."""
     problem = drawn.problem
-    found = Predictor(problem).predict(np.array([rows]))
+    forecast = Predictor(problem).predict(np.array([rows]))
     sources = [
         drawn.source(known, g, group.options.labels[row])
         for g, (group, row) in enumerate(zip(problem.groups, rows, strict=True))
     ]
     played = play(problem, rows, sources, answers=answers, seed=seed, shares=drawn.shares)
-    load = max(found.link_load[0], found.server_load[0])
+    load = max(forecast.link_load[0], forecast.server_load[0])
     return {
         "load": float(load),
-        "predicted_s": found.latency_s[0].tolist(),
+        "predicted_s": forecast.latency_s[0].tolist(),
         "simulated_s": list(played.latency_s),
         "limit_s": [group.limits.latency_s for group in problem.groups],
-        "predicted_server_s": float(found.server_s[0]),
+        "predicted_server_s": float(forecast.server_s[0]),
         "simulated_server_s": played.server_s,
     }
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from plots import sensitivity
 from scenarios.present.summary import Summary, between, number
-from scenarios.study.figure import Subset, compare, grid, measured
+from scenarios.study.figure import Subset, compare, grid, measure_methods
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
@@ -33,7 +33,7 @@ class Config(Subset):
 
 def run(config: Config) -> int:
     """Play every method in every cell, draw the map of the fastest."""
-    known = measured(config)
+    known = measure_methods(config)
     whole = config.device.scale(known.profile.head).seconds_at("output")
     ratio = whole / config.server.scale(known.profile.tail).seconds_at("input")
     draw = partial(sensitivity.draw, title=_title(config))
@@ -43,11 +43,11 @@ def run(config: Config) -> int:
 def _jobs(config: Config, known: Answers, ratio: float) -> Iterator[Job]:
     chosen = config.chosen()
     for slowdown in config.slowdowns:
-        change = partial(_slowed, slowdown=slowdown)
+        change = partial(_slow_down, slowdown=slowdown)
         yield from grid(config, known, chosen, change=change, device_over_server=ratio * slowdown)
 
 
-def _slowed(config: Config, slowdown: float) -> Config:
+def _slow_down(config: Config, slowdown: float) -> Config:
     group = GroupSpec(slowdown=slowdown)
     fleet = FleetSpec(n_devices=config.fleet.n_devices, groups={"default": group})
     return replace(config, fleet=fleet)

@@ -12,7 +12,7 @@ from functools import partial
 from plots import splits
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary, between
-from scenarios.study.figure import Figure, Method, compare, grid, measured
+from scenarios.study.figure import Figure, Method, compare, grid, measure_methods
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
@@ -35,7 +35,7 @@ class Config(Figure):
 
 def run(config: Config) -> int:
     """Play every cut at every N twice, steady and to the end of the fixed work; draw."""
-    known = measured(config)
+    known = measure_methods(config)
     draw = partial(splits.draw, title=_title(config))
     return compare(config, "splits", known, _jobs(config, known), draw, _summary)
 

@@ -49,10 +49,10 @@ def single(config: Any, asked: Case, *, play: Player) -> Found:
     """
     check_accuracy(config, asked)
     found = capacity(asked.spec, asked.sources, config.slo.goals, budget=config.plan, play=play)
-    return explained(config, asked, found, play=play)
+    return explain(config, asked, found, play=play)
 
 
-def chosen(config: Any, *, play: Player) -> Found:
+def choose_system(config: Any, *, play: Player) -> Found:
     """The best system that `plan.over` spans, with the table of all of them.
 
     Raises:
@@ -74,7 +74,7 @@ def chosen(config: Any, *, play: Player) -> Found:
         candidates, goals, partial(check_accuracy, config), budget=config.plan, play=play
     )
     best.found = _surely(config, best, play=play)
-    found = explained(config, best.case, best.found, play=play)
+    found = explain(config, best.case, best.found, play=play)
     on_front = front(candidates)
     ranked = sorted(candidates, key=lambda each: -each.n_most)
     table = [*(each.row(front=id(each) in on_front) for each in ranked), *rows]
@@ -92,7 +92,7 @@ def _surely(config: Any, best: Candidate, *, play: Player) -> Capacity:
         raise Refusal(f"{refusal}; a short search found {known} for {best.case.words}") from None
 
 
-def explained(config: Any, asked: Case, found: Capacity, *, play: Player) -> Found:
+def explain(config: Any, asked: Case, found: Capacity, *, play: Player) -> Found:
     """A capacity with why it is what it is, and how far to believe it."""
     reasons = why(asked.spec, asked.sources, found, play=play)
     trust = judge_capacity(
@@ -100,7 +100,7 @@ def explained(config: Any, asked: Case, found: Capacity, *, play: Player) -> Fou
         target=config.plan.target(found.root.root), largest_batch=asked.largest_batch,
         kinds=asked.kinds,
     )  # fmt: skip
-    return described(asked, found, reasons, trust)
+    return describe_answer(asked, found, reasons, trust)
 
 
 def alone(config: Any) -> Case:
@@ -115,7 +115,7 @@ def check_accuracy(config: Any, asked: Case) -> None:
     check_drop(config.slo, asked.drop, asked.words)
 
 
-def described(asked: Case, found: Capacity, reasons: Why, trust: Trust) -> Found:
+def describe_answer(asked: Case, found: Capacity, reasons: Why, trust: Trust) -> Found:
     """JSON of an answer."""
     columns, spec = reasons.columns, found.spec
     places = ("device", "link", "server")

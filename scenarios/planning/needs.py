@@ -17,7 +17,7 @@ from sim.planning.probe import Player
 from sim.planning.remedy import Remedy
 
 
-def needed(config: Any, asked: Case, *, play: Player) -> Found:
+def find_needs(config: Any, asked: Case, *, play: Player) -> Found:
     """The least resources with which `asked` serves `plan.n_devices`, each with its grade.
 
     Raises:
@@ -30,7 +30,7 @@ def needed(config: Any, asked: Case, *, play: Player) -> Found:
     )  # fmt: skip
     rows, requests = [], found.requests
     for remedy in found.remedies:
-        row, cost = _judged(asked, remedy, config.plan.half_width, play)
+        row, cost = _judge(asked, remedy, config.plan.half_width, play)
         rows.append(row)
         requests += cost
     return {
@@ -48,7 +48,7 @@ def needed(config: Any, asked: Case, *, play: Player) -> Found:
     }
 
 
-def _judged(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[Found, int]:
+def _judge(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[Found, int]:
     """A remedy's row, and the requests of the runs that look at its system."""
     row: Found = {
         key: getattr(remedy, key)

@@ -75,8 +75,11 @@ def _spelt(config: Any, text: str) -> str:
     """`text` with all that are known of an axis without values."""
     if "=" in text:
         return text
+    from profiles import models
+
     known: dict[str, Callable[[], list[str]]] = {
-        "cut": lambda: _cuts(config),
+        # not "output": with everything on the devices no number of them is too large
+        "cut": lambda: ["input", *models.create(config.model.name).stages],
         "codec": lambda: list(config.codecs),
         "server.max_batch": lambda: [str(size) for size in config.model.batches],
         "link": lambda: [name for name in sheets.names("link") if name != "ideal"],
@@ -84,10 +87,3 @@ def _spelt(config: Any, text: str) -> str:
     if text not in known:
         raise ValueError(f"{unknown('axis of plan.over', text, known)}; others need KEY=A,B")
     return f"{text}={','.join(known[text]())}"
-
-
-def _cuts(config: Any) -> list[str]:
-    """All but "output": with everything on the devices no number of them is too large."""
-    from profiles import models
-
-    return ["input", *models.create(config.model.name).stages]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scenarios.present.summary import Summary, interval, number
-from scenarios.present.table import trusted
+from scenarios.present.table import tell_trust
 from sim.planning.finding import Finding, Trust
 
 _CHECKED = ("verdict", "what was checked", "figures")
@@ -33,7 +33,7 @@ def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
     )
     trust = Trust(findings=tuple(Finding(**finding) for finding in found["trust"]))
     choice = [_choice(found["choice"], every=every)] if found.get("choice") else []
-    sections = (*choice, _gains(found), _stages(found), trusted(trust, _CHECKED))
+    sections = (*choice, _gains(found), _stages(found), tell_trust(trust, _CHECKED))
     return Summary(title=headline(found), finding=limit, sections=sections)
 
 

@@ -27,7 +27,7 @@ def print_commands() -> None:
             title=group,
             rows=tuple((name, commands.describe(name).split("\n", 1)[0]) for name in names),
         )
-        for group, names in commands.grouped().items()
+        for group, names in commands.group().items()
     ]
     Summary(
         title="splitfleet: how many devices can one GPU serve, and how sure?",
@@ -43,7 +43,9 @@ def print_command(command: commands.Command, groups: Mapping[str, Sequence[str]]
     title, _, body = command.description.partition("\n\n")
     paragraphs = [" ".join(text.split()) for text in body.split("\n\n")]
     footer = _FOOTER.format(examples="\n".join(f"  {line}" for line in examples(command)))
-    sections = (_groups(groups), _fields(command), Summary(finding=footer))
+    rows = tuple((group, ", ".join(choices)) for group, choices in groups.items())
+    chosen = Summary(title="Groups", columns=("group", "choices"), rows=rows)
+    sections = (chosen, _fields(command), Summary(finding=footer))
     Summary(
         title=f"splitfleet {command.name}",
         finding="\n\n".join([title, *paragraphs]),
@@ -55,11 +57,6 @@ def examples(command: commands.Command) -> list[str]:
     """The command lines that head a command's file in conf."""
     lines = (_CONF / f"{command.name}.yaml").read_text(encoding="utf-8").splitlines()
     return [line.removeprefix("# ") for line in lines if line.startswith("# splitfleet ")]
-
-
-def _groups(groups: Mapping[str, Sequence[str]]) -> Summary:
-    rows = tuple((group, ", ".join(choices)) for group, choices in groups.items())
-    return Summary(title="Groups", columns=("group", "choices"), rows=rows)
 
 
 def _fields(command: commands.Command) -> Summary:

@@ -34,11 +34,11 @@ def document(title: str, parts: Sequence[str]) -> str:
 
 def page(title: str, summary: Summary, picture: Path, provenance: Mapping[str, Any]) -> str:
     """A summary with its figure, and where every number comes from."""
-    whole = drawn(summary, picture=image(picture, summary.title))
-    return document(title, [whole, folded("Provenance", provenance)])
+    whole = draw(summary, picture=image(picture, summary.title))
+    return document(title, [whole, fold("Provenance", provenance)])
 
 
-def drawn(summary: Summary, *, level: int = 1, picture: str = "") -> str:
+def draw(summary: Summary, *, level: int = 1, picture: str = "") -> str:
     """Title, picture, finding, origin and table, then the sections with smaller headings."""
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in summary.columns)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in summary.rows)
@@ -49,7 +49,7 @@ def drawn(summary: Summary, *, level: int = 1, picture: str = "") -> str:
         f"<p>{html.escape(summary.finding)}</p>" if summary.finding else "",
         f'<p class="origin">{html.escape(summary.origin)}</p>' if summary.origin else "",
         f'<div class="wide">{table}</div>' if summary.rows else "",
-        *(drawn(section, level=level + 1) for section in summary.sections),
+        *(draw(section, level=level + 1) for section in summary.sections),
     ]
     return "".join(parts)
 
@@ -60,7 +60,7 @@ def image(picture: Path, words: str) -> str:
     return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
 
 
-def folded(title: str, content: Mapping[str, Any]) -> str:
+def fold(title: str, content: Mapping[str, Any]) -> str:
     """Where every number comes from, folded away."""
     text = html.escape(json.dumps(content, indent=1, sort_keys=True, default=str))
     return f"<details><summary>{html.escape(title)}</summary><pre>{text}</pre></details>"

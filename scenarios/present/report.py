@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scenarios.present.page import document, drawn, folded, image
+from scenarios.present.page import document, draw, fold, image
 from scenarios.present.summary import Summary
 
 _TITLE = (
@@ -35,5 +35,5 @@ def _section(folder: Path) -> str:
     picture = image(folder / "figure.png", summary.title)
     kept = {key: made[key] for key in ("versions", "provenance", "config")}
     command = f"splitfleet {made['command']}: versions, tables, configuration"
-    inner = drawn(summary, level=2, picture=picture) + folded(command, kept)
+    inner = draw(summary, level=2, picture=picture) + fold(command, kept)
     return f'<section id="{folder.name}">{inner}</section>'

@@ -48,7 +48,7 @@ def show(rows: Sequence[Row], provenance: Mapping[str, Any], columns: str = "all
     replace(summary, origin=_origin(provenance)).show()
 
 
-def trusted(trust: Trust, columns: Sequence[str] = ()) -> Summary:
+def tell_trust(trust: Trust, columns: Sequence[str] = ()) -> Summary:
     """The grade, what to do with it, and every finding behind it."""
     return Summary(
         title=f"grade {trust.grade}: {trust.action}",

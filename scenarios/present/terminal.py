@@ -73,14 +73,14 @@ def _column(place: int, heading: str, cells: tuple[str, ...]) -> _Column:
     numeric = place > 0 and all(_NUMBER.fullmatch(cell) for cell in cells)
     most = max(map(len, cells))
     if numeric:
-        width = max([most, *map(len, _wrapped(heading, max(most, _HEADING)))])
+        width = max([most, *map(len, _wrap(heading, max(most, _HEADING)))])
         return _Column(heading, cells, numeric, width, width)
-    words = [len(line) for text in (heading, *cells) for line in _wrapped(text, 1)]
+    words = [len(line) for text in (heading, *cells) for line in _wrap(text, 1)]
     least = max([min(most, _WORDS), *words])
     return _Column(heading, cells, numeric, least, max(most, len(heading)))
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrap(text: str, width: int) -> list[str]:
     """Lines of at most `width`, or of a word or an interval that is longer."""
     whole = _INTERVAL.sub(lambda found: found[0].replace(" ", _GLUE), text)
     lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
@@ -96,12 +96,12 @@ def _lines(columns: Sequence[_Column], width: int) -> Iterator[str]:
     rows = zip(*(column.cells for column in columns), strict=True)
     heading = [column.heading for column in columns]
     for row in [*([heading] if any(heading) else []), *rows]:
-        wrapped = (_wrapped(cell, space) for cell, space in zip(row, widths, strict=True))
+        wrapped = (_wrap(cell, space) for cell, space in zip(row, widths, strict=True))
         lines = zip_longest(*wrapped, fillvalue="")
-        yield "\n".join(_joined(columns, line, widths) for line in lines)
+        yield "\n".join(_join(columns, line, widths) for line in lines)
 
 
-def _joined(columns: Sequence[_Column], line: Sequence[str], widths: Sequence[int]) -> str:
+def _join(columns: Sequence[_Column], line: Sequence[str], widths: Sequence[int]) -> str:
     sides = zip(columns, line, widths, strict=True)
     cells = [text.rjust(n) if column.numeric else text.ljust(n) for column, text, n in sides]
     return (" " * _APART).join(cells).rstrip()

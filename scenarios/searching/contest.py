@@ -14,7 +14,6 @@ from functools import cached_property
 import numpy as np
 
 from profiles.tables.hardware import DeviceSpec, parse
-from profiles.tables.split import Split
 from scenarios.searching.fleets import Fleet
 from scenarios.searching.options import Tables
 from scenarios.sweep.store import Row
@@ -62,11 +61,11 @@ class Plan:
         fleet = self.fleet
         deepest = self.known.profiles[0].cut_names.index(fleet.deepest)
         lengths = (fleet.tokens,) if fleet.tokens else ()
-        found = {}
+        fitting = {}
         for name, sheet in self.sheets.items():
             every = self.known.options(sheet, self.server, lengths)
-            found[name] = every.take(np.flatnonzero(every.depth <= deepest))
-        return found
+            fitting[name] = every.take(np.flatnonzero(every.depth <= deepest))
+        return fitting
 
     @property
     def server(self) -> Server:
@@ -94,29 +93,30 @@ def answers(plan: Plan) -> Row:
     known: dict[tuple[Rows, bool], Row] = {}
     arms = []
     for arm in ARMS:
-        key = chosen(plan, arm), arm == "online"
+        key = choose(plan, arm), arm == "online"
         if key not in known:
             known[key] = _answer(plan, problem, *key)
-        words = "; ".join(map(str, labels(problem, key[0])))
+        groups = zip(problem.groups, key[0], strict=True)
+        words = "; ".join(str(group.options.labels[row]) for group, row in groups)
         arms.append({"method": arm, "decision": words, **known[key]})
     return {"arms": arms}
 
 
 def _answer(plan: Plan, problem: Problem, rows: Rows, online: bool) -> Row:
     try:
-        found = _served(plan, problem, rows, online=online, budget=plan.budget)
+        most = _serve(plan, problem, rows, online=online, budget=plan.budget)
     except Refusal as refusal:
         if "even one device" not in str(refusal):
             raise
         return {"n_star": 0, "n_star_lo": 0, "n_star_hi": 0, "warning": str(refusal)}
     return {
-        "n_star": found.n_star,
-        "n_star_lo": max(0, found.n_star_lo),
-        "n_star_hi": found.n_star_hi,
-        "n_runs": found.n_runs,
-        "n_requests": found.requests,
-        "warmup_s": found.spec.warmup_s,
-        "run_s": found.spec.horizon_s - found.spec.warmup_s,
+        "n_star": most.n_star,
+        "n_star_lo": max(0, most.n_star_lo),
+        "n_star_hi": most.n_star_hi,
+        "n_runs": most.n_runs,
+        "n_requests": most.requests,
+        "warmup_s": most.spec.warmup_s,
+        "run_s": most.spec.horizon_s - most.spec.warmup_s,
     }
 
 
@@ -143,10 +143,10 @@ def whole(plan: Plan, n_devices: int, limit_s: float) -> Problem:
     return Problem(groups=tuple(groups), link=plan.link, server=server)
 
 
-def chosen(plan: Plan, arm: str) -> Rows:
+def choose(plan: Plan, arm: str) -> Rows:
     """A row of the options for every group."""
     if arm == "fleet":
-        return _planned(plan)
+        return _plan_fleet(plan)
     return _alone(plan, _ALONE.get(arm, "exhaustive"))
 
 
@@ -156,16 +156,16 @@ def _alone(plan: Plan, search: str) -> Rows:
     problem = whole(plan, 1, limit_s)
     rows = []
     for number in range(len(problem.groups)):
-        found = SEARCHES[search](problem.of_group(number, 1))
-        if found.rows is None:  # nothing keeps the limit: what is fastest
+        decision = SEARCHES[search](problem.of_group(number, 1))
+        if decision.rows is None:  # nothing keeps the limit: what is fastest
             late_s = Predictor(problem.of_group(number, 1)).alone(0)
             rows.append(int(np.argmin(late_s)))
         else:
-            rows.append(found.rows[0])
+            rows.append(decision.rows[0])
     return tuple(rows)
 
 
-def _planned(plan: Plan) -> Rows:
+def _plan_fleet(plan: Plan) -> Rows:
     """The proposal that serves most devices in a short planning."""
     proposals = dict.fromkeys(
         [*(_largest(plan, share) for share in SHARES), _alone(plan, "exhaustive")]
@@ -182,36 +182,36 @@ def _planned(plan: Plan) -> Rows:
     )
     trial = replace(plan, seed=plan.seed + _PLANNING_SEED)
 
-    def served(proposal: Rows) -> int:
+    def count_served(proposal: Rows) -> int:
         try:
-            return _served(trial, problem, proposal, online=False, budget=rough).n_star
+            return _serve(trial, problem, proposal, online=False, budget=rough).n_star
         except Refusal:
             return 0
 
-    return max(rows, key=served)
+    return max(rows, key=count_served)
 
 
 def _largest(plan: Plan, share: float) -> Rows | None:
     """The fleet search's decision at the most devices that it predicts to keep the limit."""
     limit_s = share * plan.fleet.limit_s
 
-    def decided(n_devices: int) -> Rows | None:
+    def decide(n_devices: int) -> Rows | None:
         return SEARCHES["fleet"](whole(plan, n_devices, limit_s)).rows
 
     low, best, high = 0, None, 1
-    while high <= _MOST and (found := decided(high)) is not None:
-        low, best, high = high, found, 2 * high
+    while high <= _MOST and (rows := decide(high)) is not None:
+        low, best, high = high, rows, 2 * high
     while high - low > max(1, low // 50):
         middle = (low + high) // 2
-        found = decided(middle)
-        if found is None:
+        rows = decide(middle)
+        if rows is None:
             high = middle
         else:
-            low, best = middle, found
+            low, best = middle, rows
     return best
 
 
-def _served(plan: Plan, problem: Problem, rows: Rows, *, online: bool, budget: Budget) -> Capacity:
+def _serve(plan: Plan, problem: Problem, rows: Rows, *, online: bool, budget: Budget) -> Capacity:
     chosen = choosing(plan, problem, rows, online=online)
     goal = Goal(column=_GOAL, limit=plan.fleet.limit_s)
     return capacity(chosen.spec, chosen.sources, goal, budget=budget)
@@ -229,8 +229,3 @@ def choosing(plan: Plan, problem: Problem, rows: Rows, *, online: bool) -> Case:
         splits = {f"{name} {options.labels[i]}": options.labels[i] for i in (row, *others)}
         uses[name] = Use(plan.sheets[name], splits, "search" if online else "fixed", adapt)
     return case(plan.scenario, plan.known, uses=uses)
-
-
-def labels(problem: Problem, rows: Rows) -> list[Split]:
-    """What the rows of a decision are called, group by group."""
-    return [g.options.labels[row] for g, row in zip(problem.groups, rows, strict=True)]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from profiles.tables.hardware import DeviceSpec, ServerSpec
+from profiles.tables.hardware import DeviceSpec, ServerSpec, parse
 from profiles.tables.split import Split
 from scenarios.searching.options import Tables
 from sim.search import Group, Problem
@@ -49,7 +49,11 @@ def _without_limits(known: Tables, rng: np.random.Generator, allowance: float) -
     n_groups = min(int(rng.choice(_GROUPS)), 2 if known.speaks else 3)
     shares = tuple(float(rng.integers(1, 17)) for _ in range(n_groups))
     numbers = counts(int(sum(shares)), shares)
-    devices = tuple(_device(g, log_uniform(rng, 2.0, 60.0)) for g in range(n_groups))
+    drawn = {"title": "drawn at random", "sources": {"slowdown": "drawn at random"}}
+    devices = tuple(
+        parse(DeviceSpec, {"name": f"drawn{g}", "slowdown": log_uniform(rng, 2.0, 60.0), **drawn})
+        for g in range(n_groups)
+    )
     server = ServerSpec(name="measured", title="the measured CPU, one thread")
     rate_bps = log_uniform(rng, 2e6, 86e6)
     link = LinkSpec(
@@ -72,12 +76,5 @@ def _without_limits(known: Tables, rng: np.random.Generator, allowance: float) -
         groups=tuple(groups), link=link, allowance=allowance,
         server=Serving(speed=log_uniform(rng, 0.5, 4.0)),
     )  # fmt: skip
-    found = Drawn(problem, shares, devices, server)
-    return found if closed else found._replace(problem=draw_rates(problem, rng))
-
-
-def _device(number: int, slowdown: float) -> DeviceSpec:
-    return DeviceSpec(
-        name=f"drawn{number}", title="drawn at random", slowdown=slowdown,
-        sources={"slowdown": "drawn at random"},
-    )  # fmt: skip
+    free = Drawn(problem, shares, devices, server)
+    return free if closed else free._replace(problem=draw_rates(problem, rng))

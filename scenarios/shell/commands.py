@@ -51,7 +51,7 @@ def names() -> list[str]:
     return sorted(_files())
 
 
-def grouped() -> dict[str, tuple[str, ...]]:
+def group() -> dict[str, tuple[str, ...]]:
     """Return the names of all commands by what they are for, in the order of use."""
     placed = {name for group in _GROUPS.values() for name in group}
     others = tuple(name for name in names() if name not in placed)

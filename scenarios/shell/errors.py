@@ -34,12 +34,12 @@ def one_line(error: BaseException, keys: Iterable[str] = ()) -> str:
 
 def _explain(error: BaseException, keys: list[str]) -> str:
     text = str(error)
-    if found := _NO_GROUP.search(text):
-        return unknown("field", found[1].split("@")[0], keys)
-    if found := _NO_FILE.search(text):
-        return unknown(found[1], found[2], found[3].split())
-    if found := _FIELD.search(text):
-        field = found[1].lstrip("+~")
+    if match := _NO_GROUP.search(text):
+        return unknown("field", match[1].split("@")[0], keys)
+    if match := _NO_FILE.search(text):
+        return unknown(match[1], match[2], match[3].split())
+    if match := _FIELD.search(text):
+        field = match[1].lstrip("+~")
         if "ValidationError" not in type(_innermost(error)).__name__:
             return unknown("field", field, keys)
     if _SYNTAX.search(text):

@@ -34,10 +34,10 @@ class Field(NamedTuple):
 
 def register(name: str, schema: type) -> None:
     """Make `schema` known to Hydra as `NAME_schema`, for the defaults list of conf/NAME.yaml."""
-    ConfigStore.instance().store(name=f"{name}_schema", node=thawed(schema))
+    ConfigStore.instance().store(name=f"{name}_schema", node=thaw(schema))
 
 
-def thawed(schema: type) -> DictConfig:
+def thaw(schema: type) -> DictConfig:
     """Return the structured node of a frozen dataclass, writable so that overrides can reach it.
 
     OmegaConf marks nodes made from frozen dataclasses read-only, also those that it makes later
@@ -74,20 +74,20 @@ def _twin_type(kind: Any) -> Any:
 def _twin_field(field: dataclasses.Field[Any]) -> Any:
     if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
         return dataclasses.field()
-    return dataclasses.field(default_factory=lambda: _converted(_default(field), _twin))
+    return dataclasses.field(default_factory=lambda: _convert(_default(field), _twin))
 
 
-def _converted(value: Any, kind: Callable[[type], type]) -> Any:
+def _convert(value: Any, kind: Callable[[type], type]) -> Any:
     """A value with every dataclass in it rebuilt as `kind` of its class."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         content = {
-            f.name: _converted(getattr(value, f.name), kind) for f in dataclasses.fields(value)
+            f.name: _convert(getattr(value, f.name), kind) for f in dataclasses.fields(value)
         }
         return kind(type(value))(**content)
     if isinstance(value, dict):
-        return {key: _converted(each, kind) for key, each in value.items()}
+        return {key: _convert(each, kind) for key, each in value.items()}
     if isinstance(value, list):
-        return [_converted(each, kind) for each in value]
+        return [_convert(each, kind) for each in value]
     return value
 
 
@@ -100,7 +100,7 @@ def to_spec(config: DictConfig) -> Any:
     missing = OmegaConf.missing_keys(config)
     if missing:
         raise ValueError(f"{sorted(missing)[0]} has no value and no default; set it")
-    return _converted(OmegaConf.to_object(config), lambda twin: twin.__spec__)  # type: ignore[attr-defined]
+    return _convert(OmegaConf.to_object(config), lambda twin: twin.__spec__)  # type: ignore[attr-defined]
 
 
 def defaults(name: str) -> DictConfig:
@@ -114,7 +114,7 @@ def fields(schema: type, prefix: str = "") -> Iterator[Field]:
     hints = get_type_hints(schema)
     for field in dataclasses.fields(schema):
         key, kind = f"{prefix}{field.name}", hints[field.name]
-        inner = _spec_type(kind)
+        inner = spec_type(kind)
         if inner is not None and get_origin(kind) not in (dict, list):
             yield from fields(inner, f"{key}.")
             continue
@@ -124,7 +124,8 @@ def fields(schema: type, prefix: str = "") -> Iterator[Field]:
         )
 
 
-def _spec_type(kind: Any) -> type | None:
+def spec_type(kind: Any) -> type | None:
+    """The dataclass that a field of this type holds; None where it holds something else."""
     candidates = [kind, *get_args(kind)]
     return next(
         (c for c in candidates if isinstance(c, type) and dataclasses.is_dataclass(c)), None
@@ -134,7 +135,7 @@ def _spec_type(kind: Any) -> type | None:
 def _type_name(kind: Any) -> str:
     if isinstance(kind, type) and not get_args(kind):
         return kind.__name__
-    return str(kind).replace("typing.", "").rsplit(".", 1)[-1] if _spec_type(kind) else str(kind)
+    return str(kind).replace("typing.", "").rsplit(".", 1)[-1] if spec_type(kind) else str(kind)
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

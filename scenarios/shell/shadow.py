@@ -14,10 +14,10 @@ _HOME = Path(__file__).resolve().parents[2]
 def find_shadow(names: Sequence[str] = PACKAGES) -> str:
     """Return one line that names the first file or folder that hides a package of ours, or ""."""
     for name in names:
-        found = _place_of(name)
-        if found is not None and _HOME not in found.resolve().parents:
+        place = _place_of(name)
+        if place is not None and _HOME not in place.resolve().parents:
             return (
-                f"splitfleet has a package {name!r}, which {found} hides; rename that, or start"
+                f"splitfleet has a package {name!r}, which {place} hides; rename that, or start"
                 " in another folder"
             )
     return ""

@@ -1,7 +1,6 @@
 """The two tables of `codec`: rate against error with the bounds, and where bits and time go."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,43 +9,40 @@ from scenarios.present.summary import Summary, number
 from scenarios.sweep.store import Row
 
 BOUND = "memoryless R(D)"
-
-
-class _Column(NamedTuple):
-    """A figure of the task as the table shows it."""
-
-    name: str
-    heading: str
-    factor: float
-
-
 _TASK = (
-    _Column("table_accuracy", "acc. %", 100.0),
-    _Column("accuracy_drop", "drop pp", 100.0),
-    _Column("bits_per_byte", "bits/byte", 1.0),
-    _Column("bits_per_byte_rise", "rise", 1.0),
+    ("table_accuracy", "acc. %", 100.0),
+    ("accuracy_drop", "drop pp", 100.0),
+    ("bits_per_byte", "bits/byte", 1.0),
+    ("bits_per_byte_rise", "rise", 1.0),
 )
 
 
 def rate_table(source: str, rows: Sequence[Row]) -> Summary:
     """Bits and error of every setting, the bounds at that error, and what the task loses."""
     coded = [row for row in rows if "encode_s" in row]
-    task = [column for column in _TASK if coded and coded[0].get(column.name) is not None]
+    task = [each for each in _TASK if coded and coded[0].get(each[0]) is not None]
     cells = [
         (
             str(row["codec"]),
             number(row["bits_per_element"]),
             number(row["relative_l2"]),
-            number(_rate_at(rows, row["relative_l2"])),
+            number(_rate_at(rows, BOUND, row["relative_l2"])),
             number(row.get("symbol_entropy_bits")),
-            *(number(column.factor * row[column.name]) for column in task),
+            *(number(factor * row[name]) for name, _, factor in task),
         )
         for row in coded
     ]
     return Summary(
         title=f"Rate against error, {source}",
         finding=_finding(rows),
-        columns=("setting", "bits", "rel. L2", "R(D)", "entropy", *(c.heading for c in task)),
+        columns=(
+            "setting",
+            "bits",
+            "rel. L2",
+            "R(D)",
+            "entropy",
+            *(heading for _, heading, _ in task),
+        ),
         rows=tuple(cells),
         origin=(
             "Bits per element are those of whole streams, headers and tables included; errors and "
@@ -76,27 +72,20 @@ def ledger_table(rows: Sequence[Row]) -> Summary:
     )
 
 
-def _rate_at(rows: Sequence[Row], error: float) -> float | None:
-    """R(D) between the computed points; nothing outside of them."""
-    points = sorted(
-        (row["relative_l2"], row["bits_per_element"]) for row in rows if row["method"] == BOUND
-    )
-    errors, rates = np.array(points).T
-    if not errors[0] <= error <= errors[-1]:
+def _rate_at(rows: Sequence[Row], method: str, error: float) -> float | None:
+    """Bits of a ladder between its points, straight in log error; None outside of them."""
+    points = [(r["relative_l2"], r["bits_per_element"]) for r in rows if r["method"] == method]
+    errors, rates = np.array(sorted(points)).T
+    if len(points) < 2 or not 0.0 < errors[0] <= error <= errors[-1]:
         return None
     return float(np.interp(np.log(error), np.log(errors), rates))
 
 
 def _finding(rows: Sequence[Row]) -> str:
     """Bits of every ladder at a relative L2 error of 0.1, where it spans that."""
-    found = []
-    for name in dict.fromkeys(row["method"] for row in rows):
-        points = sorted(
-            (row["relative_l2"], row["bits_per_element"]) for row in rows if row["method"] == name
-        )
-        errors, rates = np.array(points).T
-        if len(points) > 1 and errors[0] <= 0.1 <= errors[-1] and errors[0] > 0:
-            at = np.interp(np.log(0.1), np.log(errors), rates)
-            found.append((float(at), f"{name} {number(float(at))}"))
-    words = ", ".join(text for _, text in sorted(found))
+    names = dict.fromkeys(row["method"] for row in rows)
+    rates = sorted(
+        (rate, name) for name in names if (rate := _rate_at(rows, name, 0.1)) is not None
+    )
+    words = ", ".join(f"{name} {number(rate)}" for rate, name in rates)
     return f"Bits per element at a relative L2 error of 0.1 (interpolated): {words}."

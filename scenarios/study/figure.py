@@ -25,7 +25,7 @@ from scenarios.systems.answers import Answers, measure
 from scenarios.systems.build import job
 from scenarios.systems.coders import kind_of
 from scenarios.systems.measured import Measured
-from scenarios.systems.pace import paced
+from scenarios.systems.pace import set_pace
 from scenarios.systems.scenario import Scenario
 from sim.specs.check import above, option
 
@@ -68,7 +68,7 @@ class Method(NamedTuple):
         return self.split.setting
 
 
-def measured(config: Figure) -> Answers:
+def measure_methods(config: Figure) -> Answers:
     """The tables behind a figure: all methods at every cut, one trace for all figures."""
     return measure(config.model, list(config.codecs.values()), live=config.live)
 
@@ -77,9 +77,10 @@ def methods(config: Figure, cut: str | None = None) -> list[Method]:
     """Full server per input codec, the split at `cut` per feature codec, full device."""
     names = {str(chosen["name"]): kind_of(chosen) for chosen in config.codecs.values()}
     inputs = [n for n, kind in names.items() if kind == "input"]
+    short = {"raw8": "raw", "jpeg": "JPEG"}
     split = split_methods(config, cut or config.cut)
     return [
-        *(Method(f"full server, {_input_name(n)}", Split("input", n)) for n in inputs),
+        *(Method(f"full server, {short.get(n, n)}", Split("input", n)) for n in inputs),
         *split,
         Method("full device", Split("output", split[0].setting)),
     ]
@@ -119,10 +120,6 @@ def split_methods(config: Figure, cut: str) -> list[Method]:
     return [Method(split_name(name), Split(cut, name)) for name in names]
 
 
-def _input_name(setting: str) -> str:
-    return {"raw8": "raw", "jpeg": "JPEG"}.get(setting, setting)
-
-
 def split_name(setting: str) -> str:
     """How figures call the split under a codec."""
     return "split, no codec" if setting.startswith("raw") else f"split, {setting}"
@@ -145,7 +142,7 @@ def grid(
         for point in chosen_points:
             if not point.error:
                 changed = point.config if change is None else change(point.config)
-                point = point._replace(config=paced(changed, known, method.split))
+                point = point._replace(config=set_pace(changed, known, method.split))
             values = {"rate_bps" if k == "link.rate_bps" else k: v for k, v in point.values.items()}
             rate = {k: v for k, v in values.items() if k == "rate_bps"}
             how = {"split": method.split, "method": method.name, **labels, **rate}
@@ -188,7 +185,7 @@ def produce(
     jobs, store = list(jobs), Store(Path("outputs") / config.name)
     if config.dry_run:
         return rehearse(jobs, store, workers=config.workers)
-    with multirun.locked(store):
+    with multirun.lock(store):
         rows = list(finish(play(jobs, store, workers=config.workers, label=command)))
         store.write_table(rows, getattr(config, "columns", "all"))
         sound = [row for row in rows if not row.get("error")]
@@ -197,12 +194,8 @@ def produce(
         summary = summarise(sound)
         written = files.save(draw(sound), store.folder)
         store.write_text("table.md", summary.markdown())
-        store.write_run(
-            command=command,
-            config=asdict(config),
-            provenance=dict(provenance),
-            summary=summary.plain(),
-        )
+        made = {"config": asdict(config), "provenance": dict(provenance)}
+        store.write_run(command=command, summary=summary.plain(), **made)
     summary.show()
     print(f"written: {', '.join(map(str, written))}, {store.folder}/results.csv and table.md")
     return int(len(sound) < len(rows))

@@ -25,7 +25,7 @@ def elements_of(model: str) -> dict[str, int]:
     return {cut.name: cut.elements for cut in cuts.split(models.create(model), batch=1).describe()}
 
 
-def measured_origin(provenance: Mapping[str, Any], samples: int) -> str:
+def say_origin(provenance: Mapping[str, Any], samples: int) -> str:
     """One sentence on what is measured where, and whether the weights are trained."""
     processor = provenance["machine"]["processor"]
     trained = provenance["weights"] == "trained"

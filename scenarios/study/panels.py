@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from profiles.tables.split import Split
-from scenarios.study.figure import Figure, Method, grid, methods, origin, split_methods
+from scenarios.study.figure import Figure, grid, methods, origin, split_methods
 from scenarios.sweep.axes import Point, axes_of, points
 from scenarios.sweep.play import Job
 from scenarios.systems import equal
-from scenarios.systems.answers import Answers, measure
+from scenarios.systems.answers import measure
 from scenarios.systems.build import job
 from scenarios.systems.generations import Text
 from scenarios.systems.measured import Measured
-from scenarios.systems.pace import paced
+from scenarios.systems.pace import set_pace
 from scenarios.systems.scenario import Model
 
 
@@ -33,7 +33,13 @@ class Panel(NamedTuple):
 def pictures(config: Figure, model: Model, cut: str, *, requests: int | None = None) -> Panel:
     """Every method on `model` split at `cut`; to the end of device 0's `requests` if given."""
     known = measure(model, list(config.codecs.values()), live=config.live)
-    chosen = [_fair(method, known) for method in methods(config, cut)]
+    chosen = methods(config, cut)
+    if known.table.provenance["weights"] != "trained":
+        settings = [equal.twin(method.setting, known.table.settings) for method in chosen]
+        chosen = [
+            method._replace(split=method.split._replace(setting=setting))
+            for method, setting in zip(chosen, settings, strict=True)
+        ]
 
     def change(at: Any) -> Any:
         workload = replace(at.workload, requests=requests)
@@ -42,13 +48,6 @@ def pictures(config: Figure, model: Model, cut: str, *, requests: int | None = N
     about = known.describe(config.device, config.server)
     jobs = list(grid(config, known, chosen, change=change, panel=model.name))
     return Panel(model.name, jobs, f"{model.name}: {origin(config, about)}", about)
-
-
-def _fair(method: Method, known: Answers) -> Method:
-    if known.table.provenance["weights"] == "trained":
-        return method
-    setting = equal.twin(method.setting, known.table.settings)
-    return method._replace(split=method.split._replace(setting=setting))
 
 
 def text(
@@ -91,5 +90,5 @@ def sessions_grid(
             if not point.error:
                 load = replace(point.config.workload, requests=sessions)
                 at = replace(point.config, workload=load)
-                point = point._replace(config=paced(at, known, split))
+                point = point._replace(config=set_pace(at, known, split))
             yield job(point, known, split=split, **named)

@@ -76,7 +76,7 @@ def axes_of(sweep: Sequence[str]) -> list[Axis]:
     Raises:
         ValueError: for text that is no override, or a key that stands in it twice.
     """
-    typed = {override.split("=", 1)[0].lstrip("+~") for override in _typed()}
+    typed = {override.split("=", 1)[0].lstrip("+~") for override in _read_command_line()}
     axes = [_axis(text) for text in sweep]
     keys = [axis.key for axis in axes]
     twice = next((key for key in keys if keys.count(key) > 1), None)
@@ -126,12 +126,12 @@ def _key(override: Override) -> str:
     return override.get_key_element().lstrip("+~")
 
 
-def _typed() -> list[str]:
+def _read_command_line() -> list[str]:
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
 def _compose(groups: dict[str, Any]) -> Any:
-    overrides = [*_typed(), *(f"{key}={value}" for key, value in groups.items())]
+    overrides = [*_read_command_line(), *(f"{key}={value}" for key, value in groups.items())]
     config = hydra.compose(HydraConfig.get().job.config_name, overrides)
     OmegaConf.resolve(config)
     return dataclasses.replace(to_spec(config), sweep=[])

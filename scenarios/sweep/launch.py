@@ -36,7 +36,7 @@ def launch(command: Command, arguments: Sequence[str]) -> int:
     if len(rest) == len(arguments):
         return _compose(command, arguments)
     folder = Path("outputs") / _given("name", rest, command.name)
-    with multirun.opened(folder, uuid.uuid4().hex, swept_keys(rest)) as setting:
+    with multirun.open_request(folder, uuid.uuid4().hex, swept_keys(rest)) as setting:
         # argparse takes overrides in one piece only: the flag may stand anywhere for our users
         _compose(command, ["-m", *rest, setting])
         return multirun.collect(folder, _given("columns", rest, "all"))

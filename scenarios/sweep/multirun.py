@@ -22,7 +22,7 @@ _VARIABLE = "SPLITFLEET_REQUEST"
 
 
 @contextmanager
-def opened(folder: Path, token: str, keys: Sequence[str]) -> Iterator[str]:
+def open_request(folder: Path, token: str, keys: Sequence[str]) -> Iterator[str]:
     """Hold `folder` while the jobs of one command line run and let them note their points.
 
     The jobs differ in `keys`, whose values become columns. Yields the override that tells every
@@ -116,7 +116,7 @@ def collect(folder: Path, columns: str = "all") -> int:
 
 
 @contextmanager
-def locked(store: Store) -> Iterator[None]:
+def lock(store: Store) -> Iterator[None]:
     """Hold the folder during one job; in a multirun the dispatcher already holds it."""
     if is_multirun():
         yield

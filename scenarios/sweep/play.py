@@ -63,20 +63,20 @@ def play(
     whole = multirun.swept()
     jobs = [replace(job, swept={**whole, **job.swept}) for job in jobs] if whole else jobs
     todo = {job.point_id: job for job in jobs if job.point_id not in finished}
-    fresh = _played(list(todo.values()), store, workers, alone=len(jobs) == 1)
+    fresh = _play_jobs(list(todo.values()), store, workers, alone=len(jobs) == 1)
     with progress(label) as report:
         for done, row in enumerate(fresh, 1):
             finished[row["point_id"]] = row
             report(done, len(todo))
     multirun.note([job.point_id for job in jobs])
-    rows = [_labelled(finished[job.point_id], job.swept) for job in jobs]
+    rows = [_label(finished[job.point_id], job.swept) for job in jobs]
     for row in rows:
         if row != finished[row["point_id"]]:  # played before, under other axes or none
             store.append(row)
     return rows
 
 
-def _played(jobs: list[Job], store: Store, workers: int, *, alone: bool) -> Iterator[Row]:
+def _play_jobs(jobs: list[Job], store: Store, workers: int, *, alone: bool) -> Iterator[Row]:
     if workers == 1 or len(jobs) < 2:
         several = multirun.is_multirun()  # then other jobs may append meanwhile
         with store.appending(alone=not several) as append:
@@ -98,7 +98,7 @@ def _chunk(jobs: Iterable[Job], folder: Path) -> list[Row]:
         return [append(_row(job, alone=False)) for job in jobs]
 
 
-def _labelled(row: Row, swept: Mapping[str, Any]) -> Row:
+def _label(row: Row, swept: Mapping[str, Any]) -> Row:
     """The row with the values of this request's swept keys, whatever request played it."""
     plain = {key: value for key, value in row.items() if key != "swept"}
     return {**plain, "swept": dict(swept)} if swept else plain
@@ -112,4 +112,4 @@ def _row(job: Job, *, alone: bool) -> Row:
             raise
         known = isinstance(error, ValueError)
         metrics = {"error": str(error) if known else f"{type(error).__name__}: {error}"}
-    return _labelled({"point_id": job.point_id, **job.labels, **metrics}, job.swept)
+    return _label({"point_id": job.point_id, **job.labels, **metrics}, job.swept)

@@ -141,6 +141,17 @@ def check_cuts(network: Any, cuts: Sequence[str]) -> None:
             raise ValueError(unknown("cut", cut, allowed))
 
 
+def choose_cuts(wanted: Any, known: Sequence[str]) -> tuple[str, ...]:
+    """Those of `known` that "all", the name of one or a list of names asks for."""
+    if wanted == "all":
+        return tuple(known)
+    given = [wanted] if isinstance(wanted, str) else list(wanted)
+    for cut in given:
+        if cut not in known:
+            raise ValueError(unknown("cut", str(cut), ("all", *known)))
+    return tuple(given)
+
+
 def trace(
     network: Any, model: Model, kinds: Mapping[str, Mapping[str, Any]], cuts: Sequence[str]
 ) -> TraceTable:

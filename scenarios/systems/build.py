@@ -16,7 +16,7 @@ from scenarios.sweep.play import Job, failing
 from scenarios.systems.by_hand import Own
 from scenarios.systems.case import Case, file_digests, identify
 from scenarios.systems.measured import Measured
-from scenarios.systems.scenario import Scenario, powered, system_spec
+from scenarios.systems.scenario import Scenario, add_power, system_spec
 from scenarios.systems.sheets import Codec, device_sheet, read
 from sim.specs import AdaptSpec, GroupSpec, SystemSpec
 
@@ -172,12 +172,12 @@ def _uses(
         return {g: Use(config.device, {g: split}) for g in groups}, named, {**method, **labels}
     chosen = choices(config)
     splits = {name: measured.split(one.cut, str(one.codec["name"])) for name, one in chosen.items()}
-    codecs = _joined(one.called for one in chosen.values())
+    codecs = _join(one.called for one in chosen.values())
     if config.members:
         sheets = {name: device_sheet(member.device) for name, member in config.members.items()}
         each = {name: dataclasses.asdict(member) for name, member in config.members.items()}
         said = {"method": "+".join(chosen), "codec": codecs,
-                "device": _joined(member.device for member in config.members.values())}  # fmt: skip
+                "device": _join(member.device for member in config.members.values())}  # fmt: skip
         uses = {name: Use(sheets[name], {name: splits[name]}) for name in groups}
         return uses, {**(named or {}), "members": each}, {**said, **labels}
     if config.alternatives:
@@ -203,7 +203,7 @@ def _system(config: Scenario, uses: Mapping[str, Use]) -> SystemSpec:
     """The spec with every group's power and choices."""
     spec = system_spec(config)
     groups = {
-        name: _choosing(name, powered(group, uses[name].device), uses[name])
+        name: _choosing(name, add_power(group, uses[name].device), uses[name])
         for name, group in spec.fleet.groups.items()
     }
     return replace(spec, fleet=replace(spec.fleet, groups=groups))
@@ -229,9 +229,9 @@ def _label(config: Any, splits: Sequence[Split]) -> dict[str, Any]:
         "method": _method(splits[0]),
         "n_devices": config.fleet.n_devices,
         "model": "-" if by_hand else config.model.name,
-        "cut": _joined(split.cut for split in splits),
+        "cut": _join(split.cut for split in splits),
         "scheme": "split",
-        "codec": _joined(settings),
+        "codec": _join(settings),
         "device": "-" if by_hand else config.device.name,
         "link": config.link.name,
         "server": "-" if by_hand else config.server.name,
@@ -245,5 +245,5 @@ def _method(split: Split) -> str:
     return split.cut if split.cut == "output" else f"{split.cut} {split.setting}"
 
 
-def _joined(names: Iterable[str]) -> str:
+def _join(names: Iterable[str]) -> str:
     return "+".join(dict.fromkeys(map(str, names)))

@@ -68,7 +68,7 @@ class Case:
             return f"codec {codec}, all layers on the server"
         if cut == "output":
             return "all layers on the devices"
-        each = [_spaced(one) for one in str(cut).split("+")]
+        each = [_add_space(one) for one in str(cut).split("+")]
         if len(each) > 1:
             return f"groups of devices, cut after {', '.join(each)}"
         return f"codec {codec} after {each[0]}"
@@ -95,7 +95,7 @@ class Case:
             spec=self.identity,
             digests=dict(self.digests),
             labels=dict(self.labels),
-            evaluate=partial(_graded, self) if graded else self.play,
+            evaluate=partial(_play_graded, self) if graded else self.play,
             seconds=self.estimate_s,
         )
 
@@ -119,7 +119,7 @@ class Case:
         return once * self.spec.replications * (2 if self.spec.replications > 1 else 1)
 
 
-def _graded(case: Case) -> Row:
+def _play_graded(case: Case) -> Row:
     """A row with the grade of its trust, and what it is cautioned about."""
     row = case.play()
     trust = case.trust(row)
@@ -173,7 +173,7 @@ def file_digests(scenario: Scenario) -> dict[str, str]:
     }
 
 
-def _spaced(cut: str) -> str:
+def _add_space(cut: str) -> str:
     """`stage3` as `stage 3`."""
     letters = cut.rstrip("0123456789")
     return f"{letters.rstrip('.')} {cut[len(letters) :]}" if letters != cut and letters else cut

@@ -1,6 +1,7 @@
 """Library: what the systems of one request cost and answer, each network measured or read once."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from profiles.tables.split import ENDS
@@ -31,9 +32,10 @@ class Library:
         if config.request is not None:
             return ByHand(request=config.request)
         self._check(config)
-        alike = [each for each in self._configs if _same(each, config) and self._sound(each)]
-        cuts, codecs = _wanted(alike)
-        mine = _wanted([config])
+        about = attrgetter("request", "model", "session", "live")
+        asked = [one for one in self._configs if about(one) == about(config)]
+        cuts, codecs = _collect([one for one in asked if self._sound(one)])
+        mine = _collect([config])
         if any(codecs.get(name) != codec for name, codec in mine[1].items()):
             cuts, codecs = mine  # one name for several settings
         try:
@@ -81,14 +83,7 @@ def _measure(config: Any, network: Any, cuts: Sequence[str], codecs: Sequence[Co
     return text.measure(config.model.name, codecs, cuts, live=config.live)
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Whether both are about the same network, measured in the same way."""
-    return one.request is None and (one.model, one.session, one.live) == (
-        other.model, other.session, other.live
-    )  # fmt: skip
-
-
-def _wanted(configs: Sequence[Any]) -> tuple[list[str], dict[str, Codec]]:
+def _collect(configs: Sequence[Any]) -> tuple[list[str], dict[str, Codec]]:
     """Cuts, and codecs by name; of two codecs of one name the first."""
     every = [one for config in configs for one in choices(config).values()]
     codecs: dict[str, Codec] = {}

@@ -16,7 +16,7 @@ from sim.sources.sessions import mean_request
 _WARMUP_CYCLES = 3.0
 
 
-def paced(config: Any, measured: Measured, split: Split) -> Any:
+def set_pace(config: Any, measured: Measured, split: Split) -> Any:
     """The figure's configuration with warm-up and horizon fit for its N, cut and codec."""
     if config.workload.requests is not None:
         return config

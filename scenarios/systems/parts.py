@@ -3,12 +3,12 @@
 import dataclasses
 from collections.abc import Collection, Mapping
 from importlib import resources
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 from profiles.tables import sheets as files
 from profiles.tables.hardware import DeviceSpec
 from scenarios.shell.names import unknown
-from scenarios.shell.schema import check_key, field_names, replace_all
+from scenarios.shell.schema import check_key, field_names, replace_all, spec_type
 from scenarios.systems import sheets
 from scenarios.systems.by_hand import Request
 from scenarios.systems.generations import Session
@@ -35,10 +35,10 @@ def sheet(group: str, name: str, **changes: Any) -> Any:
         ValueError: an unknown name or field, with the nearest ones, or a bad value.
     """
     content = {**sheets.read(group, name), **changes}
-    return made(_KINDS[group], content, group) if group in _KINDS else content
+    return make(_KINDS[group], content, group) if group in _KINDS else content
 
 
-def made(kind: Any, values: Any, where: str) -> Any:
+def make(kind: Any, values: Any, where: str) -> Any:
     """A spec of the fields in a mapping, the specs within it likewise; anything else as it is.
 
     Raises:
@@ -52,7 +52,7 @@ def made(kind: Any, values: Any, where: str) -> Any:
         required = item.default is dataclasses.MISSING is item.default_factory
         if required and item.name not in values:
             raise ValueError(f"{where} needs {item.name}, got {', '.join(values) or 'nothing'}")
-    inner = {name: made(_spec(hints[name]), each, name) for name, each in values.items()}
+    inner = {name: make(spec_type(hints[name]), each, name) for name, each in values.items()}
     return kind(**inner)
 
 
@@ -91,7 +91,7 @@ def system(given: Mapping[str, Any]) -> System:
     parts["members"] = _named(Member, parts.pop("members", {}), "members")
     for name, kind in (("session", Session), ("request", Request)):
         if name in parts:
-            parts[name] = made(kind, parts[name], name)
+            parts[name] = make(kind, parts[name], name)
     if isinstance(parts.get("alternatives"), str):
         raise ValueError(f"alternatives must be a list, got {parts['alternatives']!r}")
     config = System(**parts, fleet=fleet)
@@ -119,7 +119,7 @@ def _part(group: str, part: Any) -> Any:
         return Link(**vars(part))
     if type(part) is ServerSpec:
         return dataclasses.replace(sheet("server", "measured"), name="custom", **vars(part))
-    part = made(kind, part, group)
+    part = make(kind, part, group)
     if not isinstance(part, kind):
         raise ValueError(f"{group} must be a name, or what splitfleet.{group} gives, got {part!r}")
     return part
@@ -140,9 +140,4 @@ def _named(kind: Any, each: Any, where: str) -> dict[str, Any]:
     """Specs by name."""
     if not isinstance(each, Mapping):
         raise ValueError(f"{where} must be a dict by name, got {each!r}")
-    return {name: made(kind, one, f"{where}.{name}") for name, one in each.items()}
-
-
-def _spec(hint: Any) -> Any:
-    """The spec that a field holds; None where it holds something else."""
-    return next((kind for kind in (hint, *get_args(hint)) if dataclasses.is_dataclass(kind)), None)
+    return {name: make(kind, one, f"{where}.{name}") for name, one in each.items()}

@@ -86,11 +86,11 @@ def system_spec(scenario: Scenario) -> SystemSpec:
     names = [f.name for f in dataclasses.fields(SystemSpec)]
     spec = SystemSpec(**{name: getattr(scenario, name) for name in names})
     groups = spec.fleet.groups or {"default": GroupSpec()}
-    fed = {name: powered(group, scenario.device) for name, group in groups.items()}
+    fed = {name: add_power(group, scenario.device) for name, group in groups.items()}
     return dataclasses.replace(spec, fleet=dataclasses.replace(spec.fleet, groups=fed))
 
 
-def powered(group: GroupSpec, sheet: hardware.DeviceSpec) -> GroupSpec:
+def add_power(group: GroupSpec, sheet: hardware.DeviceSpec) -> GroupSpec:
     """The group with the power of its data sheet, unless it has a power sheet of its own.
 
     Approximation: no sheet states what sending adds, so that it counts as nothing beyond idling;

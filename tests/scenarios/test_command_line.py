@@ -47,9 +47,9 @@ def test_without_arguments_it_lists_every_command(capfd):
 
 
 def test_every_command_stands_in_exactly_one_group():
-    listed = [name for group in commands.grouped().values() for name in group]
+    listed = [name for group in commands.group().values() for name in group]
     assert sorted(listed) == commands.names()
-    first = {group: names[0] for group, names in commands.grouped().items()}
+    first = {group: names[0] for group, names in commands.group().items()}
     assert first == {
         "answer": "plan", "measure": "profile", "study": "sensitivity", "figures": "figures",
     }  # fmt: skip

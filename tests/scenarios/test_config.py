@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from omegaconf import OmegaConf
 
-from scenarios.shell.schema import check_key, fields, replace_all, thawed, to_spec
+from scenarios.shell.schema import check_key, fields, replace_all, thaw, to_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Outer:
 
 
 def test_a_frozen_spec_takes_overrides_and_comes_back_frozen():
-    node = thawed(Outer)
+    node = thaw(Outer)
     node.merge_with(OmegaConf.create({"name": "x", "inner": {"rate_bps": 5}, "limit": 3}))
     spec = to_spec(node)
     assert spec == Outer(name="x", inner=Inner(rate_bps=5.0), limit=3)
@@ -36,7 +36,7 @@ def test_a_frozen_spec_takes_overrides_and_comes_back_frozen():
 
 
 def test_the_specs_own_refusal_reaches_the_user():
-    node = thawed(Outer)
+    node = thaw(Outer)
     node.merge_with(OmegaConf.create({"name": "x", "inner": {"rate_bps": -1}}))
     with pytest.raises(ValueError, match=r"inner.rate_bps must be > 0, got -1.0"):
         to_spec(node)
@@ -44,7 +44,7 @@ def test_the_specs_own_refusal_reaches_the_user():
 
 def test_a_required_field_without_value_is_named():
     with pytest.raises(ValueError, match="name has no value"):
-        to_spec(thawed(Outer))
+        to_spec(thaw(Outer))
 
 
 def test_fields_carry_key_unit_and_help():

@@ -8,7 +8,7 @@ import pytest
 
 from plots.plan_inverse import draw
 from scenarios.__main__ import run
-from scenarios.planning.needs import _judged
+from scenarios.planning.needs import _judge
 from scenarios.systems.case import Case
 from sim import ConstantSource, ServerSpec, SystemSpec, WorkloadSpec
 from sim.planning import Budget, Goal, Refusal
@@ -133,7 +133,7 @@ def judged(spec: SystemSpec, n: int, *, server: str, **known: object) -> dict[st
         **known,
     )
     found = inverse(spec, case.sources, [P95], n, budget=QUICK, play=play_in_turn)
-    rows = (_judged(case, remedy, QUICK.half_width, play_in_turn)[0] for remedy in found.remedies)
+    rows = (_judge(case, remedy, QUICK.half_width, play_in_turn)[0] for remedy in found.remedies)
     return {row["name"]: row for row in rows}
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from rich.console import Console
 
-from scenarios.present.page import document, drawn
+from scenarios.present.page import document, draw
 from scenarios.present.summary import Summary, between, interval, number
 from scenarios.present.terminal import show
 
@@ -53,7 +53,7 @@ def test_what_does_not_fit_is_continued_below_under_its_names() -> None:
 
 
 def test_markdown_and_page_hold_every_cell() -> None:
-    text, page = WIDE.markdown(), document("T", [drawn(WIDE)])
+    text, page = WIDE.markdown(), document("T", [draw(WIDE)])
     for cell in (cell for row in (*WIDE.rows, *WIDE.sections[0].rows) for cell in row):
         assert cell in text
         assert cell in page
@@ -62,7 +62,7 @@ def test_markdown_and_page_hold_every_cell() -> None:
 
 
 def test_a_page_escapes_what_it_shows_and_colours_verdicts() -> None:
-    page = drawn(Summary(title="a < b", rows=(("caution", "<b>"),)))
+    page = draw(Summary(title="a < b", rows=(("caution", "<b>"),)))
     assert "<h1>a &lt; b</h1>" in page
     assert '<td class="caution">caution</td><td>&lt;b&gt;</td>' in page
 

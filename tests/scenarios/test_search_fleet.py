@@ -46,7 +46,7 @@ def test_a_device_alone_takes_the_least_server_time_within_its_reserve(name):
     """Against every option tried one by one."""
     case = plan(name)
     problem = contest.whole(case, 1, 0.8 * case.fleet.limit_s)
-    for number, row in enumerate(contest.chosen(case, "own")):
+    for number, row in enumerate(contest.choose(case, "own")):
         alone = problem.of_group(number, 1)
         found = Predictor(alone).predict(np.arange(len(alone.groups[0].options))[:, None])
         assert found.feasible[row]
@@ -71,7 +71,7 @@ def test_a_proposal_is_feasible_where_it_is_made_and_at_fewer_devices():
 
 def test_the_group_adapts_among_the_options_that_may_be_best():
     case = plan("mixed fleet")
-    rows = contest.chosen(case, "own")
+    rows = contest.choose(case, "own")
     problem = contest.whole(case, 1, case.fleet.limit_s)
     free = contest.choosing(case, problem, rows, online=True)
     for group in free.spec.fleet.groups.values():
@@ -87,7 +87,7 @@ def test_a_fleet_of_sessions_is_looked_for_where_whole_sessions_fill_the_server(
     """By the prompt alone it was from 657 devices downwards, each run drowned: nothing finished."""
     case = plan("autoregressive")
     problem = contest.whole(case, 1, case.fleet.limit_s)
-    chosen = contest.choosing(case, problem, contest.chosen(case, "own"), online=False)
+    chosen = contest.choosing(case, problem, contest.choose(case, "own"), online=False)
     spec, sources = chosen.spec, chosen.sources
     knee = guess(spec, sources)
     busy = []
@@ -101,12 +101,12 @@ def test_a_fleet_of_sessions_is_looked_for_where_whole_sessions_fill_the_server(
 def test_the_ratio_is_that_of_the_devices_and_its_ends_are_the_worst():
     fleet = {"method": "fleet", "n_star": 120, "n_star_lo": 110, "n_star_hi": 130}
     own = {"method": "own", "n_star": 100, "n_star_lo": 90, "n_star_hi": 105}
-    (row, _) = search_fleet._compared([{"scenario": "x", "arms": [own, fleet]}])
+    (row, _) = search_fleet._compare([{"scenario": "x", "arms": [own, fleet]}])
     assert row["fleet_over_this"] == pytest.approx(1.2)
     assert row["fleet_over_this_lo"] == pytest.approx(110 / 105)
     assert row["fleet_over_this_hi"] == pytest.approx(130 / 90)
     none = {"method": "own", "n_star": 0, "n_star_lo": 0, "n_star_hi": 0}
-    assert "fleet_over_this" not in search_fleet._compared([{"arms": [none, fleet]}])[0]
+    assert "fleet_over_this" not in search_fleet._compare([{"arms": [none, fleet]}])[0]
 
 
 def test_the_command_tells_every_way_to_choose(tmp_path, monkeypatch, capfd):
