@@ -263,9 +263,11 @@ class Case:
             )
         parts.check("limit or field of plan", asked, [*limits, *budget])
         config = _fields({**parts.of_command("plan"), **self._given})
+        slo = Slo(**{name: asked[name] for name in limits if name in asked})
+        slo.check_any()
         return plan.Config(
             **{**config, "name": "plan", "workers": workers},
-            slo=Slo(**{name: asked[name] for name in limits if name in asked}),
+            slo=slo,
             plan=plan.Plan(**{name: asked[name] for name in budget if name in asked}),
         )
 

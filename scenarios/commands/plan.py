@@ -55,7 +55,7 @@ class Plan(Budget):
 class Config(System):
     """The system, the limits and the question."""
 
-    slo: Slo
+    slo: Slo = field(default_factory=Slo)
     plan: Plan = field(default_factory=Plan)
     codecs: dict[str, dict[str, Any]] = option(
         {}, "what plan.over=[codec] takes; see group methods"
@@ -63,11 +63,6 @@ class Config(System):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.slo.goals:
-            raise ValueError(
-                "slo must limit the latency, its freshness or the deadline misses, such as"
-                " slo.p95_s=0.1; got no such limit"
-            )
         loads = [self.workload, *(g.workload for g in self.fleet.groups.values() if g.workload)]
         late = any(load.deadline_s is not None for load in loads)
         if self.slo.deadline_miss_share is not None and not late:
@@ -89,6 +84,7 @@ class Config(System):
 def run(config: Config) -> int:
     """Search, explain, store, print; of several jobs (`-m`) each into a folder of its own."""
     began_s = time.monotonic()
+    config.slo.check_any()
     store = Store(Path("outputs") / config.name)
     told, said = (answer, screen) if config.plan.n_devices is None else (needs, needs)
     with multirun.lock(store), playing("planning", config.workers) as play:

@@ -44,7 +44,10 @@ class Library:
             return self._measure(config, *mine)
 
     def _measure(self, config: Any, cuts: list[str], codecs: dict[str, Codec]) -> Measured:
-        key = repr((config.model, config.session, config.live, cuts, codecs))
+        server = (
+            config.server if llama2.models(config.model.name) else None
+        )  # its share of the roof
+        key = repr((config.model, config.session, config.live, cuts, codecs, server))
         if key not in self._known:
             self._known[key] = _measure(config, self._network(config), cuts, list(codecs.values()))
         return self._known[key]

@@ -93,6 +93,14 @@ class Slo:
             named[self._column] = self.quantile_s
         return tuple(Goal(column=c, limit=limit) for c, limit in named.items() if limit is not None)
 
+    def check_any(self) -> None:
+        """Refuse to plan without a limit that a number of devices can exceed."""
+        if not self.goals:
+            raise ValueError(
+                "slo must limit the latency, its freshness or the deadline misses, such as"
+                " slo.p95_s=0.1; got no such limit"
+            )
+
     def check_tokens(self, words: str, *, generates: bool) -> None:
         """Refuse the limits of tokens for what answers once; `words` says what that is."""
         if not generates:

@@ -140,6 +140,14 @@ def test_a_network_measured_here_is_measured_once(workplace, monkeypatch):
     assert case.simulate()["latency_mean_s"] == first["latency_mean_s"]
 
 
+def test_a_network_in_closed_form_is_that_of_every_server():
+    asked = {"session": sf.session(n_tokens=4), "device": "jetson_agx_orin", **QUICK}
+    case = sf.case("llama2_7b", "layers.0/int8", **asked)
+    known, unknown = case.sweep(server=["a100", "rtx4090"])
+    assert known["server_s_per_request"] > 0.0
+    assert "no published latency for rtx4090" in unknown["error"]
+
+
 MISTAKES = {
     "unknown link 'wfi'; nearest: wifi": lambda: sf.link("wfi"),
     "unknown field of link 'rtt'; nearest: rtt_s": lambda: sf.link("wifi", rtt=0.1),

@@ -86,3 +86,15 @@ def test_every_command_of_an_installed_wheel_composes_its_sheets(installed, tmp_
     assert any("simulate" in line for line in listed)
     for name in ("plan", "search", "fig2_throughput", "links"):
         assert "link.rate_bps" in _run(command, name, "--help", cwd=tmp_path)
+
+
+def test_the_door_of_an_installed_wheel_opens_in_another_folder(installed, tmp_path):
+    script = (
+        "import splitfleet as sf; print(sf.__file__)\n"
+        "case = sf.case('scenes', 'stage3/ecsq', n_devices=4, horizon_s=2, warmup_s=1,"
+        " replications=2)\n"
+        "print(case.simulate())\n"
+    )
+    place, said = _run(str(installed / "python"), "-c", script, cwd=tmp_path).splitlines()
+    assert place.startswith(str(installed.parent))
+    assert said.startswith("Result(4 devices: ")
