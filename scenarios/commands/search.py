@@ -225,12 +225,8 @@ def _forecast(decision: Decision) -> dict[str, float]:
 
 def _write(store: Store, config: Config, known: Tables, content: dict[str, Any]) -> None:
     store.write_text("search.json", json.dumps(content, indent=1))
-    store.write_run(
-        command="search",
-        config=asdict(config),
-        provenance=dict(known.table.provenance),
-        digests=known.digests,
-    )
+    made = {"provenance": dict(known.table.provenance), "digests": known.digests}
+    store.write_run(command="search", config=asdict(config), **made)
 
 
 def _side_by_side(shown: dict[str, tuple[Decision, Played | None]]) -> dict[str, Any]:

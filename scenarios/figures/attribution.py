@@ -39,12 +39,12 @@ def run(config: Config) -> int:
 
 def _jobs(config: Config, known: Answers) -> Iterator[Job]:
     stages = [cut for cut in known.table.cuts if cut not in ("input", "output")]
-    ends = [m for m in methods(config, stages[0]) if m.cut == "input"]
+    ends = [m for m in methods(config, stages[0]) if m.split.cut == "input"]
     if BASE not in [method.name for method in ends]:
         raise ValueError(f"attribution needs the method {BASE!r}; add raw8 to the methods")
     yield from grid(config, known, ends)
     for cut in stages:
-        split = [m for m in methods(config, cut) if m.cut == cut]
+        split = [m for m in methods(config, cut) if m.split.cut == cut]
         yield from grid(config, known, split)
 
 

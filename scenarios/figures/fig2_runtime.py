@@ -78,7 +78,7 @@ def _llama2(config: Config) -> Panel:
             named=[asdict(config.text), n_tokens, config.big_cut, share],
         )  # fmt: skip
         chosen = [
-            big.split(config.big_cut, equal.twin(method.setting, small.table.settings))
+            big.split(config.big_cut, equal.twin(method.split.setting, small.table.settings))
             for method in split_methods(config, config.big_cut)
         ]
         jobs += sessions_grid(config, big, chosen, at, config.sessions, model="llama2-7b",

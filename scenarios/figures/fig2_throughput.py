@@ -69,7 +69,7 @@ def _move_split(config: Config) -> Panel:
         method._replace(name=f"{cut}, {method.name.removeprefix('split, ')}")
         for cut in config.splits
         for method in split_methods(config, cut)
-        if method.setting == config.best or method.name == "split, no codec"
+        if method.split.setting == config.best or method.name == "split, no codec"
     ]
     about = known.describe(config.device, config.server)
     jobs = list(grid(config, known, chosen, panel=SPLITS))

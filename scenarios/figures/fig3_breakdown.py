@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from plots import fig3_breakdown as breakdown
+from profiles.tables.split import ENDS
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import Figure, compare, grid, measure_methods, methods, split_methods
 from scenarios.sweep.store import Row
@@ -32,7 +33,7 @@ class Config(Figure):
 def run(config: Config) -> int:
     """Play one device by every method at every cut, part its latency, draw the parts."""
     known = measure_methods(config)
-    ends = [m for m in methods(config, config.cuts[0]) if m.cut in ("input", "output")]
+    ends = [m for m in methods(config, config.cuts[0]) if m.split.cut in ENDS]
     chosen = [*ends, *(m for cut in config.cuts for m in split_methods(config, cut))]
     draw = partial(breakdown.draw, title=f"{config.model.name}, {config.link.name}, one device")
     jobs = grid(config, known, chosen)

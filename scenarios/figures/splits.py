@@ -63,9 +63,7 @@ def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
     last = min((n for n in sizes if n >= 64), default=sizes[-1])
     return Summary(
         title=f"Every cut of {_title(config)}",
-        finding="Least mean latency: "
-        + "; ".join(f"N = {n}: {cut}" for n, cut in best.items())
-        + ".",
+        finding=f"Least mean latency: {'; '.join(f'N = {n}: {cut}' for n, cut in best.items())}.",
         columns=("cut", f"requests/s, N = {last}", f"latency ms, N = {last}",
                  f"device_time_s of {config.requests} requests, N = {last}",
                  "server ms/request", "accuracy %"),

@@ -16,6 +16,7 @@ from scenarios.planning.options import options
 from scenarios.planning.screen import summary
 from scenarios.present.page import page
 from scenarios.present.summary import Summary
+from scenarios.present.table import STAGES
 from scenarios.sweep.store import Store, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
@@ -29,16 +30,6 @@ from sim.planning.slo import check_drop, check_memory
 from sim.planning.why import Why, why
 
 Found = dict[str, Any]
-
-_STAGES = (
-    ("device_wait_s", "device: waiting"),
-    ("device_service_s", "device: head + encode"),
-    ("link_wait_s", "uplink: waiting"),
-    ("link_service_s", "uplink: airtime"),
-    ("server_wait_s", "server: waiting"),
-    ("server_service_s", "server: decode + tail"),
-    ("network_s", "network: round trip"),
-)
 
 
 def single(config: Any, asked: Case, *, play: Player) -> Found:
@@ -142,7 +133,7 @@ def describe_answer(asked: Case, found: Capacity, reasons: Why, trust: Trust) ->
         "stages": [
             {"stage": name, "words": words, "mean_s": columns[name],
              "slowest_s": columns[f"{name}_slowest"]}
-            for name, words in _STAGES
+            for name, words in STAGES
         ],
         "at_n_star": dict(columns),
         "accuracy_drop_pp": asked.drop._asdict() if asked.drop is not None else None,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -30,7 +30,8 @@ class Summary:
 
     def plain(self) -> dict[str, Any]:
         """JSON, for run.json and the report."""
-        return {name: value for name, value in asdict(self).items() if name not in ("sections", "keys")}
+        kept = ("title", "finding", "columns", "rows", "origin")
+        return {name: getattr(self, name) for name in kept}
 
     def markdown(self) -> str:
         """Title, finding, table, origin."""
@@ -71,12 +72,8 @@ def interval(
 
 def between(row: Mapping[str, Any], column: str, factor: float = 1.0, digits: int = 3) -> str:
     """`mean [low, high]` of a column, the wider interval where both exist; a dash if unknown."""
-    low, high = next(
-        (
-            ends
-            for names in (("_lo_total", "_hi_total"), ("_lo", "_hi"))
-            if None not in (ends := [row.get(f"{column}{name}") for name in names])
-        ),
-        (None, None),
-    )
+    for ends in (("_lo_total", "_hi_total"), ("_lo", "_hi")):
+        low, high = (row.get(f"{column}{end}") for end in ends)
+        if low is not None and high is not None:
+            break
     return interval(row.get(column), low, high, factor, digits)

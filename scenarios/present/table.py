@@ -9,6 +9,17 @@ from scenarios.present.summary import Summary, between, number
 from scenarios.sweep.columns import Row, spread, swept_names, varying
 from sim.planning.finding import Trust
 
+STAGES = (
+    ("device_wait_s", "device: waiting"),
+    ("device_service_s", "device: head + encode"),
+    ("link_wait_s", "uplink: waiting"),
+    ("link_service_s", "uplink: airtime"),
+    ("server_wait_s", "server: waiting"),
+    ("server_service_s", "server: decode + tail"),
+    ("network_s", "network: round trip"),
+)
+"""Waits and services in their order; they add up to a request's latency."""
+
 _SHOWN = (
     ("throughput_rps", "throughput", "1/s", 1.0),
     ("throughput_bound_rps", "bound min(N/(D+Z), 1/S)", "1/s", 1.0),
@@ -22,13 +33,7 @@ _SHOWN = (
     ("ttft_s", "first token, mean", "ms", 1e3),
     ("tpot_s", "later token, mean", "ms", 1e3),
     ("tpot_p95_s", "later token, 95th percentile", "ms", 1e3),
-    ("device_wait_s", "device: waiting", "ms", 1e3),
-    ("device_service_s", "device: head + encode", "ms", 1e3),
-    ("link_service_s", "uplink: airtime", "ms", 1e3),
-    ("link_wait_s", "uplink: waiting for others", "ms", 1e3),
-    ("server_wait_s", "server: queue", "ms", 1e3),
-    ("server_service_s", "server: decode + tail", "ms", 1e3),
-    ("network_s", "network: round trip", "ms", 1e3),
+    *((column, words, "ms", 1e3) for column, words in STAGES),
     ("server_s_per_request", "server time per request", "ms", 1e3),
     ("uplink_bytes_per_request", "payload", "B", 1.0),
     ("accuracy", "accuracy as delivered", "%", 100.0),
@@ -156,8 +161,10 @@ def _origin(provenance: Mapping[str, Any]) -> str:
     if "request" in provenance:
         return "Requests all cost the same, as given by hand: every number is assumed."
     head, tail = provenance["head_seconds"], provenance["tail_seconds"]
+    tokens = provenance["payloads"].get("prompt_tokens")
+    samples = "test samples" if tokens is None else f"generations from {tokens} tokens each"
     return (
-        f"Payloads and answers: measured on {provenance['samples']} {_samples(provenance)}. "
+        f"Payloads and answers: measured on {provenance['samples']} {samples}. "
         f"Device seconds: {_kind(head)}. Server seconds: {_kind(tail)}. "
         "Intervals include the table's sampling error."
     )
@@ -168,8 +175,3 @@ def _kind(surface: Mapping[str, Any]) -> str:
         return str(surface["kind"])
     source = shorten(str(surface["source"]).split(" (")[0], 60, placeholder="...")
     return f"scaled by {number(surface['factor'])} ({source})"
-
-
-def _samples(provenance: Mapping[str, Any]) -> str:
-    tokens = provenance["payloads"].get("prompt_tokens")
-    return "test samples" if tokens is None else f"generations from {tokens} tokens each"

@@ -82,8 +82,9 @@ def _column(place: int, heading: str, cells: tuple[str, ...]) -> _Column:
 
 
 def fill(text: str, width: int | None = None) -> str:
-    """A paragraph in lines as wide as a terminal, or as `width`."""
-    return "\n".join(_wrap(text, width or Console().width))
+    """Paragraphs in lines as wide as a terminal, or as `width`."""
+    width = width or Console().width
+    return "\n".join(line for each in text.splitlines() for line in _wrap(each, width))
 
 
 def _wrap(text: str, width: int) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sim.specs import WorkloadSpec
+from sim.specs.check import above
 
 _ASKING = WorkloadSpec(think_s=0.1)
 
@@ -31,8 +32,7 @@ class Fleet:
     tokens: int = 0
 
     def __post_init__(self) -> None:
-        if not self.limit_s > 0.0:
-            raise ValueError(f"fleet.limit_s must be > 0, got {self.limit_s}")
+        above("fleet.limit_s", self.limit_s, 0.0)
         if not self.devices or any(share <= 0.0 for share in self.devices.values()):
             raise ValueError(f"fleet.devices must have shares > 0, got {dict(self.devices)}")
 

@@ -188,14 +188,9 @@ def _member(spec: Any, name: str, key: str = "") -> Any:
     kind: Any = type(spec)
     known = spec if isinstance(spec, dict) else field_names(kind)
     if name not in known:
-        raise ValueError(unknown("field", key or name, [_beside(key, name, k) for k in known]))
+        before = key.split(name)[0] if key else ""  # the path that leads to it
+        raise ValueError(unknown("field", key or name, [f"{before}{other}" for other in known]))
     return spec[name] if isinstance(spec, dict) else getattr(spec, name)
-
-
-def _beside(key: str, name: str, other: str) -> str:
-    """`other` with the path that leads to `name` in `key`."""
-    before = key.split(name)[0] if key else ""
-    return f"{before}{other}"
 
 
 @lru_cache(maxsize=256)

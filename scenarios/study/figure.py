@@ -57,16 +57,6 @@ class Method(NamedTuple):
     name: str
     split: Split
 
-    @property
-    def cut(self) -> str:
-        """Where it cuts."""
-        return self.split.cut
-
-    @property
-    def setting(self) -> str:
-        """What it sends."""
-        return self.split.setting
-
 
 def measure_methods(config: Figure) -> Answers:
     """The tables behind a figure: all methods at every cut, one trace for all figures."""
@@ -82,7 +72,7 @@ def methods(config: Figure, cut: str | None = None) -> list[Method]:
     return [
         *(Method(f"full server, {short.get(n, n)}", Split("input", n)) for n in inputs),
         *split,
-        Method("full device", Split("output", split[0].setting)),
+        Method("full device", Split("output", split[0].split.setting)),
     ]
 
 
@@ -102,8 +92,8 @@ class Subset(Figure):
         for name in self.shown:
             if name not in known:
                 raise ValueError(unknown("codec of shown", name, known))
-        wanted = self.shown or known
-        return [m for m in methods(self) if m.cut == "output" or m.setting in wanted]
+        wanted, every = self.shown or known, methods(self)
+        return [m for m in every if m.split.cut == "output" or m.split.setting in wanted]
 
     def words(self) -> str:
         """One sentence on what is left out."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from profiles.tables.split import Split
-from scenarios.study.figure import Figure, grid, methods, origin, split_methods
+from scenarios.study.figure import Figure, Method, grid, methods, origin, split_methods
 from scenarios.sweep.axes import Point, axes_of, points
 from scenarios.sweep.play import Job
 from scenarios.systems import equal
@@ -35,10 +35,10 @@ def pictures(config: Figure, model: Model, cut: str, *, requests: int | None = N
     known = measure(model, list(config.codecs.values()), live=config.live)
     chosen = methods(config, cut)
     if known.table.provenance["weights"] != "trained":
-        settings = [equal.twin(method.setting, known.table.settings) for method in chosen]
+        there = known.table.settings
         chosen = [
-            method._replace(split=method.split._replace(setting=setting))
-            for method, setting in zip(chosen, settings, strict=True)
+            Method(name, split._replace(setting=equal.twin(split.setting, there)))
+            for name, split in chosen
         ]
 
     def change(at: Any) -> Any:
@@ -64,7 +64,7 @@ def text(
         for point in points(config, axes_of(config.sweep))
         if most is None or point.error or point.config.fleet.n_devices <= most
     ]
-    names = [m.setting for m in split_methods(config, chosen.cut)]
+    names = [m.split.setting for m in split_methods(config, chosen.cut)]
     chosen_ones = [small.split(chosen.cut, name) for name in names]
     panel = f"{chosen.model}, {chosen.n_tokens} tokens"
     jobs = list(sessions_grid(config, small, chosen_ones, swept, sessions, panel=panel,

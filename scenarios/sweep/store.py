@@ -110,7 +110,8 @@ class Store:
                 nonlocal synced
                 line = json.dumps({key: _plain(value) for key, value in row.items()})
                 with each:
-                    torn = file.seek(0, os.SEEK_END) > 0 and _last_byte(file) != b"\n"
+                    file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+                    torn = file.read(1) not in (b"", b"\n")
                     file.write((b"\n" if torn else b"") + line.encode() + b"\n")
                 if time.monotonic() - synced > _SYNC_EVERY_S:
                     os.fsync(file.fileno())
@@ -132,9 +133,10 @@ class Store:
 
     def write_run(self, **content: Any) -> Path:
         """Write run.json: the spec, versions, seeds and provenance behind results.csv."""
-        text = json.dumps(
-            {**content, "versions": _versions()}, indent=2, sort_keys=True, default=str
-        )
+        packages = ("splitfleet", "simpy", "numpy", "scipy", "torch", "numba", "hydra-core")
+        versions = {"python": platform.python_version(), **{p: version(p) for p in packages}}
+        made = {**content, "versions": versions}
+        text = json.dumps(made, indent=2, sort_keys=True, default=str)
         return self.write_text("run.json", text + "\n")
 
     def write_text(self, name: str, text: str) -> Path:
@@ -191,11 +193,6 @@ def _parse(line: str) -> Row:
     return row if isinstance(row, dict) and "point_id" in row else {}
 
 
-def _last_byte(file: io.FileIO) -> bytes:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1)
-
-
 def _plain(value: Any) -> Any:
     if type(value) is float:
         return value if math.isfinite(value) else None
@@ -204,8 +201,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _versions() -> dict[str, str]:
-    packages = ("splitfleet", "simpy", "numpy", "scipy", "torch", "numba", "hydra-core")
-    return {"python": platform.python_version(), **{p: version(p) for p in packages}}
