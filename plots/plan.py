@@ -4,6 +4,7 @@ If systems were compared, they stand below against what they cost.
 """
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -36,7 +37,7 @@ def draw(plan: Row) -> Figure:
         curve, gains, stages, *costs = _panels(figure, len(compared))
         _curve(curve, plan)
         _gains(gains, plan["gains"])
-        _stages(stages, plan["stages"])
+        _stages(stages, plan)
         for axes, (cost, rows) in zip(costs, compared.items(), strict=True):
             systems.scatter(axes, rows, cost)
         if compared:
@@ -65,7 +66,9 @@ def _curve(axes: Axes, plan: Row) -> None:
 
     Points with fewer runs than the refined ones only showed where to look: hollow and unjoined.
     """
-    factor, unit = (1e3, "ms") if plan["column"].endswith("_s") else (100.0, "%")
+    known = [plan["limit"], *(p["value"] for p in plan["curve"] if is_known(p["value"]))]
+    most_s = min(max(known), _MOST * plan["limit"])  # outliers leave the panel
+    factor, unit = _unit(most_s) if plan["column"].endswith("_s") else (100.0, "%")
     name = plan["column"].removesuffix("_s").replace("_", " ")
     limit = factor * plan["limit"]
     curve = [point for point in plan["curve"] if is_known(point["value"])]
@@ -84,6 +87,11 @@ def _curve(axes: Axes, plan: Row) -> None:
     axes.set(xlabel="number of devices $N$", ylabel=f"{name} ({unit})", ylim=(bottom, top))
     if plan.get("n_runs") is not None:
         _legend_above(axes)
+
+
+def _unit(most_s: float) -> tuple[float, str]:
+    """Seconds where the largest exceeds one, else milliseconds; and the factor to them."""
+    return (1.0, "s") if most_s > 1.0 else (1e3, "ms")
 
 
 def _is_refined(point: Row, plan: Row) -> bool:
@@ -163,32 +171,39 @@ def _gains(axes: Axes, gains: Sequence[Row]) -> None:
     values = [gain["devices"] for gain in shown]
     reach = [[abs(gain["devices"] - gain[end]) for gain in shown] for end in ("lo", "hi")]
     colours = [_ORANGE if gain["resource"] else GREY for gain in shown]
+    seen = {
+        c for c, v in zip(colours, values, strict=True) if abs(v) > 0.01 * max(map(abs, values))
+    }
     axes.barh(places, values, color=colours, height=0.7)
     axes.errorbar(values, places, xerr=reach, linestyle="none", color=INK, elinewidth=0.8)
-    axes.set_yticks(places, [gain["words"].removeprefix("the ") for gain in shown])
+    words = [fill(gain["words"].removeprefix("the "), 14) for gain in shown]
+    axes.set_yticks(places, words)
     axes.grid(visible=False, axis="y")
     axes.set(xlabel="devices per 1 % more of it")
     axes.set_title("What would help", loc="left", pad=_STRIP_PT)
-    words = {_ORANGE: "can be bought", GREY: "cannot"}
-    handles = [Patch(color=each, label=text) for each, text in words.items() if each in colours]
+    keys = {_ORANGE: "can be bought", GREY: "cannot"}
+    handles = [Patch(color=each, label=text) for each, text in keys.items() if each in seen]
     _legend_above(axes, handles=handles)
 
 
-def _stages(axes: Axes, stages: Sequence[Row]) -> None:
-    """Mean milliseconds of every stage, of all requests and of the slowest."""
-    shown = [stage for stage in stages if stage["mean_s"] > 0.0 or stage["slowest_s"] > 0.0]
+def _stages(axes: Axes, plan: Row) -> None:
+    """Mean time at every stage, of all requests (or steps of sessions) and of the slowest."""
+    shown = [each for each in plan["stages"] if each["mean_s"] > 0.0 or each["slowest_s"] > 0.0]
     shown.reverse()
+    times = [stage[key] for stage in shown for key in ("mean_s", "slowest_s")]
+    factor, unit = _unit(max(times, default=0.0))
+    of = "step" if "ttft_s" in plan.get("at_n_star", ()) else "request"
     places = list(range(len(shown)))
     for shift, key, colour, label in (
         (0.2, "mean_s", _GREEN, "all"),
         (-0.2, "slowest_s", _PINK, "slowest 5 %"),
     ):
         axes.barh(
-            [place + shift for place in places], [1e3 * stage[key] for stage in shown],
+            [place + shift for place in places], [factor * stage[key] for stage in shown],
             height=0.38, color=colour, label=label,
         )  # fmt: skip
     axes.set_yticks(places, [stage["words"] for stage in shown])
     axes.grid(visible=False, axis="y")
-    axes.set(xlabel="mean per request (ms)")
+    axes.set(xlabel=f"mean per {of} ({unit})")
     axes.set_title("Where time goes at $N^*$", loc="left", pad=_STRIP_PT)
     _legend_above(axes)

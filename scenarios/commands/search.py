@@ -112,9 +112,8 @@ def run(config: Config) -> int:
         _write(own, config, known, {**plain, "search_s": spent_s, "searches": compared})
         if several:
             multirun.keep(store, {**_flat(chosen, known), "folder": str(own.folder)})
-    binding = f"binding: {_spoken(chosen.binding, known)}"
     looked = f"{chosen.evaluations} of {problem.n_choices} options evaluated in {spent_s:.2g} s"
-    said = [f"{binding}; {looked}"]
+    said = [f"binding: {_spoken(chosen.binding, known)}; {looked}"]
     if known.speaks and chosen.options is not None:
         said.append(_longest(problem, known, chosen.options[0]))
     sections = (_compare(decisions),) if config.compare else ()

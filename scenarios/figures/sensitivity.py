@@ -36,7 +36,7 @@ def run(config: Config) -> int:
     known = measure_methods(config)
     whole = config.device.scale(known.profile.head).seconds_at("output")
     ratio = whole / config.server.scale(known.profile.tail).seconds_at("input")
-    draw = partial(sensitivity.draw, title=_title(config))
+    draw = partial(sensitivity.draw, title=f"{config.model.name}, split after {config.cut}")
     return compare(config, "sensitivity", known, _jobs(config, known, ratio), draw, _summary)
 
 
@@ -51,10 +51,6 @@ def _slow_down(config: Config, slowdown: float) -> Config:
     group = GroupSpec(slowdown=slowdown)
     fleet = FleetSpec(n_devices=config.fleet.n_devices, groups={"default": group})
     return replace(config, fleet=fleet)
-
-
-def _title(config: Config) -> str:
-    return f"{config.model.name}, split after {config.cut}"
 
 
 def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
@@ -81,7 +77,7 @@ def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
             for name, at in won.items()
         ]  # fmt: skip
     return Summary(
-        title=f"Which method answers fastest, {_title(config)}",
+        title=f"Which method answers fastest, {config.model.name}, split after {config.cut}",
         finding=f"Cells won: {'. '.join(words)}.",
         columns=("N", "method", "cells won", "device/server seconds, from-to",
                  "link Mb/s, from-to", "right %"),
