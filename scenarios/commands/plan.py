@@ -37,8 +37,7 @@ class Plan(Budget):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_devices is not None and self.n_devices < 1:
-            raise ValueError(f"plan.n_devices must be >= 1, got {self.n_devices}")
+        at_least("plan.n_devices", self.n_devices, 1)
         at_least("plan.spare", self.spare, 0)
         if self.n_devices is not None and self.over:
             raise ValueError("plan takes n_devices (the inverse) or over (the choice), got both")

@@ -11,7 +11,7 @@ import math
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary, number
@@ -53,6 +53,8 @@ _NOTHING = {
 @dataclass(frozen=True, kw_only=True)
 class Config(System):
     """One fleet, its limits, and which search decides; `cut` and `codec` are what it finds."""
+
+    HIDDEN: ClassVar = (*_NOTHING, "policy", "session")
 
     slo: Slo = field(default_factory=lambda: Slo(accuracy_drop_pp=3.0))
     search: str = option("fleet", "which search decides")

@@ -10,7 +10,7 @@ from profiles.tables.split import Split
 from scenarios.shell.names import unknown
 from scenarios.systems.measured import Measured
 from sim.sources.source import ConstantSource, Source
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +27,7 @@ class Request:
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            if value is not None and not value >= 0.0:
-                raise ValueError(f"request.{item.name} must be >= 0, got {value}")
+            at_least(f"request.{item.name}", getattr(self, item.name), 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
