@@ -30,7 +30,9 @@ class Summary:
 
     def plain(self) -> dict[str, Any]:
         """JSON, for run.json and the report."""
-        return {name: value for name, value in asdict(self).items() if name not in ("sections", "keys")}
+        return {
+            name: value for name, value in asdict(self).items() if name not in ("sections", "keys")
+        }
 
     def markdown(self) -> str:
         """Title, finding, table, origin."""

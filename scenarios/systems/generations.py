@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from profiles.shipping import shipped
+from profiles.shipping import equal, shipped
 from profiles.tables.cost import CostSurface, join_phases
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
@@ -17,7 +17,6 @@ from profiles.tables.sessions import cut_sessions
 from profiles.tables.split import ENDS, Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.progress import progress
-from scenarios.systems import equal
 from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders_by_name, kind_of
 from scenarios.systems.measured import Drop, Network, describe_trace
