@@ -334,9 +334,13 @@ class Result(_Row):
         grade = f", grade {self['grade']}" if "grade" in self else ""
         late = self["latency_p95_s"]
         said = "without bound" if late is None or math.isnan(late) else f"{1e3 * late:.4g} ms"
+        devices = f"{self['n_devices']} device{'s' * (self['n_devices'] != 1)}"
+        unit, p95 = ("requests/s", "p95")
+        if self.get("ttft_s") is not None:
+            unit, p95 = ("sessions/s", "whole session p95")
         return (
-            f"Result({self['n_devices']} devices: {self['throughput_rps']:.4g} requests/s,"
-            f" p95 {said}, server {100 * self['server_utilization']:.3g} % busy{grade})"
+            f"Result({devices}: {self['throughput_rps']:.4g} {unit},"
+            f" {p95} {said}, server {100 * self['server_utilization']:.3g} % busy{grade})"
         )
 
     def interval(self, name: str) -> tuple[float, float]:

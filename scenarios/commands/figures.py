@@ -56,7 +56,7 @@ def run(config: Config) -> int:
     chosen = config.only or list(ORDER)
     failed: dict[str, str] = {}
     with Store(outputs / config.name).lock():
-        for name, (status, why) in _drawn(chosen, config):
+        for name, (status, why) in _draw_all(chosen, config):
             if status:
                 failed[name] = why
         if config.dry_run:
@@ -69,7 +69,7 @@ def run(config: Config) -> int:
     return int(bool(failed))
 
 
-def _drawn(names: list[str], config: Config) -> Iterator[tuple[str, tuple[int, str]]]:
+def _draw_all(names: list[str], config: Config) -> Iterator[tuple[str, tuple[int, str]]]:
     """Names and ends of figures: those that time something one by one, then `workers` at a time.
 
     Two figures side by side use two cores better than two processes in each: most of a figure's

@@ -32,7 +32,7 @@ def options(config: Any) -> list[Option]:
         ValueError: an axis that no field or group has, that the command line fixes, or that
             changes no system; a value that its field refuses.
     """
-    axes = axes_of([_spelt(config, text) for text in config.plan.over])
+    axes = axes_of([_spell_out(config, text) for text in config.plan.over])
     fixed = set(config.plan.axes) - {axis.key for axis in axes}
     if fixed:
         raise ValueError(
@@ -71,7 +71,7 @@ def _text(axis: Axis) -> str:
     return ",".join(map(str, axis.values))
 
 
-def _spelt(config: Any, text: str) -> str:
+def _spell_out(config: Any, text: str) -> str:
     """`text` with all that are known of an axis without values."""
     if "=" in text:
         return text

@@ -93,9 +93,10 @@ def _gains(found: Mapping[str, Any]) -> Summary:
 
 
 def _stages(found: Mapping[str, Any]) -> Summary:
+    mean = "mean per step, ms" if "ttft_s" in found["at_n_star"] else "mean ms"
     return Summary(
         title="Where time goes at N*",
-        columns=("stage", "mean ms", "slowest 5 %, ms"),
+        columns=("stage", mean, "slowest 5 %, ms"),
         rows=tuple(
             (stage["words"], number(1e3 * stage["mean_s"]), number(1e3 * stage["slowest_s"]))
             for stage in found["stages"]

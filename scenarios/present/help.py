@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 import conf
 from scenarios.present.summary import Summary
+from scenarios.present.terminal import fill
 from scenarios.shell import commands
 from scenarios.shell.schema import defaults, fields
 
@@ -41,14 +42,14 @@ def print_commands() -> None:
 def print_command(command: commands.Command, groups: Mapping[str, Sequence[str]]) -> None:
     """Print a command's description, its groups and every field with default and unit."""
     title, _, body = command.description.partition("\n\n")
-    paragraphs = [" ".join(text.split()) for text in body.split("\n\n")]
+    paragraphs = [fill(" ".join(text.split())) for text in body.split("\n\n")]
     footer = _FOOTER.format(examples="\n".join(f"  {line}" for line in examples(command)))
     rows = tuple((group, ", ".join(choices)) for group, choices in groups.items())
     chosen = Summary(title="Groups", columns=("group", "choices"), rows=rows)
     sections = (chosen, _fields(command), Summary(finding=footer))
     Summary(
         title=f"splitfleet {command.name}",
-        finding="\n\n".join([title, *paragraphs]),
+        finding="\n\n".join([fill(title), *paragraphs]),
         sections=tuple(each for each in sections if each.rows or each.finding),
     ).show()
 

@@ -11,6 +11,7 @@ class Summary:
     """Title, the finding in sentences, a table of words, where its numbers come from, sections.
 
     `present.terminal`, `markdown` below and `present.page` draw it; sections are drawn below it.
+    The first `keys` columns are repeated where a terminal continues the table below.
     """
 
     title: str = ""
@@ -19,6 +20,7 @@ class Summary:
     rows: tuple[tuple[str, ...], ...] = ()
     origin: str = ""
     sections: tuple["Summary", ...] = ()
+    keys: int = 0
 
     def __post_init__(self) -> None:
         width = len(self.columns or (self.rows or ((),))[0])
@@ -28,7 +30,7 @@ class Summary:
 
     def plain(self) -> dict[str, Any]:
         """JSON, for run.json and the report."""
-        return {name: value for name, value in asdict(self).items() if name != "sections"}
+        return {name: value for name, value in asdict(self).items() if name not in ("sections", "keys")}
 
     def markdown(self) -> str:
         """Title, finding, table, origin."""

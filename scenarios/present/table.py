@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from textwrap import shorten
 from typing import Any
 
 from scenarios.present.summary import Summary, between, number
-from scenarios.sweep.columns import Row, spread, swept_columns, varying
+from scenarios.sweep.columns import Row, spread, swept_names, varying
 from sim.planning.finding import Trust
 
 _SHOWN = (
@@ -21,11 +22,14 @@ _SHOWN = (
     ("ttft_s", "first token, mean", "ms", 1e3),
     ("tpot_s", "later token, mean", "ms", 1e3),
     ("tpot_p95_s", "later token, 95th percentile", "ms", 1e3),
+    ("device_wait_s", "device: waiting", "ms", 1e3),
     ("device_service_s", "device: head + encode", "ms", 1e3),
     ("link_service_s", "uplink: airtime", "ms", 1e3),
     ("link_wait_s", "uplink: waiting for others", "ms", 1e3),
     ("server_wait_s", "server: queue", "ms", 1e3),
-    ("server_s_per_request", "server: decode + tail", "ms", 1e3),
+    ("server_service_s", "server: decode + tail", "ms", 1e3),
+    ("network_s", "network: round trip", "ms", 1e3),
+    ("server_s_per_request", "server time per request", "ms", 1e3),
     ("uplink_bytes_per_request", "payload", "B", 1.0),
     ("accuracy", "accuracy as delivered", "%", 100.0),
     ("energy_j_per_request", "device energy", "J", 1.0),
@@ -33,18 +37,20 @@ _SHOWN = (
     ("dropped_share", "dropped", "%", 100.0),
 )
 
+_SESSION = {"throughput": "sessions", "latency": "whole session", "payload": "payload per session",
+            "per request": "per session"}  # fmt: skip
 _LABELS = ("n_devices", "method")
 
 
 def show(rows: Sequence[Row], provenance: Mapping[str, Any], columns: str = "all") -> None:
     """Print one point as a list of quantities, several as one line each.
 
-    With `columns` "varying" the lines leave out the number of devices and the method where these
-    are the same in all.
+    Every swept key that differs leads them. With `columns` "varying" they leave out the number of
+    devices and the method where these are the same in all.
     """
     alone = len(rows) == 1 and not rows[0].get("error")
-    shown = varying(rows) if columns == "varying" else _LABELS
-    summary = _point(rows[0]) if alone else _points(rows, shown)
+    labels = [name for name in _LABELS if columns != "varying" or name in varying(rows)]
+    summary = _point(rows[0]) if alone else _points(rows, [*_keys(rows), *labels])
     replace(summary, origin=_origin(provenance)).show()
 
 
@@ -61,19 +67,33 @@ def line(row: Row) -> str:
     """Return one row as one line: what varied, and the figures that matter most."""
     if row.get("error"):
         return f"N={spread(row).get('n_devices', '?')}: {row['error']}"
-    return ", ".join(f"{heading} {cell}" for heading, cell in _cells(row, _LABELS).items())
+    cells = _cells(row, [*swept_names([row]), *_LABELS])
+    return ", ".join(f"{heading} {cell}" for heading, cell in cells.items())
+
+
+def _keys(rows: Sequence[Row]) -> list[str]:
+    """The swept keys that differ and that neither `_LABELS` nor the method's name tells."""
+    flat = [spread(row) for row in rows]
+    return [
+        key
+        for key in swept_names(rows)
+        if key not in _LABELS
+        and len({str(row.get(key)) for row in flat}) > 1
+        and not all(str(row.get(key)) in row.get("method", "").split() for row in flat)
+    ]
 
 
 def _cells(row: Row, shown: Sequence[str]) -> dict[str, str]:
-    """What varied, and the figures that matter most, by heading."""
-    labels = {"n_devices": "N", "method": "system"}
+    """The labels `shown`, and the figures that matter most, by heading."""
+    labels, known = {"n_devices": "N", "method": "system"}, spread(row)
+    told = {labels.get(name, name): str(known[name]) for name in shown if name in known}
+    unit, late = ("sessions/s", "session p95 ms") if _generates(row) else ("requests/s", "p95 ms")
     return {
-        **{key: str(value) for key, value in swept_columns(row).items()},
-        **{labels[name]: str(row[name]) for name in _LABELS if name in shown},
-        "requests/s": number(row["throughput_rps"]),
+        **told,
+        unit: number(row["throughput_rps"]),
         "server %": number(100 * row["server_utilization"]),
         "uplink %": number(100 * row["link_utilization"]),
-        "p95 ms": number(1e3 * row["latency_p95_s"]),
+        late: number(1e3 * row["latency_p95_s"]),
         "grade": str(row.get("grade", "-")),
     }
 
@@ -86,24 +106,41 @@ def _points(rows: Sequence[Row], shown: Sequence[str]) -> Summary:
         columns=tuple(headings),
         rows=tuple(tuple(each.get(heading, "-") for heading in headings) for each in cells),
         sections=tuple(Summary(finding=words) for words in failed),
+        keys=len(shown),
     )
 
 
 def _point(row: Row) -> Summary:
     shown = [
-        (name, _seen(row, column, factor), unit)
+        (_named(name, row), _seen(row, column, factor), unit)
         for column, name, unit, factor in _SHOWN
         if row.get(column) is not None
     ]
+    n, link = row["n_devices"], row["link"]
+    by_hand = f"{n} device{'s' * (n != 1)}, requests that all cost the same, {link}"
+    measured = (
+        f"{n} x {row['device']}, {row['model']} cut at {row['cut']}, {row['codec']}, {link},"
+        f" server {row['server']}"
+    )
     return Summary(
-        title=(
-            f"{row['n_devices']} x {row['device']}, {row['model']} cut at {row['cut']}, "
-            f"{row['codec']}, {row['link']}, server {row['server']}"
-        ),
+        title=by_hand if row["model"] == "-" else measured,
         columns=("", "mean [95 % interval]", ""),
         rows=tuple(shown),
         sections=(Summary(finding=f"warning: {row['warning']}"),) if row.get("warning") else (),
     )
+
+
+def _generates(row: Row) -> bool:
+    return row.get("ttft_s") is not None
+
+
+def _named(name: str, row: Row) -> str:
+    """A quantity's name; where a row has sessions, that of one, or at a place of one step of it."""
+    if not _generates(row):
+        return name
+    for request, session in _SESSION.items():
+        name = name.replace(request, session)
+    return f"{name}, per step" if ": " in name else name
 
 
 def _seen(row: Row, column: str, factor: float) -> str:
@@ -129,7 +166,8 @@ def _origin(provenance: Mapping[str, Any]) -> str:
 def _kind(surface: Mapping[str, Any]) -> str:
     if surface["kind"] != "scaled":
         return str(surface["kind"])
-    return f"scaled by {number(surface['factor'])} ({surface['source']})"
+    source = shorten(str(surface["source"]).split(" (")[0], 60, placeholder="...")
+    return f"scaled by {number(surface['factor'])} ({source})"
 
 
 def _samples(provenance: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ def show(summary: Summary, console: Console | None = None) -> None:
         for number, line in enumerate(_lines(columns, console.width)):
             _say(console, line, "bold" if headed and not number else "")
     if summary.origin:
-        _say(console, summary.origin, "dim")
+        _say(console, fill(summary.origin, console.width), "dim")
     for section in summary.sections:
         if section.title:
             console.print()
@@ -49,13 +49,14 @@ def _say(console: Console, text: str, style: str) -> None:
 
 
 def _parts(summary: Summary, width: int) -> Iterator[Sequence[_Column]]:
-    """The columns that fit beside each other, the ones of words that lead repeated."""
+    """The columns that fit beside each other, the keys or the words that lead repeated."""
     if not summary.rows:
         return
     headings = summary.columns or ("",) * len(summary.rows[0])
     cells = zip(*summary.rows, strict=True)
     columns = [_column(i, *each) for i, each in enumerate(zip(headings, cells, strict=True))]
-    lead = next((i for i, column in enumerate(columns) if column.numeric), len(columns))
+    words = next((i for i, column in enumerate(columns) if column.numeric), len(columns))
+    lead = summary.keys or words
     part = columns[:lead]
     for column in columns[lead:]:
         if len(part) > lead and _width([*part, column]) > width:
@@ -78,6 +79,11 @@ def _column(place: int, heading: str, cells: tuple[str, ...]) -> _Column:
     words = [len(line) for text in (heading, *cells) for line in _wrap(text, 1)]
     least = max([min(most, _WORDS), *words])
     return _Column(heading, cells, numeric, least, max(most, len(heading)))
+
+
+def fill(text: str, width: int | None = None) -> str:
+    """A paragraph in lines as wide as a terminal, or as `width`."""
+    return "\n".join(_wrap(text, width or Console().width))
 
 
 def _wrap(text: str, width: int) -> list[str]:

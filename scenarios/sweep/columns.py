@@ -49,6 +49,11 @@ def swept_columns(row: Row) -> Row:
     return {name: value for name, value in named.items() if name not in row}
 
 
+def swept_names(rows: Sequence[Row]) -> list[str]:
+    """The columns that tell the swept keys of some rows."""
+    return list(dict.fromkeys(_column(key) for row in rows for key in row.get("swept", ())))
+
+
 def _column(key: str) -> str:
     """The tidy column that tells a key, or the key itself."""
     if key == "fleet.n_devices":
@@ -82,7 +87,7 @@ def varying(rows: Sequence[Row]) -> list[str]:
     if len(rows) < 2:
         return columns_of(rows)
     flat = [spread(row) for row in rows]
-    kept = {"point_id", *(_column(key) for row in rows for key in row.get("swept", ()))}
+    kept = {"point_id", *swept_names(rows)}
     return [
         name
         for name in columns_of(rows)

@@ -22,7 +22,7 @@ from profiles.tables.trace import TraceTable
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.systems.coders import coders
-from scenarios.systems.measured import Drop, Network, traced
+from scenarios.systems.measured import Drop, Network, describe_trace
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.source import TraceSource
@@ -40,7 +40,7 @@ class Answers(Network):
     profile: ModelProfile
 
     def __repr__(self) -> str:
-        return f"Answers({self.model}: {traced(self.table)})"
+        return f"Answers({self.model}: {describe_trace(self.table)})"
 
     @cached_property
     def digests(self) -> Mapping[str, str]:

@@ -68,6 +68,8 @@ class Case:
             return f"codec {codec}, all layers on the server"
         if cut == "output":
             return "all layers on the devices"
+        if any(group.alternatives for group in self.spec.fleet.groups.values()):
+            return f"devices that choose among {', '.join(self.sources)}"
         each = [_add_space(one) for one in str(cut).split("+")]
         if len(each) > 1:
             return f"groups of devices, cut after {', '.join(each)}"

@@ -20,7 +20,7 @@ from scenarios.shell.progress import progress
 from scenarios.systems import equal
 from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders_by_name, kind_of
-from scenarios.systems.measured import Drop, Network, traced
+from scenarios.systems.measured import Drop, Network, describe_trace
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions, TraceSessions
@@ -80,7 +80,7 @@ class Generations(Network):
     n_tokens: int = 0
 
     def __repr__(self) -> str:
-        return f"Generations({self.model}, {self.n_tokens} tokens: {traced(self.table)})"
+        return f"Generations({self.model}, {self.n_tokens} tokens: {describe_trace(self.table)})"
 
     @cached_property
     def digests(self) -> Mapping[str, str]:

@@ -20,7 +20,7 @@ Drop = quality.Interval
 """Accuracy lost against no codec, in percentage points, with its 95 % interval."""
 
 
-def traced(table: TraceTable) -> str:
+def describe_trace(table: TraceTable) -> str:
     """How much was traced, in a few words."""
     n, settings = len(table.sample_ids), len(table.settings)
     return f"{n} samples, {settings} settings, cuts {', '.join(table.cuts)}"

@@ -34,8 +34,8 @@ def neighbour(spec: SystemSpec, sources: Sources, n: int) -> Neighbour | None:
     contention on Wi-Fi is that of one station.
     """
     load = demands(spec, sources)
-    if load is None:
-        return None
+    if load is None or any(group.alternatives for group in spec.fleet.groups.values()):
+        return None  # nobody knows beforehand what devices will choose
     kinds = {
         spec.workload.kind,
         *(g.workload.kind for g in spec.fleet.groups.values() if g.workload),

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.planning.budget import Budget
-from sim.planning.crossing import Crossing, crossing
+from sim.planning.crossing import Crossing, around, crossing, extend, open_sides
 from sim.planning.goal import Goal
-from sim.planning.points import around, extend, open_sides
 from sim.planning.refusal import Refusal
 
 _SCOUTS = 4

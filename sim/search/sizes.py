@@ -37,15 +37,15 @@ def loss_proxies(table: TraceTable) -> dict[str, LossProxy]:
 
 def with_predicted_sizes(table: TraceTable, options: Options) -> Options:
     """The same options, every theta's payload as its cut's size model predicts it."""
-    payload_bytes = _predicted(options, options.payload_bytes, size_models(table))
+    payload_bytes = _predict(options, options.payload_bytes, size_models(table))
     first = options.first
     if first is not None:
-        prompts = _predicted(options, first.payload_bytes, size_models(table, prompt=True))
+        prompts = _predict(options, first.payload_bytes, size_models(table, prompt=True))
         first = replace(first, payload_bytes=prompts)
     return replace(options, payload_bytes=payload_bytes, first=first)
 
 
-def _predicted(options: Options, measured: np.ndarray, models: dict[str, SizeModel]) -> np.ndarray:
+def _predict(options: Options, measured: np.ndarray, models: dict[str, SizeModel]) -> np.ndarray:
     sizes = measured.copy()
     for cut, model in models.items():
         rows = [row for row, label in enumerate(options.labels)

@@ -14,7 +14,9 @@ from tests import bench
 
 def names() -> list[str]:
     """The benchmarks by name, in order."""
-    return sorted(m.name for m in pkgutil.iter_modules(bench.__path__) if m.name[0] != "_")
+    return sorted(
+        m.name for m in pkgutil.iter_modules(bench.__path__) if not (m.ispkg or m.name[0] == "_")
+    )
 
 
 def main(wanted: list[str]) -> None:

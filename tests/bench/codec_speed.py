@@ -22,7 +22,7 @@ import codec
 from codec.entropy import coder as entropy
 from codec.stages import scalar
 from profiles.measuring.machine import fingerprint
-from tests.bench import _numpy_slicer
+from tests.bench.rivals import numpy_slicer
 
 ELEMENTS = 200_704
 TOKEN = 4096
@@ -58,15 +58,15 @@ def chains(console: Console) -> None:
         "ecsq, auto": codec.create("ecsq"),
     }
     streams = {name: each.encode(x) for name, each in made.items()}
-    plain = _numpy_slicer.encode(x, **SLICER)
+    plain = numpy_slicer.encode(x, **SLICER)
     encode: dict[str, Callable[[], Any]] = {
         name: lambda each=each: each.encode(x) for name, each in made.items()
     }
-    encode["slicer in numpy"] = lambda: _numpy_slicer.encode(x, **SLICER)
+    encode["slicer in numpy"] = lambda: numpy_slicer.encode(x, **SLICER)
     decode: dict[str, Callable[[], Any]] = {
         name: lambda name=name: made[name].decode(streams[name]) for name in made
     }
-    decode["slicer in numpy"] = lambda: _numpy_slicer.decode(plain)
+    decode["slicer in numpy"] = lambda: numpy_slicer.decode(plain)
     _add_peers(encode, decode, x)
     there, back = medians(encode), medians(decode)
     table = Table("chain", "encode ms", "decode ms", "against slicer", box=None)

@@ -28,7 +28,7 @@ import simpy
 import sim
 from sim.measures.meters import Meter
 from sim.medium.shared import SharedStation
-from tests.bench._models import idiomatic, ours, system, with_ciw, with_salabim
+from tests.bench.rivals.models import idiomatic, ours, system, with_ciw, with_salabim
 
 SIZES = (10, 1000, 10_000)
 TARGETS = {10: 1.8, 1000: 1.8, 10_000: 1.6}

@@ -8,7 +8,7 @@ import pytest
 import codec
 from codec.stream.container import read
 from codec.stream.fields import Writer
-from tests.bench import _numpy_slicer
+from tests.bench.rivals import numpy_slicer
 
 
 def features(shape=(4, 24, 20), seed=0, signed=True):
@@ -107,12 +107,12 @@ def test_the_yardstick_of_speed_is_the_same_chain(n_blocks, sparsity):
     x = np.random.default_rng(4).laplace(size=(64, 512)).astype(np.float32)
     how = {"sparsity": sparsity, "n_blocks": n_blocks, "distortion": 0.01}
     ours = codec.create("slicer", positions="bitmap", **how)
-    data, plain = ours.encode(x), _numpy_slicer.encode(x, **how)
+    data, plain = ours.encode(x), numpy_slicer.encode(x, **how)
     parts = codec.ledger(data)
     assert parts["positions"] == len(plain.positions)
     assert parts["values"] == pytest.approx(sum(map(len, plain.values)), rel=0.01)
     if n_blocks > 1:
         assert parts["labels"] == len(plain.labels)
-    errors = [np.linalg.norm(x - y) for y in (ours.decode(data), _numpy_slicer.decode(plain))]
+    errors = [np.linalg.norm(x - y) for y in (ours.decode(data), numpy_slicer.decode(plain))]
     assert errors[0] == pytest.approx(errors[1], rel=0.01)
-    assert np.array_equal(ours.decode(data) != 0, _numpy_slicer.decode(plain) != 0)
+    assert np.array_equal(ours.decode(data) != 0, numpy_slicer.decode(plain) != 0)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from sim import ConstantSource, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.planning import Budget, Capacity, Goal, capacity, crossing
+from sim.planning.crossing import around, extend
 from sim.planning.goal import Sample
 from sim.planning.levers import LEVERS
-from sim.planning.points import around, extend
 from sim.planning.probe import Heard, Probe
 from sim.planning.why import why
 

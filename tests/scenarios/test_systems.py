@@ -165,3 +165,12 @@ def test_a_codec_that_cannot_be_measured_fails_alone():
     refused, played = rows("simulate")
     assert "calibration" in refused["error"]
     assert float(played["throughput_rps"]) > 0.0
+
+
+def test_no_closed_form_is_near_devices_that_choose(capsys):
+    """It once called a mean below its own lower bound good: it knew the first choice alone."""
+    words = ["cut=stage3", "codec=ecsq", "alternatives=[stage2/int8,output]", "fleet.n_devices=4"]
+    assert run(["simulate", *words, *SHORT]) == 0
+    assert "no closed form is near" in capsys.readouterr().out
+    (row,) = rows("simulate")
+    assert "closed-form neighbour" in row["cautions"]

@@ -1,0 +1,1 @@
+"""What the benchmarks compare with: other simulators, the codec in plain numpy."""
