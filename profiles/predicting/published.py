@@ -147,8 +147,7 @@ def roof_share(sheet: DeviceSpec | ServerSpec, shape: LlamaShape) -> float:
     if not roofs:
         raise ValueError(
             f"{shape.name.replace('-', '_')} needs a server with published latencies, such as"
-            " server=a100 or h100,"
-            f" and a device with fp16 peaks; got {sheet.name}"
+            f" server=a100 or h100, and a device with fp16 peaks; got {sheet.name}"
         )
     return _share(roofs)
 

@@ -13,7 +13,7 @@ from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
 from scenarios.sweep.store import Store, write_table
 from scenarios.systems.scenario import Model
-from sim.specs.check import option
+from sim.specs.check import above, option
 
 _PROCESSORS = ("this", "cpu", "cuda")
 
@@ -33,9 +33,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.hardware not in _PROCESSORS:
             raise ValueError(unknown("hardware", self.hardware, _PROCESSORS))
-        for name, value in (("threads", self.threads), ("budget_s", self.budget_s)):
-            if value <= 0:
-                raise ValueError(f"{name} must be > 0, got {value}")
+        above("threads", self.threads, 0)
+        above("budget_s", self.budget_s, 0)
         if self.batches != sorted(set(self.batches)) or min(self.batches, default=1) < 1:
             raise ValueError(f"batches must ascend from 1 or above, got {self.batches}")
 

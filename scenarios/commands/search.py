@@ -61,9 +61,7 @@ class Config(System):
     compare: bool = option(False, "print what every search decides")
     tokens: list[int] = option([8, 16, 24, 32], "language: sequence lengths to choose from")
     answers: int = option(4000, "answers (tokens) simulated per replication; 0: none")
-    sizes: str = option(
-        "measured", "payload sizes: measured, or predicted from theta by the size model"
-    )
+    sizes: str = option("measured", "payload sizes: measured, or predicted by the size model")
     allowance: float = option(0.1, "predicted latency is widened by this times the load")
     ship: bool = option(False, "measure the stored tables of the network anew")
 

@@ -64,9 +64,7 @@ def _fields(command: commands.Command) -> Summary:
     chosen = defaults(command.name)
     rows = []
     hidden = getattr(command.schema, "HIDDEN", ())
-    for field in fields(command.schema):
-        if field.key.split(".")[0] in hidden:
-            continue
+    for field in (f for f in fields(command.schema) if f.key.split(".")[0] not in hidden):
         default = _short(OmegaConf.select(chosen, field.key, default=field.default))
         unit = f" ({field.unit})" if field.unit else ""
         rows.append((f"{field.key} = {default}{unit}", field.help or field.type))

@@ -33,7 +33,10 @@ def launch(command: Command, arguments: Sequence[str]) -> int:
     Raises:
         ValueError, HydraException, OmegaConfBaseException, OSError: a mistake in a single job.
     """
-    _check(arguments)
+    parsed, others = get_args_parser().parse_known_args(arguments)
+    for word in [*parsed.overrides, *others]:
+        if word.startswith("-") or not ("=" in word or word.startswith("~")):
+            raise ValueError(f"write KEY=VALUE, got {word!r}")
     rest = [word for word in arguments if word not in ("-m", "--multirun")]
     if len(rest) == len(arguments):
         return _compose(command, arguments)
@@ -71,16 +74,6 @@ def _compose(command: Command, arguments: Sequence[str]) -> int:
     if mistakes and not multirun.is_multirun():
         raise mistakes[0]
     return max(statuses, default=0)
-
-
-def _check(arguments: Sequence[str]) -> None:
-    """Refuse flags that Hydra does not know, and bare words."""
-    known, others = get_args_parser().parse_known_args(arguments)
-    for word in [*known.overrides, *others]:
-        if word.startswith("-"):
-            raise ValueError(f"unknown flag {word}; a command takes --help, -m and KEY=VALUE")
-        if "=" not in word and not word.startswith("~"):
-            raise ValueError(f"write KEY=VALUE, got {word!r}")
 
 
 def _given(key: str, arguments: Sequence[str], default: str) -> str:

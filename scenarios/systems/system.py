@@ -31,9 +31,7 @@ class System(Scenario):
     members: dict[str, Member] = option(
         {}, "unlike groups: device, codec and cut of each; in experiment files"
     )
-    alternatives: list[str] = option(
-        [], "what devices may do instead, per request: CUT/CODEC or output"
-    )
+    alternatives: list[str] = option([], "what else devices may do, per request: CUT/CODEC, output")
     policy: str = option(
         "fastest", "choice among alternatives: fastest, search; a group may have its own"
     )
