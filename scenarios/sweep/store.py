@@ -108,7 +108,7 @@ class Store:
 
             def append(row: Row) -> Row:
                 nonlocal synced
-                line = json.dumps({key: _plain(value) for key, value in row.items()})
+                line = json.dumps({key: plain(value) for key, value in row.items()})
                 with each:
                     torn = file.seek(0, os.SEEK_END) > 0 and _last_byte(file) != b"\n"
                     file.write((b"\n" if torn else b"") + line.encode() + b"\n")
@@ -196,14 +196,15 @@ def _last_byte(file: io.FileIO) -> bytes:
     return file.read(1)
 
 
-def _plain(value: Any) -> Any:
-    if type(value) is float:
-        return value if math.isfinite(value) else None
+def plain(value: Any) -> Any:
+    """JSON has no NaN: unknown numbers become null."""
     if hasattr(value, "item"):
         value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _versions() -> dict[str, str]:
