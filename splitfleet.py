@@ -27,14 +27,14 @@ if (
     or Path(__file__).resolve().parent not in Path(str(_ours.origin)).resolve().parents
 ):
     raise SystemExit(
-        "splitfleet: splitfleet has a package 'scenarios', which"
+        "splitfleet has a package 'scenarios', which"
         f" {_ours.origin if _ours else 'nothing'} hides; rename that, or start in another folder"
     )
 
 from scenarios.shell.shadow import find_shadow  # noqa: E402 (nothing of ours before it is found)
 
 if _hidden := find_shadow():
-    raise SystemExit(f"splitfleet: {_hidden}")
+    raise SystemExit(_hidden)
 
 if TYPE_CHECKING:
     import pandas
@@ -48,6 +48,9 @@ __all__ = [
     "Answer", "Case", "Refusal", "Result", "Sweep", "case", "codec", "device", "link", "model",
     "names", "play", "request", "server", "session", "workload",
 ]  # fmt: skip
+
+
+_SPLIT = "stage3/slicer"
 
 
 def names(group: str) -> list[str]:
@@ -84,7 +87,11 @@ def model(name: str, **changes: Any) -> Any:
 
 def codec(name: str, **options: Any) -> dict[str, Any]:
     """A codec as configured: `sf.codec("ecsq", step=0.2)`."""
+    from scenarios.systems.coders import coders
+
     made: dict[str, Any] = _parts().sheet("codec", name, **options)
+    if options:
+        coders(made)  # refuses what the chain does not know
     return made
 
 
@@ -100,7 +107,7 @@ def request(**costs: float) -> Any:
     return parts.make(parts.Request, costs, "request")
 
 
-def case(model: Any = "scenes", split: Any = "stage3/slicer", **parts: Any) -> Case:
+def case(model: Any = "scenes", split: Any = _SPLIT, **parts: Any) -> Case:
     """A system: what its devices do, on which machines, over which link.
 
     Args:
@@ -143,7 +150,9 @@ class Case:
         ways = "/".join((config.cut, config.codec["name"])) if config.cut != "output" else "output"
         device = config.device.name
         if config.members:
-            ways, device = "groups", " + ".join(config.members)
+            each = config.members.items()
+            ways = " + ".join(f"{one.cut}/{one.codec}" for _, one in each)
+            device = " + ".join(f"{name} ({one.device})" for name, one in each)
         if config.alternatives:
             ways = f"{config.policy} of {', '.join([ways, *config.alternatives])}"
         where = " -> ".join((device, config.link.name, config.server.name))
@@ -216,6 +225,8 @@ class Case:
         from scenarios.planning.workers import playing
 
         grid = {**(axes or {}), **more}
+        if not grid:
+            raise ValueError("a sweep needs an axis, such as n_devices=[1, 2, 4]; got none")
         for name, values in grid.items():
             _parts().check_axis(name, values, self.config)
         points = [
@@ -235,6 +246,7 @@ class Case:
 
         if "sources" in self._given:
             given = [n for n in ("request", "members", "alternatives") if getattr(config, n)]
+            given += ["split"] if self._given["split"] != _SPLIT else []
             if given:
                 raise ValueError(f"a system takes sources or {given[0]}, got both")
             return Own(sources=self._given["sources"])

@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
     if hidden := find_shadow():
-        print(f"splitfleet: {hidden}", file=sys.stderr)
+        print(hidden, file=sys.stderr)
         return 2
     from scenarios.shell.errors import MISTAKES, one_line
 

@@ -145,7 +145,10 @@ def roof_share(sheet: DeviceSpec | ServerSpec, shape: LlamaShape) -> float:
     full = Efficiency(compute=1.0, memory=1.0, kernel_s=0.0)
     roofs = by_roofline(latencies(), {sheet.name: sheet}, {shape.name: shape}, full)
     if not roofs:
-        raise ValueError(f"no published latency for {sheet.name}")
+        raise ValueError(
+            f"{shape.name.replace('-', '_')} needs a server with published latencies, such as"
+            f" server=a100 or h100, and a device with fp16 peaks; got {sheet.name}"
+        )
     return _share(roofs)
 
 

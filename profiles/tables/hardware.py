@@ -22,8 +22,8 @@ _PROCESSORS = ("cpu", "gpu", "npu", "mcu")
 class _Sheet:
     """What devices and servers share; rates in operations per second, a multiply-add counts 2."""
 
-    name: str
-    title: str
+    name: str = field(metadata={"help": "name in the results; that of its file"})
+    title: str = field(metadata={"help": "what the machine is, in words"})
     processor: str = field(default="cpu", metadata={"help": "cpu, gpu, npu or mcu"})
     reference: str = field(
         default="measured", metadata={"help": "hardware whose profile is scaled to this machine"}
@@ -35,13 +35,27 @@ class _Sheet:
         default=None,
         metadata={"help": "one ResNet-18, 224 x 224, batch 1, fp32, as deployed", "unit": "s"},
     )
-    peak_fp32_flops: float | None = field(default=None, metadata={"unit": "FLOP/s"})
-    peak_fp16_flops: float | None = field(default=None, metadata={"unit": "FLOP/s"})
-    peak_int8_ops: float | None = field(default=None, metadata={"unit": "op/s"})
-    memory_bandwidth_bytes_per_s: float | None = field(default=None, metadata={"unit": "B/s"})
-    memory_bytes: float | None = field(default=None, metadata={"unit": "B"})
-    power_idle_w: float | None = field(default=None, metadata={"unit": "W"})
-    power_busy_w: float | None = field(default=None, metadata={"unit": "W"})
+    peak_fp32_flops: float | None = field(
+        default=None, metadata={"help": "peak rate in 32-bit floats", "unit": "FLOP/s"}
+    )
+    peak_fp16_flops: float | None = field(
+        default=None, metadata={"help": "peak rate in 16-bit floats", "unit": "FLOP/s"}
+    )
+    peak_int8_ops: float | None = field(
+        default=None, metadata={"help": "peak rate in 8-bit integers", "unit": "op/s"}
+    )
+    memory_bandwidth_bytes_per_s: float | None = field(
+        default=None, metadata={"help": "peak rate of its memory", "unit": "B/s"}
+    )
+    memory_bytes: float | None = field(
+        default=None, metadata={"help": "memory for weights and data", "unit": "B"}
+    )
+    power_idle_w: float | None = field(
+        default=None, metadata={"help": "power while nothing happens", "unit": "W"}
+    )
+    power_busy_w: float | None = field(
+        default=None, metadata={"help": "power while it computes, idling included", "unit": "W"}
+    )
     power_limits_w: dict[str, float] = field(
         default_factory=dict, metadata={"help": "named power modes", "unit": "W"}
     )
@@ -66,10 +80,10 @@ class _Sheet:
                     f" got {self.power_idle_w}"
                 )
 
-    def _check(self, key: str, value: float | None) -> None:
+    def _check(self, key: str, value: Any) -> None:
         if value is None:
             return
-        if not (np.isfinite(value) and value > 0):
+        if not (isinstance(value, int | float | np.number) and np.isfinite(value) and value > 0):
             raise ValueError(f"{self.name}.{key} must be > 0, got {value}")
         if not self.sources.get(key.split(".")[0]):
             raise ValueError(f"{self.name}.sources must name the source of {key}, got none")

@@ -33,8 +33,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.hardware not in _PROCESSORS:
             raise ValueError(unknown("hardware", self.hardware, _PROCESSORS))
-        for name, value in (("threads", self.threads), ("budget_s", self.budget_s)):
-            above(name, value, 0)
+        above("threads", self.threads, 0)
+        above("budget_s", self.budget_s, 0)
         if self.batches != sorted(set(self.batches)) or min(self.batches, default=1) < 1:
             raise ValueError(f"batches must ascend from 1 or above, got {self.batches}")
 

@@ -11,7 +11,7 @@ import math
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary, number
@@ -54,14 +54,14 @@ _NOTHING = {
 class Config(System):
     """One fleet, its limits, and which search decides; `cut` and `codec` are what it finds."""
 
+    HIDDEN: ClassVar = (*_NOTHING, "policy", "session")
+
     slo: Slo = field(default_factory=lambda: Slo(accuracy_drop_pp=3.0))
     search: str = option("fleet", "which search decides")
     compare: bool = option(False, "print what every search decides")
     tokens: list[int] = option([8, 16, 24, 32], "language: sequence lengths to choose from")
     answers: int = option(4000, "answers (tokens) simulated per replication; 0: none")
-    sizes: str = option(
-        "measured", "payload sizes: measured, or predicted from theta by the size model"
-    )
+    sizes: str = option("measured", "payload sizes: measured, or predicted by the size model")
     allowance: float = option(0.1, "predicted latency is widened by this times the load")
     ship: bool = option(False, "measure the stored tables of the network anew")
 

@@ -36,9 +36,7 @@ _BINS = 100
 class Config(System):
     """One point, or a grid of them with `sweep` or -m."""
 
-    timeline: bool = option(
-        False, "write timeline.json (for Perfetto) and load.csv of the last point"
-    )
+    timeline: bool = option(False, "write timeline.json (Perfetto) and load.csv of the last point")
 
 
 def run(config: Config) -> int:

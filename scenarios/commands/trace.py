@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from profiles.shipping import equal
 from profiles.shipping.shipped import DATA
 from scenarios.present.summary import Summary, number
 from scenarios.sweep.store import Row, Store, write_table
-from scenarios.systems import equal
 from scenarios.systems.answers import choose_cuts, trace
 from scenarios.systems.coders import coders
 from scenarios.systems.generations import generate

@@ -13,6 +13,7 @@ from functools import partial
 from plots import fig2_runtime as runtime
 from profiles.predicting.analytic import LLAMA2_7B
 from profiles.predicting.published import roof_share
+from profiles.shipping import equal
 from profiles.tables.hardware import DeviceSpec
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import Figure, produce, split_methods
@@ -20,7 +21,6 @@ from scenarios.study.panels import Panel, pictures, sessions_grid, text
 from scenarios.sweep.axes import axes_of, points
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
-from scenarios.systems import equal
 from scenarios.systems.generations import Text
 from scenarios.systems.llama2 import Big
 from scenarios.systems.scenario import Model, Server

@@ -1,7 +1,6 @@
 """Answer: everything that a plan found, as JSON, as rows and in files."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -17,7 +16,7 @@ from scenarios.planning.screen import summary
 from scenarios.present.page import page
 from scenarios.present.summary import Summary
 from scenarios.present.table import STAGES
-from scenarios.sweep.store import Store, write_table
+from scenarios.sweep.store import Store, plain, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
 from scenarios.systems.library import Library
@@ -164,7 +163,7 @@ def write_files(
     whole: Summary,
 ) -> None:
     """The answer as plan.json, plan.csv, a figure, and plan.html with the figure in it."""
-    folder.write_text("plan.json", json.dumps(_plain(found), indent=2, default=str) + "\n")
+    folder.write_text("plan.json", json.dumps(plain(found), indent=2, default=str) + "\n")
     write_table(folder.folder / "plan.csv", [dict(row) for row in rows])
     files.save(drawing, folder.folder)
     picture = folder.folder / "figure.png"
@@ -183,14 +182,3 @@ def flat(found: Mapping[str, Any]) -> dict[str, Any]:
 def scalars(found: Mapping[str, Any]) -> dict[str, Any]:
     """What of an answer fits into a cell."""
     return {k: v for k, v in found.items() if isinstance(v, str | int | float | bool | None)}
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN: unknown numbers become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(each) for each in value]
-    return value

@@ -62,7 +62,8 @@ def examples(command: commands.Command) -> list[str]:
 def _fields(command: commands.Command) -> Summary:
     chosen = defaults(command.name)
     rows = []
-    for field in fields(command.schema):
+    hidden = getattr(command.schema, "HIDDEN", ())
+    for field in (f for f in fields(command.schema) if f.key.split(".")[0] not in hidden):
         default = _short(OmegaConf.select(chosen, field.key, default=field.default))
         unit = f" ({field.unit})" if field.unit else ""
         rows.append((f"{field.key} = {default}{unit}", field.help or field.type))

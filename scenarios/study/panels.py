@@ -1,18 +1,18 @@
 """Panels of a figure, one network each: its points, where its numbers come from, in one sentence.
 
 A panel of pictures plays single inferences, one of text whole generations. On random weights the
-chains with a knob stand at equal relative L2 (see systems/equal.py).
+chains with a knob stand at equal relative L2 (see profiles/shipping/equal.py).
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from profiles.shipping import equal
 from profiles.tables.split import Split
 from scenarios.study.figure import Figure, Method, grid, methods, origin, split_methods
 from scenarios.sweep.axes import Point, axes_of, points
 from scenarios.sweep.play import Job
-from scenarios.systems import equal
 from scenarios.systems.answers import measure
 from scenarios.systems.build import job
 from scenarios.systems.generations import Text

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 
 from scenarios.shell.commands import Command
@@ -32,6 +33,10 @@ def launch(command: Command, arguments: Sequence[str]) -> int:
     Raises:
         ValueError, HydraException, OmegaConfBaseException, OSError: a mistake in a single job.
     """
+    parsed, others = get_args_parser().parse_known_args(arguments)
+    for word in [*parsed.overrides, *others]:
+        if word.startswith("-") or not ("=" in word or word.startswith("~")):
+            raise ValueError(f"write KEY=VALUE, got {word!r}")
     rest = [word for word in arguments if word not in ("-m", "--multirun")]
     if len(rest) == len(arguments):
         return _compose(command, arguments)

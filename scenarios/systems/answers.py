@@ -28,6 +28,7 @@ from scenarios.systems.sheets import Codec
 from sim.sources.source import TraceSource
 
 CACHE = Path("outputs/cache")
+DEFAULT_CUT = "stage3"
 
 _Z = 1.959964
 
@@ -138,7 +139,9 @@ def check_cuts(network: Any, cuts: Sequence[str]) -> None:
     allowed = ("input", *network.stages, "output")
     for cut in cuts:
         if cut not in allowed:
-            raise ValueError(unknown("cut", cut, allowed))
+            default = f" (the default); {network.name} has {', '.join(allowed)}"
+            said = unknown("cut", cut, allowed).split(";")[0] + default
+            raise ValueError(said if cut == DEFAULT_CUT else unknown("cut", cut, allowed))
 
 
 def choose_cuts(wanted: Any, known: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from profiles.shipping import shipped
+from profiles.shipping import equal, shipped
 from profiles.tables.cost import CostSurface, join_phases
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
@@ -17,7 +17,6 @@ from profiles.tables.sessions import cut_sessions
 from profiles.tables.split import ENDS, Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.progress import progress
-from scenarios.systems import equal
 from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders_by_name, kind_of
 from scenarios.systems.measured import Drop, Network, describe_trace
@@ -42,11 +41,8 @@ class Session:
 
     def __post_init__(self) -> None:
         for name in ("prompt_tokens", "n_tokens", "n_prompts", "repeats"):
-            at_least(name, getattr(self, name), 1)
-        if self.traced_tokens < self.n_tokens:
-            raise ValueError(
-                f"traced_tokens must be >= n_tokens={self.n_tokens}, got {self.traced_tokens}"
-            )
+            at_least(f"session.{name}", getattr(self, name), 1)
+        at_least("session.traced_tokens", self.traced_tokens, self.n_tokens)
 
     def measure(
         self, model: str, codecs: Iterable[Codec], cuts: Sequence[str], *, live: bool = False
@@ -245,8 +241,9 @@ def generations(
             return Generations(model=model, prefill=ready[0], decode=ready[1], table=ready[2])
     with progress(f"measuring {model}") as report:
         prefill, decode, table = store.generation(
-            CACHE, network, made, cuts, sizes, repeats=repeats, progress=report
-        )
+            CACHE, network, made, cuts or network.stages[:1], sizes,
+            repeats=repeats, progress=report,
+        )  # fmt: skip
     return Generations(model=model, prefill=prefill, decode=decode, table=table)
 
 

@@ -44,9 +44,7 @@ class Library:
             return self._measure(config, *mine)
 
     def _measure(self, config: Any, cuts: list[str], codecs: dict[str, Codec]) -> Measured:
-        server = (
-            config.server if llama2.models(config.model.name) else None
-        )  # its share of the roof
+        server = config.server if llama2.models(config.model.name) else None  # its share of a roof
         key = repr((config.model, config.session, config.live, cuts, codecs, server))
         if key not in self._known:
             self._known[key] = _measure(config, self._network(config), cuts, list(codecs.values()))

@@ -69,7 +69,7 @@ def check_axis(name: str, values: Any, config: System) -> None:
         check_key(config, name)
     else:
         check("part of a case", [name], _PARTS)
-    if isinstance(values, str | Mapping) or not isinstance(values, Collection):
+    if isinstance(values, str | Mapping) or not isinstance(values, Collection) or not len(values):
         raise ValueError(f"{name} must be a list of values to sweep over, got {values!r}")
 
 
@@ -92,8 +92,9 @@ def system(given: Mapping[str, Any]) -> System:
     for name, kind in (("session", Session), ("request", Request)):
         if name in parts:
             parts[name] = make(kind, parts[name], name)
-    if isinstance(parts.get("alternatives"), str):
-        raise ValueError(f"alternatives must be a list, got {parts['alternatives']!r}")
+    ways = parts.get("alternatives", [])
+    if not isinstance(ways, list | tuple) or not all(isinstance(way, str) for way in ways):
+        raise ValueError(f"alternatives must be a list of CUT/CODEC or output, got {ways!r}")
     config = System(**parts, fleet=fleet)
     return replace_all(config, dotted) if dotted else config
 

@@ -22,7 +22,8 @@ def names(group: str) -> list[str]:
         folder = resources.files(f"conf.{group}")
         return sorted(path.name[:-5] for path in folder.iterdir() if path.name.endswith(".yaml"))
     except ModuleNotFoundError:
-        raise ValueError(f"group must be a folder of conf, got {group!r}") from None
+        allowed = "codec, device, link, model, request, server or workload"
+        raise ValueError(f"group must be {allowed}, got {group!r}") from None
 
 
 def read(group: str, name: str) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from scenarios.systems.answers import DEFAULT_CUT
 from scenarios.systems.by_hand import Request
 from scenarios.systems.generations import Session
 from scenarios.systems.scenario import Scenario
-from sim.specs.check import option
+from sim.specs.check import one_of, option
+from sim.specs.fleet import POLICIES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,16 +24,14 @@ class Member:
 class System(Scenario):
     """One split for all devices, one for each group, several to choose from, or costs by hand."""
 
-    cut: str = option("stage3", "last stage on the device; input: none of them; output: all")
+    cut: str = option(DEFAULT_CUT, "last stage on the device; input: none of them; output: all")
     codec: dict[str, Any] = option({}, "chain and its options; see group codec")
     session: Session = option(Session, "networks that generate tokens: its sessions")
     request: Request | None = option(None, "requests by hand instead of a measured network")
     members: dict[str, Member] = option(
         {}, "unlike groups: device, codec and cut of each; in experiment files"
     )
-    alternatives: list[str] = option(
-        [], "what devices may do instead, per request: CUT/CODEC or output"
-    )
+    alternatives: list[str] = option([], "what else devices may do, per request: CUT/CODEC, output")
     policy: str = option(
         "fastest", "choice among alternatives: fastest, search; a group may have its own"
     )
@@ -39,6 +39,7 @@ class System(Scenario):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        one_of("policy", self.policy, POLICIES)
         given = [n for n in ("request", "members", "alternatives") if getattr(self, n)]
         if len(given) > 1:
             raise ValueError(f"a system takes one of request, members, alternatives; got {given}")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sim.specs.check import option
+from sim.specs.check import at_least, option
 
 _STEPS_PER_REQUEST = 4.0
 _FEWER_SESSIONS = 8.0
@@ -21,15 +21,16 @@ class Budget:
     max_requests: float = option(5e7, "simulated requests that end the search")
 
     def __post_init__(self) -> None:
+        at_least("plan.half_width", self.half_width, 0.0)
         if not 0.0 < self.half_width < 1.0:
-            raise ValueError(f"half_width must be within (0, 1), got {self.half_width}")
+            raise ValueError(f"plan.half_width must be within (0, 1), got {self.half_width}")
+        at_least("plan.n_runs", self.n_runs, 3)
         if not 3 <= self.n_runs <= self.max_runs:
             raise ValueError(
-                f"n_runs must be within [3, max_runs={self.max_runs}], got {self.n_runs}"
+                f"plan.n_runs must be within [3, max_runs={self.max_runs}], got {self.n_runs}"
             )
         for name in ("requests_per_run", "pilot_requests", "max_requests", "max_devices"):
-            if not getattr(self, name) >= 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+            at_least(f"plan.{name}", getattr(self, name), 1)
 
     def for_sessions(self, steps: float) -> "Budget":
         """The budget of requests of so many steps each: one costs as much to play as so many

@@ -1,13 +1,12 @@
 """Slo: what the fleet must be served with, as `plan` and `search` name it on the command line."""
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
 from profiles.tables.quality import Interval
 from sim.planning.goal import Goal
 from sim.planning.refusal import Missed, Refusal
-from sim.specs.check import option
+from sim.specs.check import above, at_least, option, within
 
 _LEAST = 1e-6
 _COLUMNS = {
@@ -63,17 +62,11 @@ class Slo:
 
     def __post_init__(self) -> None:
         for name in (*_COLUMNS, "quantile_s", "memory_bytes"):
-            value = getattr(self, name)
-            if value is not None and not 0.0 < value < math.inf:
-                raise ValueError(f"slo.{name} must be > 0, got {value}")
-        if self.accuracy_drop_pp is not None and not 0.0 <= self.accuracy_drop_pp < math.inf:
-            raise ValueError(f"slo.accuracy_drop_pp must be >= 0, got {self.accuracy_drop_pp}")
+            above(f"slo.{name}", getattr(self, name), 0.0)
+        at_least("slo.accuracy_drop_pp", self.accuracy_drop_pp, 0.0)
         if (self.quantile is None) != (self.quantile_s is None):
             raise ValueError("slo.quantile and slo.quantile_s go together, got one of them")
-        if self.quantile is not None and not _LEAST <= self.quantile <= 1.0 - _LEAST:
-            raise ValueError(
-                f"slo.quantile must be within [{_LEAST:g}, {1.0 - _LEAST:g}], got {self.quantile}"
-            )
+        within("slo.quantile", self.quantile, _LEAST, 1.0 - _LEAST)
         named = {column: name for name, column in _COLUMNS.items() if getattr(self, name)}
         if self.quantile is not None and self._column in named:
             raise ValueError(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import field
 from functools import partial
+from numbers import Real
 from typing import Any
 
 from profiles.tables.choices import nearest
@@ -28,20 +29,29 @@ def option(default: Any, help: str, unit: str = "") -> Any:
 
 def at_least(where: str, value: float | None, low: float) -> None:
     """Refuse a number below `low`, an infinite one or NaN; None means "not set"."""
+    _number(where, value)
     if value is not None and not (low <= value < math.inf):
         raise ValueError(f"{where} must be >= {low:g}, got {value}")
 
 
 def above(where: str, value: float | None, low: float) -> None:
     """Refuse a number that is not finite and above `low`; None means "not set"."""
+    _number(where, value)
     if value is not None and not (low < value < math.inf):
         raise ValueError(f"{where} must be > {low:g}, got {value}")
 
 
 def within(where: str, value: float | None, low: float, high: float) -> None:
     """Refuse a number outside [low, high]; None means "not set"."""
+    _number(where, value)
     if value is not None and not (low <= value <= high):
         raise ValueError(f"{where} must be within [{low:g}, {high:g}], got {value}")
+
+
+def _number(where: str, value: Any) -> None:
+    """Refuse what is no number; None means "not set"."""
+    if value is not None and not isinstance(value, Real):
+        raise ValueError(f"{where} must be a number, got {value!r}")
 
 
 def one_of(where: str, value: str, choices: Iterable[str]) -> None:

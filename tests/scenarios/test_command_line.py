@@ -25,6 +25,9 @@ MISTAKES = {
     "simulate link.rate_bps=-1": "link.rate_bps must be > 0, got -1.0",
     "simulate device=z80": "unknown device 'z80'; allowed: jetson",
     "simulate warmup_s=100": "warmup_s must be below horizon_s",
+    "simulate cut": "write KEY=VALUE, got 'cut'",
+    "simulate --foo fleet.n_devices=2": "write KEY=VALUE, got '--foo'",
+    "plan slo.p95_s=1 cut -m seed=1,2": "write KEY=VALUE, got 'cut'",
     "simulate name=a/b": "name must be a plain folder name, got 'a/b'",
 }
 
@@ -44,6 +47,14 @@ def test_without_arguments_it_lists_every_command(capfd):
     assert places == sorted(places)
     for command in commands.names():
         assert f"\n{command} " in out
+
+
+def test_help_says_what_every_field_means_and_hides_those_that_search_refuses(capfd):
+    assert run(["search", "--help"]) == 0
+    shown = capfd.readouterr().out
+    assert "what the machine is, in words" in shown
+    for hidden in ("request = ", "members = ", "alternatives = ", "policy = ", "session.n_tokens"):
+        assert f"\n{hidden}" not in shown
 
 
 def test_every_command_stands_in_exactly_one_group():
