@@ -114,6 +114,14 @@ def test_constant_columns_are_left_out_on_request(quick, capfd):
     assert {row["run"] for row in table("gathered")} == set(folders)
 
 
+def test_the_screen_tells_every_swept_key_that_differs_and_the_system_does_not(quick, capfd):
+    sweep = 'sweep=["link=wifi,ethernet","cut=stage2,stage3","seed=3"]'
+    assert run(["simulate", *quick, sweep, "name=links"]) == 0
+    heading, *lines = [line.split() for line in capfd.readouterr().out.splitlines()[:5]]
+    assert heading[:3] == ["link", "N", "system"]
+    assert [line[0] for line in lines] == ["wifi", "wifi", "ethernet", "ethernet"]
+
+
 @pytest.mark.parametrize("command", ["simulate", "collect"])
 def test_another_choice_of_columns_is_a_mistake(quick, capfd, command):
     assert run([command, *(quick if command == "simulate" else ()), "columns=few"]) == 2

@@ -89,3 +89,18 @@ def test_intervals() -> None:
     assert between(row, "x") == "1 [0.8, 1.2]"
     assert between({"x": 1.0, "x_lo": 0.9, "x_hi": 1.1, "x_lo_total": None}, "x") == "1 [0.9, 1.1]"
     assert between(row, "y") == "-"
+
+
+def test_a_table_of_points_repeats_its_keys_below() -> None:
+    columns = ("link", "N", *(f"figure {n} of many" for n in range(9)))
+    rows = tuple((link, "4", *("123.45",) * 9) for link in ("wifi", "lte"))
+    lines = drawn_at(60, Summary(columns=columns, rows=rows, keys=2)).splitlines()
+    told = [line.split()[:2] for line in lines if line.startswith(("wifi", "lte"))]
+    assert len(told) > 2
+    assert all(line[1] == "4" for line in told)
+
+
+def test_where_numbers_come_from_is_wrapped_at_words() -> None:
+    text = drawn_at(40, Summary(origin="Measured here. " * 9 + "\nNothing else."))
+    assert max(map(len, text.splitlines())) <= 40
+    assert text.splitlines()[-1] == "Nothing else."
