@@ -108,7 +108,7 @@ class Store:
 
             def append(row: Row) -> Row:
                 nonlocal synced
-                line = json.dumps({key: plain(value) for key, value in row.items()})
+                line = json.dumps({key: _finite(value) for key, value in row.items()})
                 with each:
                     file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
                     torn = file.read(1) not in (b"", b"\n")
@@ -194,11 +194,12 @@ def _parse(line: str) -> Row:
 
 
 def plain(value: Any) -> Any:
-    """JSON has no NaN: unknown numbers become null."""
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    """JSON has no NaN: unknown numbers become null, at any depth."""
     if isinstance(value, Mapping):
         return {key: plain(each) for key, each in value.items()}
-    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else _finite(value)
+
+
+def _finite(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
