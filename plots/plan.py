@@ -181,7 +181,7 @@ def _gains(axes: Axes, gains: Sequence[Row]) -> None:
     axes.grid(visible=False, axis="y")
     axes.set(xlabel="devices per 1 % more of it")
     axes.set_title("What would help", loc="left", pad=_STRIP_PT)
-    keys = {_ORANGE: "can be bought", GREY: "cannot"}
+    keys = {_ORANGE: "can be bought", GREY: "cannot be bought"}
     handles = [Patch(color=each, label=text) for each, text in keys.items() if each in seen]
     _legend_above(axes, handles=handles)
 

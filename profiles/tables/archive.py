@@ -12,6 +12,7 @@ import math
 import struct
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from io import BytesIO
@@ -89,21 +90,24 @@ def read(path: Path, kind: str, version: int) -> tuple[Header, dict[str, np.ndar
     return header, plain
 
 
-class Stored:
+class Stored(ABC):
     """A table that is kept in a file: `_header` and `_arrays` say what, `_build` makes it again."""
 
     _KIND: ClassVar[str]
     _VERSION: ClassVar[int]
 
+    @abstractmethod
     def _header(self) -> Header:
-        raise NotImplementedError
+        """What stands beside the arrays, as JSON."""
 
+    @abstractmethod
     def _arrays(self) -> dict[str, np.ndarray]:
-        raise NotImplementedError
+        """The arrays by name."""
 
     @classmethod
+    @abstractmethod
     def _build(cls, header: Header, arrays: Mapping[str, np.ndarray]) -> Self:
-        raise NotImplementedError
+        """The table of a header and its arrays."""
 
     @cached_property
     def digest(self) -> str:
