@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim.measures.cautions import cautions
 from sim.measures.quantiles import Observed, observe_quantiles
 from sim.measures.result import Estimate, Result
 from sim.measures.saturation import Judgement, grows, judge
@@ -51,24 +52,33 @@ def replicate(spec: SystemSpec, sources: Sources, *, play: Play | None = None) -
         )
     failed = next((result for result in (*plain, *boot) if result.failed_checks), plain[-1])
     judgement = _judge(spec, plain)
-    alone = _judge(spec, plain[:1]).warning
-    others = [warning for warning in plain[0].warnings if warning != alone]
     seen = [_observe(result) for result in plain]
+    estimates = {
+        name: Estimate(mean=math.nan)
+        if judgement.saturated and grows(name)
+        else _estimate(name, plain, boot, seen)
+        for name in plain[0].estimates
+    }
     return Result(
         spec=spec,
-        estimates={
-            name: Estimate(mean=math.nan)
-            if judgement.saturated and grows(name)
-            else _estimate(name, plain, boot, seen)
-            for name in plain[0].estimates
-        },
+        estimates=estimates,
         checks=failed.checks,
-        records=plain[-1].records,
-        steps=plain[-1].steps,
+        book=plain[-1].book,
         n_runs=len(plain),
-        warnings=tuple(word for word in (judgement.warning, *others) if word),
+        warnings=_warnings(plain, judgement, estimates),
         saturated=judgement.saturated,
     )
+
+
+def _warnings(
+    plain: Sequence[Result], judgement: Judgement, estimates: Mapping[str, Estimate]
+) -> tuple[str, ...]:
+    """What is to be said of all runs together, and what the first says that is no mean of runs."""
+    spec, first = plain[0].spec, plain[0]
+    together = [judgement.warning, *cautions({n: each.mean for n, each in estimates.items()})]
+    alone = {_judge(spec, plain[:1]).warning, *cautions({n: first.value(n) for n in estimates})}
+    others = [word for word in first.warnings if word not in alone]
+    return tuple(word for word in (*together, *others) if word)
 
 
 def settle(spec: SystemSpec, sources: Sources, *, play: Play) -> SystemSpec:
@@ -145,9 +155,7 @@ def _judge(spec: SystemSpec, results: Sequence[Result]) -> Judgement:
 
 def _observe(result: Result) -> Mapping[str, Observed]:
     """What stands behind the quantile columns of a run."""
-    spec = result.spec
-    start_s = 0.0 if spec.workload.requests is not None else spec.warmup_s
-    return observe_quantiles(result.records, result.steps, start_s, tuple(groups_of(spec)))
+    return observe_quantiles(result.book, tuple(groups_of(result.spec)))
 
 
 def _interval(

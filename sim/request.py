@@ -1,4 +1,4 @@
-"""The way of one request and the time stamps it collects.
+"""The way of one request, the time stamps it collects and the seconds it books at every place.
 
 Event-bearing stages, fixed for every engine: think or arrive; device (head + encode, then half
 the round trip); uplink; server (queue, decode + tail, then the answer's way down).
@@ -20,8 +20,26 @@ OUTCOMES = (
 )
 IN_FLIGHT, DONE, BUSY, REJECTED, EXPIRED, LEFT, SERVER_LOST, LINK_LOST = range(len(OUTCOMES))
 
-ENDINGS = ("complete", "memory", "token_deadline", "session_deadline")
-COMPLETE, MEMORY, TOKEN_DEADLINE, SESSION_DEADLINE = range(len(ENDINGS))
+ENDINGS = ("complete", "memory", "ttft_deadline", "token_deadline", "session_deadline")
+COMPLETE, MEMORY, TTFT_DEADLINE, TOKEN_DEADLINE, SESSION_DEADLINE = range(len(ENDINGS))
+
+BOOKED = (
+    "memory_wait_s",  # for room in the server's memory
+    "device_wait_s",  # for the device's own processor
+    "link_grant_s",  # for the scheduler's grant
+    "link_wait_s",  # for others on the medium
+    "airtime_s",  # on the medium, as it would take alone
+    "link_resend_s",  # the part of it that retransmissions take
+    "link_outage_s",  # while the medium is silent or faded out
+    "decoder_wait_s",  # for a core that decodes
+    "decoder_service_s",
+    "server_wait_s",  # for the GPU
+    "server_service_s",  # the whole batch
+    "repair_wait_s",  # for the failed server to come back
+    "answer_wait_s",  # the answer, for others on a shared medium
+    "network_s",  # propagation, and the answer's way
+)
+"""Seconds that a request books at the place where it spends them."""
 
 COLUMNS = (
     "device",
@@ -40,7 +58,6 @@ COLUMNS = (
     "done_s",
     "payload_bytes",
     "air_bytes",
-    "airtime_s",
     "resent_frames",
     "erased",
     "retries",
@@ -48,6 +65,7 @@ COLUMNS = (
     "tokens",
     "ending",
     "correct",
+    *BOOKED,
 )
 
 
@@ -58,8 +76,8 @@ class Request:
     """
 
     __slots__ = (
+        *BOOKED,
         "air_bytes",
-        "airtime_s",
         "choice",
         "created_s",
         "deadline_s",
@@ -97,7 +115,12 @@ class Request:
         self.device_start_s = self.device_end_s = nan
         self.link_start_s = self.link_end_s = nan
         self.server_start_s = self.server_end_s = self.done_s = nan
-        self.air_bytes = self.airtime_s = self.erased = self.server_share_s = 0.0
+        self.air_bytes = self.erased = self.server_share_s = 0.0
+        self.memory_wait_s = self.device_wait_s = self.link_grant_s = self.link_wait_s = 0.0
+        self.airtime_s = self.link_resend_s = self.link_outage_s = 0.0
+        self.decoder_wait_s = self.decoder_service_s = 0.0
+        self.server_wait_s = self.server_service_s = self.repair_wait_s = 0.0
+        self.answer_wait_s = self.network_s = 0.0
         self.outcome = self.resent_frames = self.retries = self.tokens = self.ending = 0
         self.visit: object = None
 
@@ -121,7 +144,6 @@ class Request:
             self.done_s,
             self.payload_bytes,
             self.air_bytes,
-            self.airtime_s,
             self.resent_frames,
             self.erased,
             self.retries,
@@ -129,4 +151,18 @@ class Request:
             self.tokens,
             self.ending,
             draw.correct,
+            self.memory_wait_s,
+            self.device_wait_s,
+            self.link_grant_s,
+            self.link_wait_s,
+            self.airtime_s,
+            self.link_resend_s,
+            self.link_outage_s,
+            self.decoder_wait_s,
+            self.decoder_service_s,
+            self.server_wait_s,
+            self.server_service_s,
+            self.repair_wait_s,
+            self.answer_wait_s,
+            self.network_s,
         )

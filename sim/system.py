@@ -8,12 +8,14 @@ from math import nan
 from simpy import Environment, Event
 
 from sim.devices.adaptive import Adaptive
+from sim.devices.conversation import Conversation
 from sim.devices.device import Device
 from sim.devices.factory import Factory
+from sim.measures.cautions import cautions
 from sim.measures.columns import energy_j_per_request, group_columns, measure, quantile_columns
 from sim.measures.decisions import decision_columns
 from sim.measures.laws import checks
-from sim.measures.meters import Meter, Snapshot
+from sim.measures.meters import Book, Meter, Snapshot
 from sim.measures.result import Estimate, Result
 from sim.measures.saturation import judge, load
 from sim.medium.link import Link
@@ -57,9 +59,17 @@ class System:
             link_busy_s=self.link.busy_s(),
             device_busy_s=math.fsum(busy_s) / len(busy_s),
             device0_busy_s=busy_s[0],
+            present_s=self._present_s(),
             n_changes=sum(each.n_changes for each in deciding),
             n_probes=sum(each.n_probes for each in deciding),
         )
+
+    def _present_s(self) -> tuple[float, ...]:
+        """Seconds in which the devices of each group were there."""
+        seconds = [0.0] * len(groups_of(self.spec))
+        for device in self.devices:
+            seconds[device.group] += device.present_s()
+        return tuple(seconds)
 
 
 def build(
@@ -75,7 +85,7 @@ def build(
     env = Environment()
     streams = Streams(spec.seed, replication)
     server: PlainServer | QueueServer
-    if spec.server.plain and not explicit:
+    if spec.server.plain and not spec.fleet.churns and not explicit:
         server = PlainServer(env, spec.server)
     else:
         server = QueueServer(env, spec.server)
@@ -128,23 +138,21 @@ def play(system: System) -> Result:
             env.run(until=spec.warmup_s)
             begin = system.snapshot()
         env.run(until=spec.horizon_s)
-    end = system.snapshot()
-    records, steps = meter.records(), meter.steps()
-    values = measure(records, steps, begin, end, system.link.half_rtt_s)
+    book = _book(system, begin)
+    values = measure(book)
     groups = tuple(groups_of(spec))
-    values |= group_columns(records, groups, begin, end)
-    values |= quantile_columns(records, steps, begin.time_s, groups)
-    values |= decision_columns(spec, records, steps, begin, end)
+    values |= group_columns(book, groups, values["throughput_rps"])
+    values |= quantile_columns(book, groups)
+    values |= decision_columns(spec, book)
     values["device_time_s"] = meter.target_s if terminating else nan
-    values["energy_j_per_request"] = energy_j_per_request(spec, records, steps, begin, end)
-    born_s = [request.created_s for request in meter.open]
-    laws = checks(records, born_s, begin, end, spec.server.n_gpus)
+    values["energy_j_per_request"] = energy_j_per_request(spec, book)
+    laws = checks(book, spec.server.n_gpus)
     if spec.workload.until_all:
         _run_until(env, meter.all_reached, "every device", spec)
     values["device_time_all_s"] = meter.all_s if spec.workload.until_all else nan
-    carried = load(spec, begin, end, values["dropped_share"] > 0.0)
+    carried = load(spec, book, values["dropped_share"] > 0.0)
     judgement = judge(spec, [carried])
-    said = [judgement.warning, _unknown_answers(system, values)]
+    said = [judgement.warning, *cautions(values), _unknown_answers(system, values)]
     return Result(
         spec=spec,
         estimates={name: Estimate(mean=value) for name, value in values.items()},
@@ -152,8 +160,21 @@ def play(system: System) -> Result:
         warnings=tuple(word for word in said if word),
         saturated=judgement.saturated,
         load=carried,
-        steps=steps,
-        records=records,
+        book=book,
+    )
+
+
+def _book(system: System, begin: Snapshot) -> Book:
+    """What the run has left so far."""
+    meter = system.meter
+    return Book(
+        records=meter.records(),
+        steps=meter.steps(),
+        in_flight=meter.in_flight(),
+        steps_in_flight=meter.steps_in_flight(),
+        begin=begin,
+        end=system.snapshot(),
+        has_sessions=any(isinstance(device, Conversation) for device in system.devices),
     )
 
 

@@ -21,6 +21,7 @@ from sim.request import (
     REJECTED,
     SESSION_DEADLINE,
     TOKEN_DEADLINE,
+    TTFT_DEADLINE,
     Request,
 )
 from sim.sources.sessions import Session, SessionSource
@@ -47,6 +48,7 @@ class Conversation(Device):
         self._memory_bytes = inf if memory_bytes is None else memory_bytes
         self._limits = (
             inf if workload.max_new_tokens is None else workload.max_new_tokens,
+            inf if workload.ttft_deadline_s is None else workload.ttft_deadline_s,
             inf if workload.token_deadline_s is None else workload.token_deadline_s,
             inf if workload.session_deadline_s is None else workload.session_deadline_s,
         )
@@ -103,7 +105,7 @@ class Conversation(Device):
 
     def _talk(self, request: Request, sessions: Mapping[int, Session], held: "_Held") -> Steps:
         """Step after step until something ends the session."""
-        max_tokens, token_limit_s, session_limit_s = self._limits
+        max_tokens, first_limit_s, token_limit_s, session_limit_s = self._limits
         used_bytes = 0.0
         session, usable = sessions[request.choice], tuple(sessions)
         for number, draw in enumerate(session.steps):
@@ -121,25 +123,36 @@ class Conversation(Device):
             step.deadline_s = request.deadline_s
             if number == 0:
                 step.created_s = request.created_s
-            try:
-                outcome = yield from self.step(step)
-            except Interrupt:
-                self.withdraw(step)
-                raise
-            _add(request, step)
+                step.memory_wait_s = self.env.now - request.created_s
+            outcome = yield from self._play(request, step)
             if outcome != DONE:
                 return outcome
-            self.meter.count_step(step)
             now = self.env.now
-            if number + 1 >= max_tokens:
+            if number + 1 >= min(max_tokens, len(session.steps)):
                 break
-            if now - step.created_s > token_limit_s:
-                request.ending = TOKEN_DEADLINE
+            if now - step.created_s > (token_limit_s if number else first_limit_s):
+                request.ending = TOKEN_DEADLINE if number else TTFT_DEADLINE
                 break
             if now - request.created_s > session_limit_s:
                 request.ending = SESSION_DEADLINE
                 break
         return DONE
+
+    def _play(self, request: Request, step: Request) -> Steps:
+        """One step, counted with whatever becomes of it; returns its outcome."""
+        self.meter.begin_step(step)
+        try:
+            outcome = yield from self.step(step)
+        except Interrupt:
+            self.withdraw(step)
+            self._book(request, step, LEFT)
+            raise
+        self._book(request, step, outcome)
+        return outcome
+
+    def _book(self, request: Request, step: Request, outcome: int) -> None:
+        self.meter.count_step(step, outcome)
+        _add(request, step)
 
 
 class _Once:
@@ -199,10 +212,10 @@ class _Held:
 
 
 def _add(request: Request, step: Request) -> None:
-    """Book a step on its session."""
+    """Book a step on its session; a token was made where it came back."""
     if request.tokens == 0:
         request.device_start_s = step.device_start_s
-    request.tokens += 1
+    request.tokens += step.outcome == DONE
     request.payload_bytes += step.payload_bytes
     request.air_bytes += step.air_bytes
     request.airtime_s += step.airtime_s

@@ -1,7 +1,7 @@
 """A device: its processor and the way of its requests through the system."""
 
 from collections.abc import Generator, Sequence
-from math import nan
+from math import inf, nan
 from typing import Any
 
 from simpy import Environment, Event, Interrupt, Process
@@ -15,7 +15,7 @@ from sim.request import BUSY, DONE, IN_FLIGHT, LEFT, LINK_LOST, SERVER_LOST, Req
 from sim.server.server import Server
 from sim.sources.source import Draw, Source
 from sim.specs import GroupSpec, WorkloadSpec
-from sim.station import FifoStation
+from sim.station import FifoStation, timeout_at
 from sim.streams import Stream
 
 Steps = Generator[Event, Any, Any]
@@ -26,7 +26,9 @@ class Device:
 
     __slots__ = (
         "_observed_s",
+        "_present_s",
         "_processes",
+        "_since_s",
         "adapt",
         "channel",
         "deadline_s",
@@ -88,6 +90,8 @@ class Device:
         self.rate_bps = nan
         self._observed_s = 0.0
         self.server_wait_s = 0.0
+        self._present_s = 0.0
+        self._since_s = 0.0 if spec.churn is None else inf
         self._processes: dict[Process, None] | None = {} if spec.churn is not None else None
 
     def choose(self, usable: tuple[int, ...] | None = None) -> int:
@@ -127,51 +131,116 @@ class Device:
         self.meter.count_departure(request, outcome)
 
     def step(self, request: Request) -> Steps:
-        """Head and encode, uplink, server, answer; returns the outcome."""
-        draw, link, server = request.draw, self.link, self.server
-        sent = draw.payload_bytes > 0.0
-        request.device_start_s, request.device_end_s = yield self.processor.serve(
-            draw.device_s * self.slowdown, link.half_rtt_s if sent else 0.0
+        """Head and encode, uplink, server, answer, each second booked where it passes; returns the
+        outcome.
+        """
+        draw, link = request.draw, self.link
+        sent = draw.is_sent
+        entered_s = self.env.now
+        request.device_start_s, request.device_end_s, _ = yield self.processor.serve(
+            draw.device_s * self.slowdown, link.before_s if sent else 0.0
         )
+        request.device_wait_s += request.device_start_s - entered_s
+        if sent:
+            request.network_s += link.half_rtt_s
+            request.link_grant_s += link.grant_s
         while sent or draw.server_s > 0.0:
-            if sent:
-                channel = self.channel
-                if isinstance(channel, RadioChannel):
-                    if not (yield from channel.send(request, self.weight)):
-                        return LINK_LOST
-                else:
-                    visit = channel.send(request, self.weight)
-                    request.link_start_s, request.link_end_s = yield visit
-            if server.decoder is not None and draw.decode_s > 0.0:
-                yield server.decoder.serve(draw.decode_s)
-            request.visit = server.serve(
-                request, self.sources[request.choice], link.answer_s(draw.answer_bytes)
-            )
-            served = yield request.visit
-            if served is not None:
-                request.server_start_s, request.server_end_s = served
+            if sent and not (yield from self._upload(request)):
+                return LINK_LOST
+            if (yield from self._serve(request)):
                 break
             if request.outcome != SERVER_LOST or not self.retries:
                 return request.outcome
-            request.outcome = IN_FLIGHT
-            request.retries += 1
-            yield server.wait_until_up()
-        if link.shared_downlink:
-            yield from self._download(request)
+            yield from self._wait_for_repair(request)
+        if (sent or draw.server_s > 0.0) and (link.shared_downlink or link.varying_answers):
+            receive = self._download if link.shared_downlink else self._receive
+            yield from receive(request)
         if self.policy is not None:
             self._observe(request)
         return DONE
 
+    def _upload(self, request: Request) -> Steps:
+        """The payload on the medium; whether it arrived."""
+        channel = self.channel
+        if isinstance(channel, RadioChannel):
+            return (yield from channel.send(request, self.weight))
+        entered_s = self.env.now
+        start_s, end_s, alone_s = yield channel.send(request, self.weight)
+        request.link_start_s, request.link_end_s = start_s, end_s
+        request.airtime_s += alone_s
+        wait_s = end_s - entered_s - alone_s
+        if self.link.speeds is not None:
+            silence_s = self.link.silence_s(entered_s, end_s)
+            request.link_outage_s += silence_s
+            wait_s -= silence_s
+        request.link_wait_s += wait_s
+        return True
+
+    def _serve(self, request: Request) -> Steps:
+        """Decode on the server's processor where that decodes, then the GPU; whether it served."""
+        env, server, draw = self.env, self.server, request.draw
+        if server.decoder is not None and draw.decode_s > 0.0:
+            entered_s = env.now
+            request.visit = server.decoder.serve(draw.decode_s)
+            start_s, end_s, _ = yield request.visit
+            request.decoder_wait_s += start_s - entered_s
+            request.decoder_service_s += end_s - start_s
+        entered_s = env.now
+        after_s = self.link.answer_s(draw.answer_bytes)
+        request.visit = server.serve(request, self.sources[request.choice], after_s)
+        served = yield request.visit
+        if served is None:
+            return False
+        start_s, end_s, _ = served
+        request.server_wait_s += start_s - entered_s
+        request.server_service_s += end_s - start_s
+        request.network_s += after_s
+        return True
+
+    def _wait_for_repair(self, request: Request) -> Steps:
+        """The request is lost and goes out again once the server is back."""
+        request.outcome = IN_FLIGHT
+        request.retries += 1
+        entered_s = self.env.now
+        yield self.server.wait_until_up()
+        request.repair_wait_s += self.env.now - entered_s
+        if self.link.grant_s > 0.0 and request.draw.is_sent:
+            request.link_grant_s += self.link.grant_s
+            yield self.env.timeout(self.link.grant_s)
+
     def _download(self, request: Request) -> Steps:
         """The answer on the shared medium."""
         link, answer_bytes = self.link, request.draw.answer_bytes
+        request.network_s += link.half_rtt_s
         airtime_s = link.downlink_s(answer_bytes)
         if airtime_s > 0.0:
             weight = link.downlink_weight(answer_bytes, airtime_s, self.weight)
-            request.visit = self.channel.medium.serve(airtime_s, link.half_rtt_s, weight)
-            yield request.visit
+            fixed_s = link.downlink_fixed_s(answer_bytes)
+            entered_s = self.env.now
+            request.visit = self.channel.medium.serve(airtime_s, link.half_rtt_s, weight, fixed_s)
+            _, end_s, alone_s = yield request.visit
+            silence_s = link.silence_s(entered_s, end_s)
+            request.network_s += alone_s
+            request.link_outage_s += silence_s
+            request.answer_wait_s += end_s - entered_s - alone_s - silence_s
         elif link.half_rtt_s > 0.0:
             yield self.env.timeout(link.half_rtt_s)
+
+    def _receive(self, request: Request) -> Steps:
+        """The answer on a channel of its own whose speed changes."""
+        link, answer_bytes = self.link, request.draw.answer_bytes
+        speeds = link.speeds
+        assert speeds is not None
+        now = self.env.now
+        fixed_s = link.downlink_fixed_s(answer_bytes)
+        end_s = speeds.end_s(now, link.downlink_s(answer_bytes), fixed_s)
+        silence_s = speeds.silence_s(now, end_s)
+        request.link_outage_s += silence_s
+        request.network_s += end_s - now - silence_s + link.half_rtt_s
+        if end_s < inf:
+            yield timeout_at(self.env, end_s + link.half_rtt_s)
+        else:
+            yield self.env.event()  # a silence that never ends
 
     def _observe(self, request: Request) -> None:
         """Learn the rate of this transfer and the server's hint, which came with the answer."""
@@ -184,9 +253,11 @@ class Device:
         self.server_wait_s = self.server.wait_hint_s()
 
     def withdraw(self, request: Request) -> None:
-        """Take a request out of wherever it is."""
+        """Take a request out of wherever it is; what it sent so far was sent."""
         if isinstance(request.visit, Event):
-            self.channel.medium.cancel(request.visit)
+            on_air_s = self.channel.medium.cancel(request.visit)
+            if not request.server_end_s <= self.env.now:  # else it was the answer's
+                request.airtime_s += on_air_s
             self.server.cancel(request.visit)
 
     def spawn(self, steps: Steps) -> None:
@@ -205,10 +276,20 @@ class Device:
 
     def leave(self) -> None:
         """Stop everything at once; what is in flight is recorded as left."""
+        self._present_s += self.env.now - self._since_s
+        self._since_s = inf
         for process in list(self._processes or ()):
             if process.is_alive:
                 process.interrupt("left")
         self.processor.clear()
+
+    def join(self) -> None:
+        """Be there from now on."""
+        self._since_s = self.env.now
+
+    def present_s(self) -> float:
+        """Seconds so far in which it was there."""
+        return self._present_s + max(0.0, self.env.now - self._since_s)
 
 
 def _until_interrupted(steps: Steps) -> Steps:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from simpy import Environment
+from simpy import Environment, Event
+from simpy.events import NORMAL
 
 from sim.devices.device import Device, Steps
 from sim.places import phase
@@ -86,8 +87,19 @@ def mmpp_gap(spec: WorkloadSpec, stream: Stream) -> Callable[[], float]:
     return next_gap
 
 
+def in_turn(env: Environment, delay_s: float, turn: float) -> Event:
+    """An event after a delay; of those at one instant the least `turn` in [0, 1) comes first."""
+    event = env.event()
+    event._ok, event._value = True, None
+    env.schedule(event, priority=NORMAL + turn, delay=delay_s)  # type: ignore[arg-type]
+    return event
+
+
 def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
-    """A camera: frame k is taken at (k + phase) * period, late by a jitter that does not add up."""
+    """A camera: frame k is taken at (k + phase) * period, late by a jitter that does not add up.
+
+    Cameras that fire together queue up in random order, drawn anew for every frame.
+    """
     period_s = 1.0 / spec.rate_rps
     offset = 0.0 if spec.synchronised else phase(device.index)
     frame = math.ceil(env.now / period_s - offset - 1e-9)
@@ -95,7 +107,10 @@ def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Strea
         due_s = (frame + offset) * period_s
         if spec.jitter_s > 0.0:
             due_s += spec.jitter_s * stream.random()
-        yield env.timeout(max(0.0, due_s - env.now))
+        if spec.synchronised:
+            yield in_turn(env, max(0.0, due_s - env.now), stream.random())
+        else:
+            yield env.timeout(max(0.0, due_s - env.now))
         device.spawn(device.handle())
         frame += 1
 
@@ -152,6 +167,7 @@ def presence(
     if churn.join_s > 0.0:
         yield env.timeout(churn.join_s)
     while True:
+        device.join()
         device.spawn(life(env, device, spec, stream))
         if churn.mean_up_s is not None:
             yield env.timeout(stream.exponential(churn.mean_up_s))

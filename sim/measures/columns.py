@@ -1,40 +1,46 @@
-"""The tidy columns of a run, computed from its records and two snapshots of its counters."""
+"""The tidy columns of a run, computed from its book: records, what is in flight, two snapshots."""
 
-from collections import Counter
 from collections.abc import Sequence
 from math import nan
 
 import numpy as np
 
-from sim.measures.meters import Records, Snapshot
+from sim.measures.meters import Book, Records, ages_s, are_answered, join, select, since
 from sim.measures.quantiles import observe_quantiles
-from sim.places import group_of, groups_of
-from sim.request import DONE
+from sim.places import groups_of
+from sim.request import COMPLETE, DONE, ENDINGS
 from sim.specs import SystemSpec
+
+STAGES = (
+    "memory_wait_s", "device_wait_s", "device_service_s", "link_grant_s", "link_wait_s",
+    "link_service_s", "link_resend_s", "link_outage_s", "decoder_wait_s", "decoder_service_s",
+    "server_wait_s", "server_service_s", "repair_wait_s", "answer_wait_s", "network_s",
+)  # fmt: skip
+"""Where a request spends its time; they add up to its latency."""
 
 
 def rate(times_s: np.ndarray, start_s: float, end_s: float) -> float:
-    """Completions per second, from the first completion in the window to the last.
+    """Answers per second over a window.
 
-    Counting between completions makes a deterministic cycle exact; completions at the very first
-    instant are the origin and not counted. Fewer than two instants: count over window length.
+    Counting from the first instant of an answer to the last makes a deterministic cycle exact; it
+    is done only where answers come within one mean gap of both ends, so that nothing stands still
+    in between. Otherwise answers over the window's length.
     """
     if len(times_s) and times_s[-1] > times_s[0]:
         counted = np.count_nonzero(times_s > times_s[0])
-        return float(counted / (times_s[-1] - times_s[0]))
+        span_s = times_s[-1] - times_s[0]
+        gap_s = span_s / counted * (1.0 + 1e-9)
+        if times_s[0] - start_s <= gap_s and end_s - times_s[-1] <= gap_s:
+            return float(counted / span_s)
     return len(times_s) / (end_s - start_s)
 
 
-def measure(
-    records: Records, steps: Records, begin: Snapshot, end: Snapshot, half_rtt_s: float = 0.0
-) -> dict[str, float]:
-    """The tidy columns of one run over the window between two snapshots."""
-    inside = records["done_s"] > begin.time_s
-    gone = {name: column[inside] for name, column in records.items()}
-    served = gone["outcome"] == DONE
-    done = {name: column[served] for name, column in gone.items()}
-    latency_s = done["done_s"] - done["created_s"]
-    length_s = end.time_s - begin.time_s
+def measure(book: Book) -> dict[str, float]:
+    """The tidy columns of one run over the window between its two snapshots."""
+    begin, end, length_s = book.begin, book.end, book.length_s
+    gone = since(book.records, begin.time_s)
+    done = select(gone, are_answered(gone))
+    latency_s = ages_s(done)
     return {
         "n_requests": float(len(latency_s)),
         "throughput_rps": rate(done["done_s"], begin.time_s, end.time_s),
@@ -43,73 +49,100 @@ def measure(
         "link_utilization": (end.link_busy_s - begin.link_busy_s) / length_s,
         "device_utilization": (end.device_busy_s - begin.device_busy_s) / length_s,
         "latency_mean_s": average(latency_s),
-        **session_or_request_columns(done, steps, begin, end, half_rtt_s),
+        **session_or_request_columns(done, book),
         "uplink_bytes_per_request": average(done["payload_bytes"]),
         "air_bytes_per_request": average(done["air_bytes"]),
         "airtime_s_per_request": average(done["airtime_s"]),
         "resent_frames_per_request": average(done["resent_frames"]),
         "server_s_per_request": average(done["server_share_s"]),
         "accuracy": average(done["correct"]),
-        "dropped_share": average(gone["outcome"] != DONE),
-        "deadline_miss_share": average(~served | (gone["done_s"] > gone["deadline_s"])),
-        "freshness_s": freshness_s(records, begin.time_s, end.time_s),
+        **share_columns(gone, book),
+        "freshness_s": freshness_s(book.records, begin.time_s, end.time_s),
         "device_busy_s": end.device0_busy_s - begin.device0_busy_s,
     }
 
 
-def quantile_columns(
-    records: Records, steps: Records, start_s: float, groups: Sequence[str]
-) -> dict[str, float]:
+def share_columns(gone: Records, book: Book) -> dict[str, float]:
+    """What became of the requests: shares of all that left in the window or are still in flight.
+
+    What is in flight beyond its deadline has missed it. Where nothing was answered and nothing is
+    known to be late, there is no share of misses.
+    """
+    in_flight = book.in_flight
+    whole = len(gone["done_s"]) + len(in_flight["done_s"])
+    answered = are_answered(gone)
+    late = int(np.count_nonzero(~answered | (gone["done_s"] > gone["deadline_s"])))
+    late += int(np.count_nonzero(in_flight["done_s"] > in_flight["deadline_s"]))
+    dropped = np.count_nonzero(gone["outcome"] != DONE)
+    columns = {
+        "dropped_share": dropped / whole if whole else nan,
+        "in_flight_share": len(in_flight["done_s"]) / whole if whole else nan,
+        "deadline_miss_share": late / whole if late or answered.any() else nan,
+    }
+    if not book.has_sessions:
+        return columns
+    cut = gone["ending"][(gone["outcome"] == DONE) & ~answered]
+    columns["truncated_share"] = len(cut) / whole if whole else nan
+    for number, name in enumerate(ENDINGS):
+        if number != COMPLETE:
+            share = np.count_nonzero(cut == number) / whole if whole else nan
+            columns[f"truncated_share_{name}"] = share
+    return columns
+
+
+def quantile_columns(book: Book, groups: Sequence[str]) -> dict[str, float]:
     """The quantiles of one run: of latencies, of every group's, of times per output token."""
-    quantiles = observe_quantiles(records, steps, start_s, groups)
+    quantiles = observe_quantiles(book, groups)
     return {name: seen.quantile for name, seen in quantiles.items()}
 
 
-def group_columns(
-    records: Records, names: Sequence[str], begin: Snapshot, end: Snapshot
-) -> dict[str, float]:
-    """Throughput and mean latency of every group by name; nothing where there is only one."""
+def group_columns(book: Book, names: Sequence[str], throughput_rps: float) -> dict[str, float]:
+    """Throughput and mean latency of every group by name; nothing where there is only one.
+
+    The throughputs are the groups' shares of the answers, so that they add up.
+    """
+    if len(names) < 2:
+        return {}
+    gone = since(book.records, book.begin.time_s)
+    done = select(gone, are_answered(gone))
+    latency_s = ages_s(done)
     columns: dict[str, float] = {}
-    for number, name in enumerate(names if len(names) > 1 else ()):
-        mine = _select(records, begin, number) & (records["outcome"] == DONE)
-        latency_s = (records["done_s"] - records["created_s"])[mine]
+    for number, name in enumerate(names):
+        mine = done["group"] == number
+        share = np.count_nonzero(mine) / len(latency_s) if len(latency_s) else 0.0
         columns |= {
-            f"throughput_rps_{name}": len(latency_s) / (end.time_s - begin.time_s),
-            f"latency_mean_s_{name}": average(latency_s),
+            f"throughput_rps_{name}": throughput_rps * share,
+            f"latency_mean_s_{name}": average(latency_s[mine]),
         }
     return columns
 
 
-def session_or_request_columns(
-    done: Records, steps: Records, begin: Snapshot, end: Snapshot, half_rtt_s: float
-) -> dict[str, float]:
+def session_or_request_columns(done: Records, book: Book) -> dict[str, float]:
     """Stages of every passage; where there are sessions, the token columns too."""
-    length_s = end.time_s - begin.time_s
-    if not len(steps["done_s"]):
-        return stage_columns(done, half_rtt_s, length_s)
-    inside = steps["done_s"] > begin.time_s
-    stepped = {name: column[inside] for name, column in steps.items()}
+    if not book.has_sessions:
+        return stage_columns(done, book.length_s)
+    stepped = since(book.steps, book.begin.time_s)
     every = passages(done, stepped)
-    return stage_columns(every, half_rtt_s, length_s) | token_columns(stepped, length_s)
+    made = select(stepped, stepped["outcome"] == DONE)
+    return stage_columns(every, book.length_s) | token_columns(made, book.length_s)
 
 
 def passages(records: Records, steps: Records) -> Records:
-    """All ways through the system: plain requests, and every step of every session.
+    """All ways through the system and back: plain requests, and every step of every session.
 
     A session's own record holds sums over its steps and no times at the stages.
     """
     if not len(steps["done_s"]):
         return records
-    plain = records["tokens"] == 0
-    every = {name: np.concatenate((column[plain], steps[name])) for name, column in records.items()}
-    order = np.argsort(every["done_s"], kind="stable")
-    return {name: column[order] for name, column in every.items()}
+    plain = select(records, records["device_end_s"] == records["device_end_s"])
+    every = join(plain, select(steps, steps["outcome"] == DONE))
+    return select(every, np.argsort(every["done_s"], kind="stable"))
 
 
 def token_columns(done: Records, length_s: float) -> dict[str, float]:
     """The autoregressive columns; TTFT counts from the session's birth, TPOT per later token."""
     prefill = done["tokens"] == 0
-    latency_s = done["done_s"] - done["created_s"]
+    latency_s = ages_s(done)
     tpot_s = latency_s[~prefill]
     bits = 8.0 * done["payload_bytes"][~prefill]
     mean_bits = average(bits)
@@ -123,42 +156,29 @@ def token_columns(done: Records, length_s: float) -> dict[str, float]:
     }
 
 
-def stages(done: Records, half_rtt_s: float) -> dict[str, np.ndarray]:
-    """Wait and service of every request at every stage, in seconds; they add up to its latency.
+def stages(done: Records) -> dict[str, np.ndarray]:
+    """Seconds of every request at every stage, as they were booked; they add up to its latency.
 
     Under processor sharing the wait is the stretch of the transfer beyond its airtime alone.
     """
-    sent = ~np.isnan(done["link_end_s"])
-    served = ~np.isnan(done["server_end_s"])
-    zero = np.zeros(len(sent))
-    propagation_s = np.where(sent, half_rtt_s, 0.0)
-    entered_s = done["device_end_s"] + propagation_s
-    reached_s = np.where(sent, done["link_end_s"], entered_s)
-    on_link_s = np.where(sent, reached_s - entered_s, zero)
-    airtime_s = np.minimum(done["airtime_s"], on_link_s)
-    last_s = np.where(served, done["server_end_s"], reached_s)
-    return {
-        "device_wait_s": done["device_start_s"] - done["created_s"],
+    derived = {
         "device_service_s": done["device_end_s"] - done["device_start_s"],
-        "link_wait_s": on_link_s - airtime_s,
-        "link_service_s": airtime_s,
-        "server_wait_s": np.where(served, done["server_start_s"] - reached_s, zero),
-        "server_service_s": np.where(served, done["server_end_s"] - done["server_start_s"], zero),
-        "network_s": propagation_s + done["done_s"] - last_s,
+        "link_service_s": done["airtime_s"] - done["link_resend_s"],
     }
+    return {name: derived[name] if name in derived else done[name] for name in STAGES}
 
 
-def stage_columns(done: Records, half_rtt_s: float, length_s: float) -> dict[str, float]:
+def stage_columns(done: Records, length_s: float) -> dict[str, float]:
     """Mean of every stage, its mean among the slowest 5 % (`_slowest`), and the mean queues.
 
     A queue's mean length is the sum of the waits over the window's length (Little's law); what is
     still in flight at the end is missing from it.
     """
-    parts = stages(done, half_rtt_s)
-    latency_s = done["done_s"] - done["created_s"]
+    parts = stages(done)
+    latency_s = ages_s(done)
     slow = latency_s >= np.quantile(latency_s, 0.95) if len(latency_s) else latency_s > 0.0
     columns = {name: average(part) for name, part in parts.items()}
-    for place in ("device", "link", "server"):
+    for place in ("device", "link", "decoder", "server"):
         columns[f"{place}_queue_mean"] = float(np.sum(parts[f"{place}_wait_s"])) / length_s
     return columns | {f"{name}_slowest": average(part[slow]) for name, part in parts.items()}
 
@@ -172,7 +192,7 @@ def freshness_s(records: Records, begin_s: float, end_s: float) -> float:
     makes n answers look 2 / n fresher than they are. An answer that an older request gets later
     does not make a device's knowledge older again.
     """
-    served = records["outcome"] == DONE
+    served = are_answered(records)
     done = {name: records[name][served] for name in ("device", "created_s", "done_s")}
     order = np.lexsort((done["done_s"], done["device"]))
     device, created_s, at_s = (column[order] for column in done.values())
@@ -191,37 +211,27 @@ def average(values: np.ndarray) -> float:
     return float(np.mean(values)) if len(values) else nan
 
 
-def _select(table: Records, begin: Snapshot, group: int) -> np.ndarray:
-    """Which rows of a group lie in the window."""
-    return np.asarray((table["done_s"] > begin.time_s) & (table["group"] == group))
-
-
-def energy_j_per_request(
-    spec: SystemSpec, records: Records, steps: Records, begin: Snapshot, end: Snapshot
-) -> float:
+def energy_j_per_request(spec: SystemSpec, book: Book) -> float:
     """Joules of all devices per answer; NaN unless every group has a power sheet.
 
-    E = idle_w T N + compute_w (processor seconds) + transmit_w (airtime), over what left in the
-    window (a request's whole work counts where it left).
+    E = idle_w (seconds present) + compute_w (processor seconds) + transmit_w (airtime), over what
+    left in the window (a request's whole work counts where it left).
     """
     groups = tuple(groups_of(spec).values())
-    inside = records["done_s"] > begin.time_s
-    n_done = int(np.count_nonzero(records["outcome"][inside] == DONE))
+    start_s = book.begin.time_s
+    gone = since(book.records, start_s)
+    n_done = int(np.count_nonzero(are_answered(gone)))
     if n_done == 0 or any(group.power is None for group in groups):
         return nan
-    shares = tuple(group.share for group in groups)
-    sizes = Counter(group_of(index, shares) for index in range(spec.fleet.n_devices))
+    stepped = since(book.steps, start_s)
     total_j = 0.0
     for number, group in enumerate(groups):
         assert group.power is not None
-        mine = _select(records, begin, number)
-        worked_s = [
-            np.nansum((table["device_end_s"] - table["device_start_s"])[chosen])
-            for table, chosen in ((records, mine), (steps, _select(steps, begin, number)))
-        ]
-        airtime_s = np.sum(records["airtime_s"][mine])
-        total_j += group.power.idle_w * (end.time_s - begin.time_s) * sizes[number]
-        total_j += group.power.compute_w * float(sum(worked_s)) + group.power.transmit_w * float(
-            airtime_s
+        tables = [select(table, table["group"] == number) for table in (gone, stepped)]
+        worked_s = sum(
+            float(np.nansum(table["device_end_s"] - table["device_start_s"])) for table in tables
         )
+        present_s = book.end.present_s[number] - book.begin.present_s[number]
+        total_j += group.power.idle_w * present_s + group.power.compute_w * worked_s
+        total_j += group.power.transmit_w * float(np.sum(tables[0]["airtime_s"]))
     return total_j / n_done

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sim.measures.columns import passages
-from sim.measures.meters import Records, Snapshot
+from sim.measures.meters import Book, Records
 from sim.measures.overtime import load_over_time
 from sim.places import groups_of
 from sim.specs import SystemSpec
@@ -14,9 +14,7 @@ from sim.specs import SystemSpec
 _BIN_S = 1.0
 
 
-def decision_columns(
-    spec: SystemSpec, records: Records, steps: Records, begin: Snapshot, end: Snapshot
-) -> dict[str, float]:
+def decision_columns(spec: SystemSpec, book: Book) -> dict[str, float]:
     """Changes and probes of one device per minute, and the server's load by the second.
 
     Nothing where no group has a policy that chooses. A change is one of mind: a probe goes out
@@ -24,8 +22,9 @@ def decision_columns(
     """
     if all(group.policy == "fixed" for group in groups_of(spec).values()):
         return {}
-    device_min = spec.fleet.n_devices * (end.time_s - begin.time_s) / 60.0
-    load = server_load(passages(records, steps), begin.time_s, end.time_s)
+    begin, end = book.begin, book.end
+    device_min = spec.fleet.n_devices * book.length_s / 60.0
+    load = server_load(passages(book.records, book.steps), begin.time_s, end.time_s)
     mean = float(np.mean(load)) if len(load) else nan
     return {
         "decision_changes_per_minute": (end.n_changes - begin.n_changes) / device_min,

@@ -4,20 +4,22 @@ Every figure is taken over the window from the end of the warm-up to the end of 
 """
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import nan
 
 import numpy as np
 from simpy import Environment, Event
 
-from sim.request import COLUMNS, DONE, Request
+from sim.request import COLUMNS, COMPLETE, DONE, Request
 
 Records = Mapping[str, np.ndarray]
 
 
 class Meter:
-    """Knows the requests in flight (`open`) and keeps one record per request that left."""
+    """Knows the requests in flight (`open`) and keeps one record per request that left; of a
+    session's steps likewise.
+    """
 
     def __init__(
         self,
@@ -36,6 +38,7 @@ class Meter:
         self.left_sum_s = 0.0
         self.n_left = 0
         self.open: dict[Request, None] = {}
+        self.open_steps: dict[Request, None] = {}
         self._flat = array("d")
         self._steps = array("d")
         self._target = target if target is not None else -1
@@ -79,10 +82,15 @@ class Meter:
         """How many requests of a device must be behind it before the run may end."""
         return self._target if device == 0 or self._everyone else 0
 
-    def count_step(self, step: Request) -> None:
-        """A step of a session is done; its `tokens` is its number, 0 the prefill."""
+    def begin_step(self, step: Request) -> None:
+        """A step of a session has begun; its `tokens` is its number, 0 the prefill."""
+        self.open_steps[step] = None
+
+    def count_step(self, step: Request, outcome: int) -> None:
+        """A step of a session is done, or came to nothing."""
+        del self.open_steps[step]
         step.done_s = self._env.now
-        step.outcome = DONE
+        step.outcome = outcome
         self._steps.extend(step.row())
 
     def records(self) -> Records:
@@ -90,8 +98,23 @@ class Meter:
         return _columns(self._flat)
 
     def steps(self) -> Records:
-        """The steps of sessions, likewise."""
+        """The steps of sessions, likewise, with those that came to nothing."""
         return _columns(self._steps)
+
+    def in_flight(self) -> Records:
+        """The requests that are still in flight; `done_s` is now, so far are they known."""
+        return self._watch(self.open)
+
+    def steps_in_flight(self) -> Records:
+        """The steps that are still in flight, likewise."""
+        return self._watch(self.open_steps)
+
+    def _watch(self, requests: Iterable[Request]) -> Records:
+        rows = array("d")
+        for request in requests:
+            request.done_s = self._env.now
+            rows.extend(request.row())
+        return _columns(rows)
 
 
 def _columns(rows: "array[float]") -> Records:
@@ -103,7 +126,10 @@ def _columns(rows: "array[float]") -> Records:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """The counters at one instant; the window's figures are differences of two of them."""
+    """The counters at one instant; the window's figures are differences of two of them.
+
+    `present_s`: seconds in which the devices of each group were there, summed over them.
+    """
 
     time_s: float
     n_arrived: int
@@ -115,5 +141,52 @@ class Snapshot:
     link_busy_s: float
     device_busy_s: float
     device0_busy_s: float
+    present_s: tuple[float, ...] = ()
     n_changes: int = 0
     n_probes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Book:
+    """What one run leaves: records of what left and of what is still in flight (`done_s` is the
+    end of the run), of requests and of the steps of sessions, and the counters at both ends of the
+    window.
+    """
+
+    records: Records
+    steps: Records
+    in_flight: Records
+    steps_in_flight: Records
+    begin: Snapshot
+    end: Snapshot
+    has_sessions: bool = False
+
+    @property
+    def length_s(self) -> float:
+        """Of the window."""
+        return self.end.time_s - self.begin.time_s
+
+
+def select(table: Records, chosen: np.ndarray) -> Records:
+    """Some rows of a table."""
+    return {name: column[chosen] for name, column in table.items()}
+
+
+def since(table: Records, start_s: float) -> Records:
+    """The rows that left after an instant."""
+    return select(table, table["done_s"] > start_s)
+
+
+def join(first: Records, second: Records) -> Records:
+    """The rows of two tables."""
+    return {name: np.concatenate((first[name], second[name])) for name in first}
+
+
+def are_answered(table: Records) -> np.ndarray:
+    """Which requests have got their answer: a session that was cut short has not."""
+    return np.asarray((table["outcome"] == DONE) & (table["ending"] == COMPLETE))
+
+
+def ages_s(table: Records) -> np.ndarray:
+    """Seconds since birth: until the answer, or the end of the run."""
+    return np.asarray(table["done_s"] - table["created_s"])

@@ -1,12 +1,12 @@
 """Quantile columns: the observations behind each of them, and its level."""
 
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import inf, nan
 from typing import NamedTuple
 
 import numpy as np
 
-from sim.measures.meters import Records
+from sim.measures.meters import Book, Records, ages_s, are_answered, select, since
 from sim.request import DONE
 
 _LATENCY = {
@@ -26,22 +26,34 @@ class Observed(NamedTuple):
         return float(np.quantile(self.values, self.level)) if len(self.values) else nan
 
 
-def observe_quantiles(
-    records: Records, steps: Records, start_s: float, groups: Sequence[str]
-) -> Mapping[str, Observed]:
-    """Every quantile column of what was done after `start_s`.
+def observe_quantiles(book: Book, groups: Sequence[str]) -> Mapping[str, Observed]:
+    """Every quantile column of what was answered in the window.
 
     Latencies of requests, those of every group where there are several, and the times per output
-    token where there are sessions.
+    token where there are sessions. What is still in flight counts as soon as it is older than the
+    quantile of the answers: with its age, which is the least that it can still come to.
     """
-    done = (records["outcome"] == DONE) & (records["done_s"] > start_s)
-    latency_s = records["done_s"] - records["created_s"]
-    quantiles = {name: Observed(latency_s[done], level) for name, level in _LATENCY.items()}
+    start_s = book.begin.time_s
+    gone = since(book.records, start_s)
+    done, waiting = select(gone, are_answered(gone)), book.in_flight
+    latency_s, age_s = ages_s(done), ages_s(waiting)
+    quantiles = {name: _observe(latency_s, age_s, level) for name, level in _LATENCY.items()}
     for number, name in enumerate(groups if len(groups) > 1 else ()):
-        mine = done & (records["group"] == number)
-        quantiles[f"latency_p95_s_{name}"] = Observed(latency_s[mine], 0.95)
-    if len(steps["done_s"]):
-        later = (steps["done_s"] > start_s) & (steps["tokens"] > 0)
-        tpot_s = (steps["done_s"] - steps["created_s"])[later]
-        quantiles["tpot_p95_s"] = Observed(tpot_s, 0.95)
+        mine, theirs = done["group"] == number, waiting["group"] == number
+        quantiles[f"latency_p95_s_{name}"] = _observe(latency_s[mine], age_s[theirs], 0.95)
+    if book.has_sessions:
+        tpot_s = later_tokens_s(select(book.steps, book.steps["outcome"] == DONE), start_s)
+        quantiles["tpot_p95_s"] = _observe(tpot_s, later_tokens_s(book.steps_in_flight), 0.95)
     return quantiles
+
+
+def later_tokens_s(steps: Records, start_s: float = -inf) -> np.ndarray:
+    """Ages of the tokens after the first of their session that left after `start_s`."""
+    return ages_s(steps)[(steps["done_s"] > start_s) & (steps["tokens"] > 0)]
+
+
+def _observe(known_s: np.ndarray, age_s: np.ndarray, level: float) -> Observed:
+    """What was answered, and what is in flight for longer than the quantile of that."""
+    if len(known_s) and len(age_s):
+        age_s = age_s[age_s > np.quantile(known_s, level)]
+    return Observed(np.append(known_s, age_s) if len(age_s) else known_s, level)

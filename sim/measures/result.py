@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import nan
 
 from sim.measures.laws import Check
-from sim.measures.meters import Records
+from sim.measures.meters import Book, Records
 from sim.measures.saturation import Load
 from sim.specs import SystemSpec
 
@@ -26,7 +26,7 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Estimates by column name, the laws checked, and the records of the (last) run.
+    """Estimates by column name, the laws checked, and the book of the (last) run.
 
     Of `saturated` replications, columns that depend on the length of the run are NaN.
     """
@@ -34,9 +34,8 @@ class Result:
     spec: SystemSpec
     estimates: dict[str, Estimate]
     checks: tuple[Check, ...]
-    records: Records = field(repr=False)
+    book: Book = field(repr=False)
     n_runs: int = 1
-    steps: Records = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
     saturated: bool = False
     load: Load | None = field(default=None, repr=False)
@@ -50,6 +49,16 @@ class Result:
             f"Result({self.spec.fleet.n_devices} devices, {runs}: {', '.join(said)},"
             f" {len(self.estimates)} columns{', saturated' if self.saturated else ''})"
         )
+
+    @property
+    def records(self) -> Records:
+        """Every request that left, by column."""
+        return self.book.records
+
+    @property
+    def steps(self) -> Records:
+        """Every step of a session that left, by column."""
+        return self.book.steps
 
     def __getitem__(self, name: str) -> Estimate:
         """The estimate of one column."""

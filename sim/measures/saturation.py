@@ -6,27 +6,34 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.measures.meters import Snapshot
+from sim.measures.meters import Book, select, since
 from sim.places import groups_of
+from sim.request import DONE
 from sim.specs import SystemSpec
 
 _BUSY, _CLOSE = 0.995, 0.99
 _TELLING = 0.95
+_FEW = 2.0
 
 GROWING = ("latency_", "ttft_s", "tpot_", "freshness_s", "deadline_miss_share")
 GROWING_PARTS = ("_wait_s", "_queue_mean", "_slowest")
 
 
 class Load(NamedTuple):
-    """How much of what came to one run was left over, and its busiest station.
+    """How much of what came to one run was left over, its busiest station, and its silence.
 
-    `share` is NaN where no station's busy time tells whether it keeps up.
+    `share` is NaN where no station's busy time tells whether it keeps up. `last_s` is the time of
+    the last answer where nothing was answered for suspiciously long until `end_s`, else NaN;
+    `waiting` requests were in flight then.
     """
 
     arrived: int
     grown: int
     busiest: str
     share: float
+    last_s: float = math.nan
+    end_s: float = math.nan
+    waiting: int = 0
 
 
 class Judgement(NamedTuple):
@@ -36,14 +43,14 @@ class Judgement(NamedTuple):
     warning: str
 
 
-def load(spec: SystemSpec, begin: Snapshot, end: Snapshot, dropped: bool) -> Load:
+def load(spec: SystemSpec, book: Book, dropped: bool) -> Load:
     """What one run says of its own load.
 
     A busy share near 1 tells of saturation only where every group keeps asking whatever happens
     (open workloads), nothing is dropped, and a station's work does not depend on how much waits:
     batches, contention-free channels and multiuser diversity get faster under load.
     """
-    length_s = end.time_s - begin.time_s
+    begin, end, length_s = book.begin, book.end, book.length_s
     shares = {"device_utilization": (end.device_busy_s - begin.device_busy_s) / length_s}
     if spec.server.max_batch == 1:
         shares["server_utilization"] = (end.server_busy_s - begin.server_busy_s) / length_s
@@ -56,20 +63,44 @@ def load(spec: SystemSpec, begin: Snapshot, end: Snapshot, dropped: bool) -> Loa
         grown=(end.n_arrived - end.n_left) - (begin.n_arrived - begin.n_left),
         busiest=busiest,
         share=shares[busiest] if tells else math.nan,
+        last_s=last_answer_s(book) if _are_all_closed(spec) else math.nan,
+        end_s=end.time_s,
+        waiting=len(book.in_flight["done_s"]),
     )
+
+
+def last_answer_s(book: Book) -> float:
+    """When a loop that has stopped gave its last answer (a token's counts), else NaN.
+
+    Stopped: nothing was answered until the end for ten mean gaps and three times as long as ever
+    before in the window; or in the whole window nothing was, although something was asked.
+    """
+    begin_s, end_s = book.begin.time_s, book.end.time_s
+    tables = [select(table, table["outcome"] == DONE) for table in (book.records, book.steps)]
+    times_s = np.sort(np.concatenate([since(table, begin_s)["done_s"] for table in tables]))
+    if not len(times_s):
+        return begin_s if len(book.in_flight["done_s"]) else math.nan
+    gaps_s = np.diff(times_s, prepend=begin_s)
+    silent_s = end_s - times_s[-1]
+    stopped = silent_s > max(10.0 * float(np.mean(gaps_s)), 3.0 * float(np.max(gaps_s)))
+    return float(times_s[-1]) if stopped else math.nan
 
 
 def judge(spec: SystemSpec, loads: Sequence[Load]) -> Judgement:
     """Judge independent runs of one system by what was left over and by how busy it was.
 
     Saturated: in half of the runs more than 4 sqrt(arrivals) were left over (a stable queue's
-    growth does not rise with the run); or a station was busy for 99.5 % of the time; or it was
-    busy for 95 % and the growth is above 0 by a one-sided t test at 1 %. Close to it: the upper
-    end of the busy share's 95 % interval reaches 99 %. A closed loop cannot saturate, but its
-    start-up can outlast the warm-up.
+    growth does not rise with the run); or a station was busy for 99.5 % of the time and more than
+    two requests were left over on average (a timetable may fill a station and leave nothing over);
+    or it was busy for 95 % and the growth is above 0 by a one-sided t test at 1 %. Close to it: the
+    upper end of the busy share's 95 % interval reaches 99 %. A closed loop cannot saturate, but its
+    start-up can outlast the warm-up, and it can stop.
     """
     if spec.workload.requests is not None:
         return Judgement(False, "")
+    stopped = [each for each in loads if not math.isnan(each.last_s)]
+    if stopped:
+        return Judgement(False, _say_stopped(stopped, len(loads)))
     grown = float(np.mean([each.grown for each in loads]))
     arrived = float(np.mean([each.arrived for each in loads]))
     left_over = sum(each.grown > _noise(spec, each.arrived) for each in loads) >= 0.5 * len(loads)
@@ -78,7 +109,8 @@ def judge(spec: SystemSpec, loads: Sequence[Load]) -> Judgement:
         return Judgement(False, f"not settled: {said}; warmup_s is too short" if left_over else "")
     share, upper = _share(loads)
     busy = f"{loads[0].busiest} is {share:.3f}"
-    if left_over or share >= _BUSY or (share > _TELLING and _rises(spec, loads)):
+    full = share >= _BUSY and grown > _FEW
+    if left_over or full or (share > _TELLING and _rises(spec, loads)):
         return Judgement(
             True,
             f"saturated: {said}{'' if math.isnan(share) else f', and {busy}'}; waits, latencies"
@@ -89,6 +121,22 @@ def judge(spec: SystemSpec, loads: Sequence[Load]) -> Judgement:
             False, f"close to saturation: {busy}; means and quantiles may depend on horizon_s"
         )
     return Judgement(False, "")
+
+
+def _say_stopped(stopped: Sequence[Load], n_runs: int) -> str:
+    """That closed loops give no more answers: since when, and how many requests wait for one."""
+    first = min(stopped, key=lambda each: each.last_s)
+    waiting = max(each.waiting for each in stopped)
+    runs = f" in {len(stopped)} of {n_runs} runs" if len(stopped) < n_runs else ""
+    if not waiting:
+        return (
+            f"ended: after {first.last_s:.4g} s nothing is asked{runs}, until {first.end_s:.4g} s;"
+            " figures are averages over the whole window"
+        )
+    return (
+        f"stopped: nothing is answered{runs} from {first.last_s:.4g} s to {first.end_s:.4g} s, and"
+        f" {waiting} requests wait; figures are averages over the whole window"
+    )
 
 
 def grows(column: str) -> bool:

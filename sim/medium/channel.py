@@ -6,8 +6,9 @@ loss 1 - (1 - fer)(1 - ber)^(8 L). g is exponential with mean 1, constant within
 """
 
 import math
-from collections.abc import Generator
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple
 
 from simpy import Environment, Event
 
@@ -15,6 +16,8 @@ from sim.request import Request
 from sim.specs import LinkSpec
 from sim.station import Station
 from sim.streams import Stream
+
+Frame = tuple[float, int]
 
 
 def rate_bps(spec: LinkSpec, snr_db: float, gain: float = 1.0) -> float:
@@ -58,15 +61,15 @@ class Channel:
     def send(self, request: Request, weight: float) -> Event:
         """Put a payload on the air: ceil(frames / aggregation) accesses, then the bytes."""
         payload_bytes = request.payload_bytes
-        frames = -(-payload_bytes // self._mtu_bytes)
+        frames = -(-payload_bytes // self._mtu_bytes) or 1.0
         air_bytes = payload_bytes + frames * self._header_bytes
         accesses = frames if self._aggregation == 1 else -(-frames // self._aggregation)
-        airtime_s = accesses * self._fixed_s + air_bytes * self._byte_s
-        request.airtime_s += airtime_s
+        fixed_s = accesses * self._fixed_s
+        airtime_s = fixed_s + air_bytes * self._byte_s
         request.air_bytes += air_bytes
         if self._equal_frames:
             weight = airtime_s / frames
-        request.visit = visit = self.medium.serve(airtime_s, 0.0, weight)
+        request.visit = visit = self.medium.serve(airtime_s, 0.0, weight, fixed_s)
         return visit
 
 
@@ -79,10 +82,17 @@ class RadioChannel:
     """
 
     def __init__(
-        self, env: Environment, spec: LinkSpec, medium: Station, stream: Stream, snr_db: float
+        self,
+        env: Environment,
+        spec: LinkSpec,
+        medium: Station,
+        stream: Stream,
+        snr_db: float,
+        silence_s: Callable[[float, float], float],
     ) -> None:
         self._env = env
         self._spec = spec
+        self._silence_s = silence_s
         self.medium = medium
         self._stream = stream
         self._snr_db = snr_db
@@ -123,55 +133,82 @@ class RadioChannel:
         return bool(through < 1.0 and self._stream.random() >= through)
 
     def send(self, request: Request, weight: float) -> Generator[Event, Any, bool]:
-        """Move a payload; False if a frame ran out of retransmissions."""
+        """Move a payload and book its time; False if a frame ran out of retransmissions."""
         spec, env = self._spec, self._env
         frames = self._frames(request.payload_bytes)
         n_frames = len(frames)
         start_s = math.nan
         while frames:
             gain = self._gain_now()
-            run, airtime_s = self._run(frames, rate_bps(spec, self._snr_db, gain))
-            if not run:
+            run = self._run(frames, rate_bps(spec, self._snr_db, gain))
+            if not run.frames:
+                entered_s = env.now
                 yield env.timeout((self._block + 1) * spec.coherence_s - env.now + 1e-12)
+                request.link_outage_s += env.now - entered_s
                 continue
-            request.airtime_s += airtime_s
-            request.air_bytes += sum(size + spec.header_bytes for size, _ in run)
+            request.air_bytes += sum(size + spec.header_bytes for size, _ in run.frames)
             if spec.sharing == "wifi":
-                weight = airtime_s / len(run)
-            request.visit = self.medium.serve(airtime_s, 0.0, weight)
-            began_s, request.link_end_s = yield request.visit
+                weight = run.airtime_s / len(run.frames)
+            began_s, request.link_end_s = yield from self._transfer(request, run, weight)
             if start_s != start_s:
                 request.link_start_s = start_s = began_s
-            del frames[: len(run)]
-            lost = [frame for frame in run if self._is_lost(frame[0], gain)]
+            lost = [frame for frame in run.frames if self._is_lost(frame[0], gain)]
             if spec.transport != "exact":
                 request.erased += len(lost) / n_frames
                 continue
             if any(tries >= spec.max_retries for _, tries in lost):
                 return False
             request.resent_frames += len(lost)
-            frames[:0] = [(size, tries + 1) for size, tries in lost]
+            frames.extendleft((size, tries + 1) for size, tries in reversed(lost))
         return True
 
-    def _frames(self, payload_bytes: float) -> list[tuple[float, int]]:
+    def _transfer(
+        self, request: Request, run: "_Run", weight: float
+    ) -> Generator[Event, Any, tuple[float, float]]:
+        """One run on the medium, booked; when it began and ended."""
+        entered_s = self._env.now
+        request.visit = self.medium.serve(run.airtime_s, 0.0, weight, run.fixed_s)
+        began_s, end_s, alone_s = yield request.visit
+        silence_s = self._silence_s(entered_s, end_s)
+        request.airtime_s += alone_s
+        request.link_resend_s += run.resent_share * alone_s
+        request.link_outage_s += silence_s
+        request.link_wait_s += end_s - entered_s - alone_s - silence_s
+        return began_s, end_s
+
+    def _frames(self, payload_bytes: float) -> deque[Frame]:
         """(bytes, retransmissions so far) of every frame; the last one is what is left."""
         mtu_bytes = self._spec.mtu_bytes
-        n_full = int(-(-payload_bytes // mtu_bytes)) - 1
-        return [*[(float(mtu_bytes), 0)] * n_full, (payload_bytes - n_full * mtu_bytes, 0)]
+        n_full = max(0, int(-(-payload_bytes // mtu_bytes)) - 1)
+        return deque([*[(float(mtu_bytes), 0)] * n_full, (payload_bytes - n_full * mtu_bytes, 0)])
 
-    def _run(
-        self, frames: list[tuple[float, int]], rate: float
-    ) -> tuple[list[tuple[float, int]], float]:
-        """The first frames that fit into one block, and their airtime."""
+    def _run(self, frames: deque[Frame], rate: float) -> "_Run":
+        """Take the first frames that fit into one block."""
         if rate <= 0.0:
-            return [], 0.0
+            return _Run([], 0.0, 0.0, 0.0)
         limit_s = self._spec.coherence_s if self._spec.fading != "none" else math.inf
-        airtime_s = 0.0
-        for count, (size, _) in enumerate(frames):
-            access = count % self._spec.aggregation == 0
-            fixed_s = self._spec.frame_airtime_s if access else 0.0
-            more_s = fixed_s + 8.0 * (size + self._spec.header_bytes) / rate
-            if airtime_s + more_s > limit_s:
-                return frames[:count], airtime_s
-            airtime_s += more_s
-        return list(frames), airtime_s
+        airtime_s = fixed_s = resent_s = 0.0
+        chosen: list[Frame] = []
+        while frames:
+            size, tries = frames[0]
+            access = len(chosen) % self._spec.aggregation == 0
+            access_s = self._spec.frame_airtime_s if access else 0.0
+            frame_s = access_s + 8.0 * (size + self._spec.header_bytes) / rate
+            if airtime_s + frame_s > limit_s:
+                break
+            chosen.append(frames.popleft())
+            airtime_s += frame_s
+            fixed_s += access_s
+            resent_s += frame_s if tries else 0.0
+        return _Run(chosen, airtime_s, fixed_s, resent_s / airtime_s if resent_s else 0.0)
+
+
+class _Run(NamedTuple):
+    """Frames that go out together: their airtime at the medium's full speed, the part of it that is
+    fixed, and the share that is sent again.
+    """
+
+    frames: list[Frame]
+    airtime_s: float
+    fixed_s: float
+    resent_share: float

@@ -14,7 +14,7 @@ from simpy import Environment, Event
 
 from sim.medium import sharing
 from sim.medium.channel import Channel, RadioChannel, rate_bps
-from sim.medium.rates import read
+from sim.medium.speeds import Speeds, speeds
 from sim.places import even
 from sim.specs import GroupSpec, LinkSpec
 from sim.streams import Streams
@@ -24,7 +24,8 @@ class Link:
     """All cells of the medium.
 
     Approximation: half of the round-trip time passes before a payload enters the medium, half
-    after the answer's transfer; a dedicated downlink is never contended for.
+    after the answer's transfer; a dedicated downlink is never contended for. Its speed follows the
+    medium's unless it has a rate of its own.
     """
 
     def __init__(self, env: Environment, spec: LinkSpec, *, explicit: bool = False) -> None:
@@ -33,7 +34,13 @@ class Link:
             sharing.medium(env, spec, explicit or spec.varies) for _ in range(spec.n_cells)
         ]
         self.half_rtt_s = 0.5 * spec.rtt_s
+        self.grant_s = spec.grant_s if spec.sharing == "cellular" else 0.0
+        self.before_s = self.half_rtt_s + self.grant_s
+        self.speeds: Speeds | None = speeds(spec) if spec.varies else None
         self.shared_downlink = spec.downlink == "shared"
+        self.varying_answers = (
+            spec.varies and not self.shared_downlink and spec.downlink_rate_bps is None
+        )
         self._env = env
         self._plain: dict[tuple[int, float], Channel] = {}
         self._down_byte_s = 8.0 / (spec.downlink_rate_bps or rate_bps(spec, spec.snr_db))
@@ -48,7 +55,8 @@ class Link:
             snr_db += NormalDist(0.0, self.spec.snr_spread_db).inv_cdf(even(index, math.sqrt(7.0)))
         if not self.spec.plain:
             spec = replace(self.spec, rate_bps=group.rate_bps or self.spec.rate_bps)
-            return RadioChannel(self._env, spec, medium, streams.stream("link", index), snr_db)
+            stream = streams.stream("link", index)
+            return RadioChannel(self._env, spec, medium, stream, snr_db, self.silence_s)
         rate = group.rate_bps or rate_bps(self.spec, snr_db)
         key = (index % len(self.cells), rate)
         if key not in self._plain:
@@ -64,6 +72,13 @@ class Link:
         accesses = -(-frames // self.spec.aggregation)
         return accesses * self.spec.frame_airtime_s + sent_bytes * self._down_byte_s
 
+    def downlink_fixed_s(self, answer_bytes: float) -> float:
+        """The part of that airtime which takes as long at any speed of the medium."""
+        if self.spec.downlink_rate_bps is not None:
+            return self.downlink_s(answer_bytes)
+        frames = -(-answer_bytes // self.spec.mtu_bytes)
+        return -(-frames // self.spec.aggregation) * self.spec.frame_airtime_s
+
     def downlink_weight(self, answer_bytes: float, airtime_s: float, weight: float) -> float:
         """An answer's weight on the shared medium: as an uplink's, equal frame rates on Wi-Fi."""
         if self.spec.sharing != "wifi":
@@ -71,8 +86,16 @@ class Link:
         return airtime_s / -(-answer_bytes // self.spec.mtu_bytes)
 
     def answer_s(self, answer_bytes: float) -> float:
-        """Seconds that pass after the server without a wait: dedicated transfer, half the RTT."""
-        return 0.0 if self.shared_downlink else self.downlink_s(answer_bytes) + self.half_rtt_s
+        """Seconds that pass after the server without a wait: dedicated transfer, half the RTT; 0
+        where they are not known beforehand.
+        """
+        if self.shared_downlink or self.varying_answers:
+            return 0.0
+        return self.downlink_s(answer_bytes) + self.half_rtt_s
+
+    def silence_s(self, start_s: float, end_s: float) -> float:
+        """Seconds between two instants in which the medium was silent."""
+        return 0.0 if self.speeds is None else self.speeds.silence_s(start_s, end_s)
 
     def busy_s(self) -> float:
         """Seconds in which the medium was in use, averaged over the cells."""
@@ -80,22 +103,9 @@ class Link:
 
     def _vary(self) -> Generator[Event, object, None]:
         """Follow the plan of speeds."""
-        for time_s, speed in speed_plan(self.spec):
+        assert self.speeds is not None
+        for time_s, speed in self.speeds.changes:
             if time_s > self._env.now:
                 yield self._env.timeout(time_s - self._env.now)
             for cell in self.cells:
                 cell.set_speed(speed)
-
-
-def speed_plan(spec: LinkSpec) -> list[tuple[float, float]]:
-    """(time, speed) of every change: the recorded factors, silenced within the outages."""
-    factors = read(spec.rate_csv) if spec.rate_csv else []
-    windows = [(start, start + spec.outage_length_s) for start in spec.outage_at_s]
-    times = {time for time, _ in factors} | {time for window in windows for time in window}
-
-    def speed(time: float) -> float:
-        if any(start <= time < end for start, end in windows):
-            return 0.0
-        return next((factor for at, factor in reversed(factors) if at <= time), 1.0)
-
-    return [(time, speed(time)) for time in sorted(times)]

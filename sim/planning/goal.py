@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import Result
+from sim.measures.meters import Book, Records, ages_s, are_answered, select, since
 from sim.request import DONE
 
 Floats = NDArray[np.float64]
@@ -42,8 +43,9 @@ class Goal:
     A column is one of `MEANS` or a quantile such as `latency_p95_s`; the digits behind the p are
     those behind the point: p95 is 0.95, p999 is 0.999. Sessions have quantiles of the time to the
     first token (`ttft_p95_s`) and of the time per later token (`tpot_p95_s`, mean `tpot_mean_s`),
-    and their latency is that of the whole session. What is dropped counts as infinitely late in a
-    quantile: turning requests away does not serve more devices.
+    and their latency is that of the whole session. What is dropped or cut short counts as
+    infinitely late in a quantile: turning requests away does not serve more devices. What has
+    waited longer than the limit when the run ends is late.
 
     Raises:
         ValueError: an unknown column, or a limit that is not above 0.
@@ -68,47 +70,50 @@ class Goal:
         return float(f"0.{match[2]}") if match else None
 
     def sample(self, result: Result) -> Sample:
-        """What one run says: everything that left in its window."""
-        terminating = result.spec.workload.requests is not None
-        start_s = -1.0 if terminating else result.spec.warmup_s
-        slow_s = result.value("latency_p95_s")
+        """What one run says: everything that left in its window, and what is late in flight."""
+        book, slow_s = result.book, result.value("latency_p95_s")
         if self.probability is not None:
-            late_s = np.sort(self._times(result, start_s))
+            late_s = np.sort(self._times_s(book))
             return Sample(late_s, math.nan, float(late_s.size), slow_s)
-        if self.column == "tpot_mean_s":
-            late_s = _later_tokens(result, start_s)
+        if self.column.endswith("_mean_s"):
+            late_s = self._times_s(book)
+            late_s = late_s[np.isfinite(late_s)]
             return Sample(_NONE, float(late_s.sum()), float(late_s.size), slow_s)
-        value = result.value(self.column)
-        count = {
-            "deadline_miss_share": float(np.count_nonzero(result.records["done_s"] > start_s)),
-            "freshness_s": 1.0,
-            "latency_mean_s": result.value("n_requests"),
-        }[self.column]
+        value, count = result.value(self.column), 1.0
+        if self.column == "deadline_miss_share":
+            gone = since(book.records, book.begin.time_s)
+            count = float(len(gone["done_s"]) + len(book.in_flight["done_s"]))
         if math.isnan(value):
             return Sample(_NONE, 0.0, 0.0, slow_s)
         return Sample(_NONE, value * count, count, slow_s)
 
-    def _times(self, result: Result, start_s: float) -> Floats:
-        """What the quantile is of, infinite for all that was dropped.
+    def _times_s(self, book: Book) -> Floats:
+        """What the figure is of: infinite for all that was dropped or cut short, its age for what
+        has waited longer than the limit when the run ends.
 
         Approximation: a dropped session has lost as many later tokens as the others have on
-        average, whenever it was dropped.
+        average, one that was cut short those that it lacks of them.
         """
-        records, steps = result.records, result.steps
-        inside = records["done_s"] > start_s
-        served = records["outcome"][inside] == DONE
+        gone = since(book.records, book.begin.time_s)
         if self.column.startswith("latency"):
-            late_s = (records["done_s"] - records["created_s"])[inside]
-            return np.where(served, late_s, np.inf)
+            late_s = np.where(are_answered(gone), ages_s(gone), np.inf)
+            return self._append_overdue(late_s, book.in_flight)
+        made = since(select(book.steps, book.steps["outcome"] == DONE), book.begin.time_s)
+        first = made["tokens"] == 0
         if self.column.startswith("ttft"):
-            first = (steps["done_s"] > start_s) & (steps["tokens"] == 0)
-            known_s = (steps["done_s"] - steps["created_s"])[first]
-            n_lost = np.count_nonzero(~served & (records["tokens"][inside] == 0))
-            return np.append(known_s, np.full(n_lost, np.inf))
-        known_s = _later_tokens(result, start_s)
-        n_served = int(np.count_nonzero(served))
-        each = max(1, math.ceil(known_s.size / max(1, n_served)))
-        return np.append(known_s, np.full(each * (served.size - n_served), np.inf))
+            n_lost = np.count_nonzero((gone["tokens"] == 0) & (gone["outcome"] != DONE))
+            late_s = np.append(ages_s(made)[first], np.full(n_lost, np.inf))
+            return self._append_overdue(late_s, book.in_flight, book.in_flight["tokens"] == 0)
+        late_s = np.append(ages_s(made)[~first], np.full(_count_lost_tokens(gone), np.inf))
+        waiting = book.steps_in_flight
+        return self._append_overdue(late_s, waiting, waiting["tokens"] > 0)
+
+    def _append_overdue(
+        self, late_s: Floats, in_flight: Records, chosen: NDArray[np.bool_] | None = None
+    ) -> Floats:
+        """With the ages of what has waited longer than the limit: at least so late it will be."""
+        age_s = ages_s(in_flight if chosen is None else select(in_flight, chosen))
+        return np.append(late_s, age_s[age_s > self.limit])
 
     def excess(self, samples: Sequence[Sample]) -> Floats:
         """How far the system lies above the limit, one value per run; their mean is the answer.
@@ -175,9 +180,12 @@ class Goal:
         return f"{self.column} <= {self.limit:g}"
 
 
-def _later_tokens(result: Result, start_s: float) -> Floats:
-    """Seconds of every token after the first of its session."""
-    steps = result.steps
-    later = (steps["done_s"] > start_s) & (steps["tokens"] > 0)
-    times_s: Floats = (steps["done_s"] - steps["created_s"])[later]
-    return times_s
+def _count_lost_tokens(gone: Records) -> int:
+    """Later tokens that sessions lack which were dropped or cut short."""
+    answered = are_answered(gone)
+    tokens = gone["tokens"]
+    if not answered.any():
+        return int(np.count_nonzero(~answered))
+    each = float(np.mean(tokens[answered]))
+    lacking = np.maximum(0.0, each - np.maximum(1.0, tokens[~answered]))
+    return math.ceil(float(np.sum(lacking)))

@@ -40,10 +40,15 @@ def judge_capacity(
         spread_devices=reasons.spread / max(found.root.slope, 1e-9),
         collapsed=max(found.collapsed, reasons.collapsed),
         stable=found.stable,
-        given_up=reasons.columns["dropped_share"] if found.goal.column in _BLIND else 0.0,
+        given_up=_given_up(reasons.columns) if found.goal.column in _BLIND else 0.0,
         gains=reasons.gains,
         kinds=kinds,
     )
+
+
+def _given_up(columns: Mapping[str, float]) -> float:
+    """Share of the requests that were dropped or cut short."""
+    return columns["dropped_share"] + columns.get("truncated_share", 0.0)
 
 
 def judge_remedy(

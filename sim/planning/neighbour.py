@@ -99,5 +99,5 @@ def _serve(spec: SystemSpec, sources: Sources, load: Demands, rate: float) -> tu
 
 def count_senders(spec: SystemSpec, columns: Mapping[str, float]) -> float:
     """Mean number of stations that send at once, by Little's law."""
-    on_air_s = columns["link_wait_s"] + columns["link_service_s"]
+    on_air_s = sum(columns[f"link_{part}_s"] for part in ("wait", "service", "resend"))
     return columns["throughput_rps"] * on_air_s / spec.link.n_cells

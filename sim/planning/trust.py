@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from sim import SystemSpec
+from sim.measures.columns import STAGES
 from sim.measures.laws import Check
 from sim.planning.finding import BAD, CAUTION, GOOD, Finding, Trust, weigh
 from sim.planning.levers import Gain
@@ -14,6 +15,7 @@ _NEAR = 0.3
 _ROUGH = 0.05
 _NS3_STATIONS = 40
 _SPREAD = 0.1
+_AT_SERVER = ("server_", "decoder_", "memory_", "repair_")
 _FIRM = ("measured", "published", "assumed")
 
 
@@ -125,8 +127,10 @@ def _judge_binding(first: Gain) -> Finding:
 
 
 def _judge_warning(text: str) -> Finding:
-    """A queue that grows without end spoils every mean; other warnings are cautions."""
-    if text.startswith("saturated"):
+    """A queue that grows without end, or a loop that has stopped, spoils every mean; other warnings
+    are cautions.
+    """
+    if text.startswith(("saturated", "stopped", "nothing was answered")):
         return Finding(name="steady state", verdict=BAD, words=text)
     return Finding(name="warning", verdict=CAUTION, words=text)
 
@@ -213,8 +217,8 @@ def _seeds(columns: Mapping[str, float]) -> list[Finding]:
 def _latency_provenance(columns: Mapping[str, float], kinds: Mapping[str, str]) -> Finding:
     """The share of the mean latency that rests on numbers which nobody measured there."""
     seconds = {
-        name: sum(columns.get(f"{place}_{part}_s", 0.0) for part in ("wait", "service"))
-        for name, place in (("device", "device"), ("uplink", "link"), ("server", "server"))
+        name: sum(s for column, s in columns.items() if column in STAGES and column.startswith(at))
+        for name, at in (("device", "device_"), ("uplink", "link_"), ("server", _AT_SERVER))
     }
     return _judge_provenance(seconds, kinds, "the mean latency")
 

@@ -1,8 +1,9 @@
 """The server: GPUs behind one queue that decode payloads and run tails.
 
 `PlainServer` serves in order of arrival by arithmetic; `QueueServer` holds an explicit queue for
-batching, priorities, limits and failures. Both end a visit with `(start_s, end_s)`, or with None
-and the request's `outcome` set where it was not served.
+batching, priorities, limits, failures and devices that leave. Both end a visit as a station does,
+or with None and the request's `outcome` set where it was not served. Stamps and GPU seconds stand
+on the request from the moment at which they are known, so that work in progress can be counted.
 """
 
 from math import inf
@@ -15,19 +16,23 @@ from sim.server import batching
 from sim.server.batching import Job
 from sim.sources.source import Source
 from sim.specs import ServerSpec
-from sim.station import FifoStation, PoolStation, leave
+from sim.station import FifoStation, PoolStation, QueuePool, leave
 
 
 class Server(Protocol):
     """What a device needs of the server."""
 
-    decoder: PoolStation | None
+    @property
+    def decoder(self) -> PoolStation | QueuePool | None:
+        """The cores that decode, where those do and not the GPU."""
 
     def serve(self, request: Request, source: Source, after_s: float) -> Event:
         """Serve one request; the event fires when its answer has been down for `after_s`."""
 
     def cancel(self, event: Event) -> None:
-        """Its device has left: take a waiting request out; one in service is finished in vain."""
+        """Its device has left: take a waiting request out of the queue for the GPU or for a
+        decoder; one in service is finished in vain.
+        """
 
     def busy_s(self) -> float:
         """Seconds of GPU work so far, per GPU."""
@@ -40,7 +45,7 @@ class Server(Protocol):
 
 
 class PlainServer:
-    """First come, first served, unlimited, never failing: departure-time arithmetic."""
+    """First come, first served, unlimited, never failing, never left: departure-time arithmetic."""
 
     def __init__(self, env: Environment, spec: ServerSpec) -> None:
         self._env = env
@@ -48,13 +53,16 @@ class PlainServer:
         self._gpu: FifoStation | PoolStation
         self._gpu = FifoStation(env) if one else PoolStation(env, spec.n_gpus)
         self._slowness = 1.0 / spec.speed
-        self.decoder = _decoder(env, spec)
+        self.decoder: PoolStation | QueuePool | None
+        self.decoder = PoolStation(env, spec.cpu_workers) if spec.decode_on == "cpu" else None
 
     def serve(self, request: Request, source: Source, after_s: float) -> Event:
         """Queue up for decode and tail."""
         draw = request.draw
         work_s = draw.server_s if self.decoder else draw.decode_s + draw.server_s
         request.server_share_s = work_s = work_s * self._slowness
+        request.server_start_s = start_s = self._gpu.start_s()
+        request.server_end_s = start_s + work_s
         return self._gpu.serve(work_s, after_s)
 
     def cancel(self, event: Event) -> None:
@@ -88,24 +96,31 @@ class QueueServer:
         self._up = True
         self._repaired = env.event()
         self.n_served = 0
-        self.decoder = _decoder(env, spec)
+        self.decoder: PoolStation | QueuePool | None
+        self.decoder = QueuePool(env, spec.cpu_workers) if spec.decode_on == "cpu" else None
 
     def serve(self, request: Request, source: Source, after_s: float) -> Event:
-        """Queue up, or be refused at once."""
+        """Queue up, or be refused at once: where the server is down, or more would have to wait
+        than may.
+        """
         event = self._env.event()
         limit = self._spec.queue_limit
         if not self._up:
             _refuse(request, event, SERVER_LOST)
-        elif limit is not None and self._idle() == 0 and len(self._queue) >= limit:
+            return event
+        job = Job(request, source, event, after_s, self._env.now)
+        self._queue.append(job)
+        self._start_batches()
+        if limit is not None and len(self._queue) > limit and self._queue[-1] is job:
+            self._queue.pop()
             _refuse(request, event, REJECTED)
-        else:
-            self._queue.append(Job(request, source, event, after_s, self._env.now))
-            self._start_batches()
         return event
 
     def cancel(self, event: Event) -> None:
         """Take a waiting request out; one in service is finished in vain."""
         self._queue = [job for job in self._queue if job.event is not event]
+        if self.decoder is not None:
+            self.decoder.cancel(event)
 
     def busy_s(self) -> float:
         """Seconds of GPU work so far, per GPU."""
@@ -130,10 +145,14 @@ class QueueServer:
         for jobs, start_s in self._running.values():
             self._busy_s += now - start_s
             for job in jobs:
-                job.request.server_share_s -= job.share_s - (now - start_s) / len(jobs)
-                _refuse(job.request, job.event, SERVER_LOST)
+                request = job.request
+                request.server_share_s -= job.share_s - (now - start_s) / len(jobs)
+                request.server_end_s = now
+                request.server_wait_s += start_s - job.queued_s
+                request.server_service_s += now - start_s
+                _refuse(request, job.event, SERVER_LOST)
         for job in self._queue:
-            _refuse(job.request, job.event, SERVER_LOST)
+            self._turn_away(job, SERVER_LOST)
         self._running.clear()
         self._queue.clear()
 
@@ -163,8 +182,13 @@ class QueueServer:
         late = [job for job in self._queue if job.request.deadline_s < now]
         self._queue = [job for job in self._queue if job.request.deadline_s >= now]
         for job in late:
-            _refuse(job.request, job.event, EXPIRED)
+            self._turn_away(job, EXPIRED)
         return bool(late)
+
+    def _turn_away(self, job: Job, outcome: int) -> None:
+        """End a visit that has waited for nothing."""
+        job.request.server_wait_s += self._env.now - job.queued_s
+        _refuse(job.request, job.event, outcome)
 
     def _look_again(self, time_s: float) -> None:
         """Wake up when the rule wants to be asked again."""
@@ -186,12 +210,15 @@ class QueueServer:
             self._queue = [job for job in self._queue if id(job) not in chosen]
         seconds = self._batch_s(jobs) / self._spec.speed
         share_s = seconds / len(jobs)
+        now = self._env.now
         for job in jobs:
             job.share_s = share_s
             job.request.server_share_s += share_s
+            job.request.server_start_s = now
+            job.request.server_end_s = now + seconds
         self._last_share_s = share_s
         done = self._env.timeout(seconds)
-        self._running[done] = (jobs, self._env.now)
+        self._running[done] = (jobs, now)
         done.callbacks.append(self._finish)
 
     def _batch_s(self, jobs: list[Job]) -> float:
@@ -211,7 +238,7 @@ class QueueServer:
         self._busy_s += now - start_s
         for job in jobs:
             self.n_served += 1
-            leave(self._env, job.event, start_s, now, job.after_s)
+            leave(self._env, job.event, start_s, now, now - start_s, job.after_s)
         self._start_batches()
 
 
@@ -219,8 +246,3 @@ def _refuse(request: Request, event: Event, outcome: int) -> None:
     """End a visit without service."""
     request.outcome = outcome
     event.succeed(None)
-
-
-def _decoder(env: Environment, spec: ServerSpec) -> PoolStation | None:
-    """The server's processor where it decodes payloads."""
-    return PoolStation(env, spec.cpu_workers) if spec.decode_on == "cpu" else None

@@ -15,7 +15,11 @@ from profiles.tables.trace import TraceTable
 
 
 class Draw(NamedTuple):
-    """One request's costs; `device_s` holds head and encode, `server_s` the tail at batch 1."""
+    """One request's costs; `device_s` holds head and encode, `server_s` the tail at batch 1.
+
+    What needs the server is sent to it, be the payload empty; without `uplink` nothing is sent (a
+    queue without a link).
+    """
 
     sample: int
     device_s: float
@@ -26,6 +30,12 @@ class Draw(NamedTuple):
     correct: float
     new_tokens: int = 1
     kv_length: int = 0
+    uplink: bool = True
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether anything goes over the link."""
+        return self.payload_bytes > 0.0 or (self.server_s > 0.0 and self.uplink)
 
 
 class Randomness(Protocol):
@@ -74,14 +84,15 @@ Sources = Mapping[str, Source]
 class ConstantSource:
     """Every request alike: the deterministic cycle, and the batch server with affine time.
 
-    A batch of b takes `server_s + (b - 1) * batch_slope_s`.
+    A batch of b takes `server_s + (b - 1) * batch_slope_s`. Without `payload_bytes` nothing is sent
+    to the server; an empty payload is a frame of its header.
     """
 
     def __init__(
         self,
         *,
         device_s: float = 0.0,
-        payload_bytes: float = 0.0,
+        payload_bytes: float | None = None,
         decode_s: float = 0.0,
         server_s: float = 0.0,
         answer_bytes: float = 0.0,
@@ -89,7 +100,8 @@ class ConstantSource:
         batch_slope_s: float | None = None,
     ) -> None:
         self.key = "constant"
-        self._draw = Draw(0, device_s, payload_bytes, decode_s, server_s, answer_bytes, correct)
+        costs = (device_s, payload_bytes or 0.0, decode_s, server_s, answer_bytes, correct)
+        self._draw = Draw(0, *costs, uplink=payload_bytes is not None)
         self._slope_s = server_s if batch_slope_s is None else batch_slope_s
 
     def __repr__(self) -> str:
@@ -140,7 +152,8 @@ class RandomSource:
         """One request; payload first, then server seconds."""
         payload_bytes = self._payload_bytes(stream) if self._payload_bytes else 0.0
         server_s = self._server_s(stream) if self._server_s else 0.0
-        return Draw(0, self._device_s, payload_bytes, 0.0, server_s, 0.0, math.nan)
+        uplink = self._payload_bytes is not None
+        return Draw(0, self._device_s, payload_bytes, 0.0, server_s, 0.0, math.nan, uplink=uplink)
 
     def batch_s(self, draws: Sequence[Draw]) -> float:
         """The sum: nothing is gained by batching."""

@@ -91,3 +91,8 @@ class FleetSpec:
 
     def __post_init__(self) -> None:
         at_least("fleet.n_devices", self.n_devices, 1)
+
+    @property
+    def churns(self) -> bool:
+        """Whether devices may leave, so that their requests must be taken out of every queue."""
+        return any(group.churn is not None for group in self.groups.values())

@@ -86,5 +86,4 @@ class SystemSpec:
     @property
     def interruptible(self) -> bool:
         """Whether a transfer or a visit may be cut short, so that queues must be explicit."""
-        churn = any(group.churn is not None for group in self.fleet.groups.values())
-        return churn or self.link.varies
+        return self.fleet.churns or self.link.varies

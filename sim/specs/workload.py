@@ -36,8 +36,11 @@ class WorkloadSpec:
     until_all: bool = option(
         False, "terminating run: goes on until every device has completed them (device_time_all_s)"
     )
+    ttft_deadline_s: float | None = option(
+        None, "sessions end when the first token takes longer than this", "s"
+    )
     token_deadline_s: float | None = option(
-        None, "sessions end when one token takes longer than this", "s"
+        None, "sessions end when a later token takes longer than this", "s"
     )
     session_deadline_s: float | None = option(
         None, "sessions end at the first token after this time", "s"
@@ -53,7 +56,7 @@ class WorkloadSpec:
             at_least(f"workload.{name}", getattr(self, name), 0.0)
         for name in ("rate_rps", "gap_cv", "burst_s", "deadline_s"):
             above(f"workload.{name}", getattr(self, name), 0.0)
-        for name in ("token_deadline_s", "session_deadline_s"):
+        for name in ("ttft_deadline_s", "token_deadline_s", "session_deadline_s"):
             above(f"workload.{name}", getattr(self, name), 0.0)
         at_least("workload.burst_factor", self.burst_factor, 1.0)
         within("workload.burst_share", self.burst_share, 1e-6, 1.0 - 1e-6)

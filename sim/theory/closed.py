@@ -57,26 +57,26 @@ def throughput_bound_rps(n: int, think_s: float, demands_s: Sequence[float]) -> 
 
 
 def bound_rps(spec: SystemSpec, row: Mapping[str, float]) -> float:
-    """Return the operational bound min(N/(D+Z), 1/S) on throughput (Denning and Buzen 1978).
+    """Return the operational bound min(N/(D+Z), k/S) on throughput (Denning and Buzen 1978).
 
-    D sums the mean demands of one request, as simulated; S is the largest on what devices share:
-    the server, and the uplink unless it is dedicated. With Poisson arrivals N times the rate
-    replaces N/(D+Z).
+    D sums the mean demands of one request, as simulated; S is the largest on what devices share, in
+    k equals: the GPUs, the decoding cores, and the cells' media unless each transfer has a channel
+    of its own or transfers gain from each other (scheduling on fading channels). With Poisson
+    arrivals N times the rate replaces N/(D+Z).
     """
-    shared = {row["server_s_per_request"]}
-    alone = row["device_service_s"] + row["network_s"]
-    if spec.link.sharing == "dedicated":
-        alone += row["link_service_s"]
-    else:
-        shared.add(row["link_service_s"])
-    demands = [demand for demand in shared if demand > 0]
+    on_air_s = row["link_service_s"] + row["link_resend_s"]
+    server_s, decoder_s = row["server_s_per_request"], row["decoder_service_s"]
+    shared = [(server_s, spec.server.n_gpus), (decoder_s, spec.server.cpu_workers)]
+    gains = spec.link.sharing == "cellular" and spec.link.fading != "none"
+    if spec.link.sharing != "dedicated" and not gains:
+        shared.append((on_air_s, spec.link.n_cells))
+    limits = [number / demand_s for demand_s, number in shared if demand_s > 0.0]
     n = spec.fleet.n_devices
     if spec.workload.kind == "poisson":
-        offered = n * spec.workload.rate_rps
-        return float(min([offered, *(1 / demand for demand in demands)]))
-    if not demands:  # all on the device: nothing is shared
-        return float(n / (spec.workload.think_s + alone))
-    return throughput_bound_rps(n, spec.workload.think_s + alone, demands)
+        return float(min([n * spec.workload.rate_rps, *limits]))
+    alone_s = row["device_service_s"] + row["network_s"] + row["link_grant_s"]
+    demands_s = math.fsum((spec.workload.think_s, alone_s, on_air_s, server_s, decoder_s))
+    return float(min([n / demands_s if demands_s > 0.0 else math.inf, *limits]))
 
 
 def response_bound_s(n: int, think_s: float, demands_s: Sequence[float]) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import sim
-from sim.medium.link import speed_plan
+from sim.medium.speeds import speeds
 from sim.medium.sharing.cellular import diversity_gain
 
 ONE = sim.WorkloadSpec(think_s=0.0)
@@ -163,13 +163,13 @@ def test_recorded_rates_scale_the_medium(tmp_path):
     path = tmp_path / "rate.csv"
     path.write_text("time_s,factor\n0,1\n10,0.25\n")
     link = sim.LinkSpec(sharing="fifo", rate_bps=1e6, header_bytes=0, rate_csv=str(path))
-    assert speed_plan(link) == [(0.0, 1.0), (10.0, 0.25)]
+    assert speeds(link).changes == [(0.0, 1.0), (10.0, 0.25)]
     done = run(link, 12_500.0, device_s=0.0).records["done_s"]
     before, after = np.sum(done < 10.0), np.sum(done > 10.0)
     assert before / after == pytest.approx(4.0, rel=0.02)
     path.write_text("t,f\n0,1\n")
     with pytest.raises(ValueError, match=r"needs columns time_s, factor"):
-        speed_plan(sim.LinkSpec(rate_csv=str(path)))
+        speeds(sim.LinkSpec(rate_csv=str(path)))
 
 
 @pytest.mark.parametrize(

@@ -27,16 +27,16 @@ def test_the_longest_session_fits_and_one_more_token_does_not(limit, fixed, prom
     assert fixed + prompt + tokens * token > limit - slack
 
 
-def end_of(step_s, step_bytes, memory_bytes=math.inf, token_limit_s=math.inf,
-           session_limit_s=math.inf):  # fmt: skip
+def end_of(step_s, step_bytes, memory_bytes=math.inf, first_limit_s=math.inf,
+           token_limit_s=math.inf, session_limit_s=math.inf):  # fmt: skip
     """Tokens made and why no more: memory ends a session before a step, lateness after it."""
     used, spent = 0.0, 0.0
     for k, (seconds, size) in enumerate(zip(step_s, step_bytes, strict=True)):
         used, spent = used + size, spent + seconds
         if used > memory_bytes:
             return k, "memory"
-        if k + 1 < len(step_s) and seconds > token_limit_s:
-            return k + 1, "token_deadline"
+        if k + 1 < len(step_s) and seconds > (token_limit_s if k else first_limit_s):
+            return k + 1, "token_deadline" if k else "ttft_deadline"
         if k + 1 < len(step_s) and spent > session_limit_s:
             return k + 1, "session_deadline"
     return len(step_s), "complete"
@@ -49,6 +49,8 @@ def end_of(step_s, step_bytes, memory_bytes=math.inf, token_limit_s=math.inf,
         {"memory_bytes": 1000.0},
         {"memory_bytes": 639.0},
         {"token_limit_s": 0.0099},
+        {"first_limit_s": 0.029},
+        {"first_limit_s": 0.031, "token_limit_s": 0.011},
         {"session_limit_s": 0.075},
         {"memory_bytes": 840.0, "session_limit_s": 0.075},
     ],
@@ -63,7 +65,8 @@ def test_a_session_ends_as_in_the_simulator(limits) -> None:
         link=link, horizon_s=3.0, warmup_s=0.0,
         fleet=FleetSpec(groups={"a": GroupSpec(memory_bytes=limits.get("memory_bytes"))}),
         workload=WorkloadSpec(
-            think_s=0.1, token_deadline_s=limits.get("token_limit_s"),
+            think_s=0.1, ttft_deadline_s=limits.get("first_limit_s"),
+            token_deadline_s=limits.get("token_limit_s"),
             session_deadline_s=limits.get("session_limit_s"),
         ),
     )  # fmt: skip

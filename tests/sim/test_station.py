@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from simpy import Environment
 
 from sim.medium.shared import SharedStation
-from sim.station import FifoStation, PoolStation, QueueStation, timeout_at
+from sim.station import FifoStation, PoolStation, QueuePool, QueueStation, timeout_at
 
 JOBS = st.lists(
     st.tuples(st.floats(0.0, 2.0), st.floats(1e-6, 3.0), st.sampled_from([1.0, 2.0, 0.25])),
@@ -24,7 +24,7 @@ def visits(make, jobs, after_s=0.0):
     seen = {}
 
     def visit(number, work_s, weight):
-        start, end = yield station.serve(work_s, after_s, weight)
+        start, end, _ = yield station.serve(work_s, after_s, weight)
         seen[number] = (start, end, env.now)
 
     def arrivals():
@@ -43,7 +43,8 @@ def test_arithmetic_and_explicit_fifo_agree_to_the_bit(jobs, after_s):
     arithmetic, one = visits(FifoStation, jobs, after_s)
     explicit, two = visits(QueueStation, jobs, after_s)
     pool, _ = visits(lambda env: PoolStation(env, 1), jobs, after_s)
-    assert arithmetic.tobytes() == explicit.tobytes() == pool.tobytes()
+    left, _ = visits(lambda env: QueuePool(env, 1), jobs, after_s)
+    assert arithmetic.tobytes() == explicit.tobytes() == pool.tobytes() == left.tobytes()
     assert one.busy_s() == pytest.approx(two.busy_s(), rel=1e-9)
 
 
@@ -98,10 +99,33 @@ def test_silence_stretches_and_cancelling_frees(make):
     assert station.busy_s() == pytest.approx(0.25 + 4.0 - done_by_then)
 
 
-def test_pool_serves_c_at_once():
-    ends, station = visits(lambda env: PoolStation(env, 2), [(0.0, 3.0, 1.0)] * 3)
+@pytest.mark.parametrize("make", [PoolStation, QueuePool])
+def test_pool_serves_c_at_once(make):
+    ends, station = visits(lambda env: make(env, 2), [(0.0, 3.0, 1.0)] * 3)
     assert ends[:, 1].tolist() == [3.0, 3.0, 6.0]
     assert station.busy_s() == pytest.approx(4.5)
+
+
+@given(JOBS, st.integers(1, 3))
+@settings(max_examples=100, deadline=None)
+def test_both_pools_agree_to_the_bit(jobs, n_servers):
+    arithmetic, _ = visits(lambda env: PoolStation(env, n_servers), jobs)
+    explicit, _ = visits(lambda env: QueuePool(env, n_servers), jobs)
+    assert arithmetic.tobytes() == explicit.tobytes()
+
+
+def test_who_leaves_a_pool_waiting_makes_room_and_who_is_served_does_not():
+    env = Environment()
+    pool = QueuePool(env, 1)
+    ends = {}
+    visits_ = {name: pool.serve(1.0) for name in ("served", "gone", "next")}
+    for name, event in visits_.items():
+        event.callbacks.append(lambda event, name=name: ends.setdefault(name, env.now))
+    pool.cancel(visits_["gone"])
+    pool.cancel(visits_["served"])
+    env.run()
+    assert ends == {"served": 1.0, "next": 2.0}
+    assert pool.busy_s() == pytest.approx(1.0 * 2.0)
 
 
 @given(st.floats(0.0, 1e3), st.floats(0.0, 1e6))

@@ -95,6 +95,7 @@ def test_an_older_answer_that_overtakes_makes_nothing_older():
         "created_s": np.array([0.0, 2.0, 1.0]),
         "done_s": np.array([1.0, 3.0, 4.0]),
         "outcome": np.full(3, DONE),
+        "ending": np.zeros(3),
     }
     whole = [(1.0 + 3.0) / 2 * 2, (1.0 + 3.0) / 2 * 2]  # from 1 s to 3 s, from 3 s to 5 s
     assert freshness_s(records, 0.0, 5.0) == pytest.approx(sum(whole) / 4.0)

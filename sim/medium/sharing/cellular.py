@@ -4,11 +4,11 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from simpy import Environment, Event
+from simpy import Environment
 
 from sim.medium.shared import SharedStation
 from sim.specs import LinkSpec
-from sim.station import Station
+from sim.station import Station, need_s
 
 _LARGEST_GAIN = 64
 
@@ -30,7 +30,7 @@ def diversity_gain(n_active: int, snr_db: float) -> float:
 
 
 class ScheduledStation(SharedStation):
-    """Processor sharing in whole slots, entered `grant_s` after the scheduling request.
+    """Processor sharing in whole slots; the grant comes before it, on the way there.
 
     Approximation: a transfer occupies a whole number of slots, and the scheduler gives equal
     airtime; its gain by multiuser diversity stops growing at 64 users.
@@ -41,12 +41,11 @@ class ScheduledStation(SharedStation):
         gain = (lambda n: 1.0) if spec.fading == "none" else lambda n: diversity_gain(n, snr_db)
         super().__init__(env, gain)
         self._slot_s = spec.slot_s
-        self._grant_s = spec.grant_s
 
-    def serve(self, work_s: float, after_s: float = 0.0, weight: float = 1.0) -> Event:
-        """Whole slots of airtime, then the delay of the grant (the two commute for latency)."""
-        slots = math.ceil(work_s / self._slot_s - 1e-9)
-        return super().serve(slots * self._slot_s, after_s + self._grant_s, weight)
+    def _need_s(self, work_s: float, fixed_s: float, speed: float) -> float:
+        """Whole slots."""
+        slots = math.ceil(need_s(work_s, fixed_s, speed) / self._slot_s - 1e-9)
+        return slots * self._slot_s
 
 
 def medium(env: Environment, spec: LinkSpec, explicit: bool) -> Station:

@@ -32,4 +32,4 @@ def contention(spec: LinkSpec) -> Callable[[int], float]:
 
 def medium(env: Environment, spec: LinkSpec, explicit: bool) -> Station:
     """One basic service set."""
-    return SharedStation(env, contention(spec))
+    return SharedStation(env, contention(spec), by_frames=True)
