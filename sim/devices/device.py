@@ -15,7 +15,7 @@ from sim.request import BUSY, DONE, IN_FLIGHT, LEFT, LINK_LOST, SERVER_LOST, Req
 from sim.server.server import Server
 from sim.sources.source import Draw, Source
 from sim.specs import GroupSpec, WorkloadSpec
-from sim.station import FifoStation, timeout_at
+from sim.station import FifoStation, PoolStation, QueuePool, timeout_at
 from sim.streams import Stream
 
 Steps = Generator[Event, Any, Any]
@@ -134,8 +134,8 @@ class Device:
         """Head and encode, uplink, server, answer, each second booked where it passes; returns the
         outcome.
         """
-        draw, link = request.draw, self.link
-        sent = draw.is_sent
+        draw, link, channel, server = request.draw, self.link, self.channel, self.server
+        sent = draw.payload_bytes > 0.0 or draw.is_sent
         entered_s = self.env.now
         request.device_start_s, request.device_end_s, _ = yield self.processor.serve(
             draw.device_s * self.slowdown, link.before_s if sent else 0.0
@@ -145,57 +145,52 @@ class Device:
             request.network_s += link.half_rtt_s
             request.link_grant_s += link.grant_s
         while sent or draw.server_s > 0.0:
-            if sent and not (yield from self._upload(request)):
-                return LINK_LOST
-            if (yield from self._serve(request)):
+            entered_s = self.env.now
+            if sent and isinstance(channel, RadioChannel):
+                if not (yield from channel.send(request, self.weight)):
+                    return LINK_LOST
+            elif sent:
+                visit: Any = channel.send(request, self.weight)
+                request.link_start_s, request.link_end_s, alone_s = yield visit
+                self._book_upload(request, entered_s, alone_s)
+            if server.decoder is not None and draw.decode_s > 0.0:
+                yield from self._decode(request, server.decoder)
+            entered_s = self.env.now
+            after_s = link.answer_s(draw.answer_bytes)
+            request.visit = server.serve(request, self.sources[request.choice], after_s)
+            served = yield request.visit
+            if served is not None:
+                request.server_wait_s += served[0] - entered_s
+                request.server_service_s += served[1] - served[0]
+                request.network_s += after_s
                 break
             if request.outcome != SERVER_LOST or not self.retries:
                 return request.outcome
             yield from self._wait_for_repair(request)
-        if (sent or draw.server_s > 0.0) and (link.shared_downlink or link.varying_answers):
+        if (link.shared_downlink or link.varying_answers) and (sent or draw.server_s > 0.0):
             receive = self._download if link.shared_downlink else self._receive
             yield from receive(request)
         if self.policy is not None:
             self._observe(request)
         return DONE
 
-    def _upload(self, request: Request) -> Steps:
-        """The payload on the medium; whether it arrived."""
-        channel = self.channel
-        if isinstance(channel, RadioChannel):
-            return (yield from channel.send(request, self.weight))
-        entered_s = self.env.now
-        start_s, end_s, alone_s = yield channel.send(request, self.weight)
-        request.link_start_s, request.link_end_s = start_s, end_s
+    def _book_upload(self, request: Request, entered_s: float, alone_s: float) -> None:
+        """A payload's time on the medium: its own, that of a silence, and that of others."""
         request.airtime_s += alone_s
-        wait_s = end_s - entered_s - alone_s
+        wait_s = request.link_end_s - entered_s - alone_s
         if self.link.speeds is not None:
-            silence_s = self.link.silence_s(entered_s, end_s)
+            silence_s = self.link.silence_s(entered_s, request.link_end_s)
             request.link_outage_s += silence_s
             wait_s -= silence_s
         request.link_wait_s += wait_s
-        return True
 
-    def _serve(self, request: Request) -> Steps:
-        """Decode on the server's processor where that decodes, then the GPU; whether it served."""
-        env, server, draw = self.env, self.server, request.draw
-        if server.decoder is not None and draw.decode_s > 0.0:
-            entered_s = env.now
-            request.visit = server.decoder.serve(draw.decode_s)
-            start_s, end_s, _ = yield request.visit
-            request.decoder_wait_s += start_s - entered_s
-            request.decoder_service_s += end_s - start_s
-        entered_s = env.now
-        after_s = self.link.answer_s(draw.answer_bytes)
-        request.visit = server.serve(request, self.sources[request.choice], after_s)
-        served = yield request.visit
-        if served is None:
-            return False
-        start_s, end_s, _ = served
-        request.server_wait_s += start_s - entered_s
-        request.server_service_s += end_s - start_s
-        request.network_s += after_s
-        return True
+    def _decode(self, request: Request, decoder: PoolStation | QueuePool) -> Steps:
+        """One of the server's cores decodes."""
+        entered_s = self.env.now
+        request.visit = decoder.serve(request.draw.decode_s)
+        start_s, end_s, _ = yield request.visit
+        request.decoder_wait_s += start_s - entered_s
+        request.decoder_service_s += end_s - start_s
 
     def _wait_for_repair(self, request: Request) -> Steps:
         """The request is lost and goes out again once the server is back."""

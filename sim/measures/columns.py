@@ -176,7 +176,9 @@ def stage_columns(done: Records, length_s: float) -> dict[str, float]:
     """
     parts = stages(done)
     latency_s = ages_s(done)
-    slow = latency_s >= np.quantile(latency_s, 0.95) if len(latency_s) else latency_s > 0.0
+    slow = latency_s > 0.0
+    if len(latency_s):  # equal latencies differ in their last digits
+        slow = latency_s >= np.quantile(latency_s, 0.95) * (1.0 - 1e-9)
     columns = {name: average(part) for name, part in parts.items()}
     for place in ("device", "link", "decoder", "server"):
         columns[f"{place}_queue_mean"] = float(np.sum(parts[f"{place}_wait_s"])) / length_s

@@ -94,7 +94,7 @@ class SharedStation:
         job = jobs[0]
         self._jobs.remove(job)
         heapify(self._jobs)
-        self._lighten(job.weight)
+        self._weigh()
         self._restart()
         return max(0.0, job.alone_s - (job.tag - self._clock) * job.weight)
 
@@ -105,7 +105,7 @@ class SharedStation:
         if not self._silent and speed != self._speed:
             self._jobs = [self._rescale(job, speed) for job in self._jobs]
             heapify(self._jobs)
-            self._weight = math.fsum(job.weight for job in self._jobs)
+            self._weigh()
             self._speed = speed
         self._restart()
 
@@ -137,11 +137,9 @@ class SharedStation:
             self._busy_s += elapsed_s
             self._clock += elapsed_s * self._pace
 
-    def _lighten(self, weight: float) -> None:
-        """One job is gone; the sum is made anew where the difference would lose its digits."""
-        self._weight -= weight
-        if self._weight < _LIGHT * weight:
-            self._weight = math.fsum(job.weight for job in self._jobs)
+    def _weigh(self) -> None:
+        """Sum the weights anew: after a heavy job has gone the difference has lost its digits."""
+        self._weight = math.fsum(job.weight for job in self._jobs)
 
     def _restart(self) -> None:
         """Plan afresh after something else than an arrival has changed."""
@@ -174,6 +172,8 @@ class SharedStation:
         reach = self._clock + _CLOCK_DIGITS * (self._clock + self._pace * now)
         while jobs and jobs[0][0] <= reach:
             job = heappop(jobs)
-            self._lighten(job.weight)
+            self._weight -= job.weight
+            if self._weight < _LIGHT * job.weight:
+                self._weigh()
             leave(self._env, job.event, job.start_s, now, job.alone_s, job.after_s)
         self._restart()

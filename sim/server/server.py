@@ -6,6 +6,7 @@ or with None and the request's `outcome` set where it was not served. Stamps and
 on the request from the moment at which they are known, so that work in progress can be counted.
 """
 
+from heapq import heapify, heapreplace
 from math import inf
 from typing import Protocol
 
@@ -52,7 +53,7 @@ class PlainServer:
         one = spec.n_gpus == 1
         self._gpu: FifoStation | PoolStation
         self._gpu = FifoStation(env) if one else PoolStation(env, spec.n_gpus)
-        self._slowness = 1.0 / spec.speed
+        self._speed = spec.speed
         self.decoder: PoolStation | QueuePool | None
         self.decoder = PoolStation(env, spec.cpu_workers) if spec.decode_on == "cpu" else None
 
@@ -60,7 +61,7 @@ class PlainServer:
         """Queue up for decode and tail."""
         draw = request.draw
         work_s = draw.server_s if self.decoder else draw.decode_s + draw.server_s
-        request.server_share_s = work_s = work_s * self._slowness
+        request.server_share_s = work_s = work_s / self._speed
         request.server_start_s = start_s = self._gpu.start_s()
         request.server_end_s = start_s + work_s
         return self._gpu.serve(work_s, after_s)
@@ -130,9 +131,23 @@ class QueueServer:
         )
 
     def wait_hint_s(self) -> float:
-        """Requests present times the last batch's seconds per request."""
+        """In order of arrival the backlog; else requests present times the last batch's seconds per
+        request.
+        """
+        if self._spec.discipline == "fifo":
+            return self._backlog_s()
         present = len(self._queue) + sum(len(jobs) for jobs, _ in self._running.values())
         return present * self._last_share_s / self._spec.n_gpus
+
+    def _backlog_s(self) -> float:
+        """Seconds until a GPU would serve a request that came now, every one alone."""
+        now = self._env.now
+        free_s = [jobs[0].request.server_end_s for jobs, _ in self._running.values()]
+        free_s += [now] * self._idle()
+        heapify(free_s)
+        for job in self._queue:
+            heapreplace(free_s, free_s[0] + self._batch_s([job]) / self._spec.speed)
+        return max(0.0, free_s[0] - now)
 
     def wait_until_up(self) -> Event:
         """An event that fires when the server is up, at once if it is."""

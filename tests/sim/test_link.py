@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import sim
-from sim.medium.speeds import speeds
 from sim.medium.sharing.cellular import diversity_gain
+from sim.medium.speeds import speeds
 
 ONE = sim.WorkloadSpec(think_s=0.0)
 
