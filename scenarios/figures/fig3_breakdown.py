@@ -15,6 +15,7 @@ from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
 from sim.specs.check import option
 
+_AIR = ("grant", "wait", "service", "resend", "outage")
 PARTS = ("head_s", "encode_s", "air_s", "network_s", "decode_s", "tail_s")
 
 
@@ -54,7 +55,7 @@ def _part(config: Config, known: Answers, rows: Sequence[Row]) -> list[Row]:
         parts = {
             "head_s": head_s,
             "encode_s": row["device_service_s"] - head_s,
-            "air_s": row["link_service_s"] + row["link_wait_s"],
+            "air_s": sum(row[f"link_{part}_s"] for part in _AIR),
             "network_s": row["network_s"],
             "decode_s": row["server_service_s"] - tail_s,
             "tail_s": tail_s,

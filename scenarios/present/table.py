@@ -10,15 +10,30 @@ from scenarios.sweep.columns import Row, spread, swept_names, varying
 from sim.planning.finding import Trust
 
 STAGES = (
+    ("memory_wait_s", "server memory: waiting"),
     ("device_wait_s", "device: waiting"),
     ("device_service_s", "device: head + encode"),
+    ("link_grant_s", "uplink: grant"),
     ("link_wait_s", "uplink: waiting"),
     ("link_service_s", "uplink: airtime"),
+    ("link_resend_s", "uplink: sent again"),
+    ("link_outage_s", "uplink: outage"),
+    ("decoder_wait_s", "decoding cores: waiting"),
+    ("decoder_service_s", "decoding cores: decode"),
     ("server_wait_s", "server: waiting"),
     ("server_service_s", "server: decode + tail"),
+    ("repair_wait_s", "server: repair"),
+    ("answer_wait_s", "answer: waiting"),
     ("network_s", "network: round trip"),
 )
-"""Waits and services in their order; they add up to a request's latency."""
+"""Where a request spends its time, in order; they add up to its latency."""
+
+_RARE = (
+    "memory_wait_s", "link_grant_s", "link_resend_s", "link_outage_s", "decoder_wait_s",
+    "decoder_service_s", "repair_wait_s", "answer_wait_s", "dropped_share", "in_flight_share",
+    "truncated_share",
+)  # fmt: skip
+"""Shown where they are not 0."""
 
 _SHOWN = (
     ("throughput_rps", "throughput", "1/s", 1.0),
@@ -40,6 +55,8 @@ _SHOWN = (
     ("energy_j_per_request", "device energy", "J", 1.0),
     ("device_time_s", "device 0 done after", "s", 1.0),
     ("dropped_share", "dropped", "%", 100.0),
+    ("in_flight_share", "in flight at the end", "%", 100.0),
+    ("truncated_share", "cut short", "%", 100.0),
 )
 
 _SESSION = {"throughput": "sessions", "latency": "whole session", "payload": "payload per session",
@@ -119,7 +136,7 @@ def _point(row: Row) -> Summary:
     shown = [
         (_named(name, row), _seen(row, column, factor), unit)
         for column, name, unit, factor in _SHOWN
-        if row.get(column) is not None
+        if row.get(column) is not None and (column not in _RARE or row[column] > 0.0)
     ]
     n, link = row["n_devices"], row["link"]
     by_hand = f"{n} device{'s' * (n != 1)}, requests that all cost the same, {link}"

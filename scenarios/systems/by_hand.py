@@ -18,7 +18,9 @@ class Request:
     """What one request costs, instead of a network's measured ones."""
 
     device_s: float = option(0.0, "head and encode", unit="s")
-    payload_bytes: float = option(0.0, "uplink payload", unit="B")
+    payload_bytes: float | None = option(
+        None, "uplink payload; None: nothing is sent, 0: a frame of its header", unit="B"
+    )
     decode_s: float = option(0.0, "decode of one payload", unit="s")
     server_s: float = option(0.0, "tail, batch of one", unit="s")
     batch_slope_s: float | None = option(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from simpy import Environment
 
 from sim.medium.shared import SharedStation
+from sim.medium.speeds import Speeds
 from sim.station import FifoStation, PoolStation, QueuePool, QueueStation, timeout_at
 
 JOBS = st.lists(
@@ -77,6 +78,97 @@ def naive_sharing(jobs, capacity):
 def test_virtual_time_equals_the_naive_sharing(jobs, capacity):
     fast, _ = visits(lambda env: SharedStation(env, capacity), jobs)
     np.testing.assert_allclose(fast[:, 1], naive_sharing(jobs, capacity), rtol=1e-8, atol=1e-8)
+
+
+def naive_speeds(jobs, changes, by_frames, horizon_s=1e3, step_s=2e-3):
+    """Departures and airtimes by small steps: every job has done a share of itself."""
+    arrivals = np.cumsum([gap for gap, _, _, _ in jobs])
+    done, airtime, out = np.zeros(len(jobs)), np.zeros(len(jobs)), {}
+    now = 0.0
+    while len(out) < len(jobs) and now < horizon_s:
+        speed = next((s for at, s in reversed(changes) if at <= now + 1e-12), 1.0)
+        here = [i for i in range(len(jobs)) if arrivals[i] <= now + 1e-12 and i not in out]
+        if here and speed > 0.0:
+            need = np.array([jobs[i][2] + (jobs[i][1] - jobs[i][2]) / speed for i in here])
+            weight = need / 3.0 if by_frames else np.array([jobs[i][3] for i in here])
+            share = weight / weight.sum()
+            for i, each, part in zip(here, need, share, strict=True):
+                airtime[i] += part * step_s
+                done[i] += part * step_s / each
+                if done[i] >= 1.0:
+                    out[i] = now + step_s
+        now += step_s
+    return np.array([out[i] for i in range(len(jobs))]), airtime
+
+
+SLOWED_JOBS = st.lists(
+    st.tuples(
+        st.integers(0, 300).map(lambda k: k * 2e-3),
+        st.floats(0.3, 1.0),
+        st.floats(0.0, 0.3),
+        st.sampled_from([1.0, 2.0]),
+    ),
+    min_size=1,
+    max_size=5,
+)
+CHANGES = st.lists(st.sampled_from([0.0, 0.3, 0.5, 2.0]), min_size=1, max_size=4)
+
+
+@given(SLOWED_JOBS, CHANGES, st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_sharing_at_changing_speeds_equals_small_steps(jobs, factors, by_frames):
+    """What is fixed keeps its length, what is left goes on, and airtime is what each job had."""
+    changes = [(0.2 + 0.4 * k, factor) for k, factor in enumerate([*factors, 1.0])]
+    env = Environment()
+    station = SharedStation(env, by_frames=by_frames)
+    seen = {}
+
+    def vary():
+        for at_s, factor in changes:
+            yield env.timeout(at_s - env.now)
+            station.set_speed(factor)
+
+    def visit(number, at_s, work_s, fixed_s, weight):
+        yield env.timeout(at_s)
+        weight = work_s / 3.0 if by_frames else weight
+        event = station.serve(work_s, 0.0, weight, fixed_s)
+        _, seen[number], airtime[number] = yield event
+
+    airtime = {}
+    env.process(vary())
+    arrivals = np.cumsum([gap for gap, _, _, _ in jobs])
+    for number, (at_s, (_, work_s, fixed_s, weight)) in enumerate(zip(arrivals, jobs, strict=True)):
+        env.process(visit(number, at_s, work_s, fixed_s, weight))
+    env.run()
+    ends, shares = naive_speeds(jobs, changes, by_frames)
+    np.testing.assert_allclose([seen[i] for i in range(len(jobs))], ends, atol=0.03)
+    np.testing.assert_allclose([airtime[i] for i in range(len(jobs))], shares, atol=0.03)
+
+
+@given(st.floats(0.0, 5.0), st.floats(0.1, 3.0), st.floats(0.0, 1.0), CHANGES)
+@settings(max_examples=100, deadline=None)
+def test_work_alone_ends_when_a_station_says_so(start_s, work_s, fixed_share, factors):
+    changes = [(0.5 + 0.7 * k, factor) for k, factor in enumerate([*factors, 1.5])]
+    env = Environment()
+    station = QueueStation(env)
+    ends = []
+
+    def vary():
+        for at_s, factor in changes:
+            yield env.timeout(at_s - env.now)
+            station.set_speed(factor)
+
+    def visit():
+        yield env.timeout(start_s)
+        ends.append((yield station.serve(work_s, 0.0, 1.0, fixed_share * work_s)))
+
+    env.process(vary())
+    env.process(visit())
+    env.run()
+    speeds = Speeds(changes)
+    _, end_s, alone_s = ends[0]
+    assert speeds.end_s(start_s, work_s, fixed_share * work_s) == pytest.approx(end_s)
+    assert end_s - start_s - speeds.silence_s(start_s, end_s) == pytest.approx(alone_s)
 
 
 @pytest.mark.parametrize("make", [QueueStation, SharedStation])
