@@ -1,6 +1,8 @@
 """Exact references: what the simulator must agree with, computed without simulating."""
 
+from sim.theory.ages import dm1_age_s, md1_age_s, mm1_age_s
 from sim.theory.batches import BatchState, greedy, take_all_bound_s
+from sim.theory.bursts import BurstQueue, Bursts, mmpp_m1, two_phases
 from sim.theory.closed import (
     Network,
     cycle,
@@ -12,6 +14,7 @@ from sim.theory.closed import (
     response_bound_s,
     throughput_bound_rps,
 )
+from sim.theory.losses import Losses, erlang_b, mm1k_response_quantile_s, mmck, mmck_states
 from sim.theory.queues import (
     erlang_c,
     load,
@@ -25,24 +28,38 @@ from sim.theory.queues import (
     mmc_response_quantile_s,
     mmc_response_s,
     ps_response_s,
+    tandem_response_quantile_s,
+    tandem_response_s,
+    two_stages_over,
 )
 
 __all__ = [
     "BatchState",
+    "BurstQueue",
+    "Bursts",
+    "Losses",
     "Network",
     "cycle",
+    "dm1_age_s",
+    "erlang_b",
     "erlang_c",
     "greedy",
     "load",
+    "md1_age_s",
     "md1_response_quantile_s",
     "md1_response_s",
     "md1_states",
     "md1_wait_cdf",
     "mg1_response_s",
+    "mm1_age_s",
     "mm1_response_quantile_s",
     "mm1_response_s",
+    "mm1k_response_quantile_s",
     "mmc_response_quantile_s",
     "mmc_response_s",
+    "mmck",
+    "mmck_states",
+    "mmpp_m1",
     "mva",
     "ps_response_s",
     "repairman",
@@ -51,5 +68,9 @@ __all__ = [
     "repairman_states",
     "response_bound_s",
     "take_all_bound_s",
+    "tandem_response_quantile_s",
+    "tandem_response_s",
     "throughput_bound_rps",
+    "two_phases",
+    "two_stages_over",
 ]

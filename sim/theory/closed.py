@@ -6,14 +6,15 @@ that one request spends in service at each station.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import gammainc
 
 from sim.specs import SystemSpec
+from sim.theory.inverse import time_at_s
 
 Floats = NDArray[np.float64]
 
@@ -135,11 +136,4 @@ def repairman_response_quantile_s(
     n: int, think_s: float, service_s: float, probability: float
 ) -> float:
     """Where the response's cdf reaches `probability`."""
-
-    def gap(time_s: float) -> float:
-        return repairman_response_cdf(n, think_s, service_s, time_s) - probability
-
-    high = service_s
-    while gap(high) < 0.0:
-        high *= 2.0
-    return float(brentq(gap, 0.0, high, xtol=1e-13 * high))
+    return time_at_s(partial(repairman_response_cdf, n, think_s, service_s), probability, service_s)

@@ -1,4 +1,4 @@
-"""Open queues in closed form: M/M/1, M/D/1, M/G/1, M/M/c and processor sharing.
+"""Open queues in closed form: M/M/1, M/D/1, M/G/1, M/M/c, tandem and processor sharing.
 
 Times in seconds, `rate` in arrivals per second, `load` = rate * mean service / servers < 1.
 "Response" is waiting plus service. Kleinrock 1975 (K), Tijms 2003 (T), Harchol-Balter 2013 (H).
@@ -8,8 +8,10 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import gammaincc
+
+from sim.theory.inverse import time_at_s
+from sim.theory.losses import erlang_b
 
 
 def load(rate: float, service_s: float, n_servers: int = 1) -> float:
@@ -85,21 +87,13 @@ def md1_response_quantile_s(rate: float, service_s: float, probability: float) -
     """Where the waiting cdf reaches `probability`, plus the constant service."""
     if md1_wait_cdf(rate, service_s, 0.0) >= probability:
         return service_s
-    high = service_s
-    while md1_wait_cdf(rate, service_s, high) < probability:
-        high *= 2.0
-    wait = brentq(
-        lambda t: md1_wait_cdf(rate, service_s, t) - probability, 0.0, high, xtol=1e-12 * high
-    )
-    return service_s + float(wait)
+    return service_s + time_at_s(lambda t: md1_wait_cdf(rate, service_s, t), probability, service_s)
 
 
 def erlang_c(rate: float, service_s: float, n_servers: int) -> float:
     """P(an arrival waits) in M/M/c, from Erlang's B by its stable recursion (T 5.4)."""
     rho = load(rate, service_s, n_servers)
-    offered, blocked = rate * service_s, 1.0
-    for n in range(1, n_servers + 1):
-        blocked = offered * blocked / (n + offered * blocked)
+    blocked = erlang_b(rate * service_s, n_servers)
     return blocked / (1.0 - rho * (1.0 - blocked))
 
 
@@ -116,17 +110,34 @@ def mmc_response_quantile_s(
     wait_p, mu = erlang_c(rate, service_s, n_servers), 1.0 / service_s
     drain = n_servers * mu - rate
 
-    def over(t: float) -> float:
-        if math.isclose(drain, mu):
-            both = (1.0 + mu * t) * math.exp(-mu * t)
-        else:
-            both = (drain * math.exp(-mu * t) - mu * math.exp(-drain * t)) / (drain - mu)
-        return (1.0 - wait_p) * math.exp(-mu * t) + wait_p * both
+    def cdf(t: float) -> float:
+        both = two_stages_over(mu, drain, t)
+        return 1.0 - (1.0 - wait_p) * math.exp(-mu * t) - wait_p * both
 
-    high = service_s
-    while over(high) > 1.0 - probability:
-        high *= 2.0
-    return float(brentq(lambda t: over(t) - (1.0 - probability), 0.0, high, xtol=1e-13 * high))
+    return time_at_s(cdf, probability, service_s)
+
+
+def two_stages_over(first: float, second: float, time_s: float) -> float:
+    """P(A + B > t) of independent exponential times with these rates, per second."""
+    if math.isclose(first, second):
+        return (1.0 + first * time_s) * math.exp(-first * time_s)
+    late_first, late_second = math.exp(-first * time_s), math.exp(-second * time_s)
+    return (second * late_first - first * late_second) / (second - first)
+
+
+def tandem_response_s(rate: float, first_s: float, second_s: float) -> float:
+    """Two M/M/1 queues in a row: by Burke's theorem each is one by itself (Jackson 1957)."""
+    return mm1_response_s(rate, first_s) + mm1_response_s(rate, second_s)
+
+
+def tandem_response_quantile_s(
+    rate: float, first_s: float, second_s: float, probability: float
+) -> float:
+    """The sojourns at both are independent (Reich 1963) and exponential: `two_stages_over`."""
+    ends = [1.0 / mm1_response_s(rate, service_s) for service_s in (first_s, second_s)]
+    return time_at_s(
+        lambda t: 1.0 - two_stages_over(ends[0], ends[1], t), probability, first_s + second_s
+    )
 
 
 def ps_response_s(rate: float, service_s: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sim.measures.result import Result
 from sim.request import DONE
@@ -54,8 +54,7 @@ class Case:
 
     def play(self, seed: int) -> "list[Row]":
         """One row per metric."""
-        own = zlib.crc32(f"{self.name} {seed}".encode())  # no case shares another's luck
-        spec = replace(self.system, seed=own)
+        spec = replace(self.system, seed=own_seed(self.name, seed))
         results = [run(spec, {"default": self.source}, replication=r) for r in range(self.n_runs)]
         return [self._row(metric, results, seed) for metric in self.metrics]
 
@@ -102,6 +101,11 @@ class Row:
         return {name: getattr(self, name) for name in names}
 
 
+def own_seed(case: str, seed: int) -> int:
+    """The seed of one case, so that none shares another's luck."""
+    return zlib.crc32(f"{case} {seed}".encode())
+
+
 def row_of(case: str, metric: Metric, seed: int, interval: Interval, n_runs: int) -> Row:
     """A row, its interval widened by the metric's slack or set to the digits of equality."""
     margin = EQUAL if metric.kind == "equal" else metric.slack
@@ -118,6 +122,31 @@ def row_of(case: str, metric: Metric, seed: int, interval: Interval, n_runs: int
         hi=hi + margin * abs(metric.exact),
         kind=metric.kind,
         freedom=n_runs - 1,
+    )
+
+
+def row_of_two(case: str, metric: str, seed: int, values: ArrayLike, reference: ArrayLike) -> Row:
+    """A row whose exact value is itself the mean of independent runs, `reference`.
+
+    The interval is that of the difference of the means, t sqrt(s_1^2 / n_1 + s_2^2 / n_2), its
+    degrees of freedom by Welch (1947) and Satterthwaite.
+    """
+    samples = [np.asarray(each, dtype=float) for each in (values, reference)]
+    means = [float(np.mean(each)) for each in samples]
+    errors = [float(np.var(each, ddof=1)) / each.size for each in samples]
+    parts = sum(error**2 / (each.size - 1) for error, each in zip(errors, samples, strict=True))
+    freedom = math.floor(sum(errors) ** 2 / parts) if parts > 0.0 else samples[0].size - 1
+    half = two_sided_t(CONFIDENCE, freedom) * math.sqrt(sum(errors))
+    return Row(
+        case=case,
+        metric=metric,
+        seed=seed,
+        exact=means[1],
+        simulated=means[0],
+        lo=means[0] - half,
+        hi=means[0] + half,
+        kind="interval",
+        freedom=freedom,
     )
 
 

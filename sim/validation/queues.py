@@ -1,11 +1,17 @@
-"""Open queues: the server as M/M/1, M/D/1, M/G/1, M/M/c and greedy batch server, the link as PS."""
+"""Open queues: the server as M/M/1, M/D/1, M/G/1, M/M/c, MMPP/M/1 and greedy batch server, the link
+as PS, both in a row, and the age of what one device knows.
+"""
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from sim import theory
+from sim.measures.result import Result
+from sim.request import DONE
 from sim.sources.source import (
     ConstantSource,
     Draw,
@@ -114,6 +120,62 @@ def _mg1(name: str, rate: float, law: Callable[[Randomness], float], cv: float) 
     exact = theory.mg1_response_s(rate, 1.0, cv)
     metric = Metric("latency_mean_s", exact)
     return Case(name, open_system(rate, 5_000), RandomSource(server_s=law), (metric,))
+
+
+def tandem() -> list[Case]:
+    """Uplink and server in a row, M/M/1 each (Burke, Jackson): loads 0.48 and 0.6."""
+    rate, first_s, second_s = 0.6, 0.8, 1.0
+    law = partial(theory.tandem_response_quantile_s, rate, first_s, second_s)
+    metrics = (
+        Metric("latency_mean_s", theory.tandem_response_s(rate, first_s, second_s)),
+        Metric("link_utilization", rate * first_s),
+        Metric("server_utilization", rate * second_s),
+        *quantiles(law, _LEVELS),
+    )
+    source = RandomSource(
+        payload_bytes=lambda stream: stream.exponential(_BYTES),
+        server_s=lambda stream: stream.exponential(second_s),
+    )
+    system = open_system(rate, 6_000, link=one_medium("fifo", first_s))
+    return [Case("tandem of two M/M/1", system, source, metrics)]
+
+
+def bursts() -> list[Case]:
+    """MMPP/M/1 at load 0.5; in bursts, a fifth of the time, it is 1.39."""
+    queue = theory.mmpp_m1(*theory.two_phases(0.5, 5.0, 0.2, 5.0), service_s=1.0)
+    metrics = (
+        Metric("latency_mean_s", queue.response_s),
+        Metric("server_utilization", queue.utilization),
+        Metric("share of requests that wait", queue.waiting_share, figure=waiting_share),
+        *quantiles(queue.response_quantile_s, (0.5, 0.95)),
+    )
+    system = open_system(0.5, 7_000)
+    workload = replace(system.workload, kind="mmpp", burst_factor=5.0, burst_share=0.2, burst_s=5.0)
+    source = ExponentialSource(server_s=1.0)
+    return [Case("MMPP/M/1 load 0.5", replace(system, workload=workload), source, metrics)]
+
+
+def waiting_share(result: Result) -> float:
+    """Share of the served that were not served as soon as they came."""
+    records = result.records
+    served = (records["outcome"] == DONE) & (records["done_s"] > result.spec.warmup_s)
+    return float(np.mean((records["server_start_s"] > records["created_s"])[served]))
+
+
+def ages() -> list[Case]:
+    """How old the newest answer of one device is: M/M/1, M/D/1 and D/M/1 at load 0.6."""
+    poisson = open_system(0.6, 4_000)
+    periodic = replace(poisson, workload=replace(poisson.workload, kind="periodic"))
+    exponential, constant = ExponentialSource(server_s=1.0), ConstantSource(server_s=1.0)
+    return [
+        _age("M/M/1", poisson, exponential, theory.mm1_age_s(0.6, 1.0)),
+        _age("M/D/1", poisson, constant, theory.md1_age_s(0.6, 1.0)),
+        _age("D/M/1", periodic, exponential, theory.dm1_age_s(0.6, 1.0)),
+    ]
+
+
+def _age(queue: str, system: SystemSpec, source: Source, exact_s: float) -> Case:
+    return Case(f"age of information {queue}", system, source, (Metric("freshness_s", exact_s),))
 
 
 def sharing() -> list[Case]:

@@ -16,6 +16,7 @@ def few(monkeypatch):
     rungs = [case for case in validation.cases() if case.name in CHOSEN]
     assert len(rungs) == len(CHOSEN)
     monkeypatch.setattr("sim.validation.ladder.cases", lambda: rungs)
+    monkeypatch.setattr("sim.validation.churn.RUNGS", {})
 
 
 def test_two_workers_give_the_table_of_the_serial_run(few, quick, capsys):

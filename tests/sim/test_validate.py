@@ -1,13 +1,18 @@
 """The ladder: what a verdict counts, and (slow) the whole of it over ten seeds."""
 
+import math
 from dataclasses import replace
+from heapq import heappop, heappush
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_ind
 
+from sim import theory
 from sim.statistics import Interval
-from sim.validation import SEEDS, Metric, Row, cases, validate, verdict
-from sim.validation.case import row_of
+from sim.validation import SEEDS, Metric, Row, cases, churn, endings, validate, verdict
+from sim.validation.case import row_of, row_of_two
+from sim.validation.churn import Comers
 from sim.validation.queues import ExponentialBatches, erlang4, hyperexponential
 
 
@@ -42,8 +47,29 @@ def test_bounds_and_equalities():
     assert (near.inside, far.inside) == (True, False)
 
 
+def test_two_samples_differ_by_welchs_interval():
+    generator = np.random.default_rng(2)
+    for sizes, scales in (((10, 20), (1.0, 0.2)), ((10, 10), (1.0, 1.0)), ((4, 30), (0.1, 3.0))):
+        ours, theirs = (
+            generator.normal(7.0, scale, size) for size, scale in zip(sizes, scales, strict=True)
+        )
+        known = ttest_ind(ours, theirs, equal_var=False)
+        freedom = math.floor(known.df)  # fewer whole ones: at most as narrow
+        compared = row_of_two("a", "m", 1, ours, theirs)
+        assert compared.freedom == freedom
+        low, high = known.confidence_interval(0.95)
+        half = 0.5 * (compared.hi - compared.lo)
+        assert (compared.exact, compared.simulated) == pytest.approx((theirs.mean(), ours.mean()))
+        assert 0.5 * (high - low) <= half * (1.0 + 1e-12) <= 0.5 * (high - low) * 1.2
+    same = row_of_two("a", "m", 1, [2.0, 2.0], [2.0, 2.0, 2.0])
+    assert same.inside
+    assert same.lo == same.hi == 2.0
+
+
 def test_verdict_counts_what_it_must():
     good, missed = [row()] * 95, [row(exact=0.89)] * 5
+    assert verdict([*good, *missed[:1] * 7]).holds  # 93.1 % inside
+    assert not verdict([*good, *missed[:1] * 8]).holds  # 92.2 %
     assert verdict([*good, *missed]).holds
     assert verdict([*good, *missed]).inside_share == 0.95
     assert not verdict([*good, *missed * 3]).holds  # 86 % inside
@@ -60,6 +86,8 @@ def test_ladder_has_every_rung_and_enough_comparisons():
     for rung in (
         "fixed cycle", "M/M/1", "M/D/1", "M/E4/1", "M/H2/1", "M/M/4", "PS", "closed network N=50",
         "machine repairman", "greedy", "take-all", "Wi-Fi bianchi", "Rayleigh", "PER", "ARQ",
+        "M/M/1/5", "M/M/2/6", "Erlang loss", "MMPP/M/1", "tandem", "age of information",
+        "link dead to the end",
     ):  # fmt: skip
         assert rung in names + metrics
     compared = sum(m.kind == "interval" for case in ladder for m in case.metrics)
@@ -70,6 +98,76 @@ def test_ladder_has_every_rung_and_enough_comparisons():
 @pytest.mark.parametrize("case", cases()[:2], ids=lambda case: case.name)
 def test_fixed_cycles_are_exact(case):
     assert all(row.inside for row in case.play(1))
+
+
+@pytest.mark.parametrize("case", endings.endings()[:-1], ids=lambda case: case.name)
+def test_a_rate_is_answers_over_the_window(case):
+    assert all(row.inside for row in case.play(1))
+
+
+def test_a_network_whose_link_dies_in_its_steady_state():
+    assert all(row.within(0.9999) for row in endings.dying().play(1))
+
+
+def answers_of_two(until_s):
+    """The loops of `endings`, turn by turn: uplink and server in order of arrival."""
+    heap, count, uplink_s, server_s = [(0.1, 0), (0.1, 1)], 0, 0.0, 0.0
+    while heap[0][0] <= until_s:
+        ready_s, device = heappop(heap)
+        uplink_s = max(ready_s, uplink_s) + 0.002
+        server_s = max(uplink_s, server_s) + 0.005
+        count += server_s <= until_s
+        heappush(heap, (server_s + 0.1, device))
+    return count
+
+
+@pytest.mark.parametrize("until_s", [0.1, 0.109, 0.113, 5.0, 10.0, 33.3])
+def test_answers_until(until_s):
+    assert endings.answers_until(until_s) == answers_of_two(until_s)
+
+
+def figures_of(comers, n_runs):
+    """The loop's figures, averaged over runs."""
+    return churn.Figures(*np.mean([churn.play_loop(comers, (9, r)) for r in range(n_runs)], axis=0))
+
+
+def test_the_churn_loop_without_churn_is_the_md1_queue():
+    comers = Comers(up_s=1e12, rate_rps=1.25, warmup_s=20.0, horizon_s=400.0)
+    figures = figures_of(comers, 6)
+    assert figures.dropped_share == 0.0
+    assert figures.throughput_rps == pytest.approx(75.0, rel=0.02)
+    assert figures.server_utilization == pytest.approx(0.81, rel=0.02)
+    exact_s = theory.md1_response_s(75.0, 0.0108)
+    assert figures.latency_mean_s == pytest.approx(exact_s, rel=0.05)
+    uplink = figures_of(replace(comers, link_s=0.0108, gpu_s=0.005), 6)  # never waits for the GPU
+    assert uplink.latency_mean_s == pytest.approx(exact_s + 0.005, rel=0.05)
+
+
+def test_the_churn_loop_without_waits_loses_who_leaves_meanwhile():
+    comers = Comers(n_devices=200, gpu_s=0.3, n_gpus=1000, horizon_s=60.0)
+    figures = figures_of(comers, 2)
+    stay = math.exp(-0.3 / 2.0)  # up for 2 s on average, and again as long at any time
+    assert figures.latency_mean_s == pytest.approx(0.3)
+    assert figures.dropped_share == pytest.approx(1.0 - stay, rel=0.03)
+    assert figures.throughput_rps == pytest.approx(200 * 2.0 * 0.8 * stay, rel=0.03)
+    assert figures.server_utilization * 1000 == pytest.approx(200 * 2.0 * 0.8 * 0.3, rel=0.03)
+
+
+def test_the_churn_loop_frees_the_uplink_of_one_who_leaves():
+    comers = Comers(n_devices=1, rate_rps=1.0, link_s=1.0, gpu_s=0.0, horizon_s=40_000.0)
+    generator, n_stays, answered = np.random.default_rng(4), 20_000, 0
+    for up_s in generator.exponential(2.0, n_stays):  # every stay begins with an empty uplink
+        now_s = sent_s = 0.0
+        while (now_s := now_s + generator.exponential(1.0)) < up_s:
+            sent_s = max(now_s, sent_s) + 1.0
+            answered += sent_s < up_s
+    per_stay = figures_of(comers, 1).throughput_rps * (2.0 + 0.5)
+    assert per_stay == pytest.approx(answered / n_stays, rel=0.05)
+
+
+@pytest.mark.parametrize("name", churn.RUNGS)
+def test_churn_agrees_with_the_independent_loop(name):
+    assert all(row.within(0.9999) for row in churn.compare(name, 1))
 
 
 def test_a_wrong_reference_is_found():
