@@ -1,8 +1,9 @@
 """Compare the simulator with exact results of queueing theory: outputs/validate/validate.csv.
 
-Deterministic cycles, M/M/1, M/D/1, M/G/1, M/M/c, processor sharing, closed networks, batch servers,
-802.11 contention, fading and retransmission: every simulated figure is listed with its exact value
-and its interval. quick=true plays one seed (under a minute), otherwise ten.
+Deterministic cycles, M/M/1, M/D/1, M/G/1, M/M/c, finite buffers, bursts, tandems, ages, processor
+sharing, closed networks, batch servers, 802.11 contention, fading, retransmission, churn, links and
+servers that die: every simulated figure is listed with its exact value and its interval. quick=true
+plays one seed (under a minute), otherwise ten.
 """
 
 import csv

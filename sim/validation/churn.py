@@ -1,8 +1,8 @@
 """Devices that leave and come back, against an event loop that shares no code with the engine.
 
 A device that leaves withdraws everything it has in flight: what waits is taken out, what is on the
-uplink is cut short, what a GPU serves is finished in vain. A queue that goes on to serve the absent
-grows by them: with 60 devices and one GPU nearly all work would be theirs.
+uplink is cut short, what a GPU serves is finished in vain. The rungs offer their busiest station a
+load of 1.04, so that a queue which goes on to serve the absent grows without end.
 """
 
 import math
