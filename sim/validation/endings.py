@@ -68,12 +68,18 @@ def dying() -> Case:
     """A closed network in its steady state whose link dies at 30 s of a window from 20 to 60 s.
 
     Before, X answers a second; what is at the server when the link dies, Q on average, still gets
-    its answer: (10 X + Q) / 40 answers a second, each S seconds of work on average.
+    its answer, for the way down has a rate of its own: (10 X + Q) / 40 answers a second, each S
+    seconds of work on average.
     """
     exact = theory.mva(50, 1.0, (0.02, 0.03))
     rate = (10.0 * exact.throughput_rps + exact.queues[1]) / 40.0
     metrics = (Metric("throughput_rps", rate), Metric("server_utilization", rate * 0.03))
-    link = replace(one_medium("fifo", 0.02), outage_at_s=[30.0], outage_length_s=_END_S)
+    link = replace(
+        one_medium("fifo", 0.02),
+        outage_at_s=[30.0],
+        outage_length_s=_END_S,
+        downlink_rate_bps=1e9,  # else the answers would stand still as well
+    )
     source = RandomSource(
         payload_bytes=lambda stream: stream.exponential(_BYTES),
         server_s=lambda stream: stream.exponential(0.03),
