@@ -60,7 +60,7 @@ RUNGS = {
 
 
 class Figures(NamedTuple):
-    """What both sides are asked: of the answered, of all that left, and the GPUs' load."""
+    """What both sides are asked: of the answered, of all (in flight too), and the GPUs' load."""
 
     latency_mean_s: float
     dropped_share: float
@@ -84,7 +84,7 @@ def compare(name: str, seed: int) -> list[Row]:
 def play_engine(comers: Comers, seed: int, replication: int) -> Figures:
     """One run of the simulator."""
     source = ConstantSource(
-        payload_bytes=_BYTES if comers.link_s > 0.0 else 0.0, server_s=comers.gpu_s
+        payload_bytes=_BYTES if comers.link_s > 0.0 else None, server_s=comers.gpu_s
     )
     result = run(engine_spec(comers, seed), {"comers": source}, replication=replication)
     return Figures(*(result.value(name) for name in Figures._fields))
@@ -110,9 +110,10 @@ def play_loop(comers: Comers, seed: Sequence[int]) -> Figures:
     loop.play()
     length_s = comers.horizon_s - comers.warmup_s
     answered = len(loop.latencies_s)
+    everything = answered + loop.n_gone + sum(map(len, loop.asked))
     return Figures(
         math.fsum(loop.latencies_s) / answered,
-        loop.n_gone / (answered + loop.n_gone),
+        loop.n_gone / everything,
         answered / length_s,
         loop.busy_s / (length_s * comers.n_gpus),
     )
