@@ -7,11 +7,14 @@ from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import nan
+from struct import Struct
 
 import numpy as np
 from simpy import Environment, Event
 
 from sim.request import COLUMNS, COMPLETE, DONE, Request
+
+_ROW = Struct(f"{len(COLUMNS)}d")
 
 Records = Mapping[str, np.ndarray]
 
@@ -39,8 +42,8 @@ class Meter:
         self.n_left = 0
         self.open: dict[Request, None] = {}
         self.open_steps: dict[Request, None] = {}
-        self._flat = array("d")
-        self._steps = array("d")
+        self._flat = bytearray()
+        self._steps = bytearray()
         self._target = target if target is not None else -1
         self._everyone = everyone
         self._behind = array("q", bytes(8 * n_devices))
@@ -61,7 +64,7 @@ class Meter:
         self.left_sum_s += self._env.now
         request.outcome = outcome
         request.done_s = self._env.now
-        self._flat.extend(request.row())
+        self._flat += _ROW.pack(*request.row())
         if self._target >= 0:
             self._count(request)
 
@@ -91,7 +94,7 @@ class Meter:
         del self.open_steps[step]
         step.done_s = self._env.now
         step.outcome = outcome
-        self._steps.extend(step.row())
+        self._steps += _ROW.pack(*step.row())
 
     def records(self) -> Records:
         """Name to column, in the order in which requests left."""
@@ -110,17 +113,16 @@ class Meter:
         return self._watch(self.open_steps)
 
     def _watch(self, requests: Iterable[Request]) -> Records:
-        rows = array("d")
+        rows = bytearray()
         for request in requests:
             request.done_s = self._env.now
-            rows.extend(request.row())
+            rows += _ROW.pack(*request.row())
         return _columns(rows)
 
 
-def _columns(rows: "array[float]") -> Records:
-    """The rows of an array, as named columns."""
-    flat = np.frombuffer(rows, dtype=np.float64) if rows else np.empty(0)
-    table = flat.reshape(-1, len(COLUMNS)).copy()  # the run may go on
+def _columns(rows: bytearray) -> Records:
+    """The packed rows, as named columns."""
+    table = np.frombuffer(rows, dtype=np.float64).reshape(-1, len(COLUMNS)).copy()  # may go on
     return {name: table[:, i] for i, name in enumerate(COLUMNS)}
 
 

@@ -31,6 +31,8 @@ class Speeds:
         """When work that begins at `start_s` is done with nobody else there: `fixed_s` of its
         `work_s` seconds take as long at any speed; infinite where a silence never ends.
         """
+        if work_s == 0.0:
+            return start_s
         number = bisect_right(self.changes, (start_s, math.inf)) - 1
         now_s, left = start_s, 1.0
         while True:

@@ -153,7 +153,7 @@ class RandomSource:
         payload_bytes = self._payload_bytes(stream) if self._payload_bytes else 0.0
         server_s = self._server_s(stream) if self._server_s else 0.0
         uplink = self._payload_bytes is not None
-        return Draw(0, self._device_s, payload_bytes, 0.0, server_s, 0.0, math.nan, uplink=uplink)
+        return Draw(0, self._device_s, payload_bytes, 0.0, server_s, 0.0, math.nan, 1, 0, uplink)
 
     def batch_s(self, draws: Sequence[Draw]) -> float:
         """The sum: nothing is gained by batching."""
