@@ -35,6 +35,8 @@ _RARE = (
 )  # fmt: skip
 """Shown where they are not 0."""
 
+_FEW = 0.01  # of the requests are in flight when any run ends
+
 _SHOWN = (
     ("throughput_rps", "throughput", "1/s", 1.0),
     ("throughput_bound_rps", "bound min(N/(D+Z), 1/S)", "1/s", 1.0),
@@ -136,7 +138,7 @@ def _point(row: Row) -> Summary:
     shown = [
         (_named(name, row), _seen(row, column, factor), unit)
         for column, name, unit, factor in _SHOWN
-        if row.get(column) is not None and (column not in _RARE or row[column] > 0.0)
+        if row.get(column) is not None and _is_telling(row, column)
     ]
     n, link = row["n_devices"], row["link"]
     by_hand = f"{n} device{'s' * (n != 1)}, requests that all cost the same, {link}"
@@ -150,6 +152,13 @@ def _point(row: Row) -> Summary:
         rows=tuple(shown),
         sections=(Summary(finding=f"warning: {row['warning']}"),) if row.get("warning") else (),
     )
+
+
+def _is_telling(row: Row, column: str) -> bool:
+    """Whether a figure is worth a line."""
+    if column not in _RARE:
+        return True
+    return bool(row[column] > (_FEW if column == "in_flight_share" else 0.0))
 
 
 def _generates(row: Row) -> bool:
