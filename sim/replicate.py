@@ -22,6 +22,7 @@ from sim.streams import Streams
 from sim.system import run
 
 if TYPE_CHECKING:
+    from sim.measures.intervals import Length
     from sim.statistics import Interval  # its special functions cost time that single runs save
 
 Task = Callable[[], Result]
@@ -33,11 +34,12 @@ _PILOTS = 5
 def replicate(spec: SystemSpec, sources: Sources, *, play: Play | None = None) -> Result:
     """`spec.replications` independent runs (more, if `spec.precision` asks), as many on bootstraps.
 
-    The first set gives the mean and the conditional interval, mean -+ t s / sqrt(R); of a quantile,
-    that of the pooled observations, with the runs as sections. The second set, one bootstrap of the
-    rows per run and the same streams, has variance s_b^2 = s^2 + the table's; the total half-width
-    is sqrt((t s / sqrt(R))^2 + t^2 max(0, s_b^2 - s^2)). A saturated system has no mean latency:
-    columns that grow with the run are NaN, and a warning says so.
+    The first set gives the mean and the conditional interval (sim/measures/intervals.py). The
+    second set, one bootstrap of the rows per run and the same streams, has variance
+    s_b^2 = s^2 + the table's; either side of the total interval is
+    sqrt(its conditional length^2 + t^2 max(0, s_b^2 - s^2)). A saturated system has no mean
+    latency: columns that grow with the run are NaN, and a warning says so; so it does where runs
+    are too short for an interval, whose ends are then NaN.
     `play` may run the tasks elsewhere (workers) and returns their results in order.
     """
     play = play or (lambda tasks: [task() for task in tasks])
@@ -59,13 +61,18 @@ def replicate(spec: SystemSpec, sources: Sources, *, play: Play | None = None) -
         else _estimate(name, plain, boot, seen)
         for name in plain[0].estimates
     }
+    length = _measure_length(plain, judgement, seen)
+    short = length.warn(spec, len(plain)) if length else ""
     return Result(
         spec=spec,
-        estimates=estimates,
+        estimates={
+            name: estimate if length is None or length.suffices(name) else _cut(estimate)
+            for name, estimate in estimates.items()
+        },
         checks=failed.checks,
         book=plain[-1].book,
         n_runs=len(plain),
-        warnings=_warnings(plain, judgement, estimates),
+        warnings=(*_warnings(plain, judgement, estimates), *([short] if short else [])),
         saturated=judgement.saturated,
     )
 
@@ -158,17 +165,34 @@ def _observe(result: Result) -> Mapping[str, Observed]:
     return observe_quantiles(result.book, tuple(groups_of(result.spec)))
 
 
+def _measure_length(
+    plain: Sequence[Result], judgement: Judgement, seen: Sequence[Mapping[str, Observed]]
+) -> Length | None:
+    """How much the runs hold. Nothing is asked of a single one, of a saturated system and of loops
+    that have stopped, which no length would settle.
+    """
+    loads = [result.load for result in plain if result.load is not None]
+    stopped = any(not math.isnan(load.last_s) for load in loads)
+    if len(plain) < 2 or judgement.saturated or stopped:
+        return None
+    from sim.measures.intervals import measure_length
+
+    return measure_length(plain[0].spec, seen)
+
+
+def _cut(estimate: Estimate) -> Estimate:
+    """The same without its intervals."""
+    return Estimate(mean=estimate.mean)
+
+
 def _interval(
     name: str, results: Sequence[Result], seen: Sequence[Mapping[str, Observed]]
 ) -> Interval:
-    """The conditional interval of one column: of a pooled quantile, or of the runs' mean."""
-    from sim.statistics import replication_interval, section_quantile
+    """The conditional interval of one column."""
+    from sim.measures.intervals import estimate_interval
 
-    confidence = results[0].spec.confidence
-    if all(name in each for each in seen):
-        sections = [each[name].values for each in seen]
-        return section_quantile(sections, seen[0][name].level, confidence)
-    return replication_interval([result.value(name) for result in results], confidence)
+    figures = [result.value(name) for result in results]
+    return estimate_interval(name, figures, seen, results[0].spec.confidence)
 
 
 def _estimate(
@@ -178,13 +202,12 @@ def _estimate(
     seen: Sequence[Mapping[str, Observed]],
 ) -> Estimate:
     """Mean and both intervals of one column."""
+    from sim.measures.intervals import bound
     from sim.statistics import table_interval
 
     inner = _interval(name, plain, seen)
-    total = table_interval(
-        [result.value(name) for result in plain],
-        [result.value(name) for result in boot],
-        plain[0].spec.confidence,
-        inner,
-    )
+    figures = [result.value(name) for result in plain]
+    resampled = [result.value(name) for result in boot]
+    wider = table_interval(figures, resampled, plain[0].spec.confidence, inner)
+    total = bound(name, wider, min(figures))
     return Estimate(mean=inner.mean, lo=inner.lo, hi=inner.hi, lo_total=total.lo, hi_total=total.hi)

@@ -48,6 +48,20 @@ def replication_interval(values: ArrayLike, confidence: float = 0.95) -> Interva
     return Interval(mean, mean - half, mean + half)
 
 
+def log_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """m exp(-+ t s / (m sqrt(R))) of runs' figures that are never below 0, m being their mean.
+
+    The t interval of the logarithm (delta method): it stays above 0 and reaches further up than
+    down, as the error of a rate or a share of rare events does. Figures that are all the same, or
+    a mean of 0, give the plain interval.
+    """
+    plain = replication_interval(values, confidence)
+    if math.isnan(plain.lo) or plain.mean <= 0.0:
+        return plain
+    factor = math.exp(min(plain.half_width / plain.mean, 700.0))
+    return Interval(plain.mean, plain.mean / factor, plain.mean * factor)
+
+
 def table_interval(
     plain: ArrayLike, boot: ArrayLike, confidence: float = 0.95, inner: Interval | None = None
 ) -> Interval:
@@ -57,7 +71,7 @@ def table_interval(
     variance is s^2 + tau^2, tau^2 being the table's. Half-width:
     sqrt(t^2 s^2 / R + t^2 max(0, s_b^2 - s^2)): the table's part does not shrink with R (random
     effects; Cheng and Holland 1997, Barton and Schruben 2001). `inner` is the interval to widen
-    where it is not that of the mean of `plain`.
+    where it is not that of the mean of `plain`; both its sides are, and neither gets shorter.
     """
     inner = inner or replication_interval(plain, confidence)
     resampled = np.asarray(boot, dtype=float)
@@ -65,5 +79,7 @@ def table_interval(
         return inner
     extra = float(np.var(resampled, ddof=1) - np.var(np.asarray(plain, dtype=float), ddof=1))
     table = two_sided_t(confidence, resampled.size - 1) * math.sqrt(max(0.0, extra))
-    half = math.hypot(inner.half_width, table)
-    return Interval(inner.mean, inner.mean - half, inner.mean + half)
+    below = math.hypot(inner.mean - inner.lo, table)
+    above = math.hypot(inner.hi - inner.mean, table)
+    lo, hi = min(inner.lo, inner.mean - below), max(inner.hi, inner.mean + above)
+    return Interval(inner.mean, lo, hi)

@@ -1,3 +1,6 @@
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,7 +73,8 @@ def test_quantiles_are_those_of_all_runs_together():
         expected = np.quantile(np.concatenate(parts), level / 100)
         assert estimate.mean == pytest.approx(expected, rel=1e-12)
         assert estimate.lo < estimate.mean < estimate.hi
-        assert estimate.mean - estimate.lo == pytest.approx(estimate.hi - estimate.mean)
+        assert latency_s.min() <= estimate.lo
+        assert estimate.hi <= latency_s.max()
 
 
 def test_a_law_broken_in_any_run_is_reported(monkeypatch):
@@ -85,3 +89,107 @@ def test_a_law_broken_in_any_run_is_reported(monkeypatch):
 
     monkeypatch.setattr(system, "checks", checked)
     assert sim.replicate(spec(replications=4, horizon_s=1.0), SOURCE).failed_checks == ("run 2",)
+
+
+def columns_without_ends(result):
+    return {name for name, each in result.estimates.items() if math.isnan(each.lo)}
+
+
+def test_runs_shorter_than_their_memory_have_no_interval_of_latency():
+    """M/M/1 at load 0.95: one run remembers for longer than it lasts."""
+    queue = sim.SystemSpec(
+        link=sim.LinkSpec(sharing="dedicated"),
+        workload=sim.WorkloadSpec(kind="poisson", rate_rps=9.5),
+    )
+    result = sim.replicate(queue, {"default": sim.ExponentialSource(server_s=0.1)})
+    assert not result.saturated
+    assert any(
+        word.startswith("too short for latencies: a run is worth") for word in result.warnings
+    )
+    assert "independent parts of itself, 6 are needed; horizon_s=" in result.warnings[-1]
+    latency = result["latency_mean_s"]
+    assert latency.mean > 0.3
+    assert all(math.isnan(end) for end in (latency.lo, latency.hi, latency.lo_total))
+    assert {"latency_p50_s", "latency_p99_s", "server_wait_s"} <= columns_without_ends(result)
+
+
+def test_what_is_too_short_for_the_tail_alone_keeps_its_mean():
+    short = sim.replicate(spec(replications=4, horizon_s=8.0), SOURCE)
+    (said,) = short.warnings
+    assert said.startswith("too short for latency_p99_s, latency_p999_s: the runs hold about")
+    assert "8 are needed; horizon_s=" in said
+    assert not math.isnan(short["latency_mean_s"].lo)
+    assert math.isnan(short["latency_p99_s"].lo_total)
+    long = sim.replicate(spec(horizon_s=60.0), SOURCE)
+    assert long.warnings == ()
+    assert not math.isnan(long["latency_p99_s"].lo)
+
+
+def test_the_advice_is_followed_with_success():
+    said = sim.replicate(spec(horizon_s=4.0), SOURCE).warnings[-1]
+    horizon_s = float(said.split("horizon_s=")[1].split(" ")[0])
+    longer = sim.replicate(spec(horizon_s=horizon_s), SOURCE)
+    assert 8.0 < horizon_s < 60.0
+    assert not math.isnan(longer["latency_p99_s"].lo)
+
+
+def test_a_system_without_randomness_is_never_too_short():
+    cycle = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=70),
+        workload=sim.WorkloadSpec(kind="closed", think_s=0.5, think="constant"),
+        link=sim.LinkSpec(sharing="dedicated"),
+        replications=3,
+    )
+    result = sim.replicate(cycle, {"default": sim.ConstantSource(server_s=0.01)})
+    assert result.warnings == ()
+    for name in ("latency_mean_s", "latency_p99_s", "latency_p999_s", "throughput_rps"):
+        estimate = result[name]
+        assert estimate.lo == pytest.approx(estimate.hi, rel=1e-9)
+
+
+def test_cameras_with_phases_of_their_own_are_not_too_short():
+    """Every run repeats one pattern: batches of a run are alike, and runs are independent."""
+    cameras = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=12),
+        workload=sim.WorkloadSpec(kind="periodic", rate_rps=2.0),
+        link=sim.LinkSpec(sharing="dedicated"),
+        horizon_s=30.0,
+    )
+    result = sim.replicate(cameras, {"default": sim.ConstantSource(server_s=0.03)})
+    assert not any("too short for latencies" in word for word in result.warnings)
+    assert not math.isnan(result["latency_mean_s"].lo)
+
+
+def test_a_terminating_run_is_no_part_of_a_longer_one():
+    ending = sim.SystemSpec(
+        link=sim.LinkSpec(sharing="dedicated"),
+        workload=sim.WorkloadSpec(kind="poisson", rate_rps=95.0, requests=200),
+    )
+    result = sim.replicate(ending, SOURCE)
+    assert not math.isnan(result["latency_mean_s"].lo)
+    (said,) = result.warnings
+    assert said.startswith("too short for latency_p")
+    assert "horizon_s" not in said
+    assert "needed; replications=" in said
+
+
+def test_no_interval_leaves_what_its_column_can_be():
+    """A rare share, a queue that is mostly empty and an accuracy close to 1."""
+    rare = spec(replications=4, horizon_s=2.0)
+    rare = replace(rare, workload=replace(rare.workload, deadline_s=0.09))
+    result = sim.replicate(rare, SOURCE)
+    shares = ("deadline_miss_share", "dropped_share", "server_utilization", "accuracy")
+    for name, estimate in result.estimates.items():
+        assert not estimate.lo < 0.0, name
+        assert not estimate.lo_total < 0.0, name
+        assert not (name in shares and max(estimate.hi, estimate.hi_total) > 1.0), name
+
+
+def test_an_interval_keeps_within_bounds():
+    from sim.measures.intervals import bound
+    from sim.statistics import Interval
+
+    assert bound("accuracy", Interval(0.9, 0.7, 1.1), 0.8) == (0.9, 0.7, 1.0)
+    assert bound("latency_mean_s", Interval(0.9, -0.7, 1.1), 0.0) == (0.9, 0.0, 1.1)
+    assert bound("drift", Interval(-0.9, -1.7, 0.1), -1.0) == (-0.9, -1.7, 0.1)
+    assert math.isnan(bound("drop_share", Interval(0.0, math.nan, math.nan), 0.0).hi)

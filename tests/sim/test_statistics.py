@@ -9,12 +9,22 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sim.statistics import (
+    Interval,
+    batch_means,
+    independent_beyond,
+    independent_parts,
+    log_interval,
     mser5,
     replication_interval,
     runs_still_needed,
     section_quantile,
+    skewed_mean,
+    skewed_quantile,
+    skewed_t,
+    skewness,
     table_interval,
     two_sided_t,
+    within_variance,
 )
 
 
@@ -116,3 +126,132 @@ def test_runs_still_needed_predicts_the_end():
     assert replication_interval(values[: 20 + more]).relative == pytest.approx(0.02, rel=0.35)
     assert runs_still_needed(replication_interval(values), 1000, 0.5) == 0
     assert runs_still_needed(replication_interval([]), 0, 0.5) == 2
+
+
+def test_the_log_interval_is_that_of_the_logarithm():
+    values = [0.8, 1.3, 0.9, 1.4]
+    plain, log = replication_interval(values), log_interval(values)
+    relative = plain.half_width / plain.mean
+    assert math.log(log.hi / log.mean) == pytest.approx(relative)
+    assert math.log(log.mean / log.lo) == pytest.approx(relative)
+    assert log_interval([0.0, 0.0, 0.0]) == (0.0, 0.0, 0.0)
+    rare = log_interval([0.0, 0.0, 0.0, 0.1])
+    assert 0.0 < rare.lo < rare.mean < rare.hi
+
+
+def test_the_log_interval_covers_the_share_of_rare_events():
+    """One cluster a run on average, of five events on average."""
+    generator = np.random.default_rng(11)
+    clusters = generator.poisson(1.0, (2_000, 10))
+    shares = np.where(clusters > 0, generator.gamma(np.maximum(clusters, 1), 5.0), 0.0)
+    assert share_inside(map(replication_interval, shares), 5.0) < 0.90
+    assert share_inside(map(log_interval, shares), 5.0) == pytest.approx(0.95, abs=0.02)
+
+
+@given(
+    st.lists(st.floats(0.1, 10.0), min_size=2, max_size=8),
+    st.lists(st.floats(0.1, 10.0), min_size=2, max_size=8),
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 1.0),
+)
+def test_the_total_interval_is_never_the_narrower_one(plain, boot, below, above):
+    mean = float(np.mean(plain))
+    inner = Interval(mean, mean - below, mean + above)
+    total = table_interval(plain, boot, inner=inner)
+    assert total.lo <= inner.lo <= inner.hi <= total.hi
+
+
+def test_batches_are_means_of_consecutive_observations():
+    runs = [np.arange(7.0), np.arange(9.0)]
+    assert batch_means(runs, 3).tolist() == [[0.5, 2.5, 4.5], [1.0, 4.0, 7.0]]
+    assert batch_means(runs).shape == (2, 7)
+    assert batch_means([[], [1.0]]).shape == (2, 0)
+
+
+def test_skewness_is_scipys():
+    values = np.random.default_rng(12).exponential(size=(4, 30))
+    assert skewness(values) == pytest.approx(stats.skew(values.ravel()))
+    assert skewness([0.1 + 0.2, 0.3, 0.3]) == 0.0
+
+
+@given(st.floats(0.5, 5.0), st.floats(-1.5, 1.5), st.integers(2, 40))
+def test_skewed_t_inverts_halls_cubic(t, skew, n):
+    below, above = skewed_t(t, skew, n)
+    root = math.sqrt(n)
+
+    def cubic(x):
+        higher = skew * x**2 / (3.0 * root) + skew**2 * x**3 / (27.0 * n)
+        return x + higher + skew / (6.0 * root)
+
+    assert below == 0.0 or cubic(below) == pytest.approx(t, abs=1e-6)
+    assert above == 0.0 or cubic(-above) == pytest.approx(-t, abs=1e-6)
+    assert skewed_t(t, -skew, n) == pytest.approx((above, below))
+    assert skewed_t(t, 0.0, n) == (t, t)
+
+
+def test_a_skewed_mean_covers_where_students_t_does_not():
+    runs = np.random.default_rng(13).lognormal(0.0, 1.5, (2_000, 10, 20))
+    truth = math.exp(1.5**2 / 2.0)
+    means = runs.mean(axis=2)
+    plain = share_inside(map(replication_interval, means), truth)
+    skewed = share_inside((skewed_mean(m, r) for m, r in zip(means, runs, strict=True)), truth)
+    assert plain < 0.91
+    assert skewed == pytest.approx(0.95, abs=0.02)
+
+
+def test_a_skewed_mean_of_symmetric_runs_is_students():
+    runs = np.array([[1.0, 5.0, 3.0, 1.0, 5.0], [2.0, 6.0, 4.0, 2.0, 6.0]])
+    mirrored = np.concatenate((runs, 7.0 - runs))
+    means = mirrored.mean(axis=1)
+    assert skewed_mean(means, mirrored) == pytest.approx(replication_interval(means))
+
+
+@pytest.mark.parametrize("probability", [0.5, 0.95, 0.99])
+@pytest.mark.parametrize("n_runs", [3, 10])
+def test_skewed_quantile_covers(probability, n_runs):
+    data = np.random.default_rng(14).exponential(size=(1_000, n_runs, 1_000))
+    truth = -math.log(1.0 - probability)
+    covered = share_inside((skewed_quantile(d, probability) for d in data), truth)
+    assert covered == pytest.approx(0.95, abs=0.02)
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_a_skewed_quantile_lies_among_the_observations(seed, probability):
+    generator = np.random.default_rng(seed)
+    runs = [generator.exponential(size=n) for n in generator.integers(1, 60, 5)]
+    interval = skewed_quantile(runs, probability)
+    every = np.concatenate(runs)
+    assert every.min() <= interval.lo <= interval.mean <= interval.hi <= every.max()
+    assert interval.mean == np.quantile(every, probability)
+    scaled = skewed_quantile([4.0 * run for run in runs], probability)
+    assert scaled == pytest.approx([4.0 * end for end in interval])
+
+
+def test_a_skewed_quantile_bears_empty_and_single_runs():
+    assert math.isnan(skewed_quantile([[], []], 0.5).mean)
+    single = skewed_quantile([[1.0, 2.0, 3.0], []], 0.5)
+    assert (single.mean, math.isnan(single.lo)) == (2.0, True)
+    assert skewed_quantile([[2.0, 2.0], [2.0, 2.0]], 0.9) == (2.0, 2.0, 2.0)
+
+
+def test_independent_parts_of_noise_and_of_memory():
+    generator = np.random.default_rng(15)
+    assert independent_parts(generator.normal(size=(50, 20))) > 17.0
+    slow = autoregression(generator, 400, 200, phi=0.6)
+    expected = 200 * 0.4 / 1.6
+    assert independent_parts(slow) == pytest.approx(expected, rel=0.06)
+    assert independent_parts(np.full((3, 20), 0.1) + 0.2) == 20.0
+    levels = np.arange(10.0)[:, None] + generator.normal(0.0, 0.1, (10, 20))
+    assert independent_parts(levels) > 13.0  # differences between runs are no memory
+    assert within_variance(levels) == pytest.approx(0.01, rel=0.2)
+
+
+def test_independent_observations_beyond_a_quantile():
+    generator = np.random.default_rng(16)
+    runs = generator.exponential(size=(10, 2_000))
+    assert independent_beyond(runs, 0.99) == pytest.approx(200.0, rel=0.25)
+    clustered = np.repeat(generator.exponential(size=(10, 400)), 10, axis=1)
+    assert independent_beyond(clustered, 0.95) == pytest.approx(200.0, rel=0.25)
+    assert independent_beyond([[]], 0.5) == 0.0
+    worlds = runs * np.geomspace(0.5, 2.0, 10)[:, None]
+    assert independent_beyond(worlds, 0.99) < 30.0
