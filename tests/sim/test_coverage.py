@@ -19,6 +19,7 @@ from sim import (
     run,
     theory,
 )
+from sim.measures.columns import rate
 from sim.measures.intervals import estimate_interval, measure_length
 from sim.measures.quantiles import Observed
 from sim.statistics import mser5, replication_interval, section_quantile
@@ -317,16 +318,6 @@ def closed_loop(n_devices: int, think_s: float, mean_s: float) -> Queue:
     )
 
 
-def throughput_rps(done_s: np.ndarray) -> float:
-    """Answers over the window; from first to last where they reach both its ends."""
-    n, length_s = len(done_s), SPEC.horizon_s - SPEC.warmup_s
-    if n > 1:
-        gap_s = (done_s[-1] - done_s[0]) / (n - 1)
-        if max(done_s[0] - SPEC.warmup_s, SPEC.horizon_s - done_s[-1]) <= gap_s:
-            return 1.0 / gap_s
-    return n / length_s
-
-
 @dataclass
 class Tally:
     """Over experiments: what was printed and held, by column; requests a run."""
@@ -359,7 +350,7 @@ def tally(queue: Queue, n: int, seed: int) -> Tally:
         ]
         figures = {
             "latency_mean_s": [float(run[0].mean()) for run in runs],
-            "throughput_rps": [throughput_rps(run[1]) for run in runs],
+            "throughput_rps": [rate(run[1], SPEC.warmup_s, SPEC.horizon_s) for run in runs],
         }
         length = measure_length(SPEC, seen)
         found.requests.append(len(runs[0][0]))

@@ -160,6 +160,33 @@ def test_cameras_with_phases_of_their_own_are_not_too_short():
     assert not math.isnan(result["latency_mean_s"].lo)
 
 
+def test_an_event_that_all_runs_share_is_no_memory():
+    """A failure at 20 s makes neighbouring batches alike in every run, and the runs, too."""
+    failing = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=10),
+        workload=sim.WorkloadSpec(kind="poisson", rate_rps=2.0),
+        link=sim.LinkSpec(sharing="dedicated"),
+        server=sim.ServerSpec(fail_at_s=(20.0,), repair_s=5.0),
+    )
+    result = sim.replicate(failing, {"default": sim.ExponentialSource(server_s=0.02)})
+    assert not any(word.startswith("too short") for word in result.warnings)
+    assert not math.isnan(result["latency_mean_s"].lo)
+
+
+def test_a_loop_that_has_stopped_is_not_asked_to_run_longer():
+    stopping = sim.SystemSpec(
+        fleet=sim.FleetSpec(n_devices=2),
+        workload=sim.WorkloadSpec(kind="closed", think_s=0.1),
+        link=sim.LinkSpec(sharing="dedicated"),
+        server=sim.ServerSpec(fail_at_s=(10.0,), repair_s=1e9),
+        replications=3,
+    )
+    result = sim.replicate(stopping, {"default": sim.ExponentialSource(server_s=0.02)})
+    (said,) = result.warnings
+    assert said.startswith("stopped")
+    assert not math.isnan(result["throughput_rps"].lo)
+
+
 def test_a_terminating_run_is_no_part_of_a_longer_one():
     ending = sim.SystemSpec(
         link=sim.LinkSpec(sharing="dedicated"),
