@@ -7,6 +7,7 @@ from math import nan
 
 from simpy import Environment, Event
 
+from sim.clock import Clock
 from sim.devices.adaptive import Adaptive
 from sim.devices.conversation import Conversation
 from sim.devices.device import Device
@@ -129,15 +130,16 @@ def run(spec: SystemSpec, sources: Sources, *, replication: int = 0) -> Result:
 def play(system: System) -> Result:
     """Run a system that was built to its end and measure it."""
     spec, env, meter = system.spec, system.env, system.meter
+    clock = Clock(env, spec, meter)
     terminating = spec.workload.requests is not None
     begin = system.snapshot()
     if terminating:
-        _run_until(env, meter.target_reached, "device 0", spec)
+        _run_until(clock, meter.target_reached, "device 0", system)
     else:
         if spec.warmup_s > 0.0:
-            env.run(until=spec.warmup_s)
+            clock.run_to(spec.warmup_s)
             begin = system.snapshot()
-        env.run(until=spec.horizon_s)
+        clock.run_to(spec.horizon_s)
     book = _book(system, begin)
     values = measure(book)
     groups = tuple(groups_of(spec))
@@ -148,7 +150,7 @@ def play(system: System) -> Result:
     values["energy_j_per_request"] = energy_j_per_request(spec, book)
     laws = checks(book, spec.server.n_gpus)
     if spec.workload.until_all:
-        _run_until(env, meter.all_reached, "every device", spec)
+        _run_until(clock, meter.all_reached, "every device", system)
     values["device_time_all_s"] = meter.all_s if spec.workload.until_all else nan
     carried = load(spec, book, values["dropped_share"] > 0.0)
     judgement = judge(spec, [carried])
@@ -193,13 +195,10 @@ def _unknown_answers(system: System, values: dict[str, float]) -> str:
     )
 
 
-def _run_until(env: Environment, reached: Event, who: str, spec: SystemSpec) -> None:
+def _run_until(clock: Clock, reached: Event, who: str, system: System) -> None:
     """Play until the target is reached; refuse a workload that ends before."""
-    try:
-        if not reached.processed:
-            env.run(until=reached)
-    except RuntimeError:
+    if not clock.run_until(reached):
         raise ValueError(
-            f"workload.requests must be reached by {who}, got {spec.workload.requests}, and"
-            f" nothing more happens after {env.now:g} s"
-        ) from None
+            f"workload.requests must be reached by {who}, got {system.spec.workload.requests}, and"
+            f" nothing more happens after {system.env.now:g} s"
+        )

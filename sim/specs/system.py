@@ -26,6 +26,7 @@ class SystemSpec:
     )
     precision_of: str = option("latency_mean_s", "column that precision refers to")
     max_replications: int = option(200, "precision: largest number of replications")
+    max_events: int = option(20_000_000, "events after which a run ends with an error")
     confidence: float = option(0.95, "level of the intervals")
     seed: int = option(0, "seed of all random streams")
 
@@ -43,6 +44,7 @@ class SystemSpec:
         above("precision", self.precision, 0.0)
         if self.precision is not None:
             at_least("max_replications", self.max_replications, self.replications)
+        at_least("max_events", self.max_events, 1)
         within("confidence", self.confidence, 0.5, 0.9999)
         at_least("seed", self.seed, 0)
 
