@@ -64,27 +64,44 @@ def mmpp_gap(spec: WorkloadSpec, stream: Stream) -> Callable[[], float]:
 
     rate_calm (1 - p + p f) = rate, with p = burst_share, f = burst_factor; calm periods last
     burst_s (1 - p) / p on average. Starts calm or in a burst with the stationary probability.
+
+    From a state with arrival rate r and leaving rate q an arrival comes first with r / (r + q), and
+    whichever comes first comes after an exponential time of rate r + q. So the number of whole
+    rounds through both states without an arrival is geometric, and the seconds of k stays in a
+    state are a gamma number: a gap costs the same however many bursts it holds.
     """
     share, factor = spec.burst_share, spec.burst_factor
     calm_rps = spec.rate_rps / (1.0 - share + share * factor)
     rates = (calm_rps, calm_rps * factor)
-    stays_s = (spec.burst_s * (1.0 - share) / share, spec.burst_s)
+    leaving = (share / (spec.burst_s * (1.0 - share)), 1.0 / spec.burst_s)
+    means_s = tuple(1.0 / (r + q) for r, q in zip(rates, leaving, strict=True))
+    wins = tuple(r * mean_s for r, mean_s in zip(rates, means_s, strict=True))
+    losses = tuple(q * mean_s for q, mean_s in zip(leaving, means_s, strict=True))
+    log_empty = sum(
+        math.log1p(-win) if win < 0.5 else math.log(loss)
+        for win, loss in zip(wins, losses, strict=True)
+    )
+    at_once = tuple(win / -math.expm1(log_empty) for win in wins)
     bursting = int(stream.random() < share)
-    left_s = stream.exponential(stays_s[bursting])
 
     def next_gap() -> float:
-        nonlocal bursting, left_s
-        gap_s = 0.0
-        while True:
-            arrival_s = stream.exponential(1.0 / rates[bursting])
-            if arrival_s <= left_s:
-                left_s -= arrival_s
-                return gap_s + arrival_s
-            gap_s += left_s
-            bursting = 1 - bursting
-            left_s = stream.exponential(stays_s[bursting])
+        nonlocal bursting
+        here, there = bursting, 1 - bursting
+        rounds = math.floor(math.log1p(-stream.random()) / log_empty)
+        crosses = stream.random() >= at_once[here]
+        if crosses:
+            bursting = there
+        stays = rounds + 1 if crosses else rounds
+        return _stays_s(stream, rounds + 1, means_s[here]) + _stays_s(stream, stays, means_s[there])
 
     return next_gap
+
+
+def _stays_s(stream: Stream, number: int, mean_s: float) -> float:
+    """Seconds of so many exponential stays together."""
+    if number < 2:
+        return stream.exponential(mean_s) if number else 0.0
+    return stream.gamma(number, mean_s)
 
 
 def in_turn(env: Environment, delay_s: float, turn: float) -> Event:
