@@ -182,7 +182,7 @@ class Case:
             raise ValueError(f"sources must be a source or a dict of them by name, got {own!r}")
         described = _parts().of_spec(spec) if spec is not None else {}
         if own is not None and "device" not in self._given:  # nobody knows what power they draw
-            described["device"] = device("raspberry_pi_4", power_idle_w=None, power_busy_w=None)
+            described["device"] = device("unknown")
         return replace(self, _given={**self._given, **described, **parts})
 
     def simulate(self) -> Result:

@@ -23,6 +23,8 @@ _DEFAULTS = {
     "model": "scenes", "device": "raspberry_pi_4", "server": "measured", "link": "wifi",
     "workload": "closed",
 }  # fmt: skip
+_NO_DEVICE = "unknown"
+"""The sheet of requests by hand, unless a device is named: nobody knows what power they draw."""
 _OF_COMMANDS = ("name", "sweep", "columns", "workers", "dry_run", "fleet")
 _KNOWN = [name for name in field_names(System) if name not in _OF_COMMANDS]
 _PARTS = ["split", "n_devices", "groups", *_KNOWN]
@@ -81,6 +83,8 @@ def system(given: Mapping[str, Any]) -> System:
     """
     dotted = {key: value for key, value in given.items() if "." in key}
     parts = {**_DEFAULTS, **{k: v for k, v in given.items() if k not in dotted}}
+    if parts.get("request") is not None and "device" not in given:
+        parts["device"] = _NO_DEVICE
     check("part of a case", parts, _PARTS)
     cut, codec = _split(parts.pop("split"), parts.get("codec"))
     parts = {"cut": cut, **parts, "codec": codec}

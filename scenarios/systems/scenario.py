@@ -82,12 +82,13 @@ class Scenario(Rows, SystemSpec):
 
 
 def system_spec(scenario: Scenario) -> SystemSpec:
-    """Return the part of a scenario that the simulator reads, with the device sheet's power."""
+    """Return the part of a scenario that the simulator reads; its groups have names, and no power
+    beyond what the user gave them (`add_power`: what a group's device draws).
+    """
     names = [f.name for f in dataclasses.fields(SystemSpec)]
     spec = SystemSpec(**{name: getattr(scenario, name) for name in names})
     groups = spec.fleet.groups or {"default": GroupSpec()}
-    fed = {name: add_power(group, scenario.device) for name, group in groups.items()}
-    return dataclasses.replace(spec, fleet=dataclasses.replace(spec.fleet, groups=fed))
+    return dataclasses.replace(spec, fleet=dataclasses.replace(spec.fleet, groups=groups))
 
 
 def add_power(group: GroupSpec, sheet: hardware.DeviceSpec) -> GroupSpec:
