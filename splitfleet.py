@@ -127,9 +127,11 @@ def case(model: Any = "scenes", split: Any = _SPLIT, **parts: Any) -> Case:
     return made
 
 
-def play(spec: SystemSpec, sources: Source | Mapping[str, Source]) -> Result:
+def play(
+    spec: SystemSpec, sources: Source | Mapping[str, Source], *, force: bool = False
+) -> Result:
     """Simulate a spec and sources of your own (`sim.SystemSpec`, `sim.ConstantSource`, ...)."""
-    return case(spec=spec, sources=sources).simulate()
+    return case(spec=spec, sources=sources).simulate(force=force)
 
 
 @dataclass(frozen=True, repr=False)
@@ -185,9 +187,13 @@ class Case:
             described["device"] = device("unknown")
         return replace(self, _given={**self._given, **described, **parts})
 
-    def simulate(self) -> Result:
-        """All replications, as a row of columns with their intervals (docs/results.md)."""
-        job = self.built.job(graded=True)
+    def simulate(self, *, force: bool = False) -> Result:
+        """All replications, as a row of columns with their intervals (docs/results.md).
+
+        Raises:
+            ValueError: ten minutes of work or more are foreseen, and it is no `force`.
+        """
+        job = replace(self.built, forced=force).job(graded=True)
         return Result({**job.labels, **job.evaluate()})
 
     def plan(self, **asked: Any) -> Answer:
@@ -217,10 +223,12 @@ class Case:
         axes: Mapping[str, Sequence[Any]] | None = None,
         *,
         workers: int = 1,
+        force: bool = False,
         **more: Sequence[Any],
     ) -> Sweep:
         """A grid: `n_devices=[1, 2, 4]`, `link=["wifi", "ideal"]`, `split=["stage2/ecsq", ...]`,
-        or any field by its key: `{"server.speed": [1, 2]}`. What fails is a row with its error.
+        or any field by its key: `{"server.speed": [1, 2]}`. What fails is a row with its error, and
+        so is what is foreseen to take more than ten minutes, unless by `force`.
         """
         from scenarios.planning.workers import playing
 
@@ -232,7 +240,7 @@ class Case:
         points = [
             dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
         ]
-        jobs = self._jobs(points)
+        jobs = self._jobs(points, force)
         with playing("simulating", workers) as player:
             rows = player(jobs)
         said = [{key: _said(value) for key, value in point.items()} for point in points]
@@ -283,7 +291,7 @@ class Case:
             plan=plan.Plan(**{name: asked[name] for name in budget if name in asked}),
         )
 
-    def _jobs(self, points: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def _jobs(self, points: Sequence[Mapping[str, Any]], force: bool) -> list[Any]:
         """What plays the points of a grid, whose networks are measured once."""
         from functools import partial
 
@@ -298,6 +306,7 @@ class Case:
         for each, config in zip(cases, configs, strict=True):
             known = config
             if not isinstance(config, str):
+                config = replace(config, force=force)
                 known = _or_error(each._measure, config, library)
             jobs.append(partial(_row, build.job(Point({}, config), known, graded=True)))
         return jobs

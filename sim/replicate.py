@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Task = Callable[[], Result]
 Play = Callable[[Iterable[Task]], list[Result]]
 
-_PILOTS = 5
+N_PILOTS = 5
 
 
 def replicate(spec: SystemSpec, sources: Sources, *, play: Play | None = None) -> Result:
@@ -47,7 +47,7 @@ def replicate(spec: SystemSpec, sources: Sources, *, play: Play | None = None) -
         spec = settle(spec, sources, play=play)
     plain = _until_precise(spec, sources, play)
     boot: list[Result] = []
-    if len(plain) > 1 and _has_rows(sources):
+    if len(plain) > 1 and has_rows(sources):
         boot = play(
             partial(run, spec, _bootstrap(spec, sources, r), replication=r)
             for r in range(len(plain))
@@ -100,7 +100,7 @@ def settle(spec: SystemSpec, sources: Sources, *, play: Play) -> SystemSpec:
     if spec.workload.requests is not None:
         return fixed
     pilots = play(
-        partial(run, fixed, sources, replication=r) for r in range(min(_PILOTS, spec.replications))
+        partial(run, fixed, sources, replication=r) for r in range(min(N_PILOTS, spec.replications))
     )
     done = [pilot.records["outcome"] == DONE for pilot in pilots]
     length = min(int(np.count_nonzero(mask)) for mask in done)
@@ -141,7 +141,7 @@ def _until_precise(spec: SystemSpec, sources: Sources, play: Play) -> list[Resul
     return results
 
 
-def _has_rows(sources: Sources) -> bool:
+def has_rows(sources: Sources) -> bool:
     """Whether any source changes when its rows are drawn again."""
     generator = Streams(0).generator("probe")
     return any(source.resample(generator) is not source for source in sources.values())

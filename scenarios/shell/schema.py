@@ -2,7 +2,8 @@
 
 import copyreg
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -20,6 +21,7 @@ copyreg.pickle(type(dataclasses._FIELD), lambda mark: mark.name)  # type: ignore
 
 
 _type_hints = lru_cache(maxsize=256)(get_type_hints)
+_EXPONENT = re.compile(r"\d+(\.\d*)?[eE]\+?\d{1,2}")
 
 
 class Field(NamedTuple):
@@ -149,7 +151,8 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 def replace_all(spec: Any, values: Mapping[str, Any]) -> Any:
     """Return `spec` with all dotted keys replaced at once, so that only the whole is validated.
 
-    An int is accepted where the field is a float, as on the command line.
+    An int is accepted where the field is a float, and 1e4 where it is an int, as on the command
+    line.
 
     Raises:
         ValueError: for an unknown key, or what a spec refused.
@@ -169,12 +172,53 @@ def replace_all(spec: Any, values: Mapping[str, Any]) -> Any:
         _member(spec, head)
     kind: Any = type(spec)
     kinds = _type_hints(kind)
-    changed = {
-        head: float(value) if type(value) is int and kinds[head] is float else value
-        for head, value in here.items()
-    }
+    changed = {head: _fit(value, kinds[head]) for head, value in here.items()}
     inner = {head: replace_all(_member(spec, head), rest) for head, rest in below.items()}
     return dataclasses.replace(spec, **changed, **inner)
+
+
+def _fit(value: Any, kind: Any) -> Any:
+    """A whole number as the field of this type wants it."""
+    if type(value) is int and kind is float:
+        return float(value)
+    if type(value) is float and _counts(kind) and value.is_integer():
+        return int(value)
+    return value
+
+
+def write_whole(schema: type, arguments: Sequence[str]) -> list[str]:
+    """The arguments with 1e8 written out where a field of `schema` is an int: OmegaConf takes
+    KEY=1e8 for a float.
+    """
+    counts = {key for key, kind in _kinds(schema) if _counts(kind)}
+    written = []
+    for word in arguments:
+        key, sign, values = word.partition("=")
+        if sign and key.lstrip("+") in counts:
+            word = key + sign + ",".join(_write_out(value) for value in values.split(","))
+        written.append(word)
+    return written
+
+
+def _write_out(text: str) -> str:
+    if not _EXPONENT.fullmatch(text):
+        return text
+    value = float(text)
+    return str(int(value)) if value.is_integer() else text
+
+
+def _counts(kind: Any) -> bool:
+    return kind is int or int in get_args(kind)
+
+
+def _kinds(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The type of every leaf field."""
+    for name, kind in _type_hints(schema).items():
+        inner = spec_type(kind)
+        if inner is not None and get_origin(kind) not in (dict, list):
+            yield from _kinds(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", kind
 
 
 def check_key(spec: Any, key: str) -> None:

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from scenarios.shell.commands import Command
 from scenarios.shell.errors import MISTAKES
-from scenarios.shell.schema import to_spec
+from scenarios.shell.schema import to_spec, write_whole
 from scenarios.sweep import multirun
 from scenarios.sweep.axes import swept_keys
 
@@ -37,6 +37,7 @@ def launch(command: Command, arguments: Sequence[str]) -> int:
     for word in [*parsed.overrides, *others]:
         if word.startswith("-") or not ("=" in word or word.startswith("~")):
             raise ValueError(f"write KEY=VALUE, got {word!r}")
+    arguments = write_whole(command.schema, arguments)
     rest = [word for word in arguments if word not in ("-m", "--multirun")]
     if len(rest) == len(arguments):
         return _compose(command, arguments)

@@ -17,7 +17,8 @@ _CHUNKS_PER_WORKER = 8
 class Job:
     """One point ready to run: its identity, its labels and the function that measures it.
 
-    `evaluate` is pickled where workers play; `seconds` predicts its CPU seconds for a dry run.
+    `evaluate` is pickled where workers play. For a dry run `foreseen` tells its CPU seconds
+    without playing anything, `seconds` by playing a part of it, `refusal` why it would be refused.
     `swept` holds the values of the keys that a sweep varies: columns, but no part of the identity.
     """
 
@@ -26,6 +27,8 @@ class Job:
     labels: dict[str, Any]
     evaluate: Callable[[], Row]
     seconds: Callable[[], float] | None = None
+    foreseen: Callable[[], float] | None = None
+    refusal: Callable[[], str] | None = None
     swept: dict[str, Any] = field(default_factory=dict)
 
     @cached_property

@@ -6,6 +6,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from scenarios.shell.duration import say_duration
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Store
 
@@ -15,8 +16,9 @@ _PROBES = 3
 def rehearse(jobs: Sequence[Job], store: Store, *, workers: int = 1) -> int:
     """Print every point, marked where it is finished already, and the time of the others.
 
-    The estimate times one replication of the smallest, the middle and the largest system, and
-    interpolates between them over the number of devices.
+    The estimate times one replication of the smallest, the middle and the largest point, and
+    interpolates between them over the work that is foreseen for each (over the number of devices
+    where none is). What asks for force=true is marked with the reason, and not played here either.
     """
     finished = store.finished()
     todo = {job.point_id: job for job in jobs if job.point_id not in finished}
@@ -24,8 +26,10 @@ def rehearse(jobs: Sequence[Job], store: Store, *, workers: int = 1) -> int:
         mark = "to run  " if job.point_id in todo else "finished"
         words = " ".join(f"{key}={value}" for key, value in job.labels.items())
         print(f"{mark} {job.point_id} {words}")
+        if job.refusal is not None and (reason := job.refusal()):
+            print(f"         {reason}")
     total = _estimate_s(list(todo.values()))
-    about = "" if total is None else f", about {_words(total / workers)} with workers={workers}"
+    about = "" if total is None else f", about {say_duration(total / workers)} with workers={workers}"
     print(f"{len(jobs)} points, {len(jobs) - len(todo)} finished, {len(todo)} to run{about}")
     print(f"dry run: nothing written to {store.folder}", file=sys.stderr)
     return 0
@@ -37,15 +41,9 @@ def _estimate_s(jobs: list[Job]) -> float | None:
         return 0.0 if not jobs else None
     picks = np.linspace(0, len(known) - 1, min(_PROBES, len(known))).round().astype(int)
     at = {known[i][0]: known[i][1]() for i in picks}
-    seconds = np.interp([_size(job) for job in jobs], list(at), list(at.values()))
+    seconds = np.interp([size for size, _ in known], list(at), list(at.values()))
     return float(seconds.sum())
 
 
 def _size(job: Job) -> float:
-    return float(job.labels.get("n_devices", 1))
-
-
-def _words(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    return job.foreseen() if job.foreseen else float(job.labels.get("n_devices", 1))

@@ -16,6 +16,7 @@ class Rows:
     )
     workers: int = option(1, "processes that play the points; the rows are the same")
     dry_run: bool = option(False, "print the points and how long they would take, run none")
+    force: bool = option(False, "play points that are foreseen to take more than ten minutes, too")
 
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name or self.name.startswith("."):

@@ -136,6 +136,7 @@ def case(
         memory_bytes=max(memory) if len(memory) == len(every) else None,
         largest_batch=measured.largest_batch,
         bounded=alone is not None and not generates and config.workload.requests is None,
+        forced=config.force,
     )
 
 

@@ -11,6 +11,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from scenarios.shell.duration import say_duration
 from scenarios.shell.schema import field_names
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
@@ -20,11 +21,14 @@ from sim import Result, replicate, run
 from sim.medium.rates import locate
 from sim.planning.finding import Trust
 from sim.planning.trust import run_trust
+from sim.planning.work import Work, predict_work
 from sim.sources.source import Source
 from sim.specs import SystemSpec
 from sim.theory.closed import bound_rps
 
-_NOT_IDENTITY = ("name", "sweep", "columns", "workers", "dry_run")
+_NOT_IDENTITY = ("name", "sweep", "columns", "workers", "dry_run", "force", "max_events")
+_PATIENCE_S = 600.0
+"""A point that is foreseen to take longer asks for `force`."""
 _IDENTITY = [f.name for f in dataclasses.fields(Scenario) if f.name not in _NOT_IDENTITY]
 
 
@@ -36,7 +40,7 @@ class Case:
     of; `provenance`: where every number comes from; `kinds`: resource to kind of its numbers
     (measured, scaled, modelled, assumed, random); `quality`: columns of what the codec does to the
     answers; `drop`: None where answers are not known; `memory_bytes`: what the device that holds
-    most must hold, None where that is not known.
+    most must hold, None where that is not known; `forced`: played however long it takes.
     """
 
     spec: SystemSpec
@@ -51,6 +55,7 @@ class Case:
     memory_bytes: float | None = None
     largest_batch: int | None = None
     bounded: bool = False
+    forced: bool = False
 
     def __repr__(self) -> str:
         what = " ".join(str(self.labels[name]) for name in ("model", "cut", "codec"))
@@ -81,8 +86,27 @@ class Case:
         return any(hasattr(source, "session") for source in self.sources.values())
 
     def result(self) -> Result:
-        """All replications of the system."""
+        """All replications of the system.
+
+        Raises:
+            ValueError: more work than is played without being `forced`.
+        """
+        if refusal := self.refusal():
+            raise ValueError(refusal)
         return replicate(self.spec, self.sources)
+
+    @property
+    def work(self) -> Work:
+        """The events and seconds of its replications, foreseen without playing one."""
+        return predict_work(self.spec, self.sources)
+
+    def foresee_s(self) -> float:
+        """CPU seconds of a point, foreseen without playing anything."""
+        return self.work.seconds
+
+    def refusal(self) -> str:
+        """Why it is not played unless `forced`; nothing where that is a matter of minutes."""
+        return "" if self.forced else refuse_work(self.work, self.spec.max_events)
 
     def play(self) -> Row:
         """The metrics of all replications, and what the codec does to the answers."""
@@ -99,6 +123,8 @@ class Case:
             labels=dict(self.labels),
             evaluate=partial(_play_graded, self) if graded else self.play,
             seconds=self.estimate_s,
+            foreseen=self.foresee_s,
+            refusal=self.refusal,
         )
 
     def trust(self, row: Row) -> Trust:
@@ -114,11 +140,30 @@ class Case:
         )
 
     def estimate_s(self) -> float:
-        """CPU seconds of a point, from one of its replications; bootstraps double them."""
+        """CPU seconds of a point, from one of its replications; bootstraps double them. What would
+        take many minutes is foreseen, not played.
+        """
+        work = self.work
+        if refuse_work(work, self.spec.max_events):
+            return work.seconds
         start = time.process_time()
         run(self.spec, self.sources, replication=0)
         once = time.process_time() - start
         return once * self.spec.replications * (2 if self.spec.replications > 1 else 1)
+
+
+def refuse_work(work: Work, max_events: int) -> str:
+    """Why so much work is not played unasked; nothing where it is little."""
+    ends_early = work.events > max_events
+    if work.seconds <= _PATIENCE_S and not ends_early:
+        return ""
+    above = f", above max_events={max_events}" if ends_early else ""
+    runs = f"each of {work.runs} runs" if work.runs > 1 else "its run"
+    return (
+        f"{work.events:.2g} events are foreseen in {runs}{above}, about"
+        f" {say_duration(work.seconds)} in all on one core; lower fleet.n_devices, the rate of"
+        f" requests or horizon_s{', raise max_events' if ends_early else ''}, or set force=true"
+    )
 
 
 def _play_graded(case: Case) -> Row:

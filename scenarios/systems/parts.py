@@ -25,7 +25,7 @@ _DEFAULTS = {
 }  # fmt: skip
 _NO_DEVICE = "unknown"
 """The sheet of requests by hand, unless a device is named: nobody knows what power they draw."""
-_OF_COMMANDS = ("name", "sweep", "columns", "workers", "dry_run", "fleet")
+_OF_COMMANDS = ("name", "sweep", "columns", "workers", "dry_run", "force", "fleet")
 _KNOWN = [name for name in field_names(System) if name not in _OF_COMMANDS]
 _PARTS = ["split", "n_devices", "groups", *_KNOWN]
 
@@ -91,7 +91,10 @@ def system(given: Mapping[str, Any]) -> System:
     for name in _KINDS:
         parts[name] = _part(name, parts[name])
     groups = _named(GroupSpec, parts.pop("groups", {}), "groups")
-    fleet = FleetSpec(n_devices=parts.pop("n_devices", 1), groups=groups)
+    n_devices = parts.pop("n_devices", 1)
+    if isinstance(n_devices, float) and n_devices.is_integer():
+        n_devices = int(n_devices)
+    fleet = FleetSpec(n_devices=n_devices, groups=groups)
     parts["members"] = _named(Member, parts.pop("members", {}), "members")
     for name, kind in (("session", Session), ("request", Request)):
         if name in parts:

@@ -96,7 +96,7 @@ def _demands(spec: SystemSpec, group: GroupSpec, source: Source) -> Demands:
     parts = []
     for step, number in mean_steps(source):
         draws = [step] * server.max_batch
-        tail_s = step.server_s if len(draws) == 1 else _batch_s(source, draws) / len(draws)
+        tail_s = step.server_s if len(draws) == 1 else batch_s(source, draws) / len(draws)
         decode_s = step.decode_s if server.decode_on == "gpu" else 0.0
         shared_s, served_s = ((decode_s + s) / server.speed for s in (tail_s, step.server_s))
         link_s = airtime_s(spec, group, step.payload_bytes)
@@ -113,7 +113,7 @@ def _demands(spec: SystemSpec, group: GroupSpec, source: Source) -> Demands:
     return Demands(device_s, link_s, server_s, network_s, alone_s, rate_rps)
 
 
-def _batch_s(source: Source, draws: list[Draw]) -> float:
+def batch_s(source: Source, draws: list[Draw]) -> float:
     """Seconds of the fullest batch; of the largest one that was measured if that is smaller."""
     while len(draws) > 1:
         try:

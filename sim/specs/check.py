@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import field
 from functools import partial
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from profiles.tables.choices import nearest
@@ -52,6 +52,12 @@ def _number(where: str, value: Any) -> None:
     """Refuse what is no number; None means "not set"."""
     if value is not None and not isinstance(value, Real):
         raise ValueError(f"{where} must be a number, got {value!r}")
+
+
+def whole(where: str, value: Any) -> None:
+    """Refuse a number that is not whole, or not written as one."""
+    if not isinstance(value, Integral):
+        raise ValueError(f"{where} must be a whole number, got {value!r}")
 
 
 def one_of(where: str, value: str, choices: Iterable[str]) -> None:

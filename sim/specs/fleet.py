@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from sim.specs.adapt import AdaptSpec
-from sim.specs.check import about, above, at_least, one_of, option, within
+from sim.specs.check import about, above, at_least, one_of, option, whole, within
 from sim.specs.workload import WorkloadSpec
 
 POLICIES = ("fixed", "fastest", "search")
@@ -91,6 +91,7 @@ class FleetSpec:
 
     def __post_init__(self) -> None:
         at_least("fleet.n_devices", self.n_devices, 1)
+        whole("fleet.n_devices", self.n_devices)
 
     @property
     def churns(self) -> bool:

@@ -1,0 +1,307 @@
+"""Work: how many events a run will take, and how long all runs last, said before one is built.
+
+Flows of requests, from rates and the operational bounds (Denning and Buzen 1978), times the events
+that a request makes on its way. No simulation; within a factor of three of the events really
+played (tests/sim/test_work.py) unless much is cut short: a request that is given up on its way
+(deadline, memory, departure) counts as if it went on.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.devices.workload import read_arrivals
+from sim.medium.channel import rate_bps
+from sim.places import groups_of
+from sim.planning.guess import airtime_s, batch_s
+from sim.radio.contention import EFFICIENCY
+from sim.replicate import N_PILOTS, has_rows
+from sim.sources.sessions import mean_steps
+from sim.sources.source import Draw, Source, Sources
+from sim.specs import ChurnSpec, GroupSpec, LinkSpec, SystemSpec, WorkloadSpec
+from sim.streams import Streams
+
+SECONDS_PER_EVENT = 3e-6
+SECONDS_PER_DEVICE = 4e-5
+SECONDS_PER_FRAME = 1e-6
+"""CPU seconds of an event, of making a device, of a frame that may be lost (docs/models.md)."""
+
+_SAMPLES = 64
+_GAINS = tuple(-math.log1p(-(i + 0.5) / 40) for i in range(40))
+_SHARED_VISIT, _QUEUED_VISIT, _PLAIN_VISIT = 2.5, 2.0, 1.0
+_ABSENCE = 8.0
+
+
+class Work(NamedTuple):
+    """Events and CPU seconds of one run, and how many runs there are; further ones that
+    `precision` may ask for are not foreseen.
+    """
+
+    events: float
+    run_s: float
+    runs: int
+
+    @property
+    def seconds(self) -> float:
+        """CPU seconds of all runs on one core."""
+        return self.runs * self.run_s
+
+
+class _Costs(NamedTuple):
+    """What a request comes to in all: events behind its device, frames that may be lost, seconds
+    on each resource, and the least seconds from its birth to its answer.
+    """
+
+    events: float
+    frames: float
+    device_s: float
+    link_s: float
+    decoder_s: float
+    server_s: float
+    alone_s: float
+
+
+class _Flow(NamedTuple):
+    """The requests a second of a group: born, and carried to their answer."""
+
+    n_devices: float
+    born_rps: float
+    carried_rps: float
+    closed: bool
+    birth_events: float
+    costs: _Costs
+
+
+def predict_work(spec: SystemSpec, sources: Sources) -> Work:
+    """The work that `spec` makes.
+
+    Raises:
+        ValueError: a group whose source is not among `sources`.
+    """
+    flows = _limit(spec, [_flow(spec, *each, sources) for each in groups_of(spec).items()])
+    per_s = _events_per_s(spec)
+    frames_per_s = 0.0
+    for flow in flows:
+        per_s += flow.born_rps * flow.birth_events + flow.carried_rps * flow.costs.events
+        frames_per_s += flow.carried_rps * flow.costs.frames
+    span_s, n_devices = _span_s(spec, flows), spec.fleet.n_devices
+    events = 2.0 * n_devices + (per_s * span_s if per_s > 0.0 else 0.0)
+    frames = frames_per_s * span_s if frames_per_s > 0.0 else 0.0
+    run_s = SECONDS_PER_EVENT * events + SECONDS_PER_FRAME * frames
+    run_s += SECONDS_PER_DEVICE * n_devices
+    pilots = min(N_PILOTS, spec.replications) if spec.warmup == "mser5" else 0
+    doubled = spec.replications > 1 and has_rows(sources)
+    return Work(events, run_s, pilots + spec.replications * (1 + doubled))
+
+
+def _flow(spec: SystemSpec, name: str, group: GroupSpec, sources: Sources) -> _Flow:
+    """A group whose requests nobody else delays."""
+    source = sources.get(group.source or name)
+    if source is None:
+        raise ValueError(f"group {name!r} needs source {group.source or name!r}")
+    load = group.workload or spec.workload
+    whole = math.fsum(each.share for each in groups_of(spec).values())
+    n = spec.fleet.n_devices * group.share / whole
+    costs = _costs(spec, group, load, source)
+    born_rps = n * _presence(group.churn) * _rate_rps(spec, load, costs)
+    closed = load.kind == "closed"
+    birth = 1.0 + (load.think_s > 0.0 if closed else 3.0)
+    carried_rps = born_rps
+    if not closed and costs.device_s > 0.0:
+        carried_rps = min(born_rps, n / costs.device_s)
+    return _Flow(n, born_rps, carried_rps, closed, birth, costs)
+
+
+def _rate_rps(spec: SystemSpec, load: WorkloadSpec, costs: _Costs) -> float:
+    """Requests a second of one device that is there."""
+    if load.kind == "closed":
+        cycle_s = load.think_s + costs.alone_s
+        return 1.0 / cycle_s if cycle_s > 0.0 else 0.0  # the run refuses it
+    if load.kind != "replay":
+        return load.rate_rps
+    n, path = spec.fleet.n_devices, load.replay_csv
+    times = read_arrivals(path, n, Path(path).stat().st_mtime_ns).values()
+    last_s = max((each[-1] for each in times), default=0.0)
+    span_s = spec.horizon_s if spec.workload.requests is None else last_s
+    count = sum(int(np.searchsorted(each, span_s, "right")) for each in times)
+    return count / n / span_s if span_s > 0.0 else 0.0
+
+
+def _presence(churn: ChurnSpec | None) -> float:
+    """The share of its time that a device is there; one that comes or goes for good counts whole."""
+    if churn is None or churn.mean_up_s is None:
+        return 1.0
+    return churn.mean_up_s / (churn.mean_up_s + churn.mean_down_s)
+
+
+def _limit(spec: SystemSpec, flows: Sequence[_Flow]) -> list[_Flow]:
+    """The flows behind the slowest shared resource; a closed loop is born as it is carried."""
+    link, server = spec.link, spec.server
+    loads = [
+        _load(flows, "decoder_s") / server.cpu_workers,
+        0.0 if _gives_up(spec) else _load(flows, "server_s") / server.n_gpus,
+    ]
+    if link.sharing != "dedicated":
+        loads.append(_load(flows, "link_s") / (link.n_cells * _capacity(spec)))
+    worst = max(1.0, *loads)
+    return [
+        flow._replace(
+            carried_rps=flow.carried_rps / worst,
+            born_rps=flow.born_rps / (worst if flow.closed else 1.0),
+        )
+        for flow in flows
+    ]
+
+
+def _load(flows: Sequence[_Flow], resource: str) -> float:
+    """Seconds asked of a resource per second."""
+    return math.fsum(flow.carried_rps * float(getattr(flow.costs, resource)) for flow in flows)
+
+
+def _gives_up(spec: SystemSpec) -> bool:
+    """Whether a busy server turns requests away, so that it slows nobody down."""
+    limit, server = spec.server.queue_limit, spec.server
+    full = limit is not None and limit < spec.fleet.n_devices
+    return full or server.drop_expired or (server.fails and server.on_failure == "lose")
+
+
+def _capacity(spec: SystemSpec) -> float:
+    """What all devices of a cell together get of the medium."""
+    if spec.link.sharing != "wifi":
+        return 1.0
+    efficiency = EFFICIENCY[spec.link.contention]
+    n = min(1_000, max(1, spec.fleet.n_devices // spec.link.n_cells))
+    return efficiency(n) / efficiency(1)
+
+
+def _span_s(spec: SystemSpec, flows: Sequence[_Flow]) -> float:
+    """Simulated seconds; of a terminating run, those in which its devices get so many answers."""
+    wanted = spec.workload.requests
+    if wanted is None:
+        return spec.horizon_s
+    who = flows if spec.workload.until_all else flows[:1]
+    rates = [(f.born_rps if _gives_up(spec) else f.carried_rps) / f.n_devices for f in who]
+    return max(wanted / rate if rate > 0.0 else 0.0 for rate in rates)
+
+
+def _events_per_s(spec: SystemSpec) -> float:
+    """Events that come whatever is asked: failures, departures and returns."""
+    groups, per_s = groups_of(spec).values(), 0.0
+    if spec.server.mean_up_s is not None:
+        per_s += 2.0 / (spec.server.mean_up_s + spec.server.repair_s)
+    whole = math.fsum(group.share for group in groups)
+    for group in groups:
+        churn = group.churn
+        if churn is not None and churn.mean_up_s is not None:
+            n = spec.fleet.n_devices * group.share / whole
+            per_s += _ABSENCE * n / (churn.mean_up_s + churn.mean_down_s)
+    return per_s
+
+
+def _costs(spec: SystemSpec, group: GroupSpec, load: WorkloadSpec, source: Source) -> _Costs:
+    """A mean request, all its steps together."""
+    steps = _steps(source)
+    most = load.max_new_tokens or math.inf
+    whole = math.fsum(number for _, number in steps)
+    each = []
+    for place, (draw, number) in enumerate(steps):
+        number = number if place == 0 or whole <= most else max(0.0, most - 1.0)
+        step = _step(spec, group, source, draw)
+        each.append([number * cost for cost in step._replace(events=step.events + (place > 0))])
+    return _Costs(*map(math.fsum, zip(*each, strict=True)))
+
+
+def _steps(source: Source) -> list[tuple[Draw, float]]:
+    """Mean steps and how many of each; of a source that knows no means, those of some draws."""
+    try:
+        return mean_steps(source)
+    except (ValueError, AttributeError):
+        stream = Streams(0).stream("probe")
+        draws = [source.draw(stream) for _ in range(_SAMPLES)]
+        return [(Draw(0, *np.mean([draw[1:7] for draw in draws], axis=0).tolist()), 1.0)]
+
+
+def _step(spec: SystemSpec, group: GroupSpec, source: Source, draw: Draw) -> _Costs:
+    """One way through the system."""
+    server, sent = spec.server, draw.payload_bytes > 0.0
+    device_s = draw.device_s * group.slowdown
+    link_s = events = frames = decoder_s = 0.0
+    if sent:
+        events, frames, link_s = _link(spec, group, draw.payload_bytes)
+    decode_s = draw.decode_s
+    if server.decode_on == "cpu" and decode_s > 0.0:
+        decoder_s, decode_s = decode_s, 0.0
+        events += 1.0
+    alone_s = (decode_s + draw.server_s) / server.speed
+    fullest = min(server.max_batch, max(1, spec.fleet.n_devices))
+    tail_s = draw.server_s if fullest == 1 else batch_s(source, [draw] * fullest) / fullest
+    if sent or draw.server_s > 0.0:
+        events += 1.0 if server.plain else 3.0
+    if server.discipline == "dynamic" and spec.fleet.n_devices < server.max_batch:
+        alone_s += server.max_wait_s
+    if spec.link.downlink == "shared" and draw.answer_bytes > 0.0:
+        events += _SHARED_VISIT + 1.0
+    network_s = (1.0 if sent else 0.5) * spec.link.rtt_s
+    alone_s += device_s + link_s + decoder_s + network_s
+    server_s = (decode_s + tail_s) / server.speed
+    return _Costs(events, frames, device_s, link_s, decoder_s, server_s, alone_s)
+
+
+def _link(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> tuple[float, float, float]:
+    """(events, frames, seconds) of a payload on the medium."""
+    link = spec.link
+    visit = _SHARED_VISIT + (link.sharing == "cellular")
+    if link.sharing == "fifo":
+        visit = _QUEUED_VISIT if spec.interruptible else _PLAIN_VISIT
+    snr_db = link.snr_db if group.snr_db is None else group.snr_db
+    if rate_bps(link, snr_db) <= 0.0:
+        return visit, 0.0, 0.0  # the run refuses it
+    alone_s = airtime_s(spec, group, payload_bytes)
+    if link.sharing == "cellular":
+        alone_s = math.ceil(alone_s / link.slot_s) * link.slot_s + link.grant_s
+    if link.plain:
+        return visit, 0.0, alone_s
+    runs, waits, sent, longer = _runs(link, snr_db, payload_bytes)
+    return runs * visit + waits, sent, longer * alone_s
+
+
+def _runs(link: LinkSpec, snr_db: float, payload_bytes: float) -> tuple[float, float, float, float]:
+    """(runs of frames, blocks waited out, frames sent, airtime over that at the mean gain).
+
+    A block of the channel takes as many frames as its gain lets pass; what is lost goes again.
+    """
+    frames = math.ceil(payload_bytes / link.mtu_bytes)
+    size = min(payload_bytes, link.mtu_bytes) + link.header_bytes
+    lost = _loss(link, size)
+    tries = link.max_retries + 1 if link.transport == "exact" else 1
+    sent = frames * (1.0 - lost**tries) / (1.0 - lost)
+    rounds = 1.0 + sum(
+        -math.expm1(frames * math.log1p(-(lost**k))) for k in range(1, min(tries, 100)) if lost
+    )
+    gains = _GAINS if link.fading != "none" and link.rate != "outage" else (1.0,)
+    frame_s = [
+        link.frame_airtime_s / link.aggregation + 8.0 * size / rate if rate > 0.0 else math.inf
+        for rate in (rate_bps(link, snr_db, gain) for gain in gains)
+    ]
+    limit_s = link.coherence_s if link.fading != "none" else math.inf
+    fitting = [limit_s // each if limit_s < math.inf else frames for each in frame_s]
+    passed = [each for each, fits in zip(frame_s, fitting, strict=True) if fits >= 1.0]
+    if not passed:
+        return rounds, 0.0, sent, 1.0  # the run refuses it
+    open_share = len(passed) / len(fitting)
+    blocks = max(rounds / open_share, sent / float(np.mean(fitting)))
+    alone_s = link.frame_airtime_s / link.aggregation + 8.0 * size / rate_bps(link, snr_db)
+    longer = sent / frames * float(np.mean(passed)) / alone_s
+    return blocks * open_share, blocks * (1.0 - open_share), sent, longer
+
+
+def _loss(link: LinkSpec, frame_bytes: float) -> float:
+    """The share of frames of so many bytes that are lost."""
+    ber = 0.0 if link.transport == "bit_error" else link.bit_error_rate
+    through = (1.0 - link.frame_error_rate) * (1.0 - ber) ** (8.0 * frame_bytes)
+    if link.rate == "outage":
+        through *= 1.0 - link.outage
+    return min(1.0 - through, 0.999)
