@@ -56,7 +56,7 @@ class Clock:
         Raises:
             EventBudgetError: the budget ended before.
         """
-        if event.callbacks is None:
+        if event.processed:
             return True
         event.callbacks.append(StopSimulation.callback)
         step, turns = self._env.step, repeat(None, self._left)

@@ -13,7 +13,7 @@ a plan of its own, and results.csv holds a row of each.
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from scenarios.planning import answer, needs, screen
 from scenarios.planning.workers import playing
@@ -53,6 +53,8 @@ class Plan(Budget):
 @dataclass(frozen=True, kw_only=True)
 class Config(System):
     """The system, the limits and the question."""
+
+    HIDDEN: ClassVar = ("force",)  # what a search may cost is in `plan` and max_events
 
     slo: Slo = field(default_factory=Slo)
     plan: Plan = field(default_factory=Plan)

@@ -54,7 +54,7 @@ _NOTHING = {
 class Config(System):
     """One fleet, its limits, and which search decides; `cut` and `codec` are what it finds."""
 
-    HIDDEN: ClassVar = (*_NOTHING, "policy", "session")
+    HIDDEN: ClassVar = (*_NOTHING, "policy", "session", "force")
 
     slo: Slo = field(default_factory=lambda: Slo(accuracy_drop_pp=3.0))
     search: str = option("fleet", "which search decides")
@@ -77,6 +77,11 @@ class Config(System):
         at_least("answers", self.answers, 0)
         if not self.tokens or min(self.tokens) < 2:
             raise ValueError(f"tokens must hold lengths >= 2, got {self.tokens}")
+        if self.answers and self.fleet.n_devices > self.max_events:
+            raise ValueError(
+                f"fleet.n_devices must be <= max_events={self.max_events} where the decision is"
+                f" simulated (answers=0: it is not), got {self.fleet.n_devices}"
+            )
         if self.fleet.groups:
             raise ValueError(f"fleet.groups must be empty for a search, got {self.fleet.groups}")
 

@@ -10,7 +10,8 @@ from scenarios.systems import sheets
 
 _NO_SYSTEM = (
     "slo", "plan", "name", "seed", "workers", "horizon_s", "warmup", "warmup_s", "replications",
-    "confidence", "max_events", "sweep", "columns", "dry_run", "force", "methods", "codecs", "live", "fleet.n_devices",
+    "confidence", "max_events", "sweep", "columns", "dry_run", "force", "methods", "codecs", "live",
+    "fleet.n_devices",
 )  # fmt: skip
 """Fields that a system does not consist of: what is asked of it, how long, under which name."""
 

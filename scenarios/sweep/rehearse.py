@@ -29,7 +29,9 @@ def rehearse(jobs: Sequence[Job], store: Store, *, workers: int = 1) -> int:
         if job.refusal is not None and (reason := job.refusal()):
             print(f"         {reason}")
     total = _estimate_s(list(todo.values()))
-    about = "" if total is None else f", about {say_duration(total / workers)} with workers={workers}"
+    about = (
+        "" if total is None else f", about {say_duration(total / workers)} with workers={workers}"
+    )
     print(f"{len(jobs)} points, {len(jobs) - len(todo)} finished, {len(todo)} to run{about}")
     print(f"dry run: nothing written to {store.folder}", file=sys.stderr)
     return 0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sim import Result, SystemSpec, run
 from sim.planning.goal import Goal, Sample
 from sim.planning.refusal import Refusal
+from sim.planning.work import predict_work
 from sim.sources.source import Sources
 
 Player = Callable[[Iterable[Callable[[], Any]]], list[Any]]
@@ -42,12 +43,28 @@ class Probe:
         self._known: dict[tuple[int, int], Heard] = {}
 
     def listen(self, n_devices: Sequence[int], n_runs: int) -> None:
-        """Play whatever of these runs has not been played yet."""
+        """Play whatever of these runs has not been played yet.
+
+        Raises:
+            Refusal: more events are foreseen of one run than it may have.
+        """
         wanted = [(n, r) for n in n_devices for r in range(n_runs) if (n, r) not in self._known]
+        for n in dict.fromkeys(n for n, _ in wanted):
+            self._refuse_endless(n)
         tasks = (partial(hear, self.spec, self._sources, self.goals, n, r) for n, r in wanted)
         for key, heard in zip(wanted, self._play(tasks), strict=True):
             self._known[key] = heard
             self.requests += heard.requests
+
+    def _refuse_endless(self, n_devices: int) -> None:
+        """Before a run is built that its budget of events would end."""
+        spec = _sized(self.spec, n_devices)
+        events, most = predict_work(spec, self._sources).events, spec.max_events
+        if events > most:
+            raise Refusal(
+                f"{events:.2g} events are foreseen in a run at N = {n_devices}, above"
+                f" max_events={most}; ask for less, or raise max_events"
+            )
 
     def excess(self, n_devices: Sequence[int], n_runs: int, goal: Goal) -> NDArray[np.float64]:
         """Excess over one goal [n_runs, len(n_devices)]; the mean of a column is the pooled one."""
@@ -124,8 +141,7 @@ def hear(
     Raises:
         Refusal: a law that every run obeys does not hold, so that nothing can be believed.
     """
-    fleet = replace(spec.fleet, n_devices=n_devices)
-    result = run(replace(spec, fleet=fleet), sources, replication=replication)
+    result = run(_sized(spec, n_devices), sources, replication=replication)
     if result.failed_checks:
         raise Refusal(f"laws that do not hold at N = {n_devices}: {result.failed_checks}")
     return Heard(
@@ -134,3 +150,8 @@ def hear(
         throughput_rps=result.value("throughput_rps"),
         saturated=result.saturated,
     )
+
+
+def _sized(spec: SystemSpec, n_devices: int) -> SystemSpec:
+    """The same system with so many devices."""
+    return replace(spec, fleet=replace(spec.fleet, n_devices=n_devices))

@@ -82,7 +82,7 @@ def predict_work(spec: SystemSpec, sources: Sources) -> Work:
         ValueError: a group whose source is not among `sources`.
     """
     flows = _limit(spec, [_flow(spec, *each, sources) for each in groups_of(spec).items()])
-    per_s = _events_per_s(spec)
+    per_s = _events_per_s(spec, flows)
     frames_per_s = 0.0
     for flow in flows:
         per_s += flow.born_rps * flow.birth_events + flow.carried_rps * flow.costs.events
@@ -131,7 +131,7 @@ def _rate_rps(spec: SystemSpec, load: WorkloadSpec, costs: _Costs) -> float:
 
 
 def _presence(churn: ChurnSpec | None) -> float:
-    """The share of its time that a device is there; one that comes or goes for good counts whole."""
+    """The share of its time that a device is there; what comes or goes for good counts whole."""
     if churn is None or churn.mean_up_s is None:
         return 1.0
     return churn.mean_up_s / (churn.mean_up_s + churn.mean_down_s)
@@ -139,33 +139,37 @@ def _presence(churn: ChurnSpec | None) -> float:
 
 def _limit(spec: SystemSpec, flows: Sequence[_Flow]) -> list[_Flow]:
     """The flows behind the slowest shared resource; a closed loop is born as it is carried."""
-    link, server = spec.link, spec.server
-    loads = [
-        _load(flows, "decoder_s") / server.cpu_workers,
-        0.0 if _gives_up(spec) else _load(flows, "server_s") / server.n_gpus,
-    ]
+    link, server, limited = spec.link, spec.server, list(flows)
     if link.sharing != "dedicated":
-        loads.append(_load(flows, "link_s") / (link.n_cells * _capacity(spec)))
-    worst = max(1.0, *loads)
+        limited = _share(limited, "link_s", link.n_cells * _capacity(spec))
+    limited = _share(limited, "decoder_s", server.cpu_workers)
+    return limited if _gives_up(spec) else _share(limited, "server_s", server.n_gpus)
+
+
+def _share(flows: Sequence[_Flow], resource: str, capacity: float) -> list[_Flow]:
+    """The flows behind one resource, which those that use it share by what they ask of it."""
+    asked = [flow.carried_rps * float(getattr(flow.costs, resource)) for flow in flows]
+    load = math.fsum(asked) / capacity
+    if load <= 1.0:
+        return list(flows)
     return [
         flow._replace(
-            carried_rps=flow.carried_rps / worst,
-            born_rps=flow.born_rps / (worst if flow.closed else 1.0),
+            carried_rps=flow.carried_rps / load,
+            born_rps=flow.born_rps / (load if flow.closed else 1.0),
         )
-        for flow in flows
+        if mine > 0.0
+        else flow
+        for flow, mine in zip(flows, asked, strict=True)
     ]
-
-
-def _load(flows: Sequence[_Flow], resource: str) -> float:
-    """Seconds asked of a resource per second."""
-    return math.fsum(flow.carried_rps * float(getattr(flow.costs, resource)) for flow in flows)
 
 
 def _gives_up(spec: SystemSpec) -> bool:
     """Whether a busy server turns requests away, so that it slows nobody down."""
     limit, server = spec.server.queue_limit, spec.server
+    loads = [spec.workload, *(g.workload for g in spec.fleet.groups.values() if g.workload)]
+    late = server.drop_expired and any(load.deadline_s is not None for load in loads)
     full = limit is not None and limit < spec.fleet.n_devices
-    return full or server.drop_expired or (server.fails and server.on_failure == "lose")
+    return full or late or (server.fails and server.on_failure == "lose")
 
 
 def _capacity(spec: SystemSpec) -> float:
@@ -183,15 +187,17 @@ def _span_s(spec: SystemSpec, flows: Sequence[_Flow]) -> float:
     if wanted is None:
         return spec.horizon_s
     who = flows if spec.workload.until_all else flows[:1]
-    rates = [(f.born_rps if _gives_up(spec) else f.carried_rps) / f.n_devices for f in who]
-    return max(wanted / rate if rate > 0.0 else 0.0 for rate in rates)
+    rates = [flow.carried_rps / flow.n_devices for flow in who if flow.carried_rps > 0.0]
+    return max((wanted / rate for rate in rates), default=0.0) + max(f.costs.alone_s for f in who)
 
 
-def _events_per_s(spec: SystemSpec) -> float:
-    """Events that come whatever is asked: failures, departures and returns."""
-    groups, per_s = groups_of(spec).values(), 0.0
-    if spec.server.mean_up_s is not None:
-        per_s += 2.0 / (spec.server.mean_up_s + spec.server.repair_s)
+def _events_per_s(spec: SystemSpec, flows: Sequence[_Flow]) -> float:
+    """Events that come whatever is asked: departures and returns, failures and what they repeat."""
+    groups, per_s, server = groups_of(spec).values(), 0.0, spec.server
+    if server.mean_up_s is not None:
+        repeats = server.on_failure == "retry"
+        again = math.fsum(f.n_devices * f.costs.events for f in flows) if repeats else 0.0
+        per_s += (2.0 + again) / (server.mean_up_s + server.repair_s)
     whole = math.fsum(group.share for group in groups)
     for group in groups:
         churn = group.churn
@@ -203,15 +209,35 @@ def _events_per_s(spec: SystemSpec) -> float:
 
 def _costs(spec: SystemSpec, group: GroupSpec, load: WorkloadSpec, source: Source) -> _Costs:
     """A mean request, all its steps together."""
-    steps = _steps(source)
-    most = load.max_new_tokens or math.inf
-    whole = math.fsum(number for _, number in steps)
+    if not _is_admitted(spec, group, source):
+        return _Costs(*[0.0] * len(_Costs._fields))
     each = []
-    for place, (draw, number) in enumerate(steps):
-        number = number if place == 0 or whole <= most else max(0.0, most - 1.0)
+    for place, (draw, number) in enumerate(_steps(source)):
         step = _step(spec, group, source, draw)
-        each.append([number * cost for cost in step._replace(events=step.events + (place > 0))])
+        if place > 0:
+            step = step._replace(events=step.events + 1.0)
+            number = min(number, _more_tokens(load, step.alone_s))
+        each.append([number * cost for cost in step])
     return _Costs(*map(math.fsum, zip(*each, strict=True)))
+
+
+def _is_admitted(spec: SystemSpec, group: GroupSpec, source: Source) -> bool:
+    """Whether the prompt of a session fits into memory on both sides; what is no session does."""
+    rows = getattr(source, "rows", None)
+    if not rows or not hasattr(source, "session"):
+        return True
+    server, device = spec.server.session_memory_bytes, group.memory_bytes
+    fits = server is None or rows[0].server_bytes[0] <= server
+    return fits and (device is None or rows[0].device_bytes[0] <= device)
+
+
+def _more_tokens(load: WorkloadSpec, token_s: float) -> float:
+    """The most tokens after the first that a session has, by its limits in number and time."""
+    most = math.inf if load.max_new_tokens is None else load.max_new_tokens - 1.0
+    if load.session_deadline_s is not None and token_s > 0.0:
+        most = min(most, math.ceil(load.session_deadline_s / token_s))
+    late = load.token_deadline_s is not None and load.token_deadline_s < token_s
+    return min(most, 1.0) if late else most
 
 
 def _steps(source: Source) -> list[tuple[Draw, float]]:
@@ -227,7 +253,8 @@ def _steps(source: Source) -> list[tuple[Draw, float]]:
 def _step(spec: SystemSpec, group: GroupSpec, source: Source, draw: Draw) -> _Costs:
     """One way through the system."""
     server, sent = spec.server, draw.payload_bytes > 0.0
-    device_s = draw.device_s * group.slowdown
+    straggles = 1.0 + group.straggler_share * (group.straggler_slowdown - 1.0)
+    device_s = draw.device_s * group.slowdown * straggles
     link_s = events = frames = decoder_s = 0.0
     if sent:
         events, frames, link_s = _link(spec, group, draw.payload_bytes)
@@ -235,19 +262,35 @@ def _step(spec: SystemSpec, group: GroupSpec, source: Source, draw: Draw) -> _Co
     if server.decode_on == "cpu" and decode_s > 0.0:
         decoder_s, decode_s = decode_s, 0.0
         events += 1.0
-    alone_s = (decode_s + draw.server_s) / server.speed
+    alone_s = 0.0 if _gives_up(spec) else (decode_s + draw.server_s) / server.speed
     fullest = min(server.max_batch, max(1, spec.fleet.n_devices))
     tail_s = draw.server_s if fullest == 1 else batch_s(source, [draw] * fullest) / fullest
     if sent or draw.server_s > 0.0:
         events += 1.0 if server.plain else 3.0
     if server.discipline == "dynamic" and spec.fleet.n_devices < server.max_batch:
         alone_s += server.max_wait_s
-    if spec.link.downlink == "shared" and draw.answer_bytes > 0.0:
-        events += _SHARED_VISIT + 1.0
     network_s = (1.0 if sent else 0.5) * spec.link.rtt_s
+    if sent and spec.link.sharing == "cellular":
+        network_s += spec.link.grant_s
+    answer_s = _answer_s(spec.link, draw.answer_bytes)
+    if spec.link.downlink == "shared" and answer_s > 0.0:
+        events += _SHARED_VISIT + 1.0
+        link_s += answer_s
+    else:
+        network_s += answer_s
     alone_s += device_s + link_s + decoder_s + network_s
     server_s = (decode_s + tail_s) / server.speed
     return _Costs(events, frames, device_s, link_s, decoder_s, server_s, alone_s)
+
+
+def _answer_s(link: LinkSpec, answer_bytes: float) -> float:
+    """Seconds that an answer takes on its way down, alone."""
+    rate = link.downlink_rate_bps or rate_bps(link, link.snr_db)
+    if answer_bytes <= 0.0 or rate <= 0.0:
+        return 0.0
+    frames = math.ceil(answer_bytes / link.mtu_bytes)
+    bits = 8.0 * (answer_bytes + frames * link.header_bytes)
+    return bits / rate + math.ceil(frames / link.aggregation) * link.frame_airtime_s
 
 
 def _link(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> tuple[float, float, float]:
@@ -261,7 +304,7 @@ def _link(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> tuple[flo
         return visit, 0.0, 0.0  # the run refuses it
     alone_s = airtime_s(spec, group, payload_bytes)
     if link.sharing == "cellular":
-        alone_s = math.ceil(alone_s / link.slot_s) * link.slot_s + link.grant_s
+        alone_s = math.ceil(alone_s / link.slot_s) * link.slot_s
     if link.plain:
         return visit, 0.0, alone_s
     runs, waits, sent, longer = _runs(link, snr_db, payload_bytes)
@@ -304,4 +347,4 @@ def _loss(link: LinkSpec, frame_bytes: float) -> float:
     through = (1.0 - link.frame_error_rate) * (1.0 - ber) ** (8.0 * frame_bytes)
     if link.rate == "outage":
         through *= 1.0 - link.outage
-    return min(1.0 - through, 0.999)
+    return float(min(1.0 - through, 0.999))

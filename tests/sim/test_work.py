@@ -1,6 +1,7 @@
 """The work of a system is foreseen within a factor of three, and in no time."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -9,9 +10,7 @@ from sim.clock import Clock
 from sim.planning.work import predict_work
 
 CONSTANT = {"default": sim.ConstantSource(device_s=0.01, payload_bytes=4e3, server_s=0.004)}
-BATCHES = {
-    "default": sim.ConstantSource(payload_bytes=4e3, server_s=0.01, batch_slope_s=0.001)
-}
+BATCHES = {"default": sim.ConstantSource(payload_bytes=4e3, server_s=0.01, batch_slope_s=0.001)}
 RANDOM = {"default": sim.ExponentialSource(server_s=0.01)}
 PROMPT = sim.Draw(0, 0.05, 4000.0, 0.0, 0.02, 4.0, math.nan, 20, 0)
 TOKEN = sim.Draw(0, 0.004, 200.0, 0.0, 0.002, 4.0, math.nan, 1, 20)
@@ -116,12 +115,91 @@ SYSTEMS = {
 def count_events(spec, sources):
     """The events of one run, up to what its columns are computed from."""
     model = sim.build(spec, sources)
-    clock = Clock(model.env, spec, model.meter)
+    clock, meter = Clock(model.env, spec, model.meter), model.meter
     if spec.workload.requests is None:
         clock.run_to(spec.horizon_s)
     else:
         everyone = spec.workload.until_all
-        assert clock.run_until(
-            model.meter.all_reached if everyone else model.meter.target_reached
-        )
+        assert clock.run_until(meter.all_reached if everyone else meter.target_reached)
     return clock.n_events
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_events_are_foreseen_within_a_factor_of_three(name):
+    spec, sources = SYSTEMS[name]
+    assert 1.0 / 3.0 < predict_work(spec, sources).events / count_events(spec, sources) < 3.0
+
+
+@pytest.mark.parametrize("factor", [0.2, 5.0])
+@pytest.mark.parametrize("name", ["closed", "open", "wifi", "sessions", "batches", "fading"])
+def test_so_are_those_of_smaller_and_larger_fleets(name, factor):
+    spec, sources = SYSTEMS[name]
+    fleet = replace(spec.fleet, n_devices=round(factor * spec.fleet.n_devices))
+    spec = replace(spec, fleet=fleet)
+    assert 1.0 / 3.0 < predict_work(spec, sources).events / count_events(spec, sources) < 3.0
+
+
+def test_recorded_times_count_up_to_the_horizon(tmp_path):
+    file = tmp_path / "times.csv"
+    file.write_text("time_s\n" + "".join(f"{0.01 * k}\n" for k in range(1, 2_001)))
+    workload = sim.WorkloadSpec(kind="replay", replay_csv=str(file))
+    for horizon_s in (5.0, 20.0):
+        spec, sources = system(CONSTANT, n=4, workload=workload, horizon_s=horizon_s)
+        assert predict_work(spec, sources).events == pytest.approx(
+            count_events(spec, sources), rel=0.5
+        )
+
+
+def test_impossible_work_is_foreseen_without_building_it(monkeypatch):
+    monkeypatch.setattr("sim.system.build", None)
+    many, sources = system(CONSTANT, n=10**8)
+    assert predict_work(many, sources).events >= 1e8
+    fast, sources = system(CONSTANT, workload=sim.WorkloadSpec(kind="poisson", rate_rps=1e9))
+    work = predict_work(fast, sources)
+    assert work.events > 20.0 * 10 * 1e9
+    assert work.seconds > 1e4
+    on, sources = system(
+        CONSTANT, workload=sim.WorkloadSpec(kind="poisson", rate_rps=1e9, requests=10**6)
+    )
+    assert predict_work(on, sources).events > 1e9
+
+
+def test_runs_are_replications_pilots_and_bootstraps():
+    spec, sources = system(CONSTANT)
+    assert predict_work(replace(spec, replications=10), sources).runs == 10
+    assert predict_work(replace(spec, replications=10, warmup="mser5"), sources).runs == 15
+    rows = {"default": Rows()}
+    assert predict_work(replace(spec, replications=10), rows).runs == 20
+    assert predict_work(replace(spec, replications=1), rows).runs == 1
+
+
+class Rows(sim.ConstantSource):
+    """A source whose rows may be drawn again."""
+
+    def __init__(self):
+        super().__init__(server_s=0.01)
+
+    def resample(self, generator):
+        return Rows()
+
+
+def test_a_source_that_is_missing_is_named():
+    spec, _ = system(CONSTANT)
+    with pytest.raises(ValueError, match="group 'default' needs source 'default'"):
+        predict_work(spec, {})
+
+
+@pytest.mark.parametrize(
+    ("link", "workload"),
+    [
+        (sim.LinkSpec(rate="shannon", snr_db=-50.0), CLOSED),
+        (sim.LinkSpec(rate="mcs", snr_db=-50.0), CLOSED),
+        (sim.LinkSpec(rate="mcs", fading="rayleigh", coherence_s=1e-9), CLOSED),
+        (sim.LinkSpec(frame_error_rate=0.99), CLOSED),
+        (sim.LinkSpec(), sim.WorkloadSpec(think_s=0.0, requests=5)),
+    ],
+)
+def test_what_the_run_refuses_or_hardly_plays_is_no_error_here(link, workload):
+    spec, _ = system(CONSTANT, link=link, workload=workload)
+    for source in (CONSTANT, {"default": sim.ConstantSource()}):
+        assert predict_work(spec, source).events < 1e6
