@@ -196,9 +196,14 @@ def _unknown_answers(system: System, values: dict[str, float]) -> str:
 
 
 def _run_until(clock: Clock, reached: Event, who: str, system: System) -> None:
-    """Play until the target is reached; refuse a workload that ends before."""
+    """Play until the target is reached; refuse a workload that ends before, or takes no time."""
+    wanted = system.spec.workload.requests
     if not clock.run_until(reached):
         raise ValueError(
-            f"workload.requests must be reached by {who}, got {system.spec.workload.requests}, and"
+            f"workload.requests must be reached by {who}, got {wanted}, and"
             f" nothing more happens after {system.env.now:g} s"
+        )
+    if system.env.now == 0.0:
+        raise ValueError(
+            f"workload.requests must take time, got {wanted} that {who} was rid of at 0 s"
         )

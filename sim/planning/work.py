@@ -106,7 +106,9 @@ def _flow(spec: SystemSpec, name: str, group: GroupSpec, sources: Sources) -> _F
     whole = math.fsum(each.share for each in groups_of(spec).values())
     n = spec.fleet.n_devices * group.share / whole
     costs = _costs(spec, group, load, source)
-    born_rps = n * _presence(group.churn) * _rate_rps(spec, load, costs)
+    terminating = spec.workload.requests is not None
+    presence = _presence(group.churn, math.inf if terminating else spec.horizon_s)
+    born_rps = n * presence * _rate_rps(spec, load, costs)
     closed = load.kind == "closed"
     birth = 1.0 + (load.think_s > 0.0 if closed else 3.0)
     carried_rps = born_rps
@@ -130,11 +132,15 @@ def _rate_rps(spec: SystemSpec, load: WorkloadSpec, costs: _Costs) -> float:
     return count / n / span_s if span_s > 0.0 else 0.0
 
 
-def _presence(churn: ChurnSpec | None) -> float:
-    """The share of its time that a device is there; what comes or goes for good counts whole."""
+def _presence(churn: ChurnSpec | None, span_s: float) -> float:
+    """The share of a run that a device is there, which it is at first (two states, from "up");
+    what joins late or leaves for good counts whole.
+    """
     if churn is None or churn.mean_up_s is None:
         return 1.0
-    return churn.mean_up_s / (churn.mean_up_s + churn.mean_down_s)
+    settled = churn.mean_up_s / (churn.mean_up_s + churn.mean_down_s)
+    turns = span_s * (1.0 / churn.mean_up_s + 1.0 / churn.mean_down_s)
+    return settled + (1.0 - settled) * (-math.expm1(-turns) / turns if turns > 0.0 else 1.0)
 
 
 def _limit(spec: SystemSpec, flows: Sequence[_Flow]) -> list[_Flow]:
@@ -272,7 +278,7 @@ def _step(spec: SystemSpec, group: GroupSpec, source: Source, draw: Draw) -> _Co
     network_s = (1.0 if sent else 0.5) * spec.link.rtt_s
     if sent and spec.link.sharing == "cellular":
         network_s += spec.link.grant_s
-    answer_s = _answer_s(spec.link, draw.answer_bytes)
+    answer_s = 0.0 if _gives_up(spec) else _answer_s(spec.link, draw.answer_bytes)
     if spec.link.downlink == "shared" and answer_s > 0.0:
         events += _SHARED_VISIT + 1.0
         link_s += answer_s

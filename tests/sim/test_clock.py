@@ -118,3 +118,17 @@ def test_a_workload_that_ends_early_is_still_refused(tmp_path):
     spec = replace(SPEC, fleet=sim.FleetSpec(n_devices=2), workload=workload)
     with pytest.raises(ValueError, match=r"requests must be <= the 0 times of device 1"):
         sim.run(spec, SOURCES)
+
+
+def test_a_terminating_run_that_takes_no_time_is_refused():
+    """A session that does not fit into its device's memory is turned away where it is born."""
+    step = sim.Draw(0, 0.0, 0.0, 0.0, 0.01, 0.0, 1.0, 20, 0)
+    talk = sim.ConstantSessions(prompt=step, token=step, n_tokens=2, device_token_bytes=1.0)
+    group = sim.GroupSpec(memory_bytes=0.0)
+    spec = replace(
+        SPEC,
+        fleet=sim.FleetSpec(groups={"default": group}),
+        workload=sim.WorkloadSpec(requests=1),
+    )
+    with pytest.raises(ValueError, match=r"workload.requests must take time, got 1 that device 0"):
+        sim.run(spec, {"default": talk})
