@@ -24,7 +24,7 @@ from sim.sources.source import Draw, Source, Sources
 from sim.specs import ChurnSpec, GroupSpec, LinkSpec, SystemSpec, WorkloadSpec
 from sim.streams import Streams
 
-SECONDS_PER_EVENT = 3e-6
+SECONDS_PER_EVENT = 4e-6
 SECONDS_PER_DEVICE = 4e-5
 SECONDS_PER_FRAME = 1e-6
 """CPU seconds of an event, of making a device, of a frame that may be lost (docs/models.md)."""
@@ -258,7 +258,7 @@ def _steps(source: Source) -> list[tuple[Draw, float]]:
 
 def _step(spec: SystemSpec, group: GroupSpec, source: Source, draw: Draw) -> _Costs:
     """One way through the system."""
-    server, sent = spec.server, draw.payload_bytes > 0.0
+    server, sent = spec.server, draw.is_sent
     straggles = 1.0 + group.straggler_share * (group.straggler_slowdown - 1.0)
     device_s = draw.device_s * group.slowdown * straggles
     link_s = events = frames = decoder_s = 0.0
@@ -322,7 +322,7 @@ def _runs(link: LinkSpec, snr_db: float, payload_bytes: float) -> tuple[float, f
 
     A block of the channel takes as many frames as its gain lets pass; what is lost goes again.
     """
-    frames = math.ceil(payload_bytes / link.mtu_bytes)
+    frames = max(1, math.ceil(payload_bytes / link.mtu_bytes))
     size = min(payload_bytes, link.mtu_bytes) + link.header_bytes
     lost = _loss(link, size)
     tries = link.max_retries + 1 if link.transport == "exact" else 1

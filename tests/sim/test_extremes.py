@@ -123,7 +123,7 @@ def server(dice):
     )
 
 
-def group(dice):
+def group(dice, others):
     churn = dice.rarely(
         None,
         sim.ChurnSpec(mean_up_s=0.002, mean_down_s=0.002),
@@ -131,7 +131,19 @@ def group(dice):
         sim.ChurnSpec(join_s=0.5, leave_s=0.5 + 1e-9),
         sim.ChurnSpec(join_s=1e9),
     )
+    choosing = bool(others) and dice.random() < 0.3
     return sim.GroupSpec(
+        alternatives=others if choosing else [],
+        policy=dice.one("fastest", "search") if choosing else "fixed",
+        adapt=sim.AdaptSpec(
+            limit_s=dice.one(None, 1e-9, 0.1),
+            margin=dice.one(0.0, 0.99),
+            dwell_s=dice.one(0.0, 1e-9, 1.0),
+            dwell_spread=dice.one(0.0, 1.0),
+            probe_s=dice.one(None, 1e-9, 1.0),
+            memory_s=dice.one(None, 1e-9, 1e9),
+            per=dice.one("request", "token"),
+        ),
         share=dice.one(1e-9, 1.0, 1e9),
         slowdown=dice.one(1e-9, 1.0, 1e6),
         straggler_share=dice.one(0.0, 1.0),
@@ -171,7 +183,8 @@ def system(number):
         sources = {name: source(dice, BYTES if medium.plain else BYTES[:6]) for name in names}
         spec = sim.SystemSpec(
             fleet=sim.FleetSpec(
-                n_devices=dice.choice(FLEETS), groups={name: group(dice) for name in names}
+                n_devices=dice.choice(FLEETS),
+                groups={name: group(dice, rivals(name, sources)) for name in names},
             ),
             workload=workload(dice),
             link=medium,
@@ -187,8 +200,20 @@ def system(number):
         horizon_s = choose_horizon_s(spec, sources)
     except ValueError:
         return None
+    if any(group.policy != "fixed" for group in spec.fleet.groups.values()):
+        horizon_s = min(horizon_s, 1e4)  # the load that a policy makes is taken by the second
     warmup_s = dice.one(0.0, 0.3 * horizon_s)
     return replace(spec, horizon_s=horizon_s, warmup_s=warmup_s), sources
+
+
+def rivals(name, sources):
+    """What devices of a group may choose instead: requests, or sessions, with known means."""
+    talks = {key: hasattr(each, "session") for key, each in sources.items()}
+    if any(isinstance(each, sim.RandomSource) for each in sources.values()):
+        return []
+    if any(each.mean().payload_bytes == 0.0 for each in sources.values()):
+        return []
+    return [key for key in sources if key != name and talks[key] == talks[name]]
 
 
 def choose_horizon_s(spec, sources):
