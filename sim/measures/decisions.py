@@ -12,10 +12,12 @@ from sim.places import groups_of
 from sim.specs import SystemSpec
 
 _BIN_S = 1.0
+_MOST_BINS = 10_000
 
 
 def decision_columns(spec: SystemSpec, book: Book) -> dict[str, float]:
-    """Changes and probes of one device per minute, and the server's load by the second.
+    """Changes and probes of one device per minute, and the server's load by the second; of a run
+    longer than 10,000 s, in so many equal parts.
 
     Nothing where no group has a policy that chooses. A change is one of mind: a probe goes out
     over another source and comes back without one.
@@ -24,7 +26,8 @@ def decision_columns(spec: SystemSpec, book: Book) -> dict[str, float]:
         return {}
     begin, end = book.begin, book.end
     device_min = spec.fleet.n_devices * book.length_s / 60.0
-    load = server_load(passages(book.records, book.steps), begin.time_s, end.time_s)
+    bin_s = max(_BIN_S, book.length_s / _MOST_BINS)
+    load = server_load(passages(book.records, book.steps), begin.time_s, end.time_s, bin_s)
     mean = float(np.mean(load)) if len(load) else nan
     return {
         "decision_changes_per_minute": (end.n_changes - begin.n_changes) / device_min,
@@ -34,9 +37,11 @@ def decision_columns(spec: SystemSpec, book: Book) -> dict[str, float]:
     }
 
 
-def server_load(records: Records, start_s: float, end_s: float) -> np.ndarray:
-    """GPU seconds per second in every whole second between two instants, shape [seconds]."""
-    edges_s = start_s + _BIN_S * np.arange(int((end_s - start_s) / _BIN_S + 1e-9) + 1)
+def server_load(
+    records: Records, start_s: float, end_s: float, bin_s: float = _BIN_S
+) -> np.ndarray:
+    """GPU seconds per second in every whole bin between two instants, shape [bins]."""
+    edges_s = start_s + bin_s * np.arange(int((end_s - start_s) / bin_s + 1e-9) + 1)
     return load_over_time(records, edges_s) if len(edges_s) > 1 else np.empty(0)
 
 

@@ -1,6 +1,7 @@
 """Hysteresis, time to trigger and probing: properties, and what they do to a run."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -169,6 +170,22 @@ def test_the_load_by_the_second_adds_up_to_the_utilization():
     assert len(load) == 40
     assert float(np.mean(load)) == pytest.approx(result.value("server_utilization"), rel=1e-3)
     assert result.value("server_load_peak") == pytest.approx(float(np.max(load)))
+
+
+def test_the_load_of_months_is_taken_in_ten_thousand_parts(monkeypatch):
+    """Second by second a run of 10^9 s would never be told."""
+    from sim.measures import decisions
+
+    taken = []
+    own = decisions.load_over_time
+    monkeypatch.setattr(
+        decisions, "load_over_time", lambda rows, edges: taken.append(edges) or own(rows, edges)
+    )
+    workload = sim.WorkloadSpec(kind="poisson", rate_rps=1e-8)
+    spec = replace(system(STEADY, 3), workload=workload, horizon_s=1e9, warmup_s=1e8)
+    assert sim.run(spec, SOURCES).value("server_load_peak") > 0.0
+    assert [len(edges) for edges in taken] == [10_001]
+    assert taken[0][[0, -1]].tolist() == pytest.approx([1e8, 1e9])
 
 
 def test_a_fleet_that_does_not_choose_has_no_such_columns():

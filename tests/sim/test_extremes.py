@@ -200,15 +200,16 @@ def system(number):
         horizon_s = choose_horizon_s(spec, sources)
     except ValueError:
         return None
-    if any(group.policy != "fixed" for group in spec.fleet.groups.values()):
-        horizon_s = min(horizon_s, 1e4)  # the load that a policy makes is taken by the second
     warmup_s = dice.one(0.0, 0.3 * horizon_s)
     return replace(spec, horizon_s=horizon_s, warmup_s=warmup_s), sources
 
 
 def rivals(name, sources):
     """What devices of a group may choose instead: requests, or sessions, with known means."""
-    talks = {key: hasattr(each, "session") for key, each in sources.items()}
+    talks = {
+        key: len(each.rows[0].steps) if hasattr(each, "session") else 0
+        for key, each in sources.items()
+    }
     if any(isinstance(each, sim.RandomSource) for each in sources.values()):
         return []
     if any(each.mean().payload_bytes == 0.0 for each in sources.values()):
