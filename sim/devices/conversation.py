@@ -107,7 +107,7 @@ class Conversation(Device):
         """Step after step until something ends the session."""
         max_tokens, first_limit_s, token_limit_s, session_limit_s = self._limits
         used_bytes = 0.0
-        session, usable = sessions[request.choice], tuple(sessions)
+        session = sessions[request.choice]
         for number, draw in enumerate(session.steps):
             used_bytes += session.device_bytes[number]
             grown = number == 0 or held.grow(session.server_bytes[number])
@@ -115,6 +115,7 @@ class Conversation(Device):
                 request.ending = MEMORY
                 break
             choice = request.choice
+            usable = tuple(i for i, each in sessions.items() if number < len(each.steps))
             if number > 0 and len(usable) > 1:
                 choice = self.choose(usable)
                 draw = sessions[choice].steps[number]

@@ -239,7 +239,7 @@ class Device:
 
     def _observe(self, request: Request) -> None:
         """Learn the rate of this transfer and the server's hint, which came with the answer."""
-        if request.link_end_s > request.link_start_s:
+        if request.payload_bytes > 0.0 and request.link_end_s > request.link_start_s:
             duration_s = request.link_end_s - request.link_start_s
             share = weight(self.adapt, self.env.now - self._observed_s)
             bit_s = duration_s / (8.0 * request.payload_bytes)

@@ -45,8 +45,15 @@ def mean_over_time(
     start_s: np.ndarray, stop_s: np.ndarray, edges_s: np.ndarray, weight: np.ndarray | float = 1.0
 ) -> np.ndarray:
     """Mean of sum_i weight_i [start_i <= t < stop_i] over every bin, shape [bins]."""
-    passed = [
-        float(np.sum(weight * (np.minimum(stop_s, edge) - np.minimum(start_s, edge))))
-        for edge in edges_s
-    ]
-    return np.diff(passed) / np.diff(edges_s)
+    weights = np.broadcast_to(np.asarray(weight, dtype=float), start_s.shape)
+    passed = _sum_of_least(stop_s, weights, edges_s) - _sum_of_least(start_s, weights, edges_s)
+    return np.asarray(np.diff(passed) / np.diff(edges_s))
+
+
+def _sum_of_least(times_s: np.ndarray, weights: np.ndarray, edges_s: np.ndarray) -> np.ndarray:
+    """sum_i weight_i min(time_i, edge), for every edge."""
+    order = np.argsort(times_s)
+    before = np.searchsorted(times_s[order], edges_s, side="right")
+    moments = np.concatenate(([0.0], np.cumsum((weights * times_s)[order])))
+    counts = np.concatenate(([0.0], np.cumsum(weights[order])))
+    return np.asarray(moments[before] + edges_s * (counts[-1] - counts[before]))

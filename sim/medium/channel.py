@@ -115,12 +115,18 @@ class RadioChannel:
         return self._spec.frame_airtime_s + 8.0 * (n_bytes + self._spec.header_bytes) / rate
 
     def _gain_now(self) -> float:
-        """The block's gain; blocks in which nothing was sent leave the stream untouched."""
+        """The block's gain; blocks in which nothing was sent leave the stream untouched.
+
+        Blocks only go forward: late in a long run the end of one, as a time, may lie before it.
+        """
         block = math.floor(self._env.now / self._spec.coherence_s + 1e-9)
-        if self._spec.fading == "rayleigh" and block != self._block:
-            self._block = block
-            self._gain = self._stream.exponential(1.0)
+        if self._spec.fading == "rayleigh" and block > self._block:
+            self._enter(block)
         return self._gain
+
+    def _enter(self, block: int) -> None:
+        self._block = block
+        self._gain = self._stream.exponential(1.0)
 
     def _is_lost(self, n_bytes: float, gain: float) -> bool:
         """Whether a frame sent now is lost."""
@@ -143,7 +149,8 @@ class RadioChannel:
             run = self._run(frames, rate_bps(spec, self._snr_db, gain))
             if not run.frames:
                 entered_s = env.now
-                yield env.timeout((self._block + 1) * spec.coherence_s - env.now + 1e-12)
+                yield env.timeout(max(0.0, (self._block + 1) * spec.coherence_s - entered_s))
+                self._enter(self._block + 1)
                 request.link_outage_s += env.now - entered_s
                 continue
             request.air_bytes += sum(size + spec.header_bytes for size, _ in run.frames)

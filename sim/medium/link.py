@@ -43,7 +43,10 @@ class Link:
         )
         self._env = env
         self._plain: dict[tuple[int, float], Channel] = {}
-        self._down_byte_s = 8.0 / (spec.downlink_rate_bps or rate_bps(spec, spec.snr_db))
+        down_bps = spec.downlink_rate_bps or rate_bps(spec, spec.snr_db)
+        if down_bps <= 0.0:
+            raise ValueError(f"link.snr_db must let a frame pass at its mean, got {spec.snr_db:g}")
+        self._down_byte_s = 8.0 / down_bps
         if spec.varies:
             env.process(self._vary())
 

@@ -75,7 +75,7 @@ def link(dice):
         n_cells=dice.rarely(1, 3, 100),
         rate_bps=dice.one(1.0, 1e3, 1e6, 5e7, 1e12),
         downlink=dice.one("dedicated", "shared"),
-        downlink_rate_bps=None if rate == "fixed" else dice.one(1e3, 1e9),
+        downlink_rate_bps=dice.rarely(None, 1e3, 1e9),
         mtu_bytes=dice.rarely(1500, 40, 10**9) if not fades else dice.one(1500, 40),
         header_bytes=dice.rarely(64, 0, 10**6) if not fades else dice.one(0, 64),
         frame_airtime_s=dice.one(1e-9, 1e-4, 1e-4, 1.0) if not fades else dice.one(1e-9, 1e-5),
@@ -206,13 +206,8 @@ def system(number):
 
 def rivals(name, sources):
     """What devices of a group may choose instead: requests, or sessions, with known means."""
-    talks = {
-        key: len(each.rows[0].steps) if hasattr(each, "session") else 0
-        for key, each in sources.items()
-    }
+    talks = {key: hasattr(each, "session") for key, each in sources.items()}
     if any(isinstance(each, sim.RandomSource) for each in sources.values()):
-        return []
-    if any(each.mean().payload_bytes == 0.0 for each in sources.values()):
         return []
     return [key for key in sources if key != name and talks[key] == talks[name]]
 

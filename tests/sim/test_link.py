@@ -206,7 +206,7 @@ def test_damaged_payloads_report_no_clean_accuracy(transport, field):
     for result in (sim.run(spec, source), sim.replicate(spec, source)):
         if transport == "exact":
             assert result.value("accuracy") == 1.0
-            assert result.warnings == ()
+            assert not any("damages" in word for word in result.warnings)
         else:
             assert math.isnan(result.value("accuracy"))
             assert any(f"link.transport={transport} damages" in w for w in result.warnings)
