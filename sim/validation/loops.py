@@ -137,6 +137,6 @@ def _saturate(name: str, n: int, throughput_rps: float, link: LinkSpec) -> Case:
         warmup_s=1.0,
         horizon_s=60.0,
     )
-    metric = Metric("throughput_rps", throughput_rps, kind="equal")
+    metric = Metric("throughput_rps", throughput_rps, figure=cycle_rate_rps, kind="equal")
     source = ConstantSource(payload_bytes=_BYTES)
     return Case(f"Wi-Fi {name} saturated N={n}", system, source, (metric,), n_runs=2)
