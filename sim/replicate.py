@@ -13,7 +13,7 @@ import numpy as np
 from sim.measures.cautions import cautions
 from sim.measures.quantiles import Observed, observe_quantiles
 from sim.measures.result import Estimate, Result
-from sim.measures.saturation import Judgement, grows, judge
+from sim.measures.saturation import Judgement, grows, judge, stop_warning
 from sim.places import groups_of
 from sim.request import DONE
 from sim.sources.source import Source, Sources
@@ -172,8 +172,7 @@ def _measure_length(
     that have stopped, which no length would settle.
     """
     loads = [result.load for result in plain if result.load is not None]
-    stopped = any(not math.isnan(load.last_s) for load in loads)
-    if len(plain) < 2 or judgement.saturated or stopped:
+    if len(plain) < 2 or judgement.saturated or stop_warning(loads):
         return None
     from sim.measures.intervals import measure_length
 

@@ -25,7 +25,7 @@ from scenarios.systems.library import Library
 from scenarios.systems.system import System
 from sim import run as sim_run
 from sim.measures.columns import passages
-from sim.measures.overtime import load_over_time, present_over_time
+from sim.measures.overtime import load_over_time, present_over_time, visits
 from sim.measures.timeline import chrome_trace
 from sim.specs.check import option
 
@@ -86,10 +86,10 @@ def _write_timeline(store: Store, last: Case) -> None:
     """One replication as a Chrome trace, a bar per stage of every request, and as loads by time."""
     spec = last.spec
     result = sim_run(spec, last.sources)
-    every = passages(result.records, result.steps)
-    store.write_text("timeline.json", json.dumps(chrome_trace(every)))
-    end_s = spec.horizon_s if spec.workload.requests is None else float(every["done_s"][-1])
-    edges_s = np.linspace(0.0, end_s, _BINS + 1)
+    done = passages(result.records, result.steps)
+    store.write_text("timeline.json", json.dumps(chrome_trace(done)))
+    every = visits(result.book)
+    edges_s = np.linspace(0.0, result.book.end.time_s, _BINS + 1)
     columns = {
         "time_s": edges_s[:-1],
         "server_load": load_over_time(every, edges_s) / spec.server.n_gpus,

@@ -136,10 +136,10 @@ class Device:
         """
         draw, link, channel, server = request.draw, self.link, self.channel, self.server
         sent = draw.payload_bytes > 0.0 or draw.is_sent
-        entered_s = self.env.now
-        request.device_start_s, request.device_end_s, _ = yield self.processor.serve(
-            draw.device_s * self.slowdown, link.before_s if sent else 0.0
-        )
+        entered_s, work_s = self.env.now, draw.device_s * self.slowdown
+        request.device_start_s = self.processor.start_s()  # known now, should it leave meanwhile
+        request.device_end_s = request.device_start_s + work_s
+        yield self.processor.serve(work_s, link.before_s if sent else 0.0)
         request.device_wait_s += request.device_start_s - entered_s
         if sent:
             request.network_s += link.half_rtt_s
@@ -196,6 +196,7 @@ class Device:
         """The request is lost and goes out again once the server is back."""
         request.outcome = IN_FLIGHT
         request.retries += 1
+        request.server_start_s = request.server_end_s = nan
         entered_s = self.env.now
         yield self.server.wait_until_up()
         request.repair_wait_s += self.env.now - entered_s
@@ -248,7 +249,9 @@ class Device:
         self.server_wait_s = self.server.wait_hint_s()
 
     def withdraw(self, request: Request) -> None:
-        """Take a request out of wherever it is; what it sent so far was sent."""
+        """Take a request out of wherever it is; what it computed and sent so far is done."""
+        request.device_start_s = min(request.device_start_s, self.env.now)
+        request.device_end_s = min(request.device_end_s, self.env.now)
         if isinstance(request.visit, Event):
             on_air_s = self.channel.medium.cancel(request.visit)
             if not request.server_end_s <= self.env.now:  # else it was the answer's

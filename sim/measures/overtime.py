@@ -1,22 +1,32 @@
 """A run over time: the server's load and how many requests wait where, bin by bin."""
 
+from functools import reduce
+
 import numpy as np
 
-from sim.measures.meters import Records
+from sim.measures.meters import Book, Records, join, select
 
 _PLACES = {
     "in_system": ("created_s", "done_s"),
     "device_present": ("created_s", "device_end_s"),
-    "uplink_present": ("device_end_s", "link_end_s"),
+    "uplink_present": ("sent_s", "link_end_s"),
     "server_waiting": ("reached_s", "server_start_s"),
     "server_present": ("server_start_s", "server_end_s"),
 }
 
 
+def visits(book: Book) -> Records:
+    """All ways through the system, whatever became of them and also those that are not over yet:
+    plain requests and the steps of sessions; a session's own record has no times at the stages.
+    """
+    tables = (book.records, book.in_flight, book.steps, book.steps_in_flight)
+    return reduce(join, [select(table, ~np.isnan(table["device_end_s"])) for table in tables])
+
+
 def load_over_time(records: Records, edges_s: np.ndarray) -> np.ndarray:
     """GPU seconds of work per second in every bin between `edges_s`, shape [bins].
 
-    A batch's time is shared equally by its requests; requests in flight at the end are missing.
+    A batch's time is shared equally by its requests.
     """
     served = ~np.isnan(records["server_end_s"])
     start, stop, share = (
@@ -28,15 +38,23 @@ def load_over_time(records: Records, edges_s: np.ndarray) -> np.ndarray:
 def present_over_time(records: Records, edges_s: np.ndarray) -> dict[str, np.ndarray]:
     """Mean number of requests at every place in every bin, shape [bins].
 
-    Half of the round trip counts to the device and the uplink. Requests in flight at the end are
-    missing from the last bins.
+    Half of the round trip counts to the device and the uplink, decoding on cores to waiting at the
+    server. Approximation: what a failed server has lost counts to the uplink from its first sending
+    to its last. Who has not left a place is there until it is given up, or the run ends.
     """
     means = {}
-    link_end_s, device_end_s = records["link_end_s"], records["device_end_s"]
-    times = {**records, "reached_s": np.where(np.isnan(link_end_s), device_end_s, link_end_s)}
+    device_end_s = np.minimum(records["device_end_s"], records["done_s"])
+    sent = (records["air_bytes"] > 0.0) | (records["payload_bytes"] > 0.0)
+    times = {
+        **records,
+        "device_end_s": device_end_s,
+        "sent_s": np.where(sent, device_end_s, np.nan),
+        "reached_s": np.where(sent, records["link_end_s"], device_end_s),
+    }
     for name, (begin, end) in _PLACES.items():
         start, stop = times[begin], times[end]
-        there = ~np.isnan(start + stop)
+        there = ~np.isnan(start)
+        stop = np.where(np.isnan(stop), records["done_s"], stop)
         means[name] = mean_over_time(start[there], stop[there], edges_s)
     return means
 

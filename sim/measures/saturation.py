@@ -8,8 +8,8 @@ import numpy as np
 
 from sim.measures.meters import Book, select, since
 from sim.places import groups_of
-from sim.request import DONE
-from sim.specs import SystemSpec
+from sim.request import DONE, LEFT
+from sim.specs import GroupSpec, SystemSpec
 
 _BUSY, _CLOSE = 0.995, 0.99
 _TELLING = 0.95
@@ -22,18 +22,27 @@ GROWING_PARTS = ("_wait_s", "_queue_mean", "_slowest")
 class Load(NamedTuple):
     """How much of what came to one run was left over, its busiest station, and its silence.
 
-    `share` is NaN where no station's busy time tells whether it keeps up. `last_s` is the time of
-    the last answer where nothing was answered for suspiciously long until `end_s`, else NaN;
-    `waiting` requests were in flight then.
+    `share` is NaN where no station's busy time tells whether it keeps up; `stop`: the closed loop
+    that has stopped, None where none has.
     """
 
     arrived: int
     grown: int
     busiest: str
     share: float
-    last_s: float = math.nan
-    end_s: float = math.nan
-    waiting: int = 0
+    stop: "Stop | None" = None
+
+
+class Stop(NamedTuple):
+    """A closed loop whose last answer came at `last_s` of a run that ended at `end_s`: its group
+    ("": the whole fleet), its requests in flight at the end, and those given up since.
+    """
+
+    group: str
+    last_s: float
+    end_s: float
+    waiting: int
+    dropped: int
 
 
 class Judgement(NamedTuple):
@@ -63,27 +72,93 @@ def load(spec: SystemSpec, book: Book, dropped: bool) -> Load:
         grown=(end.n_arrived - end.n_left) - (begin.n_arrived - begin.n_left),
         busiest=busiest,
         share=shares[busiest] if tells else math.nan,
-        last_s=last_answer_s(book) if _are_all_closed(spec) else math.nan,
-        end_s=end.time_s,
-        waiting=len(book.in_flight["done_s"]),
+        stop=find_stop(spec, book),
     )
 
 
-def last_answer_s(book: Book) -> float:
-    """When a loop that has stopped gave its last answer (a token's counts), else NaN.
+def find_stop(spec: SystemSpec, book: Book) -> Stop | None:
+    """The first closed loop that gives no more answers (a token's counts), group by group.
 
-    Stopped: nothing was answered until the end for ten mean gaps and three times as long as ever
-    before in the window; or in the whole window nothing was, although something was asked.
+    Stopped: what has been asked since the last answer goes unanswered until the end of the run for
+    ten mean gaps and three times as long as ever before in the window; where nothing was answered
+    in it, for a tenth of it. A device that thinks has not stopped; one that has left for good has,
+    which is said where nobody is left.
     """
+    groups = groups_of(spec)
+    stops = []
+    for number, (name, group) in enumerate(groups.items()):
+        if (group.workload or spec.workload).kind != "closed":
+            continue
+        stop = _stop_of(book, number, name if len(groups) > 1 else "")
+        if stop is not None:
+            stops.append(stop)
+    asked = [stop for stop in stops if stop.waiting or stop.dropped]
+    if asked and len(stops) == len(groups):
+        return Stop(
+            group="",
+            last_s=max(stop.last_s for stop in stops),
+            end_s=book.end.time_s,
+            waiting=sum(stop.waiting for stop in stops),
+            dropped=sum(stop.dropped for stop in stops),
+        )
+    if asked:
+        return min(asked, key=lambda stop: stop.last_s)
+    if len(stops) < len(groups) or not all(_leaves(group) for group in groups.values()):
+        return None
+    return max(stops, key=lambda stop: stop.last_s)._replace(group="")
+
+
+def _stop_of(book: Book, number: int, name: str) -> Stop | None:
+    """Whether one group has stopped."""
     begin_s, end_s = book.begin.time_s, book.end.time_s
-    tables = [select(table, table["outcome"] == DONE) for table in (book.records, book.steps)]
-    times_s = np.sort(np.concatenate([since(table, begin_s)["done_s"] for table in tables]))
-    if not len(times_s):
-        return begin_s if len(book.in_flight["done_s"]) else math.nan
+    gone, steps, waiting = (
+        select(table, table["group"] == number)
+        for table in (since(book.records, begin_s), since(book.steps, begin_s), book.in_flight)
+    )
+    answers = [table["done_s"][table["outcome"] == DONE] for table in (gone, steps)]
+    times_s = np.sort(np.concatenate(answers))
+    last_s = float(times_s[-1]) if len(times_s) else begin_s
+    refused = (gone["outcome"] != DONE) & (gone["outcome"] != LEFT)
+    given_up = gone["created_s"][refused & (gone["done_s"] > last_s)]
+    asked_s = np.append(waiting["created_s"], given_up)
+    silent_s = end_s - max(last_s, float(np.min(asked_s)) if len(asked_s) else last_s)
     gaps_s = np.diff(times_s, prepend=begin_s)
-    silent_s = end_s - times_s[-1]
-    stopped = silent_s > max(10.0 * float(np.mean(gaps_s)), 3.0 * float(np.max(gaps_s)))
-    return float(times_s[-1]) if stopped else math.nan
+    usual_s = 0.1 * (end_s - begin_s)
+    if len(times_s):
+        usual_s = max(10.0 * float(np.mean(gaps_s)), 3.0 * float(np.max(gaps_s)))
+    if silent_s <= usual_s or not (len(times_s) or len(asked_s)):
+        return None
+    return Stop(name, last_s, end_s, len(waiting["done_s"]), len(given_up))
+
+
+def _leaves(group: GroupSpec) -> bool:
+    """Whether its devices leave for good."""
+    churn = group.churn
+    return churn is not None and churn.leave_s is not None and churn.back_s is None
+
+
+def stop_warning(loads: Sequence[Load]) -> str:
+    """That closed loops give no more answers: since when, and what became of what was asked; ""
+    where none has stopped.
+    """
+    stops = [each.stop for each in loads if each.stop is not None]
+    if not stops:
+        return ""
+    first = min(stops, key=lambda each: each.last_s)
+    runs = f" in {len(stops)} of {len(loads)} runs" if len(stops) < len(loads) else ""
+    rest = "figures are averages over the whole window"
+    if not first.waiting and not first.dropped:
+        until = f"until {first.end_s:.4g} s"
+        return f"ended: after {first.last_s:.4g} s nothing is asked{runs}, {until}; {rest}"
+    what = f"nothing of group {first.group!r}" if first.group else "nothing"
+    lost = max(each.dropped for each in stops)
+    waiting = max(each.waiting for each in stops)
+    fates = [f"{waiting} requests wait"] if waiting else []
+    fates += [f"{lost} were given up"] if lost else []
+    return (
+        f"stopped: {what} is answered{runs} from {first.last_s:.4g} s to {first.end_s:.4g} s, and"
+        f" {', '.join(fates)}; {rest}"
+    )
 
 
 def judge(spec: SystemSpec, loads: Sequence[Load]) -> Judgement:
@@ -94,13 +169,13 @@ def judge(spec: SystemSpec, loads: Sequence[Load]) -> Judgement:
     two requests were left over on average (a timetable may fill a station and leave nothing over);
     or it was busy for 95 % and the growth is above 0 by a one-sided t test at 1 %. Close to it: the
     upper end of the busy share's 95 % interval reaches 99 %. A closed loop cannot saturate, but its
-    start-up can outlast the warm-up, and it can stop.
+    start-up can outlast the warm-up, and it can stop; beside it an open group may saturate.
     """
     if spec.workload.requests is not None:
         return Judgement(False, "")
-    stopped = [each for each in loads if not math.isnan(each.last_s)]
-    if stopped:
-        return Judgement(False, _say_stopped(stopped, len(loads)))
+    stopped = stop_warning(loads)
+    if stopped and _are_all_closed(spec):
+        return Judgement(False, stopped)
     grown = float(np.mean([each.grown for each in loads]))
     arrived = float(np.mean([each.arrived for each in loads]))
     left_over = sum(each.grown > _noise(spec, each.arrived) for each in loads) >= 0.5 * len(loads)
@@ -116,27 +191,13 @@ def judge(spec: SystemSpec, loads: Sequence[Load]) -> Judgement:
             f"saturated: {said}{'' if math.isnan(share) else f', and {busy}'}; waits, latencies"
             " and their quantiles grow with horizon_s",
         )
+    if stopped:
+        return Judgement(False, stopped)
     if upper >= _CLOSE:
         return Judgement(
             False, f"close to saturation: {busy}; means and quantiles may depend on horizon_s"
         )
     return Judgement(False, "")
-
-
-def _say_stopped(stopped: Sequence[Load], n_runs: int) -> str:
-    """That closed loops give no more answers: since when, and how many requests wait for one."""
-    first = min(stopped, key=lambda each: each.last_s)
-    waiting = max(each.waiting for each in stopped)
-    runs = f" in {len(stopped)} of {n_runs} runs" if len(stopped) < n_runs else ""
-    if not waiting:
-        return (
-            f"ended: after {first.last_s:.4g} s nothing is asked{runs}, until {first.end_s:.4g} s;"
-            " figures are averages over the whole window"
-        )
-    return (
-        f"stopped: nothing is answered{runs} from {first.last_s:.4g} s to {first.end_s:.4g} s, and"
-        f" {waiting} requests wait; figures are averages over the whole window"
-    )
 
 
 def grows(column: str) -> bool:

@@ -79,14 +79,16 @@ def guess(spec: SystemSpec, sources: Sources) -> int | None:
     return max(1, math.floor(1.0 / (load.rate_rps * max(shared)))) if max(shared) > 0.0 else None
 
 
-def airtime_s(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> float:
-    """Seconds on the air of a payload alone, at the group's mean signal-to-noise ratio."""
-    link = spec.link
-    if payload_bytes <= 0.0:
+def airtime_s(spec: SystemSpec, group: GroupSpec, draw: Draw) -> float:
+    """Seconds on the air of a request's payload alone, at the group's mean signal-to-noise ratio;
+    an empty one is a frame of its header.
+    """
+    link, payload_bytes = spec.link, draw.payload_bytes
+    if not draw.is_sent:
         return 0.0
     snr_db = link.snr_db if group.snr_db is None else group.snr_db
     rate = group.rate_bps or rate_bps(link, snr_db)
-    frames = math.ceil(payload_bytes / link.mtu_bytes)
+    frames = max(1, math.ceil(payload_bytes / link.mtu_bytes))
     bits = 8.0 * (payload_bytes + frames * link.header_bytes)
     return bits / rate + math.ceil(frames / link.aggregation) * link.frame_airtime_s
 
@@ -99,8 +101,9 @@ def _demands(spec: SystemSpec, group: GroupSpec, source: Source) -> Demands:
         tail_s = step.server_s if len(draws) == 1 else batch_s(source, draws) / len(draws)
         decode_s = step.decode_s if server.decode_on == "gpu" else 0.0
         shared_s, served_s = ((decode_s + s) / server.speed for s in (tail_s, step.server_s))
-        link_s = airtime_s(spec, group, step.payload_bytes)
-        network_s = spec.link.rtt_s if link_s > 0.0 else 0.5 * spec.link.rtt_s  # nothing goes up
+        link_s = airtime_s(spec, group, step)
+        ways = step.is_sent + (step.is_sent or step.server_s > 0.0)  # an answer made there is there
+        network_s = 0.5 * spec.link.rtt_s * ways
         costs = (step.device_s * group.slowdown, link_s, shared_s, network_s, served_s)
         parts.append([number * cost for cost in costs])
     device_s, link_s, server_s, network_s, served_s = map(math.fsum, zip(*parts, strict=True))

@@ -9,7 +9,7 @@ from sim.planning.finding import GOOD, Finding, Trust, weigh
 from sim.planning.probe import Player
 from sim.planning.remedy import Held, Remedy
 from sim.planning.trust import plan_trust, run_trust
-from sim.planning.why import Why, means, read, worst_checks
+from sim.planning.why import Why, means, read, tell_stop, worst_checks
 from sim.sources.source import Sources
 from sim.statistics import replication_interval
 
@@ -30,7 +30,14 @@ def judge_capacity(
     """How far to believe N*, whose half-width was to be `target`; `kinds` of its numbers."""
     fleet = replace(found.spec.fleet, n_devices=max(1, found.n_star))
     spec = replace(found.spec, fleet=fleet)
-    base = run_trust(spec, sources, reasons.columns, reasons.checks, largest_batch=largest_batch)
+    base = run_trust(
+        spec,
+        sources,
+        reasons.columns,
+        reasons.checks,
+        warnings=[reasons.stop] if reasons.stop else [],
+        largest_batch=largest_batch,
+    )
     return plan_trust(
         base,
         n_star=found.n_star,
@@ -70,12 +77,14 @@ def judge_remedy(
     columns |= {f"{_TELLING}_lo": ends.lo, f"{_TELLING}_hi": ends.hi}
     if remedy.name == "server_speed" and kinds["server"] in ("measured", "published"):
         kinds = {**kinds, "server": "scaled"}  # nobody has measured a server of that speed
+    warnings = ["saturated: the limits hold only because a run ends"] if held.grows else []
+    warnings += [word for word in (tell_stop(readings),) if word]
     trust = run_trust(
         held.spec,
         held.sources,
         columns,
         worst_checks(readings),
-        warnings=["saturated: the limits hold only because a run ends"] if held.grows else [],
+        warnings=warnings,
         largest_batch=largest_batch,
         kinds=dict(kinds),
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sim import SystemSpec, run
 from sim.measures.laws import Check
+from sim.measures.saturation import Load, stop_warning
 from sim.planning.capacity import Capacity
 from sim.planning.goal import Goal, Sample
 from sim.planning.levers import LEVERS, Gain, Lever
@@ -30,11 +31,12 @@ _USES = {
 
 
 class Reading(NamedTuple):
-    """One run at N*: its columns, its laws, and what the limiting goal hears of it."""
+    """One run at N*: its columns, its laws, what the limiting goal hears of it, and its load."""
 
     columns: dict[str, float]
     checks: tuple[Check, ...]
     sample: Sample
+    load: Load | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,8 @@ class Why:
 
     `total_lo`, `total_hi`: N* with the sampling error of the trace table too; `spread`: standard
     deviation of a run's own excess, what a single seed would be off by; `collapsed`: runs at N*
-    that fell into a far worse regime than the others.
+    that fell into a far worse regime than the others; `stop`: that closed loops have stopped in
+    them, "" where none has.
     """
 
     columns: Mapping[str, float]
@@ -54,6 +57,7 @@ class Why:
     spread: float
     collapsed: int
     requests: int
+    stop: str = ""
 
     @property
     def resources(self) -> list[Gain]:
@@ -121,6 +125,7 @@ def why(spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player)
         spread=float(np.std(plain, ddof=1)),
         collapsed=capacity.goal.count_apart([reading.sample for reading in as_is]),
         requests=int(sum(reading.columns["n_requests"] for reading in (*first, *second))),
+        stop=tell_stop(as_is),
     )
 
 
@@ -128,7 +133,12 @@ def read(spec: SystemSpec, sources: Sources, goal: Goal, replication: int) -> Re
     """One run of one variant."""
     result = run(spec, sources, replication=replication)
     columns = {name: estimate.mean for name, estimate in result.estimates.items()}
-    return Reading(columns, result.checks, goal.sample(result))
+    return Reading(columns, result.checks, goal.sample(result), result.load)
+
+
+def tell_stop(readings: Sequence[Reading]) -> str:
+    """That closed loops have stopped in these runs; "" where none has."""
+    return stop_warning([reading.load for reading in readings if reading.load is not None])
 
 
 def _excess(goal: Goal, readings: Sequence[Reading]) -> NDArray[np.float64]:

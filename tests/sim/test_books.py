@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 import sim
 from sim.measures.columns import STAGES
 from sim.measures.meters import are_answered, join
+from sim.measures.overtime import present_over_time, visits
 from sim.planning.goal import Goal
+from sim.planning.guess import demands
 from sim.planning.trust import run_trust
+from sim.planning.why import read, tell_stop
 from sim.system import build, play
 from sim.theory.closed import bound_rps
 from tests.sim.test_properties import SOURCES, SPECS
@@ -557,3 +560,116 @@ def test_a_timetable_that_fits_is_not_saturated(load, saturated):
     assert result.saturated == saturated
     if not saturated:
         assert result.value("latency_mean_s") == pytest.approx(0.01)
+
+
+# between the parts
+
+
+def test_what_a_device_computed_before_it_left_costs_energy():
+    power = sim.PowerSpec(idle_w=0.0, compute_w=2.0, transmit_w=0.0)
+    group = sim.GroupSpec(power=power, churn=sim.ChurnSpec(leave_s=2.5, back_s=3.0))
+    spec = closed(1, group, think_s=0.0, warmup_s=0.0, horizon_s=4.5)
+    result = run(spec, sim.ConstantSource(device_s=1.0))
+    assert result.value("n_requests") == 3.0  # done at 1, 2 and 4 s
+    assert result.value("energy_j_per_request") == pytest.approx(2.0 * 3.5 / 3.0)
+    sessions = sim.ConstantSessions(
+        prompt=sim.Draw(0, 1.0, 0.0, 0.0, 0.0, 0.0, math.nan, 5),
+        token=sim.Draw(0, 0.5, 0.0, 0.0, 0.0, 0.0, math.nan),
+        n_tokens=1,
+    )
+    assert run(spec, sessions).value("energy_j_per_request") == pytest.approx(2.0 * 3.5 / 3.0)
+
+
+def test_who_leaves_while_sending_again_pays_for_it():
+    power = sim.PowerSpec(idle_w=0.0, compute_w=0.0, transmit_w=1.0)
+    group = sim.GroupSpec(power=power, churn=sim.ChurnSpec(leave_s=3.25))
+    link = sim.LinkSpec(sharing="fifo", rate_bps=8000.0, header_bytes=0)  # 1 s for 1,000 B
+    server = sim.ServerSpec(fail_at_s=[1.5], repair_s=1.0)
+    spec = closed(1, group, think_s=0.0, link=link, server=server, warmup_s=0.0, horizon_s=4.0)
+    result = run(spec, sim.ConstantSource(payload_bytes=1000, server_s=5.0))
+    assert result.records["airtime_s"].tolist() == pytest.approx([1.75])
+
+
+@pytest.mark.parametrize("policy", ["fastest", "search"])
+def test_a_policy_learns_no_rate_from_an_empty_payload(policy):
+    sources = {
+        "default": sim.ConstantSource(payload_bytes=0, server_s=0.01),
+        "other": sim.ConstantSource(payload_bytes=1000, server_s=0.01),
+    }
+    group = sim.GroupSpec(alternatives=["other"], policy=policy)
+    spec = closed(2, group, link=sim.LinkSpec())
+    limited = replace(spec, workload=replace(spec.workload, deadline_s=1.0))
+    assert sim.run(limited, sources).value("n_requests") > 0.0
+
+
+def test_the_demands_of_a_request_are_what_it_pays_alone():
+    link = sim.LinkSpec(rtt_s=0.02, frame_airtime_s=0.01)
+    for source in (
+        sim.ConstantSource(device_s=0.015),
+        sim.ConstantSource(server_s=0.001),
+        sim.ConstantSource(payload_bytes=0, server_s=0.001),
+        sim.ConstantSource(payload_bytes=1000, server_s=0.001),
+    ):
+        spec = closed(1, link=link)
+        result, load = run(spec, source), demands(spec, {"default": source})
+        assert load.link_s == pytest.approx(result.value("airtime_s_per_request"))
+        assert load.alone_s == pytest.approx(result.value("latency_mean_s"))
+
+
+BROKEN_LINK = sim.LinkSpec(sharing="dedicated", outage_at_s=[10.0], outage_length_s=100.0)
+ANSWERS = sim.ConstantSource(payload_bytes=1000, server_s=0.005)
+
+
+def test_a_closed_group_that_stops_beside_an_open_one_is_said():
+    groups = {
+        "closed": sim.GroupSpec(workload=sim.WorkloadSpec(think_s=0.1)),
+        "open": sim.GroupSpec(workload=sim.WorkloadSpec(kind="poisson", rate_rps=0.1)),
+    }
+    spec = sim.SystemSpec(fleet=sim.FleetSpec(n_devices=4, groups=groups), link=BROKEN_LINK)
+    result = sim.run(spec, dict.fromkeys(groups, ANSWERS))
+    assert result.warnings[0].startswith("stopped: nothing of group 'closed' is answered from 9.9")
+
+
+def test_a_closed_group_that_is_never_served_is_said():
+    other = sim.ConstantSource(payload_bytes=1000, server_s=0.005)
+    other.key = "other"
+    groups = {"many": sim.GroupSpec(share=3.0), "few": sim.GroupSpec()}
+    server = sim.ServerSpec(discipline="dynamic", max_batch=3, max_wait_s=1e9)
+    spec = closed(4, server=server)
+    spec = replace(spec, fleet=replace(spec.fleet, groups=groups))
+    result = sim.run(spec, {"many": ANSWERS, "few": other})
+    assert result.warnings[0].startswith("stopped: nothing of group 'few' is answered from 5 s")
+
+
+def test_a_loop_whose_requests_are_all_given_up_has_not_ended():
+    server = sim.ServerSpec(fail_at_s=[10.0], repair_s=100.0, on_failure="lose")
+    result = run(closed(2, server=server, horizon_s=60.0), ANSWERS)
+    assert result.warnings[0].startswith("stopped: nothing is answered from 9.9")
+    assert "were given up" in result.warnings[0]
+
+
+@pytest.mark.parametrize("think_s", [2.0, 20.0])
+def test_a_device_that_thinks_has_not_stopped(think_s):
+    for seed in range(100):
+        spec = sim.SystemSpec(workload=sim.WorkloadSpec(think_s=think_s), link=OWN, seed=seed)
+        words = [word for word in run(spec, ANSWERS).warnings if word.startswith(("st", "e"))]
+        assert words == []
+
+
+def test_a_plan_of_a_loop_that_stops_says_so():
+    spec, goal = closed(2, link=BROKEN_LINK, horizon_s=60.0), Goal(column="latency_p95_s", limit=1)
+    readings = [read(spec, {"default": ANSWERS}, goal, number) for number in range(2)]
+    assert tell_stop(readings).startswith("stopped: nothing is answered from 9.9")
+    assert tell_stop([read(closed(2), {"default": ANSWERS}, goal, 0)]) == ""
+
+
+def test_what_is_in_flight_is_in_the_system_over_time():
+    edges_s = np.linspace(0.0, 60.0, 61)
+    waits = [
+        ({"link": BROKEN_LINK}, "uplink_present"),
+        ({"server": sim.ServerSpec(fail_at_s=[10.0], repair_s=100.0)}, "server_waiting"),
+    ]
+    for broken, place in waits:
+        present = present_over_time(visits(run(closed(2, **broken), ANSWERS).book), edges_s)
+        assert present["in_system"][11:] == pytest.approx(2.0)
+        assert present[place][11:] == pytest.approx(2.0)
