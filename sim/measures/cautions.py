@@ -27,5 +27,5 @@ def _say_truncated(values: Mapping[str, float]) -> list[str]:
         for number, name in enumerate(ENDINGS)
         if number != COMPLETE
     }
-    said = ", ".join(f"{name} {100 * part:.2g} %" for name, part in causes.items() if part > 0.0)
-    return [f"{100 * share:.2g} % of the sessions were cut short and count as not served ({said})"]
+    said = ", ".join(f"{name} {100 * part:.3g} %" for name, part in causes.items() if part > 0.0)
+    return [f"{100 * share:.3g} % of the sessions were cut short and count as not served ({said})"]

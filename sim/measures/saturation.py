@@ -14,6 +14,7 @@ from sim.specs import GroupSpec, SystemSpec
 _BUSY, _CLOSE = 0.995, 0.99
 _TELLING = 0.95
 _FEW = 2.0
+_ODDS = 7.0
 
 GROWING = ("latency_", "ttft_s", "tpot_", "freshness_s", "deadline_miss_share")
 GROWING_PARTS = ("_wait_s", "_queue_mean", "_slowest")
@@ -22,8 +23,8 @@ GROWING_PARTS = ("_wait_s", "_queue_mean", "_slowest")
 class Load(NamedTuple):
     """How much of what came to one run was left over, its busiest station, and its silence.
 
-    `share` is NaN where no station's busy time tells whether it keeps up; `stop`: the closed loop
-    that has stopped, None where none has.
+    `share` is NaN where no station's busy time tells whether it keeps up; `stop`: the group that
+    gets no more answers, None where all do.
     """
 
     arrived: int
@@ -34,11 +35,12 @@ class Load(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """A closed loop whose last answer came at `last_s` of a run that ended at `end_s`: its group
-    ("": the whole fleet), its requests in flight at the end, and those given up since.
+    """A group ("": the whole fleet) the last of whose `answers` in the window came at `last_s` of a
+    run that ended at `end_s`; its requests in flight at the end, and those given up since.
     """
 
     group: str
+    answers: int
     last_s: float
     end_s: float
     waiting: int
@@ -77,18 +79,17 @@ def load(spec: SystemSpec, book: Book, dropped: bool) -> Load:
 
 
 def find_stop(spec: SystemSpec, book: Book) -> Stop | None:
-    """The first closed loop that gives no more answers (a token's counts), group by group.
+    """The first group that gets no more answers (a token's counts), if any.
 
     Stopped: what has been asked since the last answer goes unanswered until the end of the run for
-    ten mean gaps and three times as long as ever before in the window; where nothing was answered
-    in it, for a tenth of it. A device that thinks has not stopped; one that has left for good has,
-    which is said where nobody is left.
+    ten mean gaps (n (e^(7/n) - 1) where that is more: by chance one run in 1,000 of n exponential
+    gaps is silent for so long) and three times as long as ever before in the window; where nothing
+    was answered in it, for a tenth of it. A device that thinks has not stopped; one that has left
+    for good has, which is said where nobody is left.
     """
     groups = groups_of(spec)
     stops = []
-    for number, (name, group) in enumerate(groups.items()):
-        if (group.workload or spec.workload).kind != "closed":
-            continue
+    for number, name in enumerate(groups):
         stop = _stop_of(book, number, name if len(groups) > 1 else "")
         if stop is not None:
             stops.append(stop)
@@ -96,6 +97,7 @@ def find_stop(spec: SystemSpec, book: Book) -> Stop | None:
     if asked and len(stops) == len(groups):
         return Stop(
             group="",
+            answers=sum(stop.answers for stop in stops),
             last_s=max(stop.last_s for stop in stops),
             end_s=book.end.time_s,
             waiting=sum(stop.waiting for stop in stops),
@@ -124,11 +126,13 @@ def _stop_of(book: Book, number: int, name: str) -> Stop | None:
     silent_s = end_s - max(last_s, float(np.min(asked_s)) if len(asked_s) else last_s)
     gaps_s = np.diff(times_s, prepend=begin_s)
     usual_s = 0.1 * (end_s - begin_s)
-    if len(times_s):
-        usual_s = max(10.0 * float(np.mean(gaps_s)), 3.0 * float(np.max(gaps_s)))
-    if silent_s <= usual_s or not (len(times_s) or len(asked_s)):
+    n = len(times_s)
+    if n:
+        times = max(10.0, n * math.expm1(_ODDS / n))
+        usual_s = max(times * float(np.mean(gaps_s)), 3.0 * float(np.max(gaps_s)))
+    if silent_s <= usual_s or not (n or len(asked_s)):
         return None
-    return Stop(name, last_s, end_s, len(waiting["done_s"]), len(given_up))
+    return Stop(name, n, last_s, end_s, len(waiting["done_s"]), len(given_up))
 
 
 def _leaves(group: GroupSpec) -> bool:
@@ -138,10 +142,12 @@ def _leaves(group: GroupSpec) -> bool:
 
 
 def stop_warning(loads: Sequence[Load]) -> str:
-    """That closed loops give no more answers: since when, and what became of what was asked; ""
-    where none has stopped.
+    """That nothing is answered any more: since when, and what became of what was asked; ""
+    where none has stopped. That a run has no answers at all says something if all runs have none.
     """
     stops = [each.stop for each in loads if each.stop is not None]
+    if len(stops) < len(loads):
+        stops = [stop for stop in stops if stop.answers]
     if not stops:
         return ""
     first = min(stops, key=lambda each: each.last_s)
@@ -169,7 +175,7 @@ def judge(spec: SystemSpec, loads: Sequence[Load]) -> Judgement:
     two requests were left over on average (a timetable may fill a station and leave nothing over);
     or it was busy for 95 % and the growth is above 0 by a one-sided t test at 1 %. Close to it: the
     upper end of the busy share's 95 % interval reaches 99 %. A closed loop cannot saturate, but its
-    start-up can outlast the warm-up, and it can stop; beside it an open group may saturate.
+    start-up can outlast the warm-up; and what gets no answers any more has stopped.
     """
     if spec.workload.requests is not None:
         return Judgement(False, "")

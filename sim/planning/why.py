@@ -45,7 +45,7 @@ class Why:
 
     `total_lo`, `total_hi`: N* with the sampling error of the trace table too; `spread`: standard
     deviation of a run's own excess, what a single seed would be off by; `collapsed`: runs at N*
-    that fell into a far worse regime than the others; `stop`: that closed loops have stopped in
+    that fell into a far worse regime than the others; `stop`: that nothing is answered any more in
     them, "" where none has.
     """
 
@@ -137,7 +137,7 @@ def read(spec: SystemSpec, sources: Sources, goal: Goal, replication: int) -> Re
 
 
 def tell_stop(readings: Sequence[Reading]) -> str:
-    """That closed loops have stopped in these runs; "" where none has."""
+    """That nothing is answered any more in these runs; "" where something is."""
     return stop_warning([reading.load for reading in readings if reading.load is not None])
 
 

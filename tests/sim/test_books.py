@@ -14,6 +14,7 @@ import sim
 from sim.measures.columns import STAGES
 from sim.measures.meters import are_answered, join
 from sim.measures.overtime import present_over_time, visits
+from sim.measures.saturation import stop_warning
 from sim.planning.goal import Goal
 from sim.planning.guess import demands
 from sim.planning.trust import run_trust
@@ -627,7 +628,7 @@ def test_a_closed_group_that_stops_beside_an_open_one_is_said():
     }
     spec = sim.SystemSpec(fleet=sim.FleetSpec(n_devices=4, groups=groups), link=BROKEN_LINK)
     result = sim.run(spec, dict.fromkeys(groups, ANSWERS))
-    assert result.warnings[0].startswith("stopped: nothing of group 'closed' is answered from 9.9")
+    assert result.warnings[0].startswith("stopped: nothing is answered from 9.9")
 
 
 def test_a_closed_group_that_is_never_served_is_said():
@@ -648,12 +649,36 @@ def test_a_loop_whose_requests_are_all_given_up_has_not_ended():
     assert "were given up" in result.warnings[0]
 
 
-@pytest.mark.parametrize("think_s", [2.0, 20.0])
-def test_a_device_that_thinks_has_not_stopped(think_s):
-    for seed in range(100):
-        spec = sim.SystemSpec(workload=sim.WorkloadSpec(think_s=think_s), link=OWN, seed=seed)
-        words = [word for word in run(spec, ANSWERS).warnings if word.startswith(("st", "e"))]
-        assert words == []
+@pytest.mark.parametrize(
+    ("workload", "server"),
+    [
+        ({"kind": "periodic", "rate_rps": 0.5}, {}),
+        ({"kind": "poisson", "rate_rps": 5.0, "max_in_flight": 2}, {}),
+        ({"kind": "poisson", "rate_rps": 5.0}, {"on_failure": "lose"}),
+    ],
+)
+def test_an_open_fleet_that_gets_no_more_answers_is_said(workload, server):
+    server = sim.ServerSpec(fail_at_s=[20.0], repair_s=100.0, **server)
+    spec = sim.SystemSpec(workload=sim.WorkloadSpec(**workload), server=server, link=OWN)
+    warning = run(spec, ANSWERS).warnings[0]
+    assert warning.startswith(("stopped: nothing is answered from 1", "saturated"))
+
+
+@pytest.mark.parametrize(
+    ("workload", "service_s"),
+    [
+        ({"think_s": 2.0}, 0.005),
+        ({"think_s": 20.0}, 0.005),
+        ({"think_s": 5.0}, 10.0),
+        ({"kind": "poisson", "rate_rps": 0.05}, 10.0),
+        ({"kind": "mmpp", "rate_rps": 0.5, "burst_s": 10.0}, 0.5),
+    ],
+)
+def test_few_answers_are_no_stop(workload, service_s):
+    spec = sim.SystemSpec(workload=sim.WorkloadSpec(**workload), link=OWN)
+    source = {"default": sim.ExponentialSource(server_s=service_s)}
+    loads = [sim.run(replace(spec, seed=seed), source).load for seed in range(100)]
+    assert stop_warning(loads) == ""
 
 
 def test_a_plan_of_a_loop_that_stops_says_so():
