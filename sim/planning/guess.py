@@ -79,13 +79,11 @@ def guess(spec: SystemSpec, sources: Sources) -> int | None:
     return max(1, math.floor(1.0 / (load.rate_rps * max(shared)))) if max(shared) > 0.0 else None
 
 
-def airtime_s(spec: SystemSpec, group: GroupSpec, draw: Draw) -> float:
-    """Seconds on the air of a request's payload alone, at the group's mean signal-to-noise ratio;
-    an empty one is a frame of its header.
+def airtime_s(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> float:
+    """Seconds on the air of a payload alone, at the group's mean signal-to-noise ratio; an empty
+    one is a frame of its header.
     """
-    link, payload_bytes = spec.link, draw.payload_bytes
-    if not draw.is_sent:
-        return 0.0
+    link = spec.link
     snr_db = link.snr_db if group.snr_db is None else group.snr_db
     rate = group.rate_bps or rate_bps(link, snr_db)
     frames = max(1, math.ceil(payload_bytes / link.mtu_bytes))
@@ -101,7 +99,7 @@ def _demands(spec: SystemSpec, group: GroupSpec, source: Source) -> Demands:
         tail_s = step.server_s if len(draws) == 1 else batch_s(source, draws) / len(draws)
         decode_s = step.decode_s if server.decode_on == "gpu" else 0.0
         shared_s, served_s = ((decode_s + s) / server.speed for s in (tail_s, step.server_s))
-        link_s = airtime_s(spec, group, step)
+        link_s = airtime_s(spec, group, step.payload_bytes) if step.is_sent else 0.0
         ways = step.is_sent + (step.is_sent or step.server_s > 0.0)  # an answer made there is there
         network_s = 0.5 * spec.link.rtt_s * ways
         costs = (step.device_s * group.slowdown, link_s, shared_s, network_s, served_s)
