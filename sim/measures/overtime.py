@@ -62,10 +62,10 @@ def present_over_time(records: Records, edges_s: np.ndarray) -> dict[str, np.nda
 def mean_over_time(
     start_s: np.ndarray, stop_s: np.ndarray, edges_s: np.ndarray, weight: np.ndarray | float = 1.0
 ) -> np.ndarray:
-    """Mean of sum_i weight_i [start_i <= t < stop_i] over every bin, shape [bins]."""
+    """Mean of sum_i weight_i [start_i <= t < stop_i] over every bin, shape [bins]; weights >= 0."""
     weights = np.broadcast_to(np.asarray(weight, dtype=float), start_s.shape)
     passed = _sum_of_least(stop_s, weights, edges_s) - _sum_of_least(start_s, weights, edges_s)
-    return np.asarray(np.diff(passed) / np.diff(edges_s))
+    return np.maximum(0.0, np.diff(passed) / np.diff(edges_s))  # long sums lose digits
 
 
 def _sum_of_least(times_s: np.ndarray, weights: np.ndarray, edges_s: np.ndarray) -> np.ndarray:
