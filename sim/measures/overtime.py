@@ -65,7 +65,8 @@ def mean_over_time(
     """Mean of sum_i weight_i [start_i <= t < stop_i] over every bin, shape [bins]; weights >= 0."""
     weights = np.broadcast_to(np.asarray(weight, dtype=float), start_s.shape)
     passed = _sum_of_least(stop_s, weights, edges_s) - _sum_of_least(start_s, weights, edges_s)
-    return np.maximum(0.0, np.diff(passed) / np.diff(edges_s))  # long sums lose digits
+    means = np.diff(passed) / np.diff(edges_s)
+    return np.asarray(np.maximum(0.0, means))  # long sums lose digits
 
 
 def _sum_of_least(times_s: np.ndarray, weights: np.ndarray, edges_s: np.ndarray) -> np.ndarray:
