@@ -19,6 +19,10 @@ STAGES = (
 """Where a request spends its time; they add up to its latency."""
 
 
+_ROUNDING_S = 1e-12
+"""Less than that is the rounding of a difference of two times."""
+
+
 def rate(times_s: np.ndarray, start_s: float, end_s: float) -> float:
     """Answers per second over a window.
 
@@ -165,7 +169,8 @@ def stages(done: Records) -> dict[str, np.ndarray]:
         "device_service_s": done["device_end_s"] - done["device_start_s"],
         "link_service_s": done["airtime_s"] - done["link_resend_s"],
     }
-    return {name: derived[name] if name in derived else done[name] for name in STAGES}
+    parts = {name: derived[name] if name in derived else done[name] for name in STAGES}
+    return {name: np.where(np.abs(part) < _ROUNDING_S, 0.0, part) for name, part in parts.items()}
 
 
 def stage_columns(done: Records, length_s: float) -> dict[str, float]:

@@ -130,7 +130,7 @@ def _judge_warning(text: str) -> Finding:
     """A queue that grows without end, or a loop that has stopped, spoils every mean; other warnings
     are cautions.
     """
-    if text.startswith(("saturated", "stopped", "nothing was answered")):
+    if any(word in text for word in ("saturated:", "stopped:", "nothing was answered")):
         return Finding(name="steady state", verdict=BAD, words=text)
     return Finding(name="warning", verdict=CAUTION, words=text)
 
