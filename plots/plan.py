@@ -28,7 +28,8 @@ def draw(plan: Row) -> Figure:
     Args:
         plan: `n_star` with its interval (an end is None where nothing bounds it), `limit`,
             `column`, `curve` (n, value, lo, hi, n_runs), `n_runs` of the refined points, `gains`,
-            `stages`, and `choice` if systems were compared.
+            `stages`, and `choice` if systems were compared; where fewer devices miss the limit,
+            `n_least` with its interval and `least_curve`.
     """
     compared = {c: systems.comparable(plan.get("choice") or (), c) for c in systems.COSTS}
     compared = {cost: rows for cost, rows in compared.items() if rows}
@@ -66,7 +67,9 @@ def _curve(axes: Axes, plan: Row) -> None:
 
     Points with fewer runs than the refined ones only showed where to look: hollow and unjoined.
     """
-    known = [plan["limit"], *(p["value"] for p in plan["curve"] if is_known(p["value"]))]
+    least = [point for point in plan.get("least_curve") or () if is_known(point["value"])]
+    values = [point["value"] for point in (*plan["curve"], *least)]
+    known = [plan["limit"], *(value for value in values if is_known(value))]
     most_s = min(max(known), _MOST * plan["limit"])  # outliers leave the panel
     factor, unit = _unit(most_s) if plan["column"].endswith("_s") else (100.0, "%")
     name = plan["column"].removesuffix("_s").replace("_", " ")
@@ -74,10 +77,14 @@ def _curve(axes: Axes, plan: Row) -> None:
     curve = [point for point in plan["curve"] if is_known(point["value"])]
     refined = [point for point in curve if _is_refined(point, plan)]
     scouts = [point for point in curve if not _is_refined(point, plan)]
-    bottom, top = _scale(limit, refined, scouts, factor)
+    fewer = [p for p in least if p["n_runs"] == max(p["n_runs"] for p in least)]
+    scouts += [point for point in least if point not in fewer]
+    bottom, top = _scale(limit, [*refined, *fewer], scouts, factor)
     for points, look in ((refined, _REFINED), (scouts, _SCOUTS)):
         if points:
             _whiskers(axes, points, factor, top, f"{_runs(points, plan)} runs each", look)
+    if fewer:
+        _whiskers(axes, fewer, factor, top, "", _REFINED)
     axes.axhline(limit, color=GREY, linewidth=0.8, linestyle="--")
     axes.annotate(
         "limit", (1.0, limit), (-1.0, -1.5), xycoords=axes.get_yaxis_transform(),
@@ -148,13 +155,18 @@ def _whiskers(
 def _interval(axes: Axes, plan: Row) -> None:
     """N* and its interval as a line and a band, and as the title; an open end runs on."""
     left, right = axes.get_xlim()
+    if plan.get("n_least", 1) > 1:
+        axes.axvspan(plan["n_least_lo"], plan["n_least_hi"], color=_SKY, alpha=0.35, linewidth=0)
+        axes.axvline(plan["n_least"], color=INK, linewidth=0.6)
     low = plan["n_star_lo"] if is_known(plan["n_star_lo"]) else 1  # one device is the least
     high = plan["n_star_hi"] if is_known(plan["n_star_hi"]) else None
     axes.axvspan(low, right if high is None else high, color=_SKY, alpha=0.35, linewidth=0)
     axes.axvline(plan["n_star"], color=INK, linewidth=0.6)
     axes.set_xlim(min(left, plan["n_star"]), max(right, plan["n_star"], high or right))
     end = "$\\infty$)" if high is None else f"{high}]"
-    axes.set_title(f"$N^*$ = {plan['n_star']} [{low}, {end}", loc="left", pad=_STRIP_PT)
+    fewest = f"{plan['n_least']} to " if plan.get("n_least", 1) > 1 else ""
+    title = f"$N^*$ = {fewest}{plan['n_star']} [{low}, {end}"
+    axes.set_title(title, loc="left", pad=_STRIP_PT)
 
 
 def _legend_above(axes: Axes, **what: Any) -> None:

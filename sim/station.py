@@ -282,7 +282,11 @@ class QueueStation:
 
     def set_speed(self, speed: float) -> None:
         """Continue the visit in service at another speed."""
-        self._pause()
+        if self._timer is not None:
+            self._pause()
+            if self._queue[0].left_s == 0.0:  # done at this very instant
+                self._depart()
+                self._pause()
         self._silent = speed == 0.0
         if not self._silent:
             for visit in self._queue:
@@ -322,6 +326,11 @@ class QueueStation:
         now = self._env.now
         self._busy_s += now - self._since_s
         self._timer = None
+        self._depart()
+
+    def _depart(self) -> None:
+        """Let the first visit go, and begin the next."""
+        now = self._env.now
         visit = self._queue.popleft()
         leave(self._env, visit.event, visit.start_s, now, visit.alone_s, visit.after_s)
         if self._queue:

@@ -104,11 +104,11 @@ class Streams:
         if seed < 0:
             raise ValueError(f"seed must be >= 0, got {seed}")
         self._seed = seed
-        self._replication = replication
+        self.replication = replication
         self._purposes: dict[str, _Purpose] = {}
 
     def _sequence(self, purpose: str) -> np.random.SeedSequence:
-        key = (self._replication, zlib.crc32(purpose.encode()))
+        key = (self.replication, zlib.crc32(purpose.encode()))
         return np.random.SeedSequence(self._seed, spawn_key=key)
 
     def stream(self, purpose: str, index: int = 0) -> Stream:

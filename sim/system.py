@@ -12,6 +12,7 @@ from sim.devices.adaptive import Adaptive
 from sim.devices.conversation import Conversation
 from sim.devices.device import Device
 from sim.devices.factory import Factory
+from sim.devices.replay import say_replays
 from sim.measures.cautions import cautions
 from sim.measures.columns import energy_j_per_request, group_columns, measure, quantile_columns
 from sim.measures.decisions import decision_columns
@@ -20,6 +21,7 @@ from sim.measures.meters import Book, Meter, Snapshot
 from sim.measures.result import Estimate, Result
 from sim.measures.saturation import judge, load
 from sim.medium.link import Link
+from sim.medium.speeds import Speeds, speeds, trace_share
 from sim.places import groups_of
 from sim.server.server import PlainServer, QueueServer, Server
 from sim.sources.source import Sources
@@ -89,10 +91,17 @@ def build(
     if spec.server.plain and not spec.fleet.churns and not explicit:
         server = PlainServer(env, spec.server)
     else:
-        server = QueueServer(env, spec.server)
+        varies = spec.server.service_law == "empirical"
+        server = QueueServer(env, spec.server, streams.stream("service") if varies else None)
         if spec.server.fails:
             env.process(breakdowns(env, server, spec.server, streams.stream("failures")))
-    link = Link(env, spec.link, explicit=explicit or spec.interruptible)
+    link = Link(
+        env,
+        spec.link,
+        streams,
+        explicit=explicit or spec.interruptible,
+        speeds=_speeds(spec, streams),
+    )
     meter = Meter(
         env,
         n_devices=spec.fleet.n_devices,
@@ -100,8 +109,19 @@ def build(
         everyone=spec.workload.until_all,
     )
     factory = Factory(spec, sources, env, streams, link, server, meter)
+    say_replays(spec)  # refuses one without a time within the horizon
     devices = tuple(factory.device(index) for index in range(spec.fleet.n_devices))
     return System(spec=spec, env=env, link=link, server=server, devices=devices, meter=meter)
+
+
+def _speeds(spec: SystemSpec, streams: Streams) -> Speeds | None:
+    """The medium's speed over time; replication 0 plays a trace from its start, every other one
+    from a place of its own.
+    """
+    if not spec.link.varies:
+        return None
+    luck = streams.stream("trace").random() if streams.replication else 0.0
+    return speeds(spec.link, luck, None if spec.workload.requests else spec.horizon_s)
 
 
 def breakdowns(
@@ -146,6 +166,7 @@ def play(system: System) -> Result:
     values |= group_columns(book, groups, values["throughput_rps"])
     values |= quantile_columns(book, groups)
     values |= decision_columns(spec, book)
+    values |= _trace_columns(system, book)
     values["device_time_s"] = meter.target_s if terminating else nan
     values["energy_j_per_request"] = energy_j_per_request(spec, book)
     laws = checks(book, spec.server.n_gpus)
@@ -155,6 +176,7 @@ def play(system: System) -> Result:
     carried = load(spec, book, values["dropped_share"] > 0.0)
     judgement = judge(spec, [carried])
     said = [judgement.warning, *cautions(values), _unknown_answers(system, values)]
+    said += say_replays(spec)
     return Result(
         spec=spec,
         estimates={name: Estimate(mean=value) for name, value in values.items()},
@@ -176,8 +198,20 @@ def _book(system: System, begin: Snapshot) -> Book:
         steps_in_flight=meter.steps_in_flight(),
         begin=begin,
         end=system.snapshot(),
+        speeds=tuple(system.link.speeds.until(system.env.now)) if system.link.speeds else (),
         has_sessions=any(isinstance(device, Conversation) for device in system.devices),
     )
+
+
+def _trace_columns(system: System, book: Book) -> dict[str, float]:
+    """How much of a rate trace was played, and its mean factor, both within the window."""
+    spec, played = system.spec.link, system.link.speeds
+    if not spec.rate_csv or played is None:
+        return {}
+    return {
+        "trace_played_share": trace_share(spec, book.length_s),
+        "trace_factor_mean": played.mean(book.begin.time_s, book.end.time_s),
+    }
 
 
 def _unknown_answers(system: System, values: dict[str, float]) -> str:

@@ -21,6 +21,7 @@ from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
 from scenarios.systems.system import System
 from sim.planning.budget import Budget
+from sim.planning.pace import refuse_replay
 from sim.planning.slo import Slo
 from sim.specs.check import at_least, option
 
@@ -65,6 +66,8 @@ class Config(System):
     def __post_init__(self) -> None:
         super().__post_init__()
         loads = [self.workload, *(g.workload for g in self.fleet.groups.values() if g.workload)]
+        if self.plan.n_devices is None:
+            refuse_replay(loads)
         late = any(load.deadline_s is not None for load in loads)
         if self.slo.deadline_miss_share is not None and not late:
             raise ValueError("slo.deadline_miss_share needs workload.deadline_s, got None")

@@ -2,8 +2,9 @@
 
 Deterministic cycles, M/M/1, M/D/1, M/G/1, M/M/c, finite buffers, bursts, tandems, ages, processor
 sharing, closed networks, batch servers, 802.11 contention, fading, retransmission, churn, links and
-servers that die: every simulated figure is listed with its exact value and its interval. quick=true
-plays one seed (under a minute), otherwise ten.
+servers that die, Wi-Fi's stations against a loop of their own and against ns-3: every simulated
+figure is listed with its exact value and its interval. quick=true plays one seed (under a minute),
+otherwise ten.
 """
 
 import csv

@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from plots import search_adaptation as adaptation
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary, between, number
@@ -27,7 +25,6 @@ from scenarios.systems.measured import Measured
 from scenarios.systems.scenario import Scenario
 from sim import AdaptSpec, FleetSpec, GroupSpec
 from sim.measures.decisions import decisions_over_time
-from sim.medium.rates import read
 from sim.specs.check import option
 
 AT_ONCE, RESERVE, HYSTERESIS = "at once", "reserve", "hysteresis"
@@ -101,9 +98,7 @@ def choosing(config: Config, known: Measured, adapt: AdaptSpec, **labels: Any) -
 
 def _evaluate(chosen: Case) -> Row:
     result = chosen.result()
-    trace = chosen.spec.link.rate_csv
-    factors = np.array(read(trace) if trace else [(0.0, 1.0)])
-    over_time = decisions_over_time(chosen.spec, result.records, list(chosen.sources), factors)
+    over_time = decisions_over_time(chosen.spec, result.book, list(chosen.sources))
     return {**row_of(result), "over_time": over_time}
 
 

@@ -20,13 +20,13 @@ from scenarios.sweep.store import Store, plain, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
 from scenarios.systems.library import Library
-from sim.planning.capacity import Capacity, capacity
+from sim.planning.budget import Refusal
+from sim.planning.capacity import Capacity, Least, capacity
 from sim.planning.finding import Trust
 from sim.planning.judge import judge_capacity
-from sim.planning.probe import Player
-from sim.planning.refusal import Refusal
+from sim.planning.probe import Player, Tally
 from sim.planning.slo import check_drop, check_memory
-from sim.planning.why import Why, why
+from sim.planning.why import Why, find_better_split, why
 
 Found = dict[str, Any]
 
@@ -85,12 +85,15 @@ def _surely(config: Any, best: Candidate, *, play: Player) -> Capacity:
 def explain(config: Any, asked: Case, found: Capacity, *, play: Player) -> Found:
     """A capacity with why it is what it is, and how far to believe it."""
     reasons = why(asked.spec, asked.sources, found, play=play)
+    tally = Tally(play)
+    better = find_better_split(found, asked.sources, config.slo.goals, play=tally)
     trust = judge_capacity(
         found, reasons, asked.sources,
         target=config.plan.target(found.root.root), largest_batch=asked.largest_batch,
-        kinds=asked.kinds,
+        kinds=asked.kinds, better=better,
     )  # fmt: skip
-    return describe_answer(asked, found, reasons, trust)
+    described = describe_answer(asked, found, reasons, trust)
+    return {**described, "requests": described["requests"] + tally.requests}
 
 
 def alone(config: Any) -> Case:
@@ -107,7 +110,7 @@ def check_accuracy(config: Any, asked: Case) -> None:
 
 def describe_answer(asked: Case, found: Capacity, reasons: Why, trust: Trust) -> Found:
     """JSON of an answer."""
-    columns, spec = reasons.columns, found.spec
+    columns, spec, least = reasons.columns, found.spec, found.least
     places = ("device", "link", "server")
     return {
         **name_parts(asked),
@@ -119,10 +122,14 @@ def describe_answer(asked: Case, found: Capacity, reasons: Why, trust: Trust) ->
         "goal": str(found.goal),
         "column": found.goal.column,
         "limit": found.goal.limit,
-        "curve": [
-            {"n": n, "value": each.mean, "lo": each.lo, "hi": each.hi, "n_runs": n_runs}
-            for n, each, n_runs in zip(found.points, found.curve, found.runs, strict=True)
-        ],
+        "curve": _curve(found),
+        "n_least": least.n if least else 1,
+        "n_least_lo": least.lo if least else 1,
+        "n_least_hi": least.hi if least else 1,
+        "least_curve": _curve(least) if least else [],
+        "two_regimes": asdict(found.regimes) if found.regimes else None,
+        "above": found.regimes.say_above() if found.regimes else None,
+        "without_outages": found.calm,
         "binding": reasons.binding.name,
         "binds_surely": reasons.surely,
         "next_binding": reasons.next_binding.name if reasons.next_binding else None,
@@ -147,6 +154,14 @@ def describe_answer(asked: Case, found: Capacity, reasons: Why, trust: Trust) ->
         "requests": found.requests + reasons.requests,
         "provenance": dict(asked.provenance),
     }  # fmt: skip
+
+
+def _curve(found: Capacity | Least) -> list[Found]:
+    """The limited figure at every number of devices that was played."""
+    return [
+        {"n": n, "value": each.mean, "lo": each.lo, "hi": each.hi, "n_runs": n_runs}
+        for n, each, n_runs in zip(found.points, found.curve, found.runs, strict=True)
+    ]
 
 
 def store(folder: Store, found: Found) -> None:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from scenarios.systems.case import Case
-from sim.planning.bound import bound
 from sim.planning.capacity import Capacity
 from sim.planning.goal import Goal
-from sim.planning.guess import parts
+from sim.planning.guess import bound, parts
 
 _SAME = 1e-12
 _GROUPS = ("cut", "codec", "link", "device", "server", "model")

@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 
 from scenarios.planning.candidate import Candidate
 from scenarios.systems.case import Case
-from sim.planning.budget import Budget
+from sim.planning.budget import Budget, Missed, Refusal
 from sim.planning.capacity import Capacity, capacity
 from sim.planning.goal import Goal
 from sim.planning.pace import set_length
 from sim.planning.probe import Player, Probe, Tally
-from sim.planning.refusal import Missed, Refusal
 
 _PILOT_REQUESTS = 700.0
 _SHORT_REQUESTS = 5e5  # where two regimes alternate, a short search would be longer than the rest

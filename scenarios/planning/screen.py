@@ -13,12 +13,16 @@ _CHECKED = ("verdict", "what was checked", "figures")
 def headline(found: Mapping[str, Any]) -> str:
     """The answer in one sentence."""
     devices = "device" if found["n_star"] == 1 else "devices"
+    count = f"{found['n_star']} {devices} [{found['n_star_lo']}, {found['n_star_hi']}]"
+    if found["n_least"] > 1:
+        least = f"{found['n_least']} [{found['n_least_lo']}, {found['n_least_hi']}]"
+        count = f"from {least} to {count}"
     words = _words(found, "binding")
     binds = words if found["binds_surely"] else f"unsure, perhaps {words}"
-    return (
-        f"{found['n_star']} {devices} [{found['n_star_lo']}, {found['n_star_hi']}] at"
-        f" {100 * found['confidence']:g} % confidence; bottleneck: {binds}; {found['words']}"
-    )
+    sure = f"at {100 * found['confidence']:g} % confidence"
+    if found["two_regimes"]:
+        sure += ", the most at which no run collapsed"
+    return f"{count} {sure}; bottleneck: {binds}; {found['words']}"
 
 
 def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
@@ -27,9 +31,12 @@ def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
     then = f"next bottleneck: {words}" if words else "no other resource would help"
     total = f"[{found['n_star_lo_total']}, {found['n_star_hi_total']}]"
     table = f"{total} with the sampling error of the trace table; " if found["cut"] != "-" else ""
+    n_runs = (found["two_regimes"] or found)["n_runs"]
+    fewer = "fewer devices miss it, too; " if found["n_least"] > 1 else ""
+    above = f"above that, {found['above']}; " if found["above"] else ""
     limit = (
-        f"limit {found['goal']}; {then}; {table}{found['requests']:,} requests,"
-        f" {found['n_runs']} runs per point"
+        f"limit {found['goal']}; {fewer}{above}{then}; {table}{found['requests']:,} requests,"
+        f" {n_runs} runs per point"
     )
     trust = Trust(findings=tuple(Finding(**finding) for finding in found["trust"]))
     choice = [_choice(found["choice"], every=every)] if found.get("choice") else []
@@ -100,5 +107,6 @@ def _stages(found: Mapping[str, Any]) -> Summary:
         rows=tuple(
             (stage["words"], number(1e3 * stage["mean_s"]), number(1e3 * stage["slowest_s"]))
             for stage in found["stages"]
+            if stage["mean_s"] > 0.0 or stage["slowest_s"] > 0.0
         ),
     )

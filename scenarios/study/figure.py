@@ -203,7 +203,7 @@ def origin(config: Any, provenance: Mapping[str, Any]) -> str:
     what = "Payloads and answers" if trained else "Payloads (random weights, no answers)"
     link = f"link {config.link.name} and queues: modelled"
     if config.link.sharing == "wifi" and config.link.contention == "ns3":
-        link += " (802.11ax contention from ns-3 runs of up to 40 stations, carried on beyond)"
+        link += " (802.11ax contention from ns-3 runs, beyond them by Bianchi)"
     return (
         f"{what}: measured on {provenance['samples']} test samples"
         f"{_equal_words(payloads)}. "

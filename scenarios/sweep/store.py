@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from scenarios.sweep.columns import Row as Row
 from scenarios.sweep.columns import columns_of, spread, varying
 
-MODEL_VERSION = 4
+MODEL_VERSION = 5
 """Version of the simulated system's meaning: raise it when the same spec would give other rows."""
 
 _SYNC_EVERY_S = 1.0

@@ -57,6 +57,7 @@ class Answers(Network):
         return TraceSource(
             self.table, split.cut, split.setting, head, tail,
             encode_factor=head.factor, decode_factor=tail.factor,
+            tensor_bytes=4.0 * self.profile.cut(split.cut).elements,
         )  # fmt: skip
 
     def quality(self, split: Split) -> dict[str, float]:

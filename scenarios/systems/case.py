@@ -112,7 +112,9 @@ class Case:
         """The metrics of all replications, and what the codec does to the answers."""
         row = row_of(self.result())
         if self.bounded:
-            row["throughput_bound_rps"] = bound_rps(self.spec, row)
+            limit = bound_rps(self.spec, row)
+            if not math.isnan(limit):
+                row["throughput_bound_rps"] = limit
         return {**row, **self.quality}
 
     def job(self, *, graded: bool = False) -> Job:

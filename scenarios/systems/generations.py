@@ -126,6 +126,7 @@ class Generations(Network):
         return TraceSessions(
             cut_sessions(self.table, tokens), split.cut, split.setting, head, tail,
             device_token_bytes=at.kv_head_bytes, server_token_bytes=at.kv_tail_bytes,
+            tensor_token_bytes=4.0 * at.elements,
         )  # fmt: skip
 
     def _check(self, split: Split, tokens: int) -> None:

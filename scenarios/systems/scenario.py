@@ -13,6 +13,9 @@ from scenarios.sweep.rows import Rows
 from sim.specs import GroupSpec, LinkSpec, PowerSpec, ServerSpec, SystemSpec
 from sim.specs.check import at_least, option
 
+_HOST_CORES = 16
+"""Assumed; the H100 that was measured stood in a host with so many."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -57,10 +60,23 @@ class Link(LinkSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class Server(hardware.ServerSpec, ServerSpec):
-    """The server's data sheet and its way of serving, side by side."""
+    """The server's data sheet and its way of serving, side by side.
+
+    Cores of the host decode before a GPU, whose own decoding nobody has measured.
+    """
+
+    decode_on: str = option(
+        "auto", "where payloads are decoded: auto (before a GPU its host's cores), gpu, cpu"
+    )
+    cpu_workers: int = option(0, "cores that decode when decode_on=cpu; 0: 16 before a GPU, else 1")
 
     def __post_init__(self) -> None:
         hardware.ServerSpec.__post_init__(self)
+        hosted = self.processor == "gpu"
+        if self.decode_on == "auto":
+            object.__setattr__(self, "decode_on", "cpu" if hosted else "gpu")
+        if self.cpu_workers == 0:
+            object.__setattr__(self, "cpu_workers", _HOST_CORES if hosted else 1)
         ServerSpec.__post_init__(self)
 
 

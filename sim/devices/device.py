@@ -156,7 +156,7 @@ class Device:
             if server.decoder is not None and draw.decode_s > 0.0:
                 yield from self._decode(request, server.decoder)
             entered_s = self.env.now
-            after_s = link.answer_s(draw.answer_bytes)
+            after_s = link.answer_s(self.index, draw.answer_bytes)
             request.visit = server.serve(request, self.sources[request.choice], after_s)
             served = yield request.visit
             if served is not None:
@@ -208,13 +208,10 @@ class Device:
         """The answer on the shared medium."""
         link, answer_bytes = self.link, request.draw.answer_bytes
         request.network_s += link.half_rtt_s
-        airtime_s = link.downlink_s(answer_bytes)
-        if airtime_s > 0.0:
-            weight = link.downlink_weight(answer_bytes, airtime_s, self.weight)
-            fixed_s = link.downlink_fixed_s(answer_bytes)
+        if answer_bytes > 0.0:
             entered_s = self.env.now
-            request.visit = self.channel.medium.serve(airtime_s, link.half_rtt_s, weight, fixed_s)
-            _, end_s, alone_s = yield request.visit
+            request.visit = visit = link.send_answer(self.index, answer_bytes, self.weight)
+            _, end_s, alone_s = yield visit
             silence_s = link.silence_s(entered_s, end_s)
             request.network_s += alone_s
             request.link_outage_s += silence_s
@@ -228,8 +225,8 @@ class Device:
         speeds = link.speeds
         assert speeds is not None
         now = self.env.now
-        fixed_s = link.downlink_fixed_s(answer_bytes)
-        end_s = speeds.end_s(now, link.downlink_s(answer_bytes), fixed_s)
+        fixed_s = link.downlink_fixed_s(self.index, answer_bytes)
+        end_s = speeds.end_s(now, link.downlink_s(self.index, answer_bytes), fixed_s)
         silence_s = speeds.silence_s(now, end_s)
         request.link_outage_s += silence_s
         request.network_s += end_s - now - silence_s + link.half_rtt_s
@@ -256,6 +253,8 @@ class Device:
             on_air_s = self.channel.medium.cancel(request.visit)
             if not request.server_end_s <= self.env.now:  # else it was the answer's
                 request.airtime_s += on_air_s
+            elif self.link.shared_downlink:
+                self.link.withdraw_answer(self.index, request.visit)
             self.server.cancel(request.visit)
 
     def spawn(self, steps: Steps) -> None:

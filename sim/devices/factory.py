@@ -89,11 +89,11 @@ class Factory:
         """The policy of a device that chooses; None where its group always uses one source."""
         if group.policy == "fixed":
             return None
-        speed = self._spec.server.speed
+        server = self._spec.server
         key = tuple(map(id, sources))
         if key not in self._means:
             self._means[key] = [mean_step(source) for source in sources]
-        costs = [cost(mean, slowdown=slowdown, speed=speed) for mean in self._means[key]]
+        costs = [cost(mean, slowdown=slowdown, server=server) for mean in self._means[key]]
         return policy(group, workload, costs, index)
 
     def _conversation(self, group: GroupSpec) -> Callable[..., Device]:

@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from sim.sources.source import Draw
+from sim.specs import ServerSpec
+
+_ANY_SERVER = ServerSpec()
 
 
 class Seen(NamedTuple):
@@ -57,11 +60,13 @@ class Cost(NamedTuple):
         return self.device_s + away_s
 
 
-def cost(mean: Draw, *, slowdown: float = 1.0, speed: float = 1.0) -> Cost:
-    """The costs of a mean request on a slower device and a faster server."""
-    return Cost(
-        mean.device_s * slowdown, mean.payload_bytes, (mean.decode_s + mean.server_s) / speed
-    )
+def cost(mean: Draw, *, slowdown: float = 1.0, server: ServerSpec = _ANY_SERVER) -> Cost:
+    """The costs of a mean request on a slower device and a server."""
+    server_s = server.gpu_s(mean.server_s, mean.decode_s, mean.payload_bytes, mean.tensor_bytes)
+    if server.decode_on == "cpu":
+        server_s += mean.decode_s
+    remote = mean.server_s > 0.0 or mean.payload_bytes > 0.0
+    return Cost(mean.device_s * slowdown, mean.payload_bytes, server_s if remote else 0.0)
 
 
 class Ranking(Protocol):

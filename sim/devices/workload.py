@@ -4,16 +4,14 @@ A workload is a function of (env, device, spec, stream) that yields pauses; `dev
 one request. Registry at the end.
 """
 
-import csv
 import math
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
 
 from simpy import Environment, Event
 from simpy.events import NORMAL
 
 from sim.devices.device import Device, Steps
+from sim.devices.replay import replay
 from sim.places import phase
 from sim.specs import GroupSpec, WorkloadSpec
 from sim.streams import Stream
@@ -130,48 +128,6 @@ def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Strea
             yield env.timeout(max(0.0, due_s - env.now))
         device.spawn(device.handle())
         frame += 1
-
-
-def replay(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
-    """The recorded times of this device; rows without a device go to device 0, 1, ... by turns."""
-    stamp = Path(spec.replay_csv).stat().st_mtime_ns
-    times = read_arrivals(spec.replay_csv, device.meter.n_devices, stamp).get(device.index, ())
-    wanted = device.meter.waits_for(device.index)
-    if len(times) < wanted:
-        raise ValueError(
-            f"workload.requests must be <= the {len(times)} times of device {device.index} in"
-            f" workload.replay_csv, got {wanted}"
-        )
-    for time_s in times:
-        if time_s >= env.now:
-            yield env.timeout(time_s - env.now)
-            device.spawn(device.handle())
-
-
-@lru_cache(maxsize=16)
-def read_arrivals(path: str, n_devices: int, stamp: int) -> dict[int, tuple[float, ...]]:
-    """Arrival times by device from a CSV with the column time_s and, if wanted, device.
-
-    `stamp` is the file's time of change, so that a new file is read again.
-
-    Raises:
-        ValueError: no column time_s, a negative time, or a device that the fleet does not have.
-    """
-    times: dict[int, list[float]] = {}
-    with Path(path).open(newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames is None or "time_s" not in reader.fieldnames:
-            raise ValueError(f"workload.replay_csv needs a column time_s, got {path}")
-        for number, row in enumerate(reader):
-            index = int(row["device"]) if "device" in row else number % n_devices
-            time_s = float(row["time_s"])
-            if not 0 <= index < n_devices or not 0.0 <= time_s < math.inf:
-                raise ValueError(
-                    f"workload.replay_csv row {number + 1} must have time_s >= 0 and a device"
-                    f" below {n_devices}, got {row}"
-                )
-            times.setdefault(index, []).append(time_s)
-    return {index: tuple(sorted(values)) for index, values in times.items()}
 
 
 def presence(

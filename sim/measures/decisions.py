@@ -45,12 +45,11 @@ def server_load(
     return load_over_time(records, edges_s) if len(edges_s) > 1 else np.empty(0)
 
 
-def decisions_over_time(
-    spec: SystemSpec, records: Records, names: list[str], factors: np.ndarray
-) -> list[dict[str, Any]]:
+def decisions_over_time(spec: SystemSpec, book: Book, names: list[str]) -> list[dict[str, Any]]:
     """One row a second of a run; `decision` is device 0's last choice by then, `factor` the link's
-    speed of `factors` [(seconds, factor)].
+    speed.
     """
+    records, factors = book.records, np.array(book.speeds or [(0.0, 1.0)])
     seconds = np.arange(np.ceil(spec.warmup_s), np.floor(spec.horizon_s))
     load = server_load(records, float(seconds[0]), float(seconds[-1]) + 1.0)
     born = records["created_s"]

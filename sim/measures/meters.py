@@ -151,8 +151,8 @@ class Snapshot:
 @dataclass(frozen=True, kw_only=True)
 class Book:
     """What one run leaves: records of what left and of what is still in flight (`done_s` is the
-    end of the run), of requests and of the steps of sessions, and the counters at both ends of the
-    window.
+    end of the run), of requests and of the steps of sessions, the counters at both ends of the
+    window, and the medium's (time, speed) wherever it changed.
     """
 
     records: Records
@@ -161,6 +161,7 @@ class Book:
     steps_in_flight: Records
     begin: Snapshot
     end: Snapshot
+    speeds: tuple[tuple[float, float], ...] = ()
     has_sessions: bool = False
 
     @property

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from simpy import Environment, Event
 
+from sim.medium.contended import Radio
 from sim.request import Request
 from sim.specs import LinkSpec
 from sim.station import Station
@@ -30,8 +31,17 @@ def rate_bps(spec: LinkSpec, snr_db: float, gain: float = 1.0) -> float:
         return float(rates.outage_rate_bps(spec.outage, snr_db, spec.bandwidth_hz))
     now_db = snr_db + 10.0 * math.log10(max(gain, 1e-30))
     if spec.rate == "mcs":
-        return mcs.mcs_rate_bps(now_db, spec.bandwidth_hz)
+        return mcs.mcs_rate_bps(now_db, spec.bandwidth_hz) * spec.rate_factor
     return float(rates.shannon_rate_bps(now_db, spec.bandwidth_hz, spec.gap_db))
+
+
+def passes(spec: LinkSpec, snr_db: float) -> bool:
+    """Whether a frame of full size gets through at a mean ratio, and within one fading block."""
+    rate = rate_bps(spec, snr_db)
+    if rate <= 0.0:
+        return False
+    frame_s = spec.frame_airtime_s + 8.0 * (spec.mtu_bytes + spec.header_bytes) / rate
+    return spec.fading == "none" or frame_s < spec.coherence_s
 
 
 class Channel:
@@ -40,26 +50,24 @@ class Channel:
     __slots__ = (
         "_aggregation",
         "_byte_s",
-        "_equal_frames",
         "_fixed_s",
         "_header_bytes",
         "_mtu_bytes",
         "medium",
     )
 
-    def __init__(self, spec: LinkSpec, medium: Station, rate: float) -> None:
+    def __init__(self, spec: LinkSpec, medium: Station | Radio, rate: float) -> None:
         if rate <= 0.0:
             raise ValueError(f"link.snr_db must let a frame pass at its mean, got {spec.snr_db:g}")
         self.medium = medium
         self._mtu_bytes = spec.mtu_bytes
         self._header_bytes = spec.header_bytes
         self._fixed_s = spec.frame_airtime_s
-        self._aggregation = spec.aggregation
+        self._aggregation = spec.frames_per_access(rate)
         self._byte_s = 8.0 / rate
-        self._equal_frames = spec.sharing == "wifi"
 
     def send(self, request: Request, weight: float) -> Event:
-        """Put a payload on the air: ceil(frames / aggregation) accesses, then the bytes."""
+        """Put a payload on the air: an access for every so many frames, then the bytes."""
         payload_bytes = request.payload_bytes
         frames = -(-payload_bytes // self._mtu_bytes) or 1.0
         air_bytes = payload_bytes + frames * self._header_bytes
@@ -67,9 +75,12 @@ class Channel:
         fixed_s = accesses * self._fixed_s
         airtime_s = fixed_s + air_bytes * self._byte_s
         request.air_bytes += air_bytes
-        if self._equal_frames:
-            weight = airtime_s / frames
-        request.visit = visit = self.medium.serve(airtime_s, 0.0, weight, fixed_s)
+        medium = self.medium
+        if isinstance(medium, Radio):
+            visit = medium.send(airtime_s, fixed_s, int(accesses), frames / accesses)
+        else:
+            visit = medium.serve(airtime_s, 0.0, weight, fixed_s)
+        request.visit = visit
         return visit
 
 
@@ -78,14 +89,15 @@ class RadioChannel:
 
     A run is what fits into one fading block. Approximation: the rate and the state of the block
     are taken at the run's start; a run that would not let one frame pass waits for the next
-    block; retransmissions follow at once, without a growing backoff.
+    block; retransmissions follow at once, without a growing backoff. Where a device has one
+    transmit queue, a payload waits until all runs of those before it are through.
     """
 
     def __init__(
         self,
         env: Environment,
         spec: LinkSpec,
-        medium: Station,
+        medium: Station | Radio,
         stream: Stream,
         snr_db: float,
         silence_s: Callable[[float, float], float],
@@ -98,6 +110,7 @@ class RadioChannel:
         self._snr_db = snr_db
         self._block = -1
         self._gain = 1.0
+        self._line: deque[Event] = deque()
         self._refuse_hopeless()
 
     def _refuse_hopeless(self) -> None:
@@ -140,6 +153,30 @@ class RadioChannel:
 
     def send(self, request: Request, weight: float) -> Generator[Event, Any, bool]:
         """Move a payload and book its time; False if a frame ran out of retransmissions."""
+        if not self._spec.has_own_queues:
+            return (yield from self._move(request, weight))
+        place = self._env.event()
+        self._line.append(place)
+        try:
+            if len(self._line) > 1:
+                yield from self._wait(request, place)
+            return (yield from self._move(request, weight))
+        finally:
+            first = self._line[0] is place
+            self._line.remove(place)
+            if first and self._line:
+                self._line[0].succeed()
+
+    def _wait(self, request: Request, place: Event) -> Generator[Event, Any, None]:
+        """For the payloads before it in the device's queue."""
+        entered_s = self._env.now
+        yield place
+        silence_s = self._silence_s(entered_s, self._env.now)
+        request.link_outage_s += silence_s
+        request.link_wait_s += self._env.now - entered_s - silence_s
+
+    def _move(self, request: Request, weight: float) -> Generator[Event, Any, bool]:
+        """All runs of a payload, one after another."""
         spec, env = self._spec, self._env
         frames = self._frames(request.payload_bytes)
         n_frames = len(frames)
@@ -154,8 +191,6 @@ class RadioChannel:
                 request.link_outage_s += env.now - entered_s
                 continue
             request.air_bytes += sum(size + spec.header_bytes for size, _ in run.frames)
-            if spec.sharing == "wifi":
-                weight = run.airtime_s / len(run.frames)
             began_s, request.link_end_s = yield from self._transfer(request, run, weight)
             if start_s != start_s:
                 request.link_start_s = start_s = began_s
@@ -166,6 +201,8 @@ class RadioChannel:
             if any(tries >= spec.max_retries for _, tries in lost):
                 return False
             request.resent_frames += len(lost)
+            if lost and spec.rate == "outage" and spec.rtt_s > 0.0:
+                yield from self._hear_of_loss(request)
             frames.extendleft((size, tries + 1) for size, tries in reversed(lost))
         return True
 
@@ -174,14 +211,25 @@ class RadioChannel:
     ) -> Generator[Event, Any, tuple[float, float]]:
         """One run on the medium, booked; when it began and ended."""
         entered_s = self._env.now
-        request.visit = self.medium.serve(run.airtime_s, 0.0, weight, run.fixed_s)
-        began_s, end_s, alone_s = yield request.visit
+        medium = self.medium
+        if isinstance(medium, Radio):
+            n_frames, n_accesses = len(run.frames), run.accesses
+            visit = medium.send(run.airtime_s, run.fixed_s, n_accesses, n_frames / n_accesses)
+        else:
+            visit = medium.serve(run.airtime_s, 0.0, weight, run.fixed_s)
+        request.visit = visit
+        began_s, end_s, alone_s = yield visit
         silence_s = self._silence_s(entered_s, end_s)
         request.airtime_s += alone_s
         request.link_resend_s += run.resent_share * alone_s
         request.link_outage_s += silence_s
         request.link_wait_s += end_s - entered_s - alone_s - silence_s
         return began_s, end_s
+
+    def _hear_of_loss(self, request: Request) -> Generator[Event, Any, None]:
+        """A whole block is gone: that is known after a round trip at the earliest."""
+        request.link_outage_s += self._spec.rtt_s
+        yield self._env.timeout(self._spec.rtt_s)
 
     def _frames(self, payload_bytes: float) -> deque[Frame]:
         """(bytes, retransmissions so far) of every frame; the last one is what is left."""
@@ -192,30 +240,34 @@ class RadioChannel:
     def _run(self, frames: deque[Frame], rate: float) -> "_Run":
         """Take the first frames that fit into one block."""
         if rate <= 0.0:
-            return _Run([], 0.0, 0.0, 0.0)
+            return _Run([], 0, 0.0, 0.0, 0.0)
         limit_s = self._spec.coherence_s if self._spec.fading != "none" else math.inf
         airtime_s = fixed_s = resent_s = 0.0
         chosen: list[Frame] = []
+        accesses, aggregation = 0, self._spec.frames_per_access(rate)
         while frames:
             size, tries = frames[0]
-            access = len(chosen) % self._spec.aggregation == 0
-            access_s = self._spec.frame_airtime_s if access else 0.0
+            begins = len(chosen) % aggregation == 0
+            access_s = self._spec.frame_airtime_s if begins else 0.0
             frame_s = access_s + 8.0 * (size + self._spec.header_bytes) / rate
             if airtime_s + frame_s > limit_s:
                 break
             chosen.append(frames.popleft())
+            accesses += begins
             airtime_s += frame_s
             fixed_s += access_s
             resent_s += frame_s if tries else 0.0
-        return _Run(chosen, airtime_s, fixed_s, resent_s / airtime_s if resent_s else 0.0)
+        share = resent_s / airtime_s if resent_s else 0.0
+        return _Run(chosen, accesses, airtime_s, fixed_s, share)
 
 
 class _Run(NamedTuple):
-    """Frames that go out together: their airtime at the medium's full speed, the part of it that is
-    fixed, and the share that is sent again.
+    """Frames that go out together, the accesses that they take, their airtime at the medium's full
+    speed, the part of it that is fixed, and the share that is sent again.
     """
 
     frames: list[Frame]
+    accesses: int
     airtime_s: float
     fixed_s: float
     resent_share: float

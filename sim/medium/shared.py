@@ -40,20 +40,16 @@ class SharedStation:
     reset when the station runs empty, so that it keeps its digits (Parekh and Gallager 1993,
     equation 10; Kleinrock's PS for equal weights).
 
-    A change of speed changes how long what is left of every job takes; with `by_frames` weights are
-    the seconds per frame, which change with it, so that frame rates stay equal.
+    A change of speed changes how long what is left of every job takes.
     """
 
     def __init__(
         self,
         env: Environment,
         capacity: Callable[[int], float] = full_rate,
-        *,
-        by_frames: bool = False,
     ) -> None:
         self._env = env
         self._capacity = capacity
-        self._by_frames = by_frames
         self._speed = 1.0
         self._silent = False
         self._clock = 0.0
@@ -76,8 +72,6 @@ class SharedStation:
         event = self._env.event()
         self._order += 1
         alone_s = self._need_s(work_s, fixed_s, self._speed)
-        if self._by_frames and self._speed != 1.0:
-            weight *= alone_s / work_s
         tag = self._clock + alone_s / weight
         job = _Job(tag, self._order, weight, now, alone_s, after_s, work_s, fixed_s, event)
         heappush(self._jobs, job)
@@ -101,6 +95,7 @@ class SharedStation:
     def set_speed(self, speed: float) -> None:
         """Change the speed of everything from now on; 0 stops all transfers where they are."""
         self._advance(self._env.now)
+        self._release(self._env.now)
         self._silent = speed == 0.0
         if not self._silent and speed != self._speed:
             self._jobs = [self._rescale(job, speed) for job in self._jobs]
@@ -118,11 +113,8 @@ class SharedStation:
         before_s = self._need_s(job.work_s, job.fixed_s, self._speed)
         ratio = self._need_s(job.work_s, job.fixed_s, speed) / before_s if before_s > 0.0 else 1.0
         left_s = (job.tag - self._clock) * job.weight
-        weight = job.weight * ratio if self._by_frames else job.weight
         alone_s = job.alone_s + left_s * (ratio - 1.0)
-        return job._replace(
-            tag=self._clock + left_s * ratio / weight, weight=weight, alone_s=alone_s
-        )
+        return job._replace(tag=self._clock + left_s * ratio / job.weight, alone_s=alone_s)
 
     def busy_s(self) -> float:
         """Seconds so far in which at least one job was present and the medium not silent."""
@@ -168,6 +160,11 @@ class SharedStation:
         if timer.value != self._due_s:
             return
         self._advance(now)
+        self._release(now)
+        self._restart()
+
+    def _release(self, now: float) -> None:
+        """Let the jobs go whose tag is reached."""
         jobs = self._jobs
         reach = self._clock + _CLOCK_DIGITS * (self._clock + self._pace * now)
         while jobs and jobs[0][0] <= reach:
@@ -176,4 +173,3 @@ class SharedStation:
             if self._weight < _LIGHT * job.weight:
                 self._weigh()
             leave(self._env, job.event, job.start_s, now, job.alone_s, job.after_s)
-        self._restart()

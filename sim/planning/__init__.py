@@ -1,12 +1,11 @@
 """Capacity planning: how many devices a system serves within a limit, and how surely."""
 
-from sim.planning.budget import Budget
+from sim.planning.budget import Budget, Refusal
 from sim.planning.capacity import Capacity, capacity
 from sim.planning.crossing import Crossing, crossing, isotonic
 from sim.planning.goal import MEANS, Goal
 from sim.planning.guess import demands, guess
 from sim.planning.probe import Probe
-from sim.planning.refusal import Refusal
 
 __all__ = [
     "MEANS",

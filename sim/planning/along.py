@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import SystemSpec
-from sim.planning.bound import stability
 from sim.planning.crossing import Crossing
 from sim.planning.goal import Goal
+from sim.planning.guess import stability
 from sim.planning.probe import Player, Probe
 from sim.sources.source import Sources
 

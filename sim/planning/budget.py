@@ -1,7 +1,9 @@
-"""Budget: when a search is content with what it knows, and when it gives up."""
+"""Budget: when a search is content with what it knows; Refusal: that it gives up, and why."""
 
+import math
 from dataclasses import dataclass, replace
 
+from sim.planning.goal import Goal
 from sim.specs.check import at_least, option
 
 _STEPS_PER_REQUEST = 4.0
@@ -47,3 +49,24 @@ class Budget:
     def target(self, n_devices: float) -> float:
         """The half-width asked for, in devices: a share of N*, at least one device."""
         return max(1.0, self.half_width * n_devices)
+
+
+class Refusal(ValueError):
+    """No number of devices can be named; the one line says which constraint failed where."""
+
+
+class Missed(Refusal):
+    """Not even one device meets a limit, and no more of them do."""
+
+
+def say_missed(goal: Goal, figure: float, *, grows: bool) -> str:
+    """That one device misses a goal, and by what figure."""
+    if grows:
+        said = "its queue grows without end"
+    elif math.isnan(figure):
+        said = "no request is answered within horizon_s"
+    elif math.isinf(figure):
+        said = "too many requests get no answer"
+    else:
+        said = f"{figure:.3g}"
+    return f"even one device misses {goal}: {said} at N = 1"

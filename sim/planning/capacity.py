@@ -4,22 +4,40 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from sim import Estimate, SystemSpec
-from sim.planning.bound import stability
-from sim.planning.budget import Budget
-from sim.planning.crossing import Crossing
+from sim.places import groups_of
+from sim.planning.bracket import Bracket, Pilots
+from sim.planning.budget import Budget, Missed, Refusal
+from sim.planning.crossing import Crossing, around
 from sim.planning.goal import Goal
-from sim.planning.guess import demands, guess
-from sim.planning.pace import set_length, warm_up
+from sim.planning.pace import refuse_replay, set_length, warm_up, without_faults
 from sim.planning.probe import Player, Probe
-from sim.planning.refine import Refined, Refinement
-from sim.planning.refusal import Missed, Refusal, say_missed
+from sim.planning.refine import Curve, Falling, Refinement
+from sim.planning.regimes import Regimes, SafeSearch
 from sim.sources.sessions import steps_of
 from sim.sources.source import Sources
 from sim.statistics import replication_interval
 
-_PILOTS = 3
-_APART = 0.04
+_SCOUTS, _WIDE = 4, 5
+_BELOW = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Least:
+    """The least number of devices that meets the goals, with its interval: fewer miss `goal`.
+
+    `points`, `runs`, `curve`: what was played around it.
+    """
+
+    goal: Goal
+    n: int
+    lo: int
+    hi: int
+    points: tuple[int, ...]
+    runs: tuple[int, ...]
+    curve: tuple[Estimate, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +48,12 @@ class Capacity:
     rounding down; `points`: the numbers of devices that were played, `curve`: the goal's figure
     there by so many `runs`; `n_runs`: those of the points around N* (the scouts had fewer);
     `collapsed`: of them the most at one point that fell into a far worse regime than the others;
-    `throughput_rps`: at the least point around N*; `stable`: the N beyond which a queue grows
-    without end, at which N* is capped, infinite where none is known; `spec`: the system with the
-    lengths of run that were played; `requests`: simulated requests that the answer cost.
+    `regimes`: where longer runs confirm that, N* is what they say is safe, and `root` no crossing;
+    `least`: where too few devices miss a goal, from how many on they meet it; `calm`: N* is that
+    of the system without its outages, below what was found with them; `throughput_rps`: at the
+    least point around N*; `stable`: the N beyond which a queue grows without end, at which N* is
+    capped, infinite where none is known; `spec`: the system with the lengths of run that were
+    played; `requests`: simulated requests that the answer cost.
     """
 
     goal: Goal
@@ -49,6 +70,9 @@ class Capacity:
     curve: tuple[Estimate, ...]
     stable: float
     spec: SystemSpec = field(repr=False)
+    regimes: Regimes | None = None
+    least: Least | None = None
+    calm: bool = False
 
     @property
     def monotone(self) -> bool:
@@ -77,16 +101,40 @@ def capacity(
     behind a warm-up found by MSER-5, give the crossing; runs are added until the half-width is
     `budget.half_width` of N* (at least one device). The same spec and
     seed give the same answer on any machine. Only a system with a timetable (failures, churn,
-    outages, replay, terminating runs) keeps its own `horizon_s` and `warmup_s`.
+    outages, terminating runs) keeps its own `horizon_s` and `warmup_s`; its N* is never more than
+    that of the same system without failures, churn and outages.
 
     Raises:
-        Refusal: one device misses a goal, no number of devices does, or the budget ended.
+        Refusal: no number of devices meets the goals, every one does, the requests are a replay,
+            whose times do not grow with the devices, or the budget ended.
     """
+    refuse_replay(group.workload or spec.workload for group in groups_of(spec).values())
     wanted = (goals,) if isinstance(goals, Goal) else tuple(goals)
     steps = max(steps_of(source) for source in sources.values())
     fitting = (budget or Budget()).for_sessions(steps)
-    search = _Search(spec, sources, wanted, fitting, play or play_in_turn)
-    return search.refine(*search.bracket())
+    found = _Search(spec, sources, wanted, fitting, play or play_in_turn).find()
+    quiet = without_faults(spec)
+    if quiet == spec:
+        return found
+    search = _Search(quiet, sources, wanted, fitting, play or play_in_turn)
+    try:
+        calm = search.find()
+    except Missed:
+        raise
+    except Refusal:  # no answer there bounds nothing here
+        return replace(found, requests=found.requests + search.requests)
+    return _cap(found, calm)
+
+
+def _cap(found: Capacity, calm: Capacity) -> Capacity:
+    """An answer that is no larger than that of the system without its outages."""
+    requests = found.requests + calm.requests
+    if found.root.root <= calm.root.root:
+        hi, root = min(found.n_star_hi, calm.n_star_hi), found.root.cap(calm.root.hi)
+        return replace(found, n_star_hi=max(hi, found.n_star), root=root, requests=requests)
+    ends = {name: getattr(calm, name) for name in ("n_star", "n_star_lo", "n_star_hi", "stable")}
+    root = replace(found.root, root=calm.root.root, lo=calm.root.lo, hi=calm.root.hi)
+    return replace(found, **ends, root=root, requests=requests, calm=True)
 
 
 class _Search:
@@ -102,98 +150,148 @@ class _Search:
     ) -> None:
         self._spec, self._sources, self._goals = spec, sources, goals
         self._budget, self._play = budget, play
-        self._requests = 0
-        self._stable = stability(spec, sources)
-        alone = demands(spec, sources)
-        self._per_device_rps = alone.rate_rps if alone else 0.0
-        self._grows = False
+        self._pilots = Pilots(spec, sources, goals, budget, play=play, spend=self._spend)
+        self.requests = 0
 
-    def bracket(self) -> tuple[int, int]:
-        """Numbers of devices about 4 % apart, within and beyond the goals."""
-        first, goal = self._pilot(1)
-        if first > 0.0:
-            raise Missed(say_missed(goal, first, grows=self._grows))
-        most = self._budget.max_devices
-        low, high = 1, min(most, max(2, guess(self._spec, self._sources) or 2))
-        value, _ = self._pilot(high)
-        while value <= 0.0:
-            if high >= most:
-                raise Refusal(f"{_all(self._goals)} still holds at max_devices = {most}")
-            low, high = high, min(most, 2 * high)
-            value, _ = self._pilot(high)
-        step = 1.1
-        while high - low > max(1.0, _APART * low):
-            middle = (low + high) // 2 if low > 1 else max(low + 1, round(high / step))
-            step = min(2.0, step**2)
-            value, _ = self._pilot(min(middle, high - 1))
-            low, high = (middle, high) if value <= 0.0 else (low, middle)
-        return low, high
+    def find(self) -> Capacity:
+        """The whole answer."""
+        least = self._pilots.find_least()
+        most = self._pilots.find_most(1 if least is None else least.within)
+        found = self._refine(most)
+        if least is None:
+            return found
+        return replace(found, least=self._refine_least(least), requests=self.requests)
 
-    def refine(self, low: int, high: int) -> Capacity:
-        """The crossing within the bracket, known to the half-width asked for."""
-        budget = self._budget
-        rate_rps = self._per_device_rps * low
-        spec = set_length(self._spec, budget.requests_per_run, rate_rps, low, self._goals)
-        fleet = replace(spec.fleet, n_devices=low)
-        spec, cost = warm_up(replace(spec, fleet=fleet), self._sources, play=self._play)
-        self._requests += cost
-        probe = Probe(spec, self._sources, self._goals, play=self._play)
-        refinement = Refinement(probe, self._goals, _Devices(), budget, self._spend)
-        centre, reach = 0.5 * (low + high), max(2.0, high - low)
-        return self._capacity(probe, refinement.cross(centre, reach, budget.target))
-
-    def _pilot(self, n_devices: int) -> tuple[float, Goal]:
-        """The worst excess of a few short runs; infinite where the queue grows without end, which
-        a run may be too short to show.
+    def _refine(self, bracket: Bracket) -> Capacity:
+        """The crossing within the bracket, known to the half-width asked for; of two regimes the
+        safe number.
         """
-        if n_devices > self._stable:
-            self._grows = True
-            return math.inf, self._goals[0]
-        requests, rate_rps = self._budget.pilot_requests, self._per_device_rps * n_devices
-        spec = set_length(self._spec, requests, rate_rps, n_devices, self._goals)
-        probe = Probe(spec, self._sources, self._goals, play=self._play)
-        excess, goal = probe.worst(n_devices, _PILOTS)
-        self._spend(probe.requests, n_devices)
-        self._grows = probe.is_saturated(n_devices)
-        if self._grows:
-            return math.inf, goal
-        if n_devices == 1 or excess <= 0.0:  # one that collapsed would ask for endless runs
-            self._per_device_rps = probe.throughput_rps(n_devices) / n_devices
-        return excess, goal
+        probe = self._settle(bracket.within)
+        refinement = self._refinement(probe, probe, self._goals)
+        centre, reach = _middle(bracket)
+        regimes = self._scout(probe, around(centre, reach, _WIDE))
+        if regimes is not None:
+            goal = probe.worst(regimes.n_safe, 1)[1]
+            return self._build(probe, goal, _at(regimes, probe, goal), 0, regimes)
+        try:
+            refined = refinement.cross(centre, reach, self._budget.target)
+        except Refusal as refusal:
+            regimes = self._find_safe(probe)
+            if regimes is None:
+                raise Refusal(f"{refusal}{self._pilots.say_choice()}") from None
+            goal = probe.worst(regimes.n_safe, 1)[1]
+            return self._build(probe, goal, _at(regimes, probe, goal), 0, regimes)
+        regimes = self._find_safe(probe) if refined.collapsed else None
+        if regimes is None:
+            root = refined.root.cap(self._pilots.stable)
+            return self._build(probe, refined.goal, root, refined.collapsed, None)
+        at = _at(regimes, probe, refined.goal)
+        return self._build(probe, refined.goal, at, refined.collapsed, regimes)
+
+    def _scout(self, probe: Probe, points: Sequence[int]) -> Regimes | None:
+        """Whether the first few runs of a refinement already tell of two regimes."""
+        before = probe.requests
+        probe.listen(points, _SCOUTS)
+        self._spend(probe.requests - before, points[-1])
+        return self._find_safe(probe)
+
+    def _refine_least(self, bracket: Bracket) -> Least:
+        """The number of devices from which the goals hold."""
+        probe, goal = self._settle(bracket.within), bracket.goal
+        refinement = self._refinement(Falling(probe), probe, (goal,))
+        refined = refinement.cross(*_middle(bracket), self._budget.target)
+        root = refined.root
+        n, lo, hi = (max(1, math.ceil(each)) for each in (root.root, root.lo, root.hi))
+        return Least(
+            goal=goal,
+            n=n,
+            lo=lo,
+            hi=hi,
+            points=probe.played,
+            runs=tuple(probe.n_runs(n) for n in probe.played),
+            curve=_curve(probe, goal),
+        )
+
+    def _refinement(self, curve: Curve, probe: Probe, goals: Sequence[Goal]) -> Refinement:
+        return Refinement(curve, goals, _Devices(), self._budget, self._spend)
+
+    def _settle(self, n: int) -> Probe:
+        """Long runs behind a warm-up that fits the system with so many devices."""
+        budget, rate_rps = self._budget, self._pilots.per_device_rps * n
+        spec = set_length(self._spec, budget.requests_per_run, rate_rps, n, self._goals)
+        fleet = replace(spec.fleet, n_devices=n)
+        spec, cost = warm_up(replace(spec, fleet=fleet), self._sources, play=self._play)
+        self.requests += cost
+        return Probe(spec, self._sources, self._goals, play=self._play)
+
+    def _find_safe(self, probe: Probe) -> Regimes | None:
+        """What longer runs say where some runs have fallen into a far worse regime."""
+        apart = [n for n in probe.played if any(probe.count_apart(n, g) for g in self._goals)]
+        if not apart:
+            return None
+        search = SafeSearch(
+            probe,
+            self._sources,
+            n_runs=self._budget.n_runs,
+            play=self._play,
+            spend=self._spend,
+        )
+        return search.find(max(apart), self._budget.target)
 
     def _spend(self, requests: int, n_devices: float) -> None:
-        self._requests += requests
-        if self._requests > self._budget.max_requests:
+        self.requests += requests
+        if self.requests > self._budget.max_requests:
             raise Refusal(
                 f"the budget of {self._budget.max_requests:g} requests ended the search after"
-                f" {self._requests}, at N = {n_devices:.0f}"
+                f" {self.requests}, at N = {n_devices:.0f}"
             )
 
-    def _capacity(self, probe: Probe, refined: Refined) -> Capacity:
-        where, points, goal = refined.root.cap(self._stable), refined.points, refined.goal
-        n_star = math.floor(where.root)
-        within = [n for n in points if n <= n_star]
+    def _build(
+        self, probe: Probe, goal: Goal, root: Crossing, collapsed: int, regimes: Regimes | None
+    ) -> Capacity:
+        n_star = math.floor(root.root)
+        within = [n for n in probe.played if n <= n_star]
         if any(probe.is_saturated(n) for n in within):
             raise Refusal(
                 f"{goal} holds at {within[-1]} devices only because the run ends: the queue"
                 " grows without end; raise requests_per_run or horizon_s"
             )
+        runs = tuple(probe.n_runs(n) for n in probe.played)
+        near = [n for n in probe.played if probe.n_runs(n) == max(runs)]
         return Capacity(
             goal=goal,
             n_star=n_star,
-            n_star_lo=math.floor(where.lo),
-            n_star_hi=math.floor(where.hi),
-            root=where,
+            n_star_lo=math.floor(root.lo),
+            n_star_hi=math.floor(root.hi),
+            root=root,
             points=probe.played,
-            runs=tuple(probe.n_runs(n) for n in probe.played),
-            n_runs=refined.n_runs,
-            collapsed=refined.collapsed,
-            requests=self._requests,
-            throughput_rps=probe.throughput_rps(points[0]),
+            runs=runs,
+            n_runs=max(runs),
+            collapsed=collapsed,
+            requests=self.requests,
+            throughput_rps=probe.throughput_rps(near[0]),
             curve=_curve(probe, goal),
-            stable=self._stable,
+            stable=self._pilots.stable,
             spec=probe.spec,
+            regimes=regimes,
         )
+
+
+def _middle(bracket: Bracket) -> tuple[float, float]:
+    """Centre and reach of the points that look at a bracket."""
+    low, high = sorted((bracket.within, bracket.beyond))
+    return 0.5 * (low + high), max(2.0, high - low)
+
+
+def _at(regimes: Regimes, probe: Probe, goal: Goal) -> Crossing:
+    """The safe number in the place of a crossing; the slope is that of the figure below it."""
+    n = regimes.n_safe
+    below = max(1, math.floor(_BELOW * n))
+    excess = probe.excess((below, n), _SCOUTS, goal).mean(axis=0) if below < n else np.zeros(2)
+    slope = float(excess[1] - excess[0]) / max(1, n - below)
+    return Crossing(
+        root=float(n), lo=float(regimes.lo), hi=float(regimes.hi), slope=slope, monotone=True
+    )
 
 
 class _Devices:
@@ -203,6 +301,8 @@ class _Devices:
         return f"{low} and {high} devices"
 
     def say_reached(self, where: Crossing, target: float) -> str:
+        if not math.isfinite(where.half_width):
+            return "no interval of N* is bounded by the runs that were played"
         return f"N* in [{where.lo:.1f}, {where.hi:.1f}], asked for +-{target:.1f}"
 
 
@@ -212,10 +312,7 @@ def _curve(probe: Probe, goal: Goal) -> tuple[Estimate, ...]:
     for n in probe.played:
         column = probe.excess((n,), probe.n_runs(n), goal)[:, 0]
         ends = replication_interval(column, probe.spec.confidence)
-        mean, lo, hi = (goal.value(end) for end in ends)
-        estimates.append(Estimate(mean=mean, lo=lo, hi=hi))
+        figure = probe.figure(n, goal)
+        lo, hi = (goal.move(figure, end - ends.mean) for end in (ends.lo, ends.hi))
+        estimates.append(Estimate(mean=figure, lo=lo, hi=hi))
     return tuple(estimates)
-
-
-def _all(goals: Sequence[Goal]) -> str:
-    return " and ".join(map(str, goals))

@@ -115,6 +115,15 @@ class Goal:
         age_s = ages_s(in_flight if chosen is None else select(in_flight, chosen))
         return np.append(late_s, age_s[age_s > self.limit])
 
+    def figure(self, samples: Sequence[Sample]) -> float:
+        """The figure of all runs pooled; infinite where too much got no answer, NaN without any."""
+        count = np.array([sample.n_terms for sample in samples])
+        if not count.sum():
+            return math.nan
+        if self.probability is not None:
+            return self._quantile(samples, count, self.probability)[0]
+        return math.fsum(sample.total for sample in samples) / float(count.sum())
+
     def excess(self, samples: Sequence[Sample]) -> Floats:
         """How far the system lies above the limit, one value per run; their mean is the answer.
 
@@ -126,15 +135,14 @@ class Goal:
         a share has none: it may be 0.
         Approximation: an excess beyond +-3 (a factor of 20) is cut off; infinite if nothing left.
         """
-        count = np.array([sample.n_terms for sample in samples])
-        if not count.sum():
+        pooled = self.figure(samples)
+        if math.isnan(pooled):
             return np.full(len(samples), math.inf)
+        count = np.array([sample.n_terms for sample in samples])
         if self.probability is not None:
-            pooled, parts = self._quantile(samples, count, self.probability)
+            _, parts = self._quantile(samples, count, self.probability)
         else:
-            totals = np.array([sample.total for sample in samples])
-            pooled = float(totals.sum() / count.sum())
-            parts = totals - pooled * count
+            parts = np.array([sample.total for sample in samples]) - pooled * count
         parts = parts * (len(samples) / count.sum())
         if self.column == "deadline_miss_share":
             shares: Floats = (pooled + parts) / self.limit - 1.0
@@ -154,14 +162,21 @@ class Goal:
         The 95th percentile tells, whatever is limited: a small share of missed deadlines, or a
         quantile of a few requests, doubles by chance from run to run.
         """
+        from_s = Goal.find_gap_s(samples)
+        return sum(sample.slow_s > from_s for sample in samples)
+
+    @staticmethod
+    def find_gap_s(samples: Sequence[Sample]) -> float:
+        """The 95th percentile beyond which runs lie apart; infinite without a gap."""
         slow_s = np.sort([sample.slow_s for sample in samples if sample.slow_s > 0.0])
         wide = np.flatnonzero(slow_s[1:] > _GAP * slow_s[:-1])
-        return int(slow_s.size - 1 - wide[0]) if wide.size else 0
+        return float(slow_s[wide[0]]) if wide.size else math.inf
 
-    def value(self, excess: float) -> float:
-        """The figure, in its own unit, that lies so far above the limit."""
-        factor = 1.0 + excess if self.column == "deadline_miss_share" else math.exp(excess)
-        return self.limit * factor
+    def move(self, figure: float, excess: float) -> float:
+        """The figure with so much more excess."""
+        if self.column == "deadline_miss_share":
+            return figure + self.limit * excess
+        return figure * math.exp(excess)
 
     def _quantile(self, samples: Sequence[Sample], count: Floats, p: float) -> tuple[float, Floats]:
         """The pooled quantile, and by how much every run's requests pull it, times n."""

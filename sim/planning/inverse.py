@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 
 from sim import SystemSpec
 from sim.planning.along import UNIT, Along, Change
-from sim.planning.budget import Budget
+from sim.planning.budget import Budget, Refusal, say_missed
 from sim.planning.goal import Goal
 from sim.planning.guess import demands
 from sim.planning.levers import faster_server, wider_channel
 from sim.planning.pace import set_length, warm_up
 from sim.planning.probe import Player, Probe
 from sim.planning.refine import Refinement
-from sim.planning.refusal import Refusal, say_missed
 from sim.planning.remedy import Held, Remedy
 from sim.sources.source import Sources
 from sim.statistics import replication_interval
@@ -164,7 +163,7 @@ class _Search:
         self._spend(probe.requests)
         grows = probe.is_saturated(1)
         if grows or excess > 0.0:
-            self.alone = f"{say_missed(goal, excess, grows=grows)}, and "
+            self.alone = f"{say_missed(goal, probe.figure(1, goal), grows=grows)}, and "
         return rate_rps if grows and known else probe.throughput_rps(1)
 
     def _bracket(self, along: Along) -> tuple[float, float] | None:

@@ -26,8 +26,11 @@ def judge_capacity(
     target: float,
     largest_batch: int | None,
     kinds: Mapping[str, str],
+    better: tuple[str, int] | None = None,
 ) -> Trust:
-    """How far to believe N*, whose half-width was to be `target`; `kinds` of its numbers."""
+    """How far to believe N*, whose half-width was to be `target`; `kinds` of its numbers, `better`
+    a split that serves so many devices, more than they choose for themselves.
+    """
     fleet = replace(found.spec.fleet, n_devices=max(1, found.n_star))
     spec = replace(found.spec, fleet=fleet)
     base = run_trust(
@@ -46,6 +49,9 @@ def judge_capacity(
         monotone=found.monotone,
         spread_devices=reasons.spread / max(found.root.slope, 1e-9),
         collapsed=max(found.collapsed, reasons.collapsed),
+        regimes=found.regimes,
+        calm=found.calm,
+        better=better,
         stable=found.stable,
         given_up=_given_up(reasons.columns) if found.goal.column in _BLIND else 0.0,
         gains=reasons.gains,

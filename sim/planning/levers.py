@@ -69,15 +69,20 @@ def faster_server(spec: SystemSpec, sources: Sources, factor: float) -> tuple[Sy
 
 
 def wider_channel(spec: SystemSpec, sources: Sources, factor: float) -> tuple[SystemSpec, Sources]:
-    """All that a medium does per second times `factor`: bits and channel accesses, up and down."""
+    """All that a medium does per second times `factor`: bits and channel accesses, up and down.
+
+    The schemes of 802.11 have no bandwidths between 20, 40 and 80 MHz: their rates are scaled.
+    """
     link = spec.link
-    down = link.downlink_rate_bps
+    down, limit_s, by_scheme = link.downlink_rate_bps, link.access_limit_s, link.rate == "mcs"
     wider = replace(
         link,
         rate_bps=link.rate_bps * factor,
         downlink_rate_bps=None if down is None else down * factor,
-        bandwidth_hz=link.bandwidth_hz * factor,
+        bandwidth_hz=link.bandwidth_hz * (1.0 if by_scheme else factor),
+        rate_factor=link.rate_factor * (factor if by_scheme else 1.0),
         frame_airtime_s=link.frame_airtime_s / factor,
+        access_limit_s=None if limit_s is None else limit_s / factor,
     )
     groups = {
         name: group if group.rate_bps is None else replace(group, rate_bps=group.rate_bps * factor)

@@ -2,14 +2,17 @@
 once around.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import ceil
 
-from sim import LinkSpec, SystemSpec
+from sim import LinkSpec, SystemSpec, WorkloadSpec
+from sim.places import groups_of
+from sim.planning.budget import Refusal
 from sim.planning.goal import Goal
+from sim.planning.guess import has_timetable
 from sim.planning.probe import Player, Tally
-from sim.radio.contention import EFFICIENCY
+from sim.radio.contention import RATIO
 from sim.replicate import settle
 from sim.sources.source import Draw, Sources
 
@@ -20,15 +23,24 @@ _LIMITS = 5.0
 _BLIND_LIMITS = 6.0
 
 
-def has_timetable(spec: SystemSpec) -> bool:
-    """Whether the system has a timetable of its own, so that its horizon must stay as it is."""
-    loads = [spec.workload, *(g.workload for g in spec.fleet.groups.values() if g.workload)]
-    return (
-        spec.server.fails
-        or spec.interruptible
-        or spec.workload.requests is not None
-        or any(load.kind == "replay" for load in loads)
+def without_faults(spec: SystemSpec) -> SystemSpec:
+    """The system whose server never fails, whose devices stay and whose medium is never silent."""
+    groups = {name: replace(group, churn=None) for name, group in spec.fleet.groups.items()}
+    return replace(
+        spec,
+        fleet=replace(spec.fleet, groups=groups),
+        server=replace(spec.server, fail_at_s=[], mean_up_s=None),
+        link=replace(spec.link, outage_at_s=[]),
     )
+
+
+def refuse_replay(loads: Iterable[WorkloadSpec]) -> None:
+    """Refuse to ask how many devices replay recorded times: those do not grow with the devices."""
+    if any(load.kind == "replay" for load in loads):
+        raise Refusal(
+            "workload.kind must not be replay where the number of devices is asked for: recorded"
+            " times do not grow with it; simulate them, or plan.n_devices asks what they need"
+        )
 
 
 def set_length(
@@ -44,7 +56,8 @@ def set_length(
     if has_timetable(spec) or throughput_rps <= 0.0:
         return spec
     aged = [goal.limit for goal in goals if goal.column == "freshness_s"]
-    if spec.workload.kind == "closed" or aged:
+    loads = [group.workload or spec.workload for group in groups_of(spec).values()]
+    if any(load.kind == "closed" for load in loads) or aged:
         requests = max(requests, _TURNS * n)
     limits_s = [goal.limit for goal in goals if goal.column.endswith("_s")]
     length_s = max(requests / throughput_rps, _LIMITS * max(limits_s, default=0.0))
@@ -85,9 +98,9 @@ def cycle_s(spec: SystemSpec, mean: Draw, *, steps: int = 1) -> float:
 def airtime_s(link: LinkSpec, payload_bytes: float, n_active: int = 1) -> float:
     """Seconds on the air of a payload while `n_active` devices contend."""
     frames = ceil(payload_bytes / link.mtu_bytes)
+    accesses = ceil(frames / link.frames_per_access(link.rate_bps))
     bits = 8.0 * (payload_bytes + frames * link.header_bytes)
-    alone_s = bits / link.rate_bps + ceil(frames / link.aggregation) * link.frame_airtime_s
-    if link.sharing != "wifi":
+    alone_s = bits / link.rate_bps + accesses * link.frame_airtime_s
+    if link.sharing != "wifi" or not accesses:
         return alone_s
-    efficiency = EFFICIENCY[link.contention]
-    return alone_s * efficiency(1) / efficiency(n_active)
+    return alone_s / RATIO[link.contention](n_active, frames / accesses)

@@ -1,5 +1,6 @@
 """Probe: what runs of one system say at several numbers of devices, each run played once."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import Result, SystemSpec, run
+from sim.planning.budget import Refusal
 from sim.planning.goal import Goal, Sample
-from sim.planning.refusal import Refusal
 from sim.planning.work import predict_work
 from sim.sources.source import Sources
 
@@ -99,12 +100,28 @@ class Probe:
         value, number = max(means)
         return value, self.goals[number]
 
+    def samples(self, n_devices: int, goal: Goal) -> list[Sample]:
+        """What the runs at a number of devices say of a goal."""
+        number = self.goals.index(goal)
+        return [h.samples[number] for (n, _), h in self._known.items() if n == n_devices]
+
+    def figure(self, n_devices: int, goal: Goal) -> float:
+        """The figure itself, pooled over all runs that were played at a number of devices."""
+        return goal.figure(self.samples(n_devices, goal))
+
     def count_apart(self, n_devices: int, goal: Goal) -> int:
         """Runs at a number of devices that fell into a far worse regime than the others."""
-        number = self.goals.index(goal)
-        return goal.count_apart(
-            [h.samples[number] for (n, _), h in self._known.items() if n == n_devices]
-        )
+        return goal.count_apart(self.samples(n_devices, goal))
+
+    def count_fallen(self, n_devices: int, goal: Goal, *, beside: "Probe") -> int:
+        """Of the runs at a number of devices those that miss the goal and lie beyond a gap between
+        these runs and the ones `beside`; without a gap those that miss it by a factor of two.
+        """
+        own, others = (probe.samples(n_devices, goal) for probe in (self, beside))
+        from_s = goal.find_gap_s([*own, *others])
+        factor, from_s = (2.0, 0.0) if math.isinf(from_s) else (1.0, from_s)
+        most = factor * goal.limit
+        return sum(goal.figure([each]) > most and each.slow_s > from_s for each in own)
 
     def is_saturated(self, n_devices: int) -> bool:
         """Whether the queue grew without end in most runs at this number of devices."""

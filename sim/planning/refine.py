@@ -8,10 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.planning.budget import Budget
+from sim.planning.budget import Budget, Refusal
 from sim.planning.crossing import Crossing, around, crossing, extend, open_sides
 from sim.planning.goal import Goal
-from sim.planning.refusal import Refusal
 
 _SCOUTS = 4
 _WIDE, _NARROW = 5, 3
@@ -38,6 +37,31 @@ class Curve(Protocol):
 
     def count_apart(self, point: int, goal: Goal) -> int:
         """Runs at a point that fell into a far worse regime than the others."""
+
+
+class Falling:
+    """A curve turned over: it rises through the limit where the other falls."""
+
+    def __init__(self, curve: Curve) -> None:
+        self._curve = curve
+
+    @property
+    def requests(self) -> int:
+        """Simulated so far."""
+        return self._curve.requests
+
+    @property
+    def confidence(self) -> float:
+        """Of the interval."""
+        return self._curve.confidence
+
+    def excess(self, points: Sequence[int], n_runs: int, goal: Goal) -> NDArray[np.float64]:
+        """By how much a goal is undercut [n_runs, len(points)]."""
+        return -self._curve.excess(points, n_runs, goal)
+
+    def count_apart(self, point: int, goal: Goal) -> int:
+        """Runs at a point that fell into a far worse regime than the others."""
+        return self._curve.count_apart(point, goal)
 
 
 class Axis(Protocol):

@@ -9,11 +9,12 @@ from sim.measures.laws import Check
 from sim.planning.finding import BAD, CAUTION, GOOD, Finding, Trust, weigh
 from sim.planning.levers import Gain
 from sim.planning.neighbour import count_senders, neighbour
+from sim.planning.regimes import Regimes
+from sim.radio import ns3_curves
 from sim.sources.source import Sources
 
 _NEAR = 0.3
 _ROUGH = 0.05
-_NS3_STATIONS = 40
 _SPREAD = 0.1
 _AT_SERVER = ("server_", "decoder_", "memory_", "repair_")
 _FIRM = ("measured", "published", "assumed")
@@ -54,6 +55,9 @@ def plan_trust(
     monotone: bool,
     spread_devices: float,
     collapsed: int,
+    regimes: Regimes | None,
+    calm: bool,
+    better: tuple[str, int] | None,
     stable: float,
     given_up: float,
     gains: Sequence[Gain],
@@ -62,7 +66,9 @@ def plan_trust(
     """`base` with what only a search knows: its interval, its guard, its seeds, its sources.
 
     `gains` in falling order of what they bring; `stable` the N beyond which a queue grows,
-    `given_up` the share of requests that the limited figure does not hold.
+    `given_up` the share of requests that the limited figure does not hold; `regimes` where longer
+    runs show two, `calm` whether N* is that without outages, `better` a split that serves more than
+    the devices' own choice.
     """
     further = (
         weigh(
@@ -81,19 +87,48 @@ def plan_trust(
             spread_devices <= max(2.0, 0.1 * n_star),
             f"one run alone would be off by {spread_devices:.2g} devices (1 sigma)",
         ),
-        weigh(
-            "one regime",
-            not collapsed,
-            "near N* no run lies far from the others",
-            f"near N* {collapsed} runs took more than twice as long as the others: the system has"
-            " two regimes, and longer runs put N* lower",
-        ),
+        judge_regimes(collapsed, regimes),
+        *_judge_calm(calm=calm),
+        *judge_choice(better),
         *_judge_given_up(given_up),
         *_steady(n_star, stable),
         _judge_binding(next(gain for gain in gains if gain.resource)),
         _provenance(gains, kinds),
     )
     return Trust(findings=(*base.findings, *further))
+
+
+def judge_regimes(collapsed: int, regimes: Regimes | None) -> Finding:
+    """Whether the runs near N* are of one kind; of a system that may collapse nothing is sure."""
+    if regimes is not None:
+        words = f"{regimes.say_safe()}; {regimes.say_above()}"
+        return Finding(name="one regime", verdict=BAD, words=words)
+    return weigh(
+        "one regime",
+        not collapsed,
+        "near N* no run lies far from the others",
+        f"near N* {collapsed} runs took more than twice as long as the others, though none that was"
+        " ten times as long did",
+    )
+
+
+def _judge_calm(*, calm: bool) -> list[Finding]:
+    """An outage serves nobody, whatever the runs with it show."""
+    if not calm:
+        return []
+    words = "N* is that of the system without its outages: no outage makes more devices served"
+    return [Finding(name="outages", verdict=CAUTION, words=words)]
+
+
+def judge_choice(better: tuple[str, int] | None) -> list[Finding]:
+    """A device that chooses for itself does not see what its choice costs the others."""
+    if better is None:
+        return []
+    split, n = better
+    words = (
+        f"where all keep to {split}, {n} devices meet the limits, more than choose for themselves"
+    )
+    return [Finding(name="choice", verdict=CAUTION, words=words)]
 
 
 def _steady(n_star: int, stable: float) -> list[Finding]:
@@ -181,14 +216,14 @@ def _range(
     """Inside or outside what was measured or calibrated."""
     findings = []
     if spec.link.sharing == "wifi" and spec.link.contention == "ns3":
-        stations = count_senders(spec, columns)
-        inside = stations <= _NS3_STATIONS
+        stations, known = count_senders(spec, columns), min(c.n[-1] for c in ns3_curves())
+        inside = stations <= known
         findings.append(
             Finding(
                 name="contention",
                 verdict=GOOD if inside else CAUTION,
                 words=f"{stations:.2g} stations send at once on average; the ns-3 runs go up to"
-                f" {_NS3_STATIONS}",
+                f" {known:.0f}",
             )
         )
     if spec.server.max_batch > 1 and largest_batch is not None:

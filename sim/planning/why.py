@@ -9,19 +9,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim import SystemSpec, run
+from sim import GroupSpec, SystemSpec, run
 from sim.measures.laws import Check
 from sim.measures.saturation import Load, stop_warning
 from sim.planning.capacity import Capacity
 from sim.planning.goal import Goal, Sample
+from sim.planning.guess import stability
 from sim.planning.levers import LEVERS, Gain, Lever
-from sim.planning.probe import Player
+from sim.planning.probe import Player, Probe
 from sim.sources.source import Sources
 from sim.statistics import replication_interval, two_sided_t
 from sim.streams import Streams
 
 _STEP = 0.02
 _PULLS = 8  # common streams leave a lever's difference little noise
+_MORE, _FEW_RUNS = 1.03, 3
 _USES = {
     "server": "server_s_per_request",
     "uplink": "airtime_s_per_request",
@@ -127,6 +129,36 @@ def why(spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player)
         requests=int(sum(reading.columns["n_requests"] for reading in (*first, *second))),
         stop=tell_stop(as_is),
     )
+
+
+def find_better_split(
+    capacity: Capacity, sources: Sources, goals: Sequence[Goal], *, play: Player
+) -> tuple[str, int] | None:
+    """Where devices choose, a source that serves more than N* if all keep to it, by a few runs; and
+    the number of devices, a little above the interval of N*, at which it meets the goals.
+
+    Approximation: every group that chooses keeps to its own source or to the same place in its
+    list of alternatives.
+    """
+    groups = capacity.spec.fleet.groups
+    places = max((len(group.alternatives) for group in groups.values()), default=0)
+    n = math.ceil(_MORE * capacity.n_star_hi) + 1
+    for place in range(places + 1 if places else 0):
+        fixed = {name: _keep(name, group, place) for name, group in groups.items()}
+        spec = replace(capacity.spec, fleet=replace(capacity.spec.fleet, groups=fixed))
+        probe = Probe(spec, sources, goals, play=play)
+        excess, _ = probe.worst(n, _FEW_RUNS)
+        if excess <= 0.0 and not probe.is_saturated(n) and n <= stability(spec, sources):
+            names = [fixed[name].source for name, group in groups.items() if group.alternatives]
+            return " and ".join(names), n
+    return None
+
+
+def _keep(name: str, group: GroupSpec, place: int) -> GroupSpec:
+    """A group that keeps to its own source (place 0) or to one of its alternatives."""
+    sources = [group.source or name, *group.alternatives]
+    source = sources[place] if place < len(sources) else sources[0]
+    return replace(group, source=source, alternatives=[], policy="fixed")
 
 
 def read(spec: SystemSpec, sources: Sources, goal: Goal, replication: int) -> Reading:

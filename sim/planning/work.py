@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.devices.workload import read_arrivals
+from sim.devices.replay import read_arrivals
 from sim.medium.channel import rate_bps
 from sim.places import groups_of
 from sim.planning.guess import airtime_s, batch_s
-from sim.radio.contention import EFFICIENCY
+from sim.radio.contention import RATIO
 from sim.replicate import N_PILOTS, has_rows
 from sim.sources.sessions import mean_steps
 from sim.sources.source import Draw, Source, Sources
@@ -182,9 +182,9 @@ def _capacity(spec: SystemSpec) -> float:
     """What all devices of a cell together get of the medium."""
     if spec.link.sharing != "wifi":
         return 1.0
-    efficiency = EFFICIENCY[spec.link.contention]
     n = min(1_000, max(1, spec.fleet.n_devices // spec.link.n_cells))
-    return efficiency(n) / efficiency(1)
+    frames = spec.link.frames_per_access(spec.link.rate_bps)
+    return RATIO[spec.link.contention](n, frames)
 
 
 def _span_s(spec: SystemSpec, flows: Sequence[_Flow]) -> float:
@@ -296,7 +296,8 @@ def _answer_s(link: LinkSpec, answer_bytes: float) -> float:
         return 0.0
     frames = math.ceil(answer_bytes / link.mtu_bytes)
     bits = 8.0 * (answer_bytes + frames * link.header_bytes)
-    return bits / rate + math.ceil(frames / link.aggregation) * link.frame_airtime_s
+    accesses = math.ceil(frames / link.frames_per_access(rate))
+    return bits / rate + accesses * link.frame_airtime_s
 
 
 def _link(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> tuple[float, float, float]:
@@ -308,6 +309,10 @@ def _link(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> tuple[flo
     snr_db = link.snr_db if group.snr_db is None else group.snr_db
     if rate_bps(link, snr_db) <= 0.0:
         return visit, 0.0, 0.0  # the run refuses it
+    if link.sharing == "wifi" and link.plain:
+        frames = math.ceil(payload_bytes / link.mtu_bytes)
+        rate = group.rate_bps or rate_bps(link, snr_db)
+        visit = 1.0 + max(1, math.ceil(frames / link.frames_per_access(rate)))
     alone_s = airtime_s(spec, group, payload_bytes)
     if link.sharing == "cellular":
         alone_s = math.ceil(alone_s / link.slot_s) * link.slot_s
@@ -332,7 +337,7 @@ def _runs(link: LinkSpec, snr_db: float, payload_bytes: float) -> tuple[float, f
     )
     gains = _GAINS if link.fading != "none" and link.rate != "outage" else (1.0,)
     frame_s = [
-        link.frame_airtime_s / link.aggregation + 8.0 * size / rate if rate > 0.0 else math.inf
+        _frame_s(link, size, rate) if rate > 0.0 else math.inf
         for rate in (rate_bps(link, snr_db, gain) for gain in gains)
     ]
     limit_s = link.coherence_s if link.fading != "none" else math.inf
@@ -342,9 +347,14 @@ def _runs(link: LinkSpec, snr_db: float, payload_bytes: float) -> tuple[float, f
         return rounds, 0.0, sent, 1.0  # the run refuses it
     open_share = len(passed) / len(fitting)
     blocks = max(rounds / open_share, sent / float(np.mean(fitting)))
-    alone_s = link.frame_airtime_s / link.aggregation + 8.0 * size / rate_bps(link, snr_db)
+    alone_s = _frame_s(link, size, rate_bps(link, snr_db))
     longer = sent / frames * float(np.mean(passed)) / alone_s
     return blocks * open_share, blocks * (1.0 - open_share), sent, longer
+
+
+def _frame_s(link: LinkSpec, frame_bytes: float, rate: float) -> float:
+    """Airtime of a frame with its part of a full access."""
+    return link.frame_airtime_s / link.frames_per_access(rate) + 8.0 * frame_bytes / rate
 
 
 def _loss(link: LinkSpec, frame_bytes: float) -> float:

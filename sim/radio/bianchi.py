@@ -13,16 +13,16 @@ from scipy.optimize import brentq
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Times of one channel access; the defaults are 802.11ax, 20 MHz, HE-MCS7, best effort.
+    """Times of one channel access; the defaults are 802.11ax, 20 MHz, HE-MCS 7, best effort.
 
-    AIFSN 3, windows 16 to 1,024, HE preamble 44 us, a block acknowledgement at 24 Mb/s, and an
-    A-MPDU of 39 datagrams of 1,400 bytes (72 header bytes each), which fills the longest PPDU of
-    5.484 ms. These are the nominal times of the ns-3 table's setting, not a fit to it.
+    Guard interval 3.2 us, AIFSN 3, windows 16 to 1,024, HE preamble 44 us, a block acknowledgement
+    at 24 Mb/s, and an A-MPDU of 34 datagrams of 1,400 bytes (72 header bytes each), which fills the
+    longest PPDU of 5.484 ms. These are the nominal times of the ns-3 grid's setting, not a fit.
     """
 
-    rate_bps: float = 86.03e6
-    payload_bytes: float = 39 * 1400.0
-    header_bytes: float = 39 * 72.0
+    rate_bps: float = 73.125e6
+    payload_bytes: float = 34 * 1400.0
+    header_bytes: float = 34 * 72.0
     slot_s: float = 9e-6
     sifs_s: float = 16e-6
     aifs_s: float = 43e-6

@@ -89,7 +89,7 @@ def write(folder: Path) -> list[Path]:
     for name, make in SYNTHETIC.items():
         lines = [f"{time_s:g},{factor:g}" for time_s, factor in make(np.random.default_rng(_SEED))]
         path = folder / f"{name}.csv"
-        path.write_text("\n".join(["time_s,factor", *lines, ""]))
+        path.write_text("\n".join(["time_s,factor", *lines, f"{_SPAN_S:g},", ""]))
         written.append(path)
     return written
 

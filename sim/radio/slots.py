@@ -1,4 +1,9 @@
-"""802.11 contention played slot by slot: what Bianchi's fixed point approximates."""
+"""802.11 contention played slot by slot: what Bianchi's fixed point and whole accesses in random
+order approximate.
+"""
+
+import heapq
+from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,3 +41,79 @@ def play(
     time_s = idle * access.slot_s + success * access.success_s
     time_s += (n_busy - success) * access.collision_s
     return np.asarray(success * access.payload_s / time_s, dtype=float)
+
+
+class _Backoff:
+    """Counters and queues of stations to which accesses come at random, each with `rate_rps`."""
+
+    def __init__(
+        self, n_stations: int, rate_rps: float, access: Access, generator: np.random.Generator
+    ) -> None:
+        self.access, self.generator, self.gap_s = access, generator, 1.0 / rate_rps
+        self.born_s: list[deque[float]] = [deque() for _ in range(n_stations)]
+        self.counter: dict[int, int] = {}  # of those that have something to send
+        self.stage = [0] * n_stations
+        self.arrivals = [(self.gap(), station) for station in range(n_stations)]
+        heapq.heapify(self.arrivals)
+
+    def gap(self) -> float:
+        return float(self.generator.exponential(self.gap_s))
+
+    def draw(self, station: int) -> None:
+        """A fresh counter within the present window."""
+        window = self.access.window_min * 2 ** self.stage[station]
+        self.counter[station] = int(self.generator.integers(window))
+
+    def come(self, until_s: float, *, idle: bool = False) -> None:
+        """All that comes by then; into an idle cell it is sent at once."""
+        while self.arrivals[0][0] <= until_s:
+            born_s, station = self.arrivals[0]
+            heapq.heapreplace(self.arrivals, (born_s + self.gap(), station))
+            self.born_s[station].append(born_s)
+            if station not in self.counter:
+                self.draw(station)
+                if idle:
+                    self.counter[station] = 0
+
+    def count_down(self, now_s: float) -> float:
+        """Slot by slot until somebody sends; when."""
+        slot_s = self.access.slot_s
+        while (wait := min(self.counter.values())) > 0:
+            idle = (self.arrivals[0][0] - now_s) / slot_s
+            slots = wait if idle >= wait else max(1, int(np.ceil(idle)))
+            for station in self.counter:
+                self.counter[station] -= slots
+            now_s += slots * slot_s
+            self.come(now_s)
+        return now_s
+
+
+def queue(
+    n_stations: int, rate_rps: float, access: Access, n_served: int, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Seconds [access] from birth to acknowledgement of accesses that come to each station at
+    random, `rate_rps` a station, and wait there for their turn by binary exponential backoff.
+    """
+    cell = _Backoff(n_stations, rate_rps, access, generator)
+    seconds: list[float] = []
+    free_s = 0.0
+    while len(seconds) < n_served:
+        now_s = free_s + access.aifs_s
+        cell.come(now_s)
+        if not cell.counter:
+            now_s = cell.arrivals[0][0]
+            cell.come(now_s, idle=True)
+        now_s = cell.count_down(now_s)
+        senders = [station for station, counter in cell.counter.items() if counter == 0]
+        free_s = now_s + access.success_s - access.aifs_s
+        for station in senders:
+            cell.stage[station] = (
+                0 if len(senders) == 1 else min(cell.stage[station] + 1, access.doublings)
+            )
+            if len(senders) == 1:
+                seconds.append(free_s - cell.born_s[station].popleft())
+            if cell.born_s[station]:
+                cell.draw(station)
+            else:
+                del cell.counter[station]
+    return np.array(seconds)

@@ -25,6 +25,9 @@ _CLOSE = 1e-7
 class Stations(NamedTuple):
     """A closed network; seconds [choice, group], `n` devices [group], capacity None: a FIFO link.
 
+    `accesses` [choice, group] of a step's `transfers` where stations win them one by one, else
+    None: each waits for one of every station that is met, the first of a transfer for half of the
+    one on the air.
     Several GPUs are one that is as many times as fast, behind a delay (Seidmann et al. 1987).
     """
 
@@ -35,6 +38,8 @@ class Stations(NamedTuple):
     residual_s: Floats
     n_cells: int
     capacity: Callable[[Floats], Floats] | None
+    accesses: Floats | None
+    transfers: Floats
 
     def at_gpu(self, queue: Floats, busy: Floats, seen: Floats) -> Floats:
         """Wait at the GPU of who meets `seen` times the mean queue [choice, group]."""
@@ -44,8 +49,17 @@ class Stations(NamedTuple):
     def on_link(self, queue: Floats, busy: Floats, seen: Floats) -> Floats:
         """Residence on the link, per cell."""
         if self.capacity is not None:
-            met = 1.0 + (queue / self.n_cells) @ seen
-            return np.asarray(self.air_s * met / self.capacity(met))
+            others = (queue / self.n_cells) @ seen
+            carried = self.capacity(1.0 + others)
+            if self.accesses is None:
+                return np.asarray(self.air_s * (1.0 + others) / carried)
+            access_s = np.divide(
+                self.air_s, self.accesses, out=np.zeros_like(queue), where=self.accesses > 0.0
+            )
+            round_s = (queue / self.n_cells * access_s) @ seen
+            first_s = (np.minimum(busy / self.n_cells, queue) * access_s) @ seen
+            wait_s = self.accesses * round_s - 0.5 * self.transfers * first_s
+            return np.asarray((self.air_s + np.maximum(0.0, wait_s)) / carried)
         work_s = np.maximum(0.0, queue - 0.5 * busy) / self.n_cells * self.air_s
         return np.where(self.air_s > 0.0, self.air_s + work_s @ seen, 0.0)
 

@@ -1,12 +1,13 @@
 """What every option asks of the device, the link and the GPU, before anybody waits."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.search.airtime import airtime_s
-from sim.search.problem import Floats, Group, Problem
+from sim.search.airtime import accesses_of, airtime_s
+from sim.search.problem import First, Floats, Group, Options, Problem
+from sim.specs import LinkSpec
 
 
 class Demands(NamedTuple):
@@ -24,6 +25,12 @@ class Demands(NamedTuple):
     step_air_s: Floats
     step_gpu_s: Floats
     step_gpu_square_s2: Floats
+    transfers: Floats  # on the medium, and the accesses that they take
+    accesses: Floats
+    step_transfers: Floats
+    step_accesses: Floats
+    step_access_s2: Floats  # sum of the squared lengths of the accesses
+    step_log_frames: Floats  # sum over the accesses of log(frames in one)
     sends: NDArray[np.bool_]
 
 
@@ -38,13 +45,15 @@ def demands_of(group: Group, problem: Problem) -> Demands:
     served = sends | (options.server_s > 0.0)
     on_gpu = server.decode_on == "gpu"
 
-    def gpu(decode_s: Floats, tail_s: Floats) -> Floats:
-        return np.asarray((tail_s + (decode_s if on_gpu else 0.0)) / server.speed)
+    def gpu(each: First | Options) -> Floats:
+        gpu_s: Any = server.gpu_s
+        seconds = gpu_s(each.server_s, each.decode_s, each.payload_bytes, 0.0)
+        return np.where((each.server_s > 0.0) | (each.payload_bytes > 0.0), seconds, 0.0)
 
     device_s = options.device_s + options.encode_s
     air_s = airtime_s(link, options.payload_bytes, rate)
     cpu_s = np.zeros(len(options)) if on_gpu else options.decode_s
-    gpu_s = gpu(options.decode_s, options.server_s)
+    gpu_s = gpu(options)
     down_s = np.where(served, 0.5 * link.rtt_s + down, 0.0)
     alone_s = device_s + np.where(sends, half_s, 0.0)
     first, n = options.first, options.tokens
@@ -54,10 +63,18 @@ def demands_of(group: Group, problem: Problem) -> Demands:
         prompt = (
             first.device_s,
             airtime_s(link, first.payload_bytes, rate),
-            gpu(first.decode_s, first.server_s),
+            gpu(first),
         )
         square = (prompt[2] ** 2 + (n - 1) * gpu_s**2) / n
         steps = [(p + (n - 1) * t) / n for p, t in zip(prompt, steps, strict=True)]
+    loads = _loads(link, options.payload_bytes, air_s, rate)
+    step_loads = loads
+    if first is not None:
+        opening = _loads(link, first.payload_bytes, prompt[1], rate)
+        step_loads = (opening + (n - 1) * loads) / n
+    if link.downlink == "shared":
+        answer = _loads(link, options.answer_bytes, down, link.downlink_rate_bps or rate)
+        loads, step_loads = loads + answer, step_loads + answer
     think_s = (group.think_s or 0.0) / n
     waits_s = np.where(sends, half_s, 0.0) + cpu_s + down_s - medium_down
     return Demands(
@@ -73,5 +90,20 @@ def demands_of(group: Group, problem: Problem) -> Demands:
         step_air_s=steps[1] + medium_down,
         step_gpu_s=steps[2],
         step_gpu_square_s2=square,
+        transfers=loads[0],
+        accesses=loads[1],
+        step_transfers=step_loads[0],
+        step_accesses=step_loads[1],
+        step_access_s2=step_loads[2],
+        step_log_frames=step_loads[3],
         sends=sends,
     )
+
+
+def _loads(link: LinkSpec, payload_bytes: Floats, air_s: Floats, rate_bps: float) -> Floats:
+    """Transfers, accesses, their squared lengths and logarithms of frames, [4, option]."""
+    frames, accesses = accesses_of(link, payload_bytes, rate_bps)
+    sent = accesses > 0.0
+    each = np.maximum(accesses, 1.0)
+    logs = np.where(sent, accesses * np.log(np.maximum(frames, 1.0) / each), 0.0)
+    return np.stack([np.where(sent, 1.0, 0.0), accesses, air_s**2 / each, logs])

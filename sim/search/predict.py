@@ -1,19 +1,20 @@
 """What a joint choice would do: latency with contention, server seconds, loads. Nothing simulated.
 
 Every array has shape [choice, group]. The link is a processor-sharing station (FIFO where its rule
-is), the GPU a FIFO station. Open groups: Poisson arrivals, M/G/1 with Pollaczek-Khinchine at the
-GPU and M/G/1-PS with a state-dependent rate on the link (insensitive). Closed groups: mean value
-analysis (sim.search.closed). Sessions mix their prompt and token steps in the demands; the latency
-is that of a token.
+is; Wi-Fi takes turns), the GPU a FIFO station. Open groups: Poisson arrivals, M/G/1 with
+Pollaczek-Khinchine at the GPU and M/G/1-PS with a state-dependent rate on the link (insensitive);
+on Wi-Fi they win accesses (sim.search.turns). Closed groups: mean value analysis
+(sim.search.closed). Sessions mix their prompt and token steps in the demands; the latency is that
+of a token.
 """
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.search.airtime import STATES, capacity
+from sim.search.airtime import STATES, capacity, mix
 from sim.search.closed import Stations, solve
 from sim.search.demands import Demands, demands_of
 from sim.search.problem import Floats, Problem
@@ -162,47 +163,67 @@ class Predictor:
             residual = 0.5 * (rate * d.step_gpu_square_s2).sum(1) / n_gpus
             server_wait = np.where(load < 1.0, residual / (1.0 - load), np.inf)
         server_wait *= _pool_factor(load, n_gpus)
-        stretch, link_util = self._open_stretch(link_load)
+        link_wait, link_util = self._wait_at_link(link_load, rate, d)
         processor = per_device * d.processor_s
         with np.errstate(divide="ignore", invalid="ignore"):
             own = np.where(
                 processor < 1.0,
                 0.5 * processor * (processor / per_device) / (1.0 - processor), np.inf,
             )  # fmt: skip
-        link_wait = np.zeros_like(d.air_s)
-        np.multiply(d.medium_s, (stretch - 1.0)[:, None], out=link_wait, where=d.medium_s > 0.0)
         waits = np.where(d.gpu_s > 0.0, server_wait[:, None], 0.0)
         return _Waits(own, link_wait, waits, np.asarray(rate), processor, (link_util, load))
 
-    def _open_stretch(self, offered: Floats) -> tuple[Floats, Floats]:
-        """Residence over airtime and utilisation of the link at `offered` load, [choice]."""
-        grid, stretch, busy = self._stretches
+    def _wait_at_link(self, offered: Floats, rate: Floats, d: Demands) -> tuple[Floats, Floats]:
+        """Wait [choice, group] and utilisation [choice] of the link at `offered` load."""
+        if self.problem.link.sharing == "wifi":
+            return self._wait_for_turns(offered, rate, d)
+        grid, stretches, busies = self._stretch
         beyond = offered >= grid[-1]
-        return (
-            np.where(beyond, np.inf, np.interp(offered, grid, stretch)),
-            np.where(beyond, np.maximum(1.0, offered), np.interp(offered, grid, busy)),
-        )
+        stretch = np.where(beyond, np.inf, np.interp(offered, grid, stretches))
+        busy = np.where(beyond, np.maximum(1.0, offered), np.interp(offered, grid, busies))
+        return _times(d.medium_s, (stretch - 1.0)[:, None]), busy
+
+    def _wait_for_turns(self, offered: Floats, rate: Floats, d: Demands) -> tuple[Floats, Floats]:
+        """The same on Wi-Fi, by its tables at both sides of the frames per access."""
+        from sim.search.turns import tables  # special functions that no other rule needs
+
+        link = self.problem.link
+        n_devices = sum(group.n_devices for group in self.problem.groups)
+        stations = -(-n_devices // link.n_cells) + (link.downlink == "shared")
+        known = tables(link.contention, min(stations, STATES))
+        beyond = [offered >= table.load[-1] for table in known]
+        frames = _mean_frames(rate, d)
+        endless = np.full_like(offered, np.inf)
+        full = {"one": endless, "many": endless, "busy": np.maximum(1.0, offered)}
+
+        def at(name: str) -> Floats:
+            curves = [
+                np.where(over, full[name], np.interp(offered, table.load, getattr(table, name)))
+                for over, table in zip(beyond, known, strict=True)
+            ]
+            return mix(np.array(curves), frames)
+
+        access_s = _mean_access_s(rate, d)
+        first = _times(d.transfers, (access_s * at("one"))[:, None])
+        rest = _times(d.accesses - d.transfers, (access_s * at("many"))[:, None])
+        return first + rest, at("busy")
 
     @cached_property
-    def _stretches(self) -> tuple[Floats, Floats, Floats]:
+    def _stretch(self) -> tuple[Floats, Floats, Floats]:
         """M/G/1-PS with rate capacity(n): P(k) ~ prod a / capacity(j), insensitive to the law.
 
-        Approximation: at most 512 transfers are under way; where contention costs capacity (wifi)
-        at most one per device (8 at least), or every load would collapse in the end.
+        Approximation: at most 512 transfers are under way.
         """
-        n_devices = sum(group.n_devices for group in self.problem.groups)
-        most = max(8, min(n_devices, STATES)) if self.problem.link.sharing == "wifi" else STATES
-        shared = self._capacity(np.arange(1.0, most + 1.0))
         if self.problem.link.sharing == "fifo":
             grid = np.linspace(0.0, 0.999, 400)
             return grid, 1.0 + 0.5 * grid / (1.0 - grid), grid
-        limit = 0.999 * float(shared[-1])
-        grid = np.linspace(0.0, limit, 400)
+        shared = self._capacity(np.arange(1.0, STATES + 1.0), np.ones(1))
+        grid = np.linspace(0.0, 0.999 * float(shared[-1]), 400)
         logs = np.log(np.maximum(grid, 1e-12))[:, None] - np.log(shared)[None, :]
         weights = np.cumsum(np.concatenate([np.zeros((400, 1)), logs], 1), axis=1)
         states = np.exp(weights - weights.max(1, keepdims=True))
         states /= states.sum(1, keepdims=True)
-        present = states @ np.arange(most + 1.0)
+        present = states @ np.arange(STATES + 1.0)
         stretch = np.where(grid > 1e-9, present / np.maximum(grid, 1e-12), 1.0)
         return grid, stretch, 1.0 - states[:, 0]
 
@@ -213,10 +234,17 @@ class Predictor:
         air_s = stations.air_s
         stretch = np.divide(on_link, air_s, out=np.ones_like(on_link), where=air_s > 0.0)
         present = (rate * on_link).sum(1) / stations.n_cells
-        offered = (rate * air_s).sum(1) / stations.n_cells / self._capacity(1.0 + present)
+        carried = self._capacity(1.0 + present, _mean_frames(rate, d))
+        offered = (rate * air_s).sum(1) / stations.n_cells / carried
         loads = (np.minimum(offered, 0.999), np.minimum((rate * stations.gpu_s).sum(1), 0.999))
         none = np.zeros_like(wait)  # a device has one request at a time and waits for no other
-        return _Waits(none, d.medium_s * (stretch - 1.0), wait, rate, none, loads)
+        link_wait = d.medium_s * (stretch - 1.0)
+        if stations.accesses is not None:
+            share = np.divide(
+                d.accesses, d.step_accesses, out=np.ones_like(air_s), where=d.step_accesses > 0.0
+            )
+            link_wait = share * (on_link - air_s)
+        return _Waits(none, link_wait, wait, rate, none, loads)
 
     def _stations(self, d: Demands) -> Stations:
         link, n_gpus = self.problem.link, self.problem.server.n_gpus
@@ -232,8 +260,38 @@ class Predictor:
             gpu_s=gpu_s,
             residual_s=residual_s,
             n_cells=link.n_cells,
-            capacity=None if link.sharing == "fifo" else self._capacity,
+            capacity=None if link.sharing == "fifo" else partial(self._carry, d),
+            accesses=d.step_accesses if link.sharing == "wifi" else None,
+            transfers=d.step_transfers,
         )
+
+    def _carry(self, d: Demands, met: Floats) -> Floats:
+        """Capacity with so many present, [choice, group]; groups mixed as their devices are."""
+        n = np.array([[float(g.n_devices) for g in self.problem.groups]])
+        frames = _mean_frames(n, d)
+        return self._capacity(met, frames[:, None])
+
+
+def _mean_frames(rate: Floats, d: Demands) -> Floats:
+    """Frames per access, in the mean of their logarithm over all accesses, [choice]."""
+    accesses = (rate * d.step_accesses).sum(1)
+    logs = (rate * d.step_log_frames).sum(1)
+    mean = np.divide(logs, accesses, out=np.zeros_like(logs), where=accesses > 0.0)
+    return np.asarray(np.exp(mean), dtype=float)
+
+
+def _mean_access_s(rate: Floats, d: Demands) -> Floats:
+    """Length of the access that is met on the air, [choice]."""
+    air_s = (rate * d.step_air_s).sum(1)
+    square = (rate * d.step_access_s2).sum(1)
+    mean = np.divide(square, air_s, out=np.zeros_like(square), where=air_s > 0.0)
+    return np.asarray(mean, dtype=float)
+
+
+def _times(number: Floats, wait_s: Floats) -> Floats:
+    """The product; nothing of an endless wait is none."""
+    number, wait_s = np.broadcast_arrays(number, wait_s)
+    return np.multiply(number, wait_s, out=np.zeros_like(wait_s), where=number > 0.0)
 
 
 def _pool_factor(load: Floats, n_servers: int) -> Floats:

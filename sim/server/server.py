@@ -15,9 +15,11 @@ from simpy import Environment, Event
 from sim.request import EXPIRED, REJECTED, SERVER_LOST, Request
 from sim.server import batching
 from sim.server.batching import Job
+from sim.server.service import ServiceLaw, batch_s
 from sim.sources.source import Source
 from sim.specs import ServerSpec
 from sim.station import FifoStation, PoolStation, QueuePool, leave
+from sim.streams import Stream
 
 
 class Server(Protocol):
@@ -53,15 +55,20 @@ class PlainServer:
         one = spec.n_gpus == 1
         self._gpu: FifoStation | PoolStation
         self._gpu = FifoStation(env) if one else PoolStation(env, spec.n_gpus)
-        self._speed = spec.speed
+        self._spec = spec
+        self._bare = spec.is_bare
         self.decoder: PoolStation | QueuePool | None
         self.decoder = PoolStation(env, spec.cpu_workers) if spec.decode_on == "cpu" else None
 
     def serve(self, request: Request, source: Source, after_s: float) -> Event:
         """Queue up for decode and tail."""
         draw = request.draw
-        work_s = draw.server_s if self.decoder else draw.decode_s + draw.server_s
-        request.server_share_s = work_s = work_s / self._speed
+        if self._bare:
+            work_s = draw.server_s if self.decoder else draw.decode_s + draw.server_s
+            work_s /= self._spec.speed
+        else:
+            work_s = batch_s(self._spec, [draw], draw.server_s)
+        request.server_share_s = work_s
         request.server_start_s = start_s = self._gpu.start_s()
         request.server_end_s = start_s + work_s
         return self._gpu.serve(work_s, after_s)
@@ -85,9 +92,10 @@ class PlainServer:
 class QueueServer:
     """An explicit queue in front of `n_gpus` GPUs; the discipline picks the batches."""
 
-    def __init__(self, env: Environment, spec: ServerSpec) -> None:
+    def __init__(self, env: Environment, spec: ServerSpec, stream: Stream | None = None) -> None:
         self._env = env
         self._spec = spec
+        self._law = ServiceLaw(spec, stream) if stream is not None else None
         self._pick = batching.rule(spec)
         self._queue: list[Job] = []
         self._running: dict[Event, tuple[list[Job], float]] = {}
@@ -146,7 +154,7 @@ class QueueServer:
         free_s += [now] * self._idle()
         heapify(free_s)
         for job in self._queue:
-            heapreplace(free_s, free_s[0] + self._batch_s([job]) / self._spec.speed)
+            heapreplace(free_s, free_s[0] + self._batch_s([job]))
         return max(0.0, free_s[0] - now)
 
     def wait_until_up(self) -> Event:
@@ -223,7 +231,9 @@ class QueueServer:
         else:
             chosen = set(map(id, jobs))
             self._queue = [job for job in self._queue if id(job) not in chosen]
-        seconds = self._batch_s(jobs) / self._spec.speed
+        seconds = self._batch_s(jobs)
+        if self._law is not None:
+            seconds *= self._law.factor(jobs[0].request.draw.sample)
         share_s = seconds / len(jobs)
         now = self._env.now
         for job in jobs:
@@ -237,12 +247,10 @@ class QueueServer:
         done.callbacks.append(self._finish)
 
     def _batch_s(self, jobs: list[Job]) -> float:
-        """Decode of every payload (on the GPU) and one execution of the tail."""
+        """Decode of every payload (on the GPU), one execution of the tail, what stands beside."""
         draws = [job.request.draw for job in jobs]
         tail_s = draws[0].server_s if len(draws) == 1 else jobs[0].source.batch_s(draws)
-        if self.decoder:
-            return tail_s
-        return sum(draw.decode_s for draw in draws) + tail_s
+        return batch_s(self._spec, draws, tail_s)
 
     def _finish(self, done: Event) -> None:
         """A batch is through; a failure may have taken it away before."""

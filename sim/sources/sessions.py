@@ -146,7 +146,8 @@ class TraceSessions:
     token] and count up to the session's `n_tokens` (all tokens without that column);
     `prompt_tokens` has shape [sample]. Head and tail seconds
     come from the surfaces at (new tokens, KV length); `device_token_bytes` and
-    `server_token_bytes` are the KV memory that one token takes on either side.
+    `server_token_bytes` are the KV memory that one token takes on either side,
+    `tensor_token_bytes` its feature once decoded.
 
     Raises:
         ValueError: a table without these columns, or a session beyond the surfaces' range.
@@ -162,8 +163,10 @@ class TraceSessions:
         *,
         device_token_bytes: float,
         server_token_bytes: float,
+        tensor_token_bytes: float = 0.0,
     ) -> None:
         self.key = f"{table.model}/{cut}"
+        self._tensor_token_bytes = tensor_token_bytes
         self._cut = cut
         self._tail = tail
         payload = table.cell("payload_bytes", cut, setting)
@@ -211,7 +214,7 @@ class TraceSessions:
             head_s = head.seconds_at(self._cut, **at) if head is not None else 0.0
             tail_s = self._tail.seconds_at(self._cut, **at) if self._tail is not None else 0.0
             costs = (head_s + encode_s, payload_bytes, decode_s, tail_s, answer_bytes, correct)
-            steps.append(Draw(sample, *costs, new, kv))
+            steps.append(Draw(sample, *costs, new, kv, True, new * self._tensor_token_bytes))
         growth = [float(step.new_tokens) for step in steps]
         return Session(
             tuple(steps),

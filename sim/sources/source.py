@@ -18,7 +18,7 @@ class Draw(NamedTuple):
     """One request's costs; `device_s` holds head and encode, `server_s` the tail at batch 1.
 
     What needs the server is sent to it, be the payload empty; without `uplink` nothing is sent (a
-    queue without a link).
+    queue without a link). `tensor_bytes`: the payload once decoded.
     """
 
     sample: int
@@ -31,6 +31,7 @@ class Draw(NamedTuple):
     new_tokens: int = 1
     kv_length: int = 0
     uplink: bool = True
+    tensor_bytes: float = 0.0
 
     @property
     def is_sent(self) -> bool:
@@ -137,9 +138,11 @@ class RandomSource:
         device_s: float = 0.0,
         payload_bytes: Callable[[Randomness], float] | None = None,
         server_s: Callable[[Randomness], float] | None = None,
+        answer_bytes: float = 0.0,
     ) -> None:
         self.key = "random"
         self._device_s = device_s
+        self._answer_bytes = answer_bytes
         self._payload_bytes = payload_bytes
         self._server_s = server_s
 
@@ -153,7 +156,8 @@ class RandomSource:
         payload_bytes = self._payload_bytes(stream) if self._payload_bytes else 0.0
         server_s = self._server_s(stream) if self._server_s else 0.0
         uplink = self._payload_bytes is not None
-        return Draw(0, self._device_s, payload_bytes, 0.0, server_s, 0.0, math.nan, 1, 0, uplink)
+        answer = self._answer_bytes
+        return Draw(0, self._device_s, payload_bytes, 0.0, server_s, answer, math.nan, 1, 0, uplink)
 
     def batch_s(self, draws: Sequence[Draw]) -> float:
         """The sum: nothing is gained by batching."""
@@ -180,7 +184,8 @@ class TraceSource:
     exist (head at cut "input", tail at cut "output"). Encode and decode seconds are multiplied by
     `encode_factor` and `decode_factor`, how much slower these machines are than the one that
     measured the codec; by default the surfaces' own factors. Where answers were traced over
-    channels that damage payloads, `channel` names the one whose answers are drawn.
+    channels that damage payloads, `channel` names the one whose answers are drawn. `tensor_bytes`:
+    the feature once decoded.
 
     Raises:
         ValueError: an unknown cut or setting, or one that was not traced.
@@ -197,6 +202,7 @@ class TraceSource:
         encode_factor: float | None = None,
         decode_factor: float | None = None,
         channel: str | None = None,
+        tensor_bytes: float = 0.0,
     ) -> None:
         self.key = f"{table.model}/{cut}"
         self.channel = channel
@@ -209,9 +215,8 @@ class TraceSource:
             encode_factor = head.factor if head is not None else 1.0
         if decode_factor is None:
             decode_factor = tail.factor if tail is not None else 1.0
-        self.rows = _rows(
-            table, cut, setting, head_s, tail_s, encode_factor, decode_factor, channel
-        )
+        rows = _rows(table, cut, setting, head_s, tail_s, encode_factor, decode_factor, channel)
+        self.rows = [row._replace(tensor_bytes=tensor_bytes) for row in rows]
 
     def __repr__(self) -> str:
         return f"TraceSource({self.key}, {len(self.rows)} rows: {words(self.mean())})"
@@ -230,8 +235,8 @@ class TraceSource:
 
     def mean(self) -> Draw:
         """Column means of the rows."""
-        columns = np.array([row[1:] for row in self.rows])
-        return Draw(0, *np.mean(columns, axis=0).tolist()[:6])
+        costs = np.mean([row[1:7] for row in self.rows], axis=0).tolist()
+        return Draw(0, *costs)._replace(tensor_bytes=self.rows[0].tensor_bytes)
 
     def resample(self, generator: np.random.Generator) -> "TraceSource":
         """A copy whose rows are drawn with replacement from these."""

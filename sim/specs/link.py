@@ -1,9 +1,9 @@
 """LinkSpec: frames, rate, fading, losses, sharing and outages of the medium."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sim.specs.check import above, at_least, one_of, option, within
+from sim.specs.check import about, above, at_least, one_of, option, within
 
 SHARING = ("dedicated", "fifo", "ps", "weighted", "wifi", "cellular")
 """One file of that name in sim/medium/sharing each."""
@@ -11,6 +11,7 @@ RATES = ("fixed", "mcs", "outage", "shannon")
 FADING = ("none", "rayleigh")
 TRANSPORTS = ("exact", "erasure", "bit_error")
 DOWNLINKS = ("dedicated", "shared")
+TRACE_ENDS = ("repeat", "hold", "refuse")
 CONTENTION = ("bianchi", "ns3")
 
 
@@ -19,11 +20,11 @@ class LinkSpec:
     """The medium between devices and server.
 
     A payload becomes ceil(payload / mtu_bytes) frames, each with header_bytes; up to `aggregation`
-    frames share one channel access of frame_airtime_s (preamble, interframe spaces, mean backoff,
-    acknowledgement).
+    frames, as far as they fit into `access_limit_s`, share one channel access of frame_airtime_s
+    (preamble, interframe spaces, mean backoff, acknowledgement).
     """
 
-    sharing: str = option("ps", f"how devices share: {', '.join(SHARING)}")
+    sharing: str = field(metadata=about(f"how devices share: {', '.join(SHARING)}"))
     n_cells: int = option(1, "independent media; device i uses number i mod n_cells")
     rate_bps: float = option(50e6, "rate=fixed: physical rate", "bit/s")
     downlink: str = option(
@@ -34,6 +35,9 @@ class LinkSpec:
     header_bytes: int = option(64, "header bytes of every frame", "B")
     frame_airtime_s: float = option(0.0, "fixed airtime of a channel access", "s")
     aggregation: int = option(1, "frames that may share a channel access")
+    access_limit_s: float | None = option(
+        None, "longest time that the frames of an access may take; None: any", "s"
+    )
     rtt_s: float = option(0.0, "round-trip time, half before the uplink, half after", "s")
     rate: str = option("fixed", "where the rate comes from: fixed, shannon, mcs, outage")
     snr_db: float = option(20.0, "mean signal-to-noise ratio", "dB")
@@ -41,6 +45,9 @@ class LinkSpec:
         0.0, "standard deviation of the mean over devices (shadowing)", "dB"
     )
     bandwidth_hz: float = option(20e6, "bandwidth", "Hz")
+    rate_factor: float = option(
+        1.0, "mcs: factor on the rates of one spatial stream (2: two streams)"
+    )
     gap_db: float = option(3.0, "shannon: distance from capacity", "dB")
     outage: float = option(0.05, "outage: probability that a block fails at the chosen rate")
     fading: str = option("none", "none, rayleigh (one gain per block)")
@@ -56,6 +63,9 @@ class LinkSpec:
     slot_s: float = option(0.001, "cellular: length of a scheduled slot", "s")
     outage_at_s: list[float] = option([], "times at which the medium goes silent", "s")
     outage_length_s: float = option(1.0, "length of a silence", "s")
+    trace_end: str = option(
+        "repeat", f"rate_csv shorter than the run: {', '.join(TRACE_ENDS)} (the last factor)"
+    )
     rate_csv: str = option(
         "",
         "file (or a shipped one: burst.csv, fading.csv, mobility.csv) with columns"
@@ -69,8 +79,11 @@ class LinkSpec:
         one_of("link.transport", self.transport, TRANSPORTS)
         one_of("link.downlink", self.downlink, DOWNLINKS)
         one_of("link.contention", self.contention, CONTENTION)
-        for name in ("rate_bps", "downlink_rate_bps", "bandwidth_hz", "coherence_s", "slot_s"):
+        one_of("link.trace_end", self.trace_end, TRACE_ENDS)
+        named = ("rate_bps", "downlink_rate_bps", "bandwidth_hz", "coherence_s", "slot_s")
+        for name in (*named, "rate_factor"):
             above(f"link.{name}", getattr(self, name), 0.0)
+        above("link.access_limit_s", self.access_limit_s, 0.0)
         for name in ("mtu_bytes", "aggregation", "n_cells"):
             at_least(f"link.{name}", getattr(self, name), 1)
         for name in ("header_bytes", "frame_airtime_s", "rtt_s", "gap_db", "snr_spread_db"):
@@ -92,6 +105,8 @@ class LinkSpec:
                 "link.frame_airtime_s must be > 0 for link.sharing=wifi, got 0: preamble, spaces"
                 " and acknowledgement of a lone station are no part of its contention"
             )
+        if self.rate != "mcs" and self.rate_factor != 1.0:
+            raise ValueError(f"link.rate_factor needs link.rate=mcs, got {self.rate}")
         if self.rate == "fixed" and self.fading != "none":
             raise ValueError(f"link.fading={self.fading} needs link.rate=shannon, mcs or outage")
         starts = [0.0, *self.outage_at_s]
@@ -102,6 +117,18 @@ class LinkSpec:
             raise ValueError(
                 f"link.outage_length_s must leave the windows apart, got {self.outage_length_s:g}"
             )
+
+    def frames_per_access(self, rate_bps: float) -> int:
+        """The most frames of full size that share an access at a physical rate; one at least."""
+        if self.access_limit_s is None or self.aggregation == 1:
+            return self.aggregation
+        frame_s = 8.0 * (self.mtu_bytes + self.header_bytes) / rate_bps
+        return max(1, min(self.aggregation, int(self.access_limit_s / frame_s + 1e-9)))
+
+    @property
+    def has_own_queues(self) -> bool:
+        """Whether a device is one station of the medium, however many transfers it has waiting."""
+        return self.sharing in ("wifi", "cellular")
 
     @property
     def varies(self) -> bool:

@@ -1,8 +1,8 @@
 """SystemSpec: everything that one simulated point is made of, except the measured sources."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sim.specs.check import above, at_least, one_of, option, within
+from sim.specs.check import about, above, at_least, one_of, option, within
 from sim.specs.fleet import FleetSpec
 from sim.specs.link import LinkSpec
 from sim.specs.server import ServerSpec
@@ -15,7 +15,7 @@ class SystemSpec:
 
     fleet: FleetSpec = option(FleetSpec, "the devices")
     workload: WorkloadSpec = option(WorkloadSpec, "when they make requests")
-    link: LinkSpec = option(LinkSpec, "the medium")
+    link: LinkSpec = field(metadata=about("the medium"))
     server: ServerSpec = option(ServerSpec, "the GPU")
     horizon_s: float = option(60.0, "simulated time; a terminating run ignores it", "s")
     warmup_s: float = option(5.0, "start of the measurement; a terminating run has none", "s")

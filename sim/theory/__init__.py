@@ -5,6 +5,7 @@ from sim.theory.batches import BatchState, greedy, take_all_bound_s
 from sim.theory.bursts import BurstQueue, Bursts, mmpp_m1, two_phases
 from sim.theory.closed import (
     Network,
+    contention,
     cycle,
     mva,
     repairman,
@@ -39,6 +40,7 @@ __all__ = [
     "Bursts",
     "Losses",
     "Network",
+    "contention",
     "cycle",
     "dm1_age_s",
     "erlang_b",

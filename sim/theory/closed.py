@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammainc
+from scipy.stats import binom
 
 from sim.specs import SystemSpec
 from sim.theory.inverse import time_at_s
@@ -62,9 +63,13 @@ def bound_rps(spec: SystemSpec, row: Mapping[str, float]) -> float:
 
     D sums the mean demands of one request, as simulated; S is the largest on what devices share, in
     k equals: the GPUs, the decoding cores, and the cells' media unless each transfer has a channel
-    of its own or transfers gain from each other (scheduling on fading channels). With Poisson
-    arrivals N times the rate replaces N/(D+Z).
+    of its own or transfers gain from each other (scheduling on fading channels). With open
+    workloads N times the rate replaces N/(D+Z); NaN where times are replayed or groups have
+    workloads of their own.
     """
+    unlike = any(group.workload is not None for group in spec.fleet.groups.values())
+    if unlike or spec.workload.kind == "replay":
+        return math.nan
     on_air_s = row["link_service_s"] + row["link_resend_s"]
     server_s, decoder_s = row["server_s_per_request"], row["decoder_service_s"]
     shared = [(server_s, spec.server.n_gpus), (decoder_s, spec.server.cpu_workers)]
@@ -73,7 +78,7 @@ def bound_rps(spec: SystemSpec, row: Mapping[str, float]) -> float:
         shared.append((on_air_s, spec.link.n_cells))
     limits = [number / demand_s for demand_s, number in shared if demand_s > 0.0]
     n = spec.fleet.n_devices
-    if spec.workload.kind == "poisson":
+    if spec.workload.kind != "closed":
         return float(min([n * spec.workload.rate_rps, *limits]))
     alone_s = row["device_service_s"] + row["network_s"] + row["link_grant_s"]
     demands_s = math.fsum((spec.workload.think_s, alone_s, on_air_s, server_s, decoder_s))
@@ -120,6 +125,32 @@ def repairman(
     throughput = (n - present) / think_s
     busy = 1.0 - float(states[0])
     return Network(throughput, present / throughput, (present,), (busy,))
+
+
+def contention(
+    n: int, think_s: float, access_s: float, capacity: Callable[[int], float]
+) -> Network:
+    """N devices of which those that have something to send win accesses, one for each request.
+
+    Begun with k of them, an access lasts d_k = access_s / capacity(k), whoever wins; meanwhile each
+    of the n - k others comes with 1 - exp(-d_k / Z): a chain embedded at the accesses' beginnings.
+    X = 1 / (sum_k p_k d_k + p(none is left) Z / n), R = n / X - Z.
+    """
+    lengths_s = np.array([access_s / capacity(k) for k in range(1, n + 1)])
+    steps = np.zeros((n, n))
+    none_left = np.zeros(n)
+    for k in range(1, n + 1):
+        comers = np.arange(n - k + 1)
+        law = binom.pmf(comers, n - k, -math.expm1(-lengths_s[k - 1] / think_s))
+        left = k - 1 + comers
+        none_left[k - 1] = law[left == 0].sum()
+        np.add.at(steps[k - 1], np.maximum(left, 1) - 1, law)
+    system = np.vstack([steps.T - np.eye(n), np.ones(n)])
+    states = np.linalg.lstsq(system, np.append(np.zeros(n), 1.0), rcond=None)[0]
+    busy_s = float(states @ lengths_s)
+    throughput = 1.0 / (busy_s + float(states @ none_left) * think_s / n)
+    response_s = n / throughput - think_s
+    return Network(throughput, response_s, (throughput * response_s,), (throughput * busy_s,))
 
 
 def repairman_response_cdf(n: int, think_s: float, service_s: float, time_s: float) -> float:

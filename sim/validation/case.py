@@ -26,7 +26,8 @@ class Metric:
 
     It is the column of that name, or what `figure` makes of the run, or a `quantile` of latencies.
     `kind`: the exact value lies in the interval; it is a bound that the interval may not exceed;
-    or every run gives it to 1e-9. `slack` is a known relative error of the reference itself.
+    or every run gives it to 1e-9. `slack` is a known relative error of the reference itself, or
+    what equality allows instead of 1e-9.
     """
 
     name: str
@@ -108,7 +109,7 @@ def own_seed(case: str, seed: int) -> int:
 
 def row_of(case: str, metric: Metric, seed: int, interval: Interval, n_runs: int) -> Row:
     """A row, its interval widened by the metric's slack or set to the digits of equality."""
-    margin = EQUAL if metric.kind == "equal" else metric.slack
+    margin = max(metric.slack, EQUAL if metric.kind == "equal" else 0.0)
     lo, hi = interval.lo, interval.hi
     if metric.kind == "equal":
         lo = hi = interval.mean

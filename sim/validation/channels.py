@@ -31,6 +31,7 @@ def outages() -> list[Case]:
     cases = []
     for outage in (0.1, 0.02):
         link = LinkSpec(
+            sharing="ps",
             rate="outage",
             fading="rayleigh",
             outage=outage,
@@ -70,6 +71,7 @@ def retransmissions() -> list[Case]:
 
 def _channel(ber: float, transport: str, retries: int) -> LinkSpec:
     return LinkSpec(
+        sharing="ps",
         rate_bps=_RATE_BPS,
         mtu_bytes=_FRAME_BYTES,
         header_bytes=0,

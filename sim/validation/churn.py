@@ -96,7 +96,7 @@ def engine_spec(comers: Comers, seed: int) -> SystemSpec:
     return SystemSpec(
         fleet=FleetSpec(n_devices=comers.n_devices, groups={"comers": GroupSpec(churn=churn)}),
         workload=WorkloadSpec(kind="poisson", rate_rps=comers.rate_rps),
-        link=one_medium("fifo", comers.link_s) if comers.link_s > 0.0 else LinkSpec(),
+        link=one_medium("fifo", comers.link_s) if comers.link_s > 0.0 else LinkSpec(sharing="ps"),
         server=ServerSpec(n_gpus=comers.n_gpus),
         warmup_s=comers.warmup_s,
         horizon_s=comers.horizon_s,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from sim.validation import channels, churn, endings, loops, losses, queues
+from sim.validation import channels, churn, endings, loops, losses, queues, radios
 from sim.validation.case import CONFIDENCE, Case, Row
 
 SEEDS = tuple(range(1, 11))
@@ -58,6 +58,8 @@ def validate(
 
 def _tasks(seeds: Sequence[int]) -> Iterable[Task]:
     ladder = cases()
+    for sent in radios.SENT:
+        yield partial(radios.compare_grid, *sent, seeds[0])
     for seed in seeds:
         for case in ladder:
             fixed = all(metric.kind == "equal" for metric in case.metrics)
@@ -66,6 +68,8 @@ def _tasks(seeds: Sequence[int]) -> Iterable[Task]:
         yield partial(channels.slots, seed)
         for rung in churn.RUNGS:
             yield partial(churn.compare, rung, seed)
+        for rung in radios.RUNGS:
+            yield partial(radios.compare, rung, seed)
 
 
 class Verdict(NamedTuple):

@@ -35,7 +35,7 @@ def open_system(
     return SystemSpec(
         workload=WorkloadSpec(kind="poisson", rate_rps=rate),
         server=server or ServerSpec(),
-        link=link or LinkSpec(),
+        link=link or LinkSpec(sharing="ps"),
         warmup_s=warmup_s,
         horizon_s=warmup_s + n_requests / rate,
     )

@@ -119,6 +119,19 @@ def test_an_interval_without_a_lower_end_starts_at_one_device():
     assert curve(n_star_lo=None).get_title(loc="left") == "$N^*$ = 100 [1, 101]"
 
 
+def test_where_fewer_devices_miss_the_limit_both_ends_are_drawn():
+    few = [{**point, "n": 120 - point["n"]} for point in CURVE]  # from 10 to 30, falling
+    axes = curve(n_least=20, n_least_lo=19, n_least_hi=21, least_curve=few)
+    assert axes.get_title(loc="left") == "$N^*$ = 20 to 100 [99, 101]"
+    joined = [sorted(each.lines[0].get_xdata()) for each in axes.containers]
+    assert [18, 20, 22] in joined
+    assert [98, 100, 102] in joined  # no line from one end to the other
+    assert axes.get_xlim()[0] <= 10
+    assert len(axes.patches) == 2
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["20 runs each", "4 runs each"]
+
+
 @pytest.mark.parametrize("rows", [[], [system(100)], [system(100), system(None)]])
 def test_one_system_is_no_comparison(rows):
     assert len(plan.draw({**PLAN, "choice": rows}).axes) == 3

@@ -103,7 +103,7 @@ def test_help_names_fields_with_defaults_and_units(capfd):
     assert run(["simulate", "--help"]) == 0
     out = capfd.readouterr().out
     assert "fleet.n_devices = 1" in out
-    assert "link.rate_bps = 8.6e+07 (bit/s)" in out
+    assert "link.rate_bps = 7.3125e+07 (bit/s)" in out
 
 
 def test_listing_loads_no_heavy_library():

@@ -275,7 +275,7 @@ def test_frames_hold_what_rows_hold():
 
 def test_specs_of_sim_are_parts_of_a_case():
     server = sim.ServerSpec(max_batch=4, discipline="take_all")
-    case = by_hand(link=sim.LinkSpec(rate_bps=1e6), server=server)
+    case = by_hand(link=sim.LinkSpec(sharing="ps", rate_bps=1e6), server=server)
     assert case.config.link.rate_bps == 1e6
     assert case.config.server.max_batch == 4
     assert case.built.spec.link == replace(case.config.link)

@@ -6,7 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim import ConstantSource, ExponentialSource, FleetSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim import (
+    ConstantSource,
+    ExponentialSource,
+    FleetSpec,
+    LinkSpec,
+    ServerSpec,
+    SystemSpec,
+    WorkloadSpec,
+)
 from sim.planning import Budget, Capacity, Goal, Refusal, capacity, crossing, isotonic
 from sim.theory import mm1_response_quantile_s, mva
 
@@ -19,6 +27,7 @@ QUICK = Budget(half_width=0.03, requests_per_run=3000, pilot_requests=1000)
 def open_system(seed: int = 0, horizon_s: float = 60.0) -> SystemSpec:
     """Poisson devices before one exponential server, no link: M/M/1 at rate 2 N."""
     return SystemSpec(
+        link=LinkSpec(sharing="ps"),
         fleet=FleetSpec(n_devices=1),
         workload=WorkloadSpec(kind="poisson", rate_rps=RATE_RPS),
         server=ServerSpec(),
@@ -69,6 +78,7 @@ def test_the_same_seed_gives_the_same_answer_to_the_bit() -> None:
 
 def test_the_mean_of_a_closed_network_is_met_at_the_number_of_mva() -> None:
     spec = SystemSpec(
+        link=LinkSpec(sharing="ps"),
         fleet=FleetSpec(n_devices=1),
         workload=WorkloadSpec(kind="closed", think_s=0.5),
         horizon_s=120.0,
@@ -143,6 +153,7 @@ def test_the_guard_is_the_least_squares_fit_that_never_falls() -> None:
 def test_the_batch_server_is_planned_at_its_known_number(seed: int) -> None:
     """Long runs put N* at 530 or 531: 3 ms + 0.8 ms b, all that waits up to 32, p95 < 60 ms."""
     spec = SystemSpec(
+        link=LinkSpec(sharing="ps"),
         workload=WorkloadSpec(kind="poisson", rate_rps=2.0),
         server=ServerSpec(discipline="take_all", max_batch=32),
         seed=seed,

@@ -25,7 +25,7 @@ from sim import (
     WorkloadSpec,
 )
 from sim.planning import Budget, Goal
-from sim.planning.refusal import Missed
+from sim.planning.budget import Missed
 
 P95 = Goal(column="latency_p95_s", limit=0.1)
 NAMES = {
@@ -117,15 +117,18 @@ def test_energy_is_that_of_every_group_by_its_requests() -> None:
     assert math.isnan(candidate({}, replace(mixed, spec=spec), [P95]).energy_j)
 
 
-def test_closed_groups_beside_open_ones_have_no_bound() -> None:
+def test_open_groups_bound_what_closed_ones_may_stand_beside_them() -> None:
+    """Every other device asks for 0.02 of the server, whatever the loops between them leave it."""
     groups = {
         "closed": GroupSpec(workload=WorkloadSpec(think_s=0.1)),
         "open": GroupSpec(workload=WorkloadSpec(kind="poisson", rate_rps=2.0)),
     }
-    spec = SystemSpec(fleet=FleetSpec(groups=groups), server=ServerSpec())
+    spec = SystemSpec(
+        link=LinkSpec(sharing="ps"), fleet=FleetSpec(groups=groups), server=ServerSpec()
+    )
     sources = dict.fromkeys(groups, ConstantSource(server_s=0.01))
     mixed = Case(**ABOUT, spec=spec, sources=sources)
-    assert candidate({}, mixed, [P95]).bound == math.inf
+    assert candidate({}, mixed, [P95]).bound == pytest.approx(100.0)
 
 
 def test_a_label_says_what_was_chosen() -> None:

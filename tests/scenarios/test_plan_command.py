@@ -24,10 +24,9 @@ from sim import (
 )
 from sim import run as sim_run
 from sim.planning import Budget, Goal, Refusal, capacity
-from sim.planning.bound import bound, stability
 from sim.planning.finding import Trust
 from sim.planning.goal import Sample
-from sim.planning.guess import demands
+from sim.planning.guess import bound, demands, stability
 from sim.planning.inverse import inverse
 from sim.planning.levers import LEVERS
 from sim.planning.neighbour import neighbour
@@ -112,7 +111,9 @@ def test_the_question_turned_round(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_is_enough_where_the_device_alone_is_too_slow() -> None:
-    spec = SystemSpec(workload=WorkloadSpec(think_s=1.0), horizon_s=20.0)
+    spec = SystemSpec(
+        link=LinkSpec(sharing="ps"), workload=WorkloadSpec(think_s=1.0), horizon_s=20.0
+    )
     goal = Goal(column="latency_mean_s", limit=0.1)
     slow = {"default": ConstantSource(device_s=0.2, server_s=0.001)}
     with playing("test", 1) as play, pytest.raises(Refusal, match="even one device misses"):
@@ -230,11 +231,11 @@ def test_a_queue_that_grows_slower_than_a_run_shows_is_no_service() -> None:
         replace(spec, workload=replace(spec.workload, max_in_flight=1)),
         replace(spec, server=ServerSpec(queue_limit=3)),
         replace(spec, workload=WorkloadSpec()),
-        replace(spec, link=LinkSpec(frame_error_rate=0.1)),
-        replace(spec, fleet=FleetSpec(groups={"a": GroupSpec(), "b": GroupSpec()})),
+        replace(spec, link=LinkSpec(sharing="ps", frame_error_rate=0.1)),
     ):
-        alike = dict.fromkeys(("default", "a", "b"), sources["default"])
-        assert stability(patient, alike) == np.inf
+        assert stability(patient, sources) == np.inf
+    parted = replace(spec, fleet=FleetSpec(groups={"a": GroupSpec(), "b": GroupSpec()}))
+    assert stability(parted, dict.fromkeys(("a", "b"), sources["default"])) == 24
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from plots.plan_inverse import draw
 from scenarios.__main__ import run
 from scenarios.planning.needs import _judge
 from scenarios.systems.case import Case
-from sim import ConstantSource, ServerSpec, SystemSpec, WorkloadSpec
+from sim import ConstantSource, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.planning import Budget, Goal, Refusal
 from sim.planning.along import Along
 from sim.planning.capacity import play_in_turn
@@ -26,6 +26,7 @@ QUICK = Budget(half_width=0.1, n_runs=5, requests_per_run=1500, pilot_requests=5
 def queue(**server: object) -> SystemSpec:
     """Devices that ask twice a second at random, one FIFO server, no link."""
     return SystemSpec(
+        link=LinkSpec(sharing="ps"),
         workload=WorkloadSpec(kind="poisson", rate_rps=2.0),
         server=ServerSpec(**server),
         horizon_s=60.0,
@@ -110,7 +111,9 @@ def test_one_device_that_misses_is_no_reason_where_a_faster_server_cures_it() ->
 
 
 def test_nothing_is_enough_and_one_device_says_why() -> None:
-    spec = SystemSpec(workload=WorkloadSpec(think_s=1.0), horizon_s=20.0)
+    spec = SystemSpec(
+        link=LinkSpec(sharing="ps"), workload=WorkloadSpec(think_s=1.0), horizon_s=20.0
+    )
     goal = Goal(column="latency_mean_s", limit=0.1)
     slow = {"default": ConstantSource(device_s=0.2, server_s=0.001)}
     words = (

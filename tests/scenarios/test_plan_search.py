@@ -35,7 +35,12 @@ def heard(slow_s: float) -> Heard:
 )
 def test_runs_in_a_second_regime_are_counted(slow_s: list[float], apart: int) -> None:
     source = {"default": ConstantSource(server_s=0.01)}
-    probe = Probe(SystemSpec(), source, [MEAN], play=lambda tasks: [heard(s) for s in slow_s])
+    probe = Probe(
+        SystemSpec(link=LinkSpec(sharing="ps")),
+        source,
+        [MEAN],
+        play=lambda tasks: [heard(s) for s in slow_s],
+    )
     probe.listen((7,), len(slow_s))
     assert probe.count_apart(7, MEAN) == apart
     assert probe.played == (7,)

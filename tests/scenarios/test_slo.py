@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.planning.refusal import Missed, Refusal
+from sim.planning.budget import Missed, Refusal
 from sim.planning.slo import Slo, check_memory
 
 

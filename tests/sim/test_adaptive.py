@@ -124,7 +124,7 @@ def system(adapt, n_devices=6, **link):
     return sim.SystemSpec(
         fleet=sim.FleetSpec(n_devices=n_devices, groups={"remote": group}),
         workload=sim.WorkloadSpec(think_s=0.05, deadline_s=0.1),
-        link=sim.LinkSpec(rate_bps=2e6, **link),
+        link=sim.LinkSpec(rate_bps=2e6, **({"sharing": "ps"} | link)),
         horizon_s=40.0,
         warmup_s=0.0,
     )
@@ -142,7 +142,7 @@ def test_requests_are_conserved_and_runs_repeat_themselves(adapt, tmp_path):
     """A cell that falls to a twentieth of its speed from 10 s to 20 s."""
     trace = tmp_path / "rate.csv"
     trace.write_text("time_s,factor\n0,1\n10,0.05\n20,1\n")
-    spec = system(adapt, rate_csv=str(trace))
+    spec = system(adapt, rate_csv=str(trace), trace_end="hold")
     first, second = sim.run(spec, SOURCES), sim.run(spec, SOURCES)
     assert not first.failed_checks
     for name, column in first.records.items():
@@ -189,7 +189,7 @@ def test_the_load_of_months_is_taken_in_ten_thousand_parts(monkeypatch):
 
 
 def test_a_fleet_that_does_not_choose_has_no_such_columns():
-    spec = sim.SystemSpec(workload=sim.WorkloadSpec(think_s=0.1))
+    spec = sim.SystemSpec(link=sim.LinkSpec(sharing="ps"), workload=sim.WorkloadSpec(think_s=0.1))
     result = sim.run(spec, {"default": SOURCES["remote"]})
     assert "decision_changes_per_minute" not in result.estimates
 
@@ -202,8 +202,8 @@ def test_the_shipped_traces_are_what_their_recipe_makes(name, tmp_path):
     (made,) = [path for path in write(tmp_path) if path.stem == name]
     assert made.read_bytes() == locate(f"{name}.csv").read_bytes()
     rows = read(f"{name}.csv")
-    assert rows[-1][0] > 60.0
-    assert all(0.01 <= factor <= 1.0 for _, factor in rows)
+    assert rows.length_s == 120.0
+    assert all(0.01 <= factor <= 1.0 for factor in rows.factors)
 
 
 def test_a_trace_that_nobody_ships_lists_those_that_are():
@@ -222,7 +222,9 @@ def talking(per, payload_bytes, tmp_path, n_tokens=400):
     spec = sim.SystemSpec(
         fleet=sim.FleetSpec(groups={"a": group}),
         workload=sim.WorkloadSpec(requests=1),
-        link=sim.LinkSpec(rate_bps=8e6, header_bytes=0, rate_csv=str(trace)),
+        link=sim.LinkSpec(
+            sharing="ps", rate_bps=8e6, header_bytes=0, rate_csv=str(trace), trace_end="hold"
+        ),
         warmup_s=0.0,
     )
     prompt = sim.Draw(0, 0.01, 2000.0, 0.0, 0.001, 4.0, 1.0, 8, 0)

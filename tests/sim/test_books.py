@@ -301,7 +301,7 @@ def waits_for_nobody(drawn):
     """Alone in an empty system every wait is 0, and the stages add up to the latency."""
     names = ("downlink", "rate_csv", "outage_at_s", "frame_error_rate")
     fields = shipped_link(drawn["link"]) | {name: drawn[name] for name in names}
-    link = sim.LinkSpec(**fields, outage_length_s=0.3)
+    link = sim.LinkSpec(**({"sharing": "ps"} | fields), outage_length_s=0.3)
     batch = 1 if drawn["discipline"] == "fifo" else 8
     server = sim.ServerSpec(
         discipline=drawn["discipline"], max_batch=batch, decode_on=drawn["decode_on"],
@@ -378,7 +378,9 @@ def test_memory_is_waited_for_at_the_server():
 
 
 def test_retransmissions_stand_apart():
-    link = sim.LinkSpec(rate_bps=8e6, header_bytes=0, mtu_bytes=1000, frame_error_rate=0.5)
+    link = sim.LinkSpec(
+        sharing="ps", rate_bps=8e6, header_bytes=0, mtu_bytes=1000, frame_error_rate=0.5
+    )
     result = run(closed(1, link=link), sim.ConstantSource(payload_bytes=1000, server_s=1e-3))
     assert result.value("link_service_s") == pytest.approx(1e-3)
     sent_again = result.value("resent_frames_per_request")
@@ -469,7 +471,7 @@ def test_a_transfer_goes_on_at_the_new_speed(tmp_path, sharing):
     path.write_text("time_s,factor\n0,1\n1.3,0.25\n")
     link = sim.LinkSpec(
         sharing=sharing, rate_bps=8000.0, header_bytes=0, mtu_bytes=2000, frame_airtime_s=0.2,
-        grant_s=0.0, rate_csv=str(path),
+        grant_s=0.0, rate_csv=str(path), trace_end="hold",
     )  # fmt: skip
     spec = closed(1, think_s=0.8, link=link, warmup_s=0.0, horizon_s=3.9)
     result = run(spec, sim.ConstantSource(payload_bytes=1000, server_s=1e-9))
@@ -510,7 +512,7 @@ def test_less_memory_serves_fewer_sessions_and_says_so():
 
 
 def test_an_answer_on_the_device_does_not_touch_the_radio():
-    link = sim.LinkSpec(downlink="shared", rtt_s=0.02, frame_airtime_s=1e-3)
+    link = sim.LinkSpec(sharing="ps", downlink="shared", rtt_s=0.02, frame_airtime_s=1e-3)
     alone = run(closed(1, link=link), sim.ConstantSource(device_s=0.01, answer_bytes=100))
     assert alone.value("latency_mean_s") == pytest.approx(0.01)
     assert alone.value("link_utilization") == 0.0
@@ -540,7 +542,7 @@ def test_absent_devices_draw_no_power():
 
 
 def test_an_empty_payload_is_a_frame_of_its_header():
-    link = sim.LinkSpec(rate_bps=8e6, header_bytes=100, frame_airtime_s=1e-3)
+    link = sim.LinkSpec(sharing="ps", rate_bps=8e6, header_bytes=100, frame_airtime_s=1e-3)
     empty = run(closed(1, link=link), sim.ConstantSource(payload_bytes=0, server_s=0.01))
     assert empty.value("latency_mean_s") == pytest.approx(0.01 + 1e-3 + 1e-4)
     nothing = run(closed(1, link=link), sim.ConstantSource(server_s=0.01))
@@ -608,13 +610,13 @@ def test_a_policy_learns_no_rate_from_an_empty_payload(policy):
         "other": sim.ConstantSource(payload_bytes=1000, server_s=0.01),
     }
     group = sim.GroupSpec(alternatives=["other"], policy=policy)
-    spec = closed(2, group, link=sim.LinkSpec())
+    spec = closed(2, group, link=sim.LinkSpec(sharing="ps"))
     limited = replace(spec, workload=replace(spec.workload, deadline_s=1.0))
     assert sim.run(limited, sources).value("n_requests") > 0.0
 
 
 def test_the_demands_of_a_request_are_what_it_pays_alone():
-    link = sim.LinkSpec(rtt_s=0.02, frame_airtime_s=0.01)
+    link = sim.LinkSpec(sharing="ps", rtt_s=0.02, frame_airtime_s=0.01)
     for source in (
         sim.ConstantSource(device_s=0.015),
         sim.ConstantSource(server_s=0.001),

@@ -13,6 +13,7 @@ from sim.measures.meters import Meter
 
 SOURCES = {"default": sim.ConstantSource(device_s=0.01, payload_bytes=2e3, server_s=0.02)}
 SPEC = sim.SystemSpec(
+    link=sim.LinkSpec(sharing="ps"),
     fleet=sim.FleetSpec(n_devices=8),
     workload=sim.WorkloadSpec(kind="poisson", rate_rps=4.0),
     horizon_s=20.0,
@@ -21,7 +22,9 @@ SPEC = sim.SystemSpec(
 
 
 def clock_of(env, max_events=1_000):
-    return Clock(env, sim.SystemSpec(max_events=max_events), Meter(env))
+    return Clock(
+        env, sim.SystemSpec(link=sim.LinkSpec(sharing="ps"), max_events=max_events), Meter(env)
+    )
 
 
 def test_it_plays_what_simpy_plays():
@@ -103,7 +106,9 @@ def test_a_run_with_a_horizon_says_where_it_was():
 def test_a_terminating_run_on_an_overloaded_medium_ends_and_says_how_far_it_came(everyone):
     """Processor sharing at a load of 20: everything is in flight, next to nothing arrives."""
     workload = sim.WorkloadSpec(kind="poisson", rate_rps=50.0, requests=1_000, until_all=everyone)
-    spec = replace(SPEC, workload=workload, link=sim.LinkSpec(rate_bps=4e5), max_events=20_000)
+    spec = replace(
+        SPEC, workload=workload, link=sim.LinkSpec(sharing="ps", rate_bps=4e5), max_events=20_000
+    )
     with pytest.raises(
         EventBudgetError, match=r"device 0 has completed \d+ of 1000 requests"
     ) as it:

@@ -12,6 +12,7 @@ from numba import njit
 from sim import (
     ExponentialSource,
     FleetSpec,
+    LinkSpec,
     ServerSpec,
     SystemSpec,
     WorkloadSpec,
@@ -50,6 +51,7 @@ def coverage(intervals, truth):
 
 def test_the_simulator_plays_the_same_recursion():
     spec = SystemSpec(
+        link=LinkSpec(sharing="ps"),
         workload=WorkloadSpec(kind="poisson", rate_rps=RATE),
         server=ServerSpec(),
         warmup_s=0.0,
@@ -65,6 +67,7 @@ def test_the_simulator_plays_the_same_recursion():
 
 def repairman_spec(**changes):
     spec = SystemSpec(
+        link=LinkSpec(sharing="ps"),
         fleet=FleetSpec(n_devices=20),
         workload=WorkloadSpec(kind="closed", think_s=1.0),
         warmup_s=5.0,
@@ -203,7 +206,7 @@ def test_replicate_until_precise_covers_a_closed_loop():
 # The promise of the default length: 2,000 experiments of `SystemSpec()`'s horizon, warm-up and
 # replications, played by recursions that the first tests hold the simulator against.
 
-SPEC = SystemSpec()
+SPEC = SystemSpec(link=LinkSpec(sharing="ps"))
 N_PROMISED, N_OTHERS = 2_000, 1_000
 EXPONENTIAL, CONSTANT, MIXED = range(3)
 SURE = 0.5 * (1.0 + math.sqrt(0.6))  # mixed: two exponentials of equal loads, cv^2 = 4
@@ -466,7 +469,9 @@ def test_the_default_length_covers_a_few():
 @pytest.mark.slow
 def test_the_simulator_covers_a_busy_queue():
     """M/M/1 at load 0.9 and the default length, on the engine: it covered in 8 of 12 seeds."""
-    spec = SystemSpec(workload=WorkloadSpec(kind="poisson", rate_rps=0.9 / 0.0108))
+    spec = SystemSpec(
+        link=LinkSpec(sharing="ps"), workload=WorkloadSpec(kind="poisson", rate_rps=0.9 / 0.0108)
+    )
     source = {"default": ExponentialSource(server_s=0.0108)}
     results = [replicate(replace(spec, seed=seed), source) for seed in range(100)]
     truth = theory.mm1_response_s(0.9 / 0.0108, 0.0108)

@@ -79,12 +79,15 @@ def test_only_usable_sources_are_chosen(costs, seen, data):
 
 def test_costs_know_the_machines():
     mean = sim.ConstantSource(device_s=0.1, payload_bytes=7.0, decode_s=0.01, server_s=0.03).mean()
-    assert cost(mean, slowdown=3.0, speed=2.0) == pytest.approx((0.3, 7.0, 0.02))
+    assert cost(mean, slowdown=3.0, server=sim.ServerSpec(speed=2.0)) == pytest.approx(
+        (0.3, 7.0, 0.02)
+    )
 
 
 def test_a_search_without_a_limit_is_refused_in_one_line():
     spec = sim.SystemSpec(
-        fleet=sim.FleetSpec(groups={"a": sim.GroupSpec(policy="search", alternatives=["b"])})
+        link=sim.LinkSpec(sharing="ps"),
+        fleet=sim.FleetSpec(groups={"a": sim.GroupSpec(policy="search", alternatives=["b"])}),
     )
     sources = dict.fromkeys("ab", sim.ConstantSource(device_s=0.1))
     with pytest.raises(ValueError, match=r"policy=search needs workload\.deadline_s .*got None"):

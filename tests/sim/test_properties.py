@@ -194,7 +194,10 @@ def test_stages_add_up_to_the_latency(spec):
 
 
 def test_timeline_is_a_chrome_trace():
-    result = sim.run(sim.SystemSpec(horizon_s=2.0, warmup_s=0.0), {"default": SOURCES["two"]})
+    result = sim.run(
+        sim.SystemSpec(link=sim.LinkSpec(sharing="ps"), horizon_s=2.0, warmup_s=0.0),
+        {"default": SOURCES["two"]},
+    )
     trace = json.loads(json.dumps(chrome_trace(result.records, count=50)))
     bars = [event for event in trace["traceEvents"] if event["ph"] == "X"]
     server = [event for event in bars if event["name"] == "server"]

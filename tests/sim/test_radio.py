@@ -11,6 +11,7 @@ from scipy import stats
 
 from sim import radio
 from sim.radio import bianchi, slots
+from sim.radio.contention import LONGEST_S, PHY_RATE_BPS, frames_sent
 
 
 def test_shannon_with_a_gap():
@@ -107,17 +108,50 @@ def test_bianchi_fixed_point_solves_both_equations():
     assert bianchi.transmit_probability(p, radio.Access()) == pytest.approx(original)
 
 
-@pytest.mark.parametrize("name", sorted(radio.EFFICIENCY))
-def test_efficiency_falls_with_contention(name):
-    values = [radio.EFFICIENCY[name](n) for n in range(1, 400)]
-    assert all(0.0 < b <= a < 1.0 for a, b in itertools.pairwise(values))
-    with pytest.raises(ValueError, match="n_stations must be >= 1, got 0"):
-        radio.EFFICIENCY[name](0)
+@pytest.mark.parametrize("name", sorted(radio.RATIO))
+@pytest.mark.parametrize("frames", [1.0, 1.5, 4.0, 9.0, 34.0, 1e3])
+def test_capacity_falls_with_contention(name, frames):
+    values = [radio.RATIO[name](n, frames) for n in range(1, 400)]
+    assert values[0] == 1.0
+    assert all(0.0 < b <= a for a, b in itertools.pairwise(values))
+    assert values[-1] < 0.8
+    with pytest.raises(ValueError, match="n_active must be >= 1, got 0"):
+        radio.RATIO[name](0, frames)
 
 
-def test_ns3_table_is_met_and_carried_on():
-    assert {n: radio.ns3_efficiency(n) for n in radio.ns3_table()} == pytest.approx(
-        dict(radio.ns3_table())
-    )
-    assert radio.ns3_efficiency(10) * radio.scheme_rate_bps(7) == pytest.approx(47.26e6, rel=1e-3)
-    assert radio.ns3_efficiency(10**6) > 0.0
+@pytest.mark.parametrize("point", radio.ns3_grid(), ids=lambda p: "{}x{}x{}".format(*p))
+def test_every_ns3_run_is_met(point):
+    """By the lone station's airtime and the ratio; 200-byte frames are in neither's making."""
+    model = radio.ns3_goodput_bps(point.n_active, point.frames_per_access, point.frame_bytes)
+    assert model == pytest.approx(point.goodput_bps, rel=0.05)
+
+
+def test_a_number_of_frames_that_was_not_run_is_met_by_its_neighbours():
+    """4 and 12 frames a time, up to 40 stations, from the curves on both sides of them alone."""
+    curves = radio.ns3_curves()
+    for below, left_out, above in zip(curves, curves[1:], curves[2:], strict=False):
+        part = math.log(left_out.frames / below.frames) / math.log(above.frames / below.frames)
+        for n, ratio in zip(left_out.n, left_out.ratio, strict=True):
+            if n > 40:
+                continue
+            low, high = below.at(n), above.at(n)
+            assert low + part * (high - low) == pytest.approx(ratio, rel=0.25)
+
+
+def test_beyond_the_runs_bianchi_goes_on():
+    ratio = radio.ns3_ratio(200, 4) / radio.ns3_ratio(80, 4)
+    assert ratio == pytest.approx(radio.bianchi_ratio(200, 4) / radio.bianchi_ratio(80, 4))
+    assert radio.bianchi_ratio(10**6, 4) == 1e-3
+    assert 0.0 < radio.ns3_ratio(10**6, 4) < 1e-3
+
+
+def test_the_runs_know_the_longest_ppdu_and_their_rate():
+    """73.1 Mb/s is HE-MCS 7 at a guard interval of 3.2 us; 34 frames fill 5.484 ms."""
+    assert radio.scheme_rate_bps(7, guard_s=3.2e-6) == pytest.approx(PHY_RATE_BPS)
+    assert frames_sent(39) == frames_sent(math.inf) == 34
+    assert 34 * 8 * 1472 / PHY_RATE_BPS < LONGEST_S < 35 * 8 * 1472 / PHY_RATE_BPS
+    lone = [p for p in radio.ns3_grid() if p.n_active == 1]
+    assert len(lone) == 5
+    for point in lone:
+        model = radio.lone_goodput_bps(point.frames_per_access, point.frame_bytes)
+        assert model == pytest.approx(point.goodput_bps, rel=0.01)

@@ -7,7 +7,12 @@ from sim.sources.source import Draw
 
 STEP = Draw(0, 0.002, 300.0, 0.001, 0.004, 10.0, 1.0)
 SPEC = sim.SystemSpec(
-    fleet=sim.FleetSpec(n_devices=3), seed=7, horizon_s=5.0, warmup_s=1.0, replications=2
+    link=sim.LinkSpec(sharing="ps"),
+    fleet=sim.FleetSpec(n_devices=3),
+    seed=7,
+    horizon_s=5.0,
+    warmup_s=1.0,
+    replications=2,
 )
 SOURCES = {
     "ConstantSource(device 0 s, payload 300 B, decode 0 s, server 0.004 s)": sim.ConstantSource(

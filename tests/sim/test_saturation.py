@@ -69,6 +69,7 @@ def test_systems_that_drop_or_ask_again_have_means():
 def test_cameras_that_fire_together_are_not_left_over_work():
     burst = Load(arrived=1000, grown=150, busiest="server_utilization", share=0.5)
     together = sim.SystemSpec(
+        link=sim.LinkSpec(sharing="ps"),
         fleet=sim.FleetSpec(n_devices=200),
         workload=sim.WorkloadSpec(kind="periodic", synchronised=True),
     )

@@ -124,8 +124,8 @@ def test_latency_without_contention_is_the_simulators(link: LinkSpec) -> None:
 
 
 def test_airtime_of_lossy_frames_counts_resending() -> None:
-    lossy = LinkSpec(frame_error_rate=0.2, rate_bps=8e6, header_bytes=0)
-    clean = LinkSpec(rate_bps=8e6, header_bytes=0)
+    lossy = LinkSpec(sharing="ps", frame_error_rate=0.2, rate_bps=8e6, header_bytes=0)
+    clean = LinkSpec(sharing="ps", rate_bps=8e6, header_bytes=0)
     size = np.array([3000.0])
     assert airtime_s(lossy, size, 8e6) == pytest.approx(1.25 * airtime_s(clean, size, 8e6))
 
@@ -235,3 +235,39 @@ def test_loss_proxy_never_falls() -> None:
     assert proxy.relative_l2 == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
     assert proxy.drop_pp == pytest.approx([0.0, 2.5, 2.5, 5.0, 9.0])
     assert proxy.errors[3] == pytest.approx(np.interp(0.4, [0.3, 0.5], [2.5, 9.0]) - 5.0)
+
+
+WIFI = LinkSpec(
+    sharing="wifi", rate_bps=73.125e6, mtu_bytes=1400, header_bytes=72, frame_airtime_s=214.1e-6,
+    aggregation=39, access_limit_s=5.484e-3, rtt_s=2e-3,
+)  # fmt: skip
+
+
+def test_one_radio_is_an_md1_queue() -> None:
+    """One access a request: its own queue; the table's limits are M/D/1 and M/D/1-PS."""
+    air_s = 214.1e-6 + 8 * (12_288 + 9 * 72) / 73.125e6
+    for load in (0.2, 0.6, 0.8):
+        group = Group(options=single(payload_bytes=12_288.0), rate_bps=73.125e6,
+                      rate_rps=load / air_s)  # fmt: skip
+        found = predicted(Problem(groups=(group,), link=WIFI))
+        exact_s = md1_response_s(load / air_s, air_s) - air_s
+        assert found.link_wait_s[0, 0] == pytest.approx(exact_s, rel=0.02)
+        assert found.link_load[0] == pytest.approx(load, rel=0.01)
+
+
+@pytest.mark.parametrize(("open_", "pace", "worst"), [
+    (True, 20.0, 0.02), (True, 38.0, 0.06), (False, 0.1, 0.02), (False, 0.02, 0.03),
+])  # fmt: skip
+def test_radios_against_the_simulator(open_: bool, pace: float, worst: float) -> None:
+    """Ten devices whose requests are an access each, at low and high load."""
+    costs = {"payload_bytes": 12_288.0, "device_s": 2e-3, "server_s": 2e-4}
+    kind = {"rate_rps": pace} if open_ else {"think_s": pace}
+    group = Group(options=single(**costs), rate_bps=73.125e6, n_devices=10, **kind)
+    found = predicted(Problem(groups=(group,), link=WIFI))
+    workload = WorkloadSpec(kind="poisson", rate_rps=pace)
+    if not open_:
+        workload = WorkloadSpec(think="exponential", think_s=pace)
+    spec = SystemSpec(link=WIFI, fleet=FleetSpec(n_devices=10), horizon_s=60.0, workload=workload)
+    played = run(spec, {"default": ConstantSource(**costs)})
+    assert found.latency_s[0, 0] == pytest.approx(played.value("latency_mean_s"), rel=worst)
+    assert found.link_load[0] == pytest.approx(played.value("link_utilization"), rel=0.05)

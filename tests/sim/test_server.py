@@ -125,7 +125,7 @@ def test_a_server_restart_accounts_for_every_request(on_failure):
     system = sim.SystemSpec(
         fleet=sim.FleetSpec(n_devices=6),
         workload=sim.WorkloadSpec(think_s=0.05),
-        link=sim.LinkSpec(),
+        link=sim.LinkSpec(sharing="ps"),
         server=server,
     )
     source = {"default": sim.ConstantSource(device_s=0.01, payload_bytes=500.0, server_s=0.02)}

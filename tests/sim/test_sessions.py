@@ -99,7 +99,9 @@ def test_continuous_batching_shares_iterations():
 
 
 def test_terminating_sessions_and_airtime_per_token():
-    link = sim.LinkSpec(rate_bps=86e6, mtu_bytes=1400, header_bytes=66, frame_airtime_s=1.7e-4)
+    link = sim.LinkSpec(
+        sharing="ps", rate_bps=86e6, mtu_bytes=1400, header_bytes=66, frame_airtime_s=1.7e-4
+    )
     result = run(sessions(), link=link, requests=3)
     assert result.value("device_time_s") == pytest.approx(
         3 * (0.1 + result.value("latency_mean_s")), rel=1e-9
@@ -114,6 +116,7 @@ def test_sessions_survive_failures_and_leaving():
     server = sim.ServerSpec(fail_at_s=[1.0, 1.5], repair_s=0.2, session_memory_bytes=4000.0)
     group = sim.GroupSpec(churn=sim.ChurnSpec(mean_up_s=1.0, mean_down_s=0.5))
     spec = sim.SystemSpec(
+        link=sim.LinkSpec(sharing="ps"),
         fleet=sim.FleetSpec(n_devices=5, groups={"default": group}),
         workload=sim.WorkloadSpec(kind="poisson", rate_rps=2.0),
         server=server,
@@ -195,7 +198,9 @@ def test_a_prompt_beyond_the_device_memory_is_rejected_not_answered():
 
 def test_a_group_chooses_among_sessions_or_among_requests():
     group = sim.GroupSpec(alternatives=["plain"], policy="fastest")
-    spec = sim.SystemSpec(fleet=sim.FleetSpec(groups={"default": group}))
+    spec = sim.SystemSpec(
+        link=sim.LinkSpec(sharing="ps"), fleet=sim.FleetSpec(groups={"default": group})
+    )
     with pytest.raises(ValueError, match="must choose among requests or among sessions"):
         sim.run(spec, {**sessions(), "plain": sim.ConstantSource(server_s=0.01)})
 

@@ -78,7 +78,9 @@ def test_batch_seconds_come_from_the_surface():
 
 
 def test_all_on_the_device_touches_neither_link_nor_server():
-    result = sim.run(sim.SystemSpec(), {"default": source("output", "raw")})
+    result = sim.run(
+        sim.SystemSpec(link=sim.LinkSpec(sharing="ps")), {"default": source("output", "raw")}
+    )
     assert result.value("link_utilization") == result.value("server_utilization") == 0.0
     assert result.value("throughput_rps") == pytest.approx(1 / 0.0201, rel=0.01)
 
@@ -98,7 +100,11 @@ def test_resampled_rows_come_from_the_table_and_paired_sources_share_them():
 
 def test_the_total_interval_holds_the_tables_own_error():
     spec = sim.SystemSpec(
-        fleet=sim.FleetSpec(n_devices=4), horizon_s=15.0, warmup_s=1.0, replications=12
+        link=sim.LinkSpec(sharing="ps"),
+        fleet=sim.FleetSpec(n_devices=4),
+        horizon_s=15.0,
+        warmup_s=1.0,
+        replications=12,
     )
     estimate = sim.replicate(spec, {"default": source()})["accuracy"]
     share = float(np.mean([row.correct for row in source().rows]))

@@ -80,7 +80,7 @@ def test_virtual_time_equals_the_naive_sharing(jobs, capacity):
     np.testing.assert_allclose(fast[:, 1], naive_sharing(jobs, capacity), rtol=1e-8, atol=1e-8)
 
 
-def naive_speeds(jobs, changes, by_frames, horizon_s=1e3, step_s=2e-3):
+def naive_speeds(jobs, changes, horizon_s=1e3, step_s=2e-3):
     """Departures and airtimes by small steps: every job has done a share of itself."""
     arrivals = np.cumsum([gap for gap, _, _, _ in jobs])
     done, airtime, out = np.zeros(len(jobs)), np.zeros(len(jobs)), {}
@@ -90,7 +90,7 @@ def naive_speeds(jobs, changes, by_frames, horizon_s=1e3, step_s=2e-3):
         here = [i for i in range(len(jobs)) if arrivals[i] <= now + 1e-12 and i not in out]
         if here and speed > 0.0:
             need = np.array([jobs[i][2] + (jobs[i][1] - jobs[i][2]) / speed for i in here])
-            weight = need / 3.0 if by_frames else np.array([jobs[i][3] for i in here])
+            weight = np.array([jobs[i][3] for i in here])
             share = weight / weight.sum()
             for i, each, part in zip(here, need, share, strict=True):
                 airtime[i] += part * step_s
@@ -114,13 +114,13 @@ SLOWED_JOBS = st.lists(
 CHANGES = st.lists(st.sampled_from([0.0, 0.3, 0.5, 2.0]), min_size=1, max_size=4)
 
 
-@given(SLOWED_JOBS, CHANGES, st.booleans())
+@given(SLOWED_JOBS, CHANGES)
 @settings(max_examples=25, deadline=None)
-def test_sharing_at_changing_speeds_equals_small_steps(jobs, factors, by_frames):
+def test_sharing_at_changing_speeds_equals_small_steps(jobs, factors):
     """What is fixed keeps its length, what is left goes on, and airtime is what each job had."""
     changes = [(0.2 + 0.4 * k, factor) for k, factor in enumerate([*factors, 1.0])]
     env = Environment()
-    station = SharedStation(env, by_frames=by_frames)
+    station = SharedStation(env)
     seen = {}
 
     def vary():
@@ -130,7 +130,6 @@ def test_sharing_at_changing_speeds_equals_small_steps(jobs, factors, by_frames)
 
     def visit(number, at_s, work_s, fixed_s, weight):
         yield env.timeout(at_s)
-        weight = work_s / 3.0 if by_frames else weight
         event = station.serve(work_s, 0.0, weight, fixed_s)
         _, seen[number], airtime[number] = yield event
 
@@ -140,7 +139,7 @@ def test_sharing_at_changing_speeds_equals_small_steps(jobs, factors, by_frames)
     for number, (at_s, (_, work_s, fixed_s, weight)) in enumerate(zip(arrivals, jobs, strict=True)):
         env.process(visit(number, at_s, work_s, fixed_s, weight))
     env.run()
-    ends, shares = naive_speeds(jobs, changes, by_frames)
+    ends, shares = naive_speeds(jobs, changes)
     np.testing.assert_allclose([seen[i] for i in range(len(jobs))], ends, atol=0.03)
     np.testing.assert_allclose([airtime[i] for i in range(len(jobs))], shares, atol=0.03)
 
@@ -165,7 +164,7 @@ def test_work_alone_ends_when_a_station_says_so(start_s, work_s, fixed_share, fa
     env.process(vary())
     env.process(visit())
     env.run()
-    speeds = Speeds(changes)
+    speeds = Speeds(iter(changes))
     _, end_s, alone_s = ends[0]
     assert speeds.end_s(start_s, work_s, fixed_share * work_s) == pytest.approx(end_s)
     assert end_s - start_s - speeds.silence_s(start_s, end_s) == pytest.approx(alone_s)

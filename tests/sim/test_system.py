@@ -12,7 +12,7 @@ def closed(n_devices, *, think_s, think="constant", **fields):
     return sim.SystemSpec(
         fleet=sim.FleetSpec(n_devices=n_devices),
         workload=sim.WorkloadSpec(think_s=think_s, think=think),
-        **fields,
+        **({"link": sim.LinkSpec(sharing="ps")} | fields),
     )
 
 
@@ -162,8 +162,14 @@ def test_groups_follow_their_shares_whatever_n():
     [
         (lambda: sim.FleetSpec(n_devices=0), r"fleet.n_devices must be >= 1, got 0"),
         (lambda: sim.LinkSpec(sharing="pss"), r"link.sharing must be one of .* mean 'ps'"),
-        (lambda: sim.LinkSpec(rate_bps=math.nan), r"link.rate_bps must be > 0, got nan"),
-        (lambda: sim.SystemSpec(warmup_s=70.0), r"warmup_s must be below horizon_s=60, got 70"),
+        (
+            lambda: sim.LinkSpec(sharing="ps", rate_bps=math.nan),
+            r"link.rate_bps must be > 0, got nan",
+        ),
+        (
+            lambda: sim.SystemSpec(link=sim.LinkSpec(sharing="ps"), warmup_s=70.0),
+            r"warmup_s must be below horizon_s=60, got 70",
+        ),
     ],
 )
 def test_impossible_specs_are_refused_in_one_line(make, message):
@@ -194,6 +200,7 @@ def test_impossible_specs_are_refused_in_one_line(make, message):
 def test_runs_that_could_not_end_are_refused(groups, workload, message):
     with pytest.raises(ValueError, match=message):
         sim.SystemSpec(
+            link=sim.LinkSpec(sharing="ps"),
             fleet=sim.FleetSpec(n_devices=4, groups=groups),
             workload=sim.WorkloadSpec(think_s=0.1, **workload),
         )
@@ -206,6 +213,7 @@ def test_a_replay_too_short_for_its_target_is_refused(tmp_path):
 
     def play(**workload):
         spec = sim.SystemSpec(
+            link=sim.LinkSpec(sharing="ps"),
             fleet=sim.FleetSpec(n_devices=2, groups={"one": sim.GroupSpec(workload=replayed)}),
             workload=sim.WorkloadSpec(**workload),
         )
@@ -219,9 +227,9 @@ def test_a_replay_too_short_for_its_target_is_refused(tmp_path):
 
 
 def test_more_replications_need_no_other_setting():
-    assert sim.SystemSpec(replications=1000).replications == 1000
+    assert sim.SystemSpec(link=sim.LinkSpec(sharing="ps"), replications=1000).replications == 1000
     with pytest.raises(ValueError, match=r"max_replications must be >= 300, got 200"):
-        sim.SystemSpec(replications=300, precision=0.1)
+        sim.SystemSpec(link=sim.LinkSpec(sharing="ps"), replications=300, precision=0.1)
 
 
 def test_stages_of_sessions_and_requests_stand_side_by_side():

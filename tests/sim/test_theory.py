@@ -418,3 +418,17 @@ def test_ages_against_sawtooths(age_s, gap, service):
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_stations_that_win_accesses_at_their_limits():
+    """Alone nobody waits; many rare ones at full capacity are M/D/1; with the shortest of pauses
+    all but the last winner are there when an access begins.
+    """
+    one = theory.contention(1, 2.0, 0.5, lambda k: 1.0)
+    assert (one.throughput_rps, one.response_s) == pytest.approx((0.4, 0.5))
+    many = theory.contention(2000, 2000.0 / 0.7, 1.0, lambda k: 1.0)
+    exact_s = theory.md1_response_s(many.throughput_rps, 1.0)
+    assert many.response_s == pytest.approx(exact_s, rel=5e-3)
+    busy = theory.contention(12, 1e-6, 1.0, lambda k: 1.0 / k**0.5)
+    assert busy.throughput_rps == pytest.approx(11**-0.5, rel=1e-5)
+    assert busy.utilizations[0] == pytest.approx(1.0)

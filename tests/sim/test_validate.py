@@ -10,7 +10,7 @@ from scipy.stats import ttest_ind
 
 from sim import theory
 from sim.statistics import Interval
-from sim.validation import SEEDS, Metric, Row, cases, churn, endings, validate, verdict
+from sim.validation import SEEDS, Metric, Row, cases, churn, endings, radios, validate, verdict
 from sim.validation.case import row_of, row_of_two
 from sim.validation.churn import Comers
 from sim.validation.queues import ExponentialBatches, erlang4, hyperexponential
@@ -168,6 +168,35 @@ def test_the_churn_loop_frees_the_uplink_of_one_who_leaves():
 @pytest.mark.parametrize("name", churn.RUNGS)
 def test_churn_agrees_with_the_independent_loop(name):
     assert all(row.within(0.9999) for row in churn.compare(name, 1))
+
+
+@pytest.mark.parametrize("name", radios.RUNGS)
+def test_radios_agree_with_the_independent_loop(name):
+    """Every request's latency and waits, on identical draws."""
+    engine, loop = radios.play_both(radios.RUNGS[name], 7)
+    for ours, theirs in zip(engine, loop, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+    assert len(loop.latency_s) > 1000
+    assert loop.link_wait_s.mean() > 0.1 * loop.latency_s.mean()
+    assert (loop.answer_wait_s.mean() > 1e-3) == (radios.RUNGS[name].downlink == "shared")
+    assert all(row.inside for row in radios.compare(name, 1))
+
+
+def test_a_loop_on_other_draws_is_found(monkeypatch):
+    """Another winner of the contests, and the difference is seen."""
+    streams = radios.Streams
+    monkeypatch.setattr(radios, "Streams", lambda seed, replication: streams(seed, 1))
+    rows = radios.compare("Wi-Fi, 12 radios", 1)
+    assert [row.inside for row in rows] == [False, False, False, False, True, True]
+
+
+@pytest.mark.parametrize(("frames", "frame_bytes"), radios.SENT)
+def test_the_engine_is_within_ten_percent_of_every_ns3_run(frames, frame_bytes):
+    rows = radios.compare_grid(frames, frame_bytes, 1)
+    assert len(rows) in (8, 12)
+    for row in rows:
+        assert row.inside
+        assert row.simulated == pytest.approx(row.exact, rel=0.05), row.metric
 
 
 def test_a_wrong_reference_is_found():

@@ -17,14 +17,21 @@ TOKEN = sim.Draw(0, 0.004, 200.0, 0.0, 0.002, 4.0, math.nan, 1, 20)
 SESSIONS = {"default": sim.ConstantSessions(prompt=PROMPT, token=TOKEN, n_tokens=12)}
 CLOSED = sim.WorkloadSpec(think_s=0.1)
 POISSON = sim.WorkloadSpec(kind="poisson", rate_rps=4.0)
-FADING = sim.LinkSpec(rate="shannon", fading="rayleigh", coherence_s=0.01, snr_db=18.0)
+FADING = sim.LinkSpec(
+    sharing="ps", rate="shannon", fading="rayleigh", coherence_s=0.01, snr_db=18.0
+)
+
+
+def shared(**fields):
+    """A link whose transfers share the medium equally."""
+    return sim.LinkSpec(sharing="ps", **fields)
 
 
 def system(source, n=10, workload=CLOSED, horizon_s=20.0, group=None, **fields):
     groups = {"default": group} if group is not None else {}
     spec = sim.SystemSpec(
         fleet=sim.FleetSpec(n_devices=n, groups=groups), workload=workload, horizon_s=horizon_s,
-        warmup_s=0.0, **fields,
+        warmup_s=0.0, **({"link": sim.LinkSpec(sharing="ps")} | fields),
     )  # fmt: skip
     return spec, source
 
@@ -40,7 +47,7 @@ SYSTEMS = {
     "closed, fifo link": system(CONSTANT, link=sim.LinkSpec(sharing="fifo", rtt_s=0.02)),
     "open": system(CONSTANT, workload=POISSON, n=50),
     "open, overloaded server": system(CONSTANT, workload=POISSON, n=200),
-    "open, overloaded link": system(CONSTANT, workload=POISSON, link=sim.LinkSpec(rate_bps=5e5)),
+    "open, overloaded link": system(CONSTANT, workload=POISSON, link=shared(rate_bps=5e5)),
     "open, device too slow": system(
         {"default": sim.ConstantSource(device_s=1.0, server_s=0.001)}, workload=POISSON
     ),
@@ -60,12 +67,12 @@ SYSTEMS = {
         {"default": sim.ConstantSource(payload_bytes=3e5, server_s=1e-3)}, link=FADING
     ),
     "fading, weak": system(
-        CONSTANT, link=sim.LinkSpec(rate="mcs", fading="rayleigh", snr_db=14.0, coherence_s=0.02)
+        CONSTANT, link=shared(rate="mcs", fading="rayleigh", snr_db=14.0, coherence_s=0.02)
     ),
-    "lossy frames": system(CONSTANT, link=sim.LinkSpec(frame_error_rate=0.4), workload=POISSON),
+    "lossy frames": system(CONSTANT, link=shared(frame_error_rate=0.4), workload=POISSON),
     "outages": system(
         CONSTANT,
-        link=sim.LinkSpec(rate="outage", fading="rayleigh", outage=0.2, coherence_s=0.02),
+        link=shared(rate="outage", fading="rayleigh", outage=0.2, coherence_s=0.02),
         workload=POISSON,
     ),
     "batches": system(
@@ -192,11 +199,11 @@ def test_a_source_that_is_missing_is_named():
 @pytest.mark.parametrize(
     ("link", "workload"),
     [
-        (sim.LinkSpec(rate="shannon", snr_db=-50.0), CLOSED),
-        (sim.LinkSpec(rate="mcs", snr_db=-50.0), CLOSED),
-        (sim.LinkSpec(rate="mcs", fading="rayleigh", coherence_s=1e-9), CLOSED),
-        (sim.LinkSpec(frame_error_rate=0.99), CLOSED),
-        (sim.LinkSpec(), sim.WorkloadSpec(think_s=0.0, requests=5)),
+        (shared(rate="shannon", snr_db=-50.0), CLOSED),
+        (shared(rate="mcs", snr_db=-50.0), CLOSED),
+        (shared(rate="mcs", fading="rayleigh", coherence_s=1e-9), CLOSED),
+        (shared(frame_error_rate=0.99), CLOSED),
+        (sim.LinkSpec(sharing="ps"), sim.WorkloadSpec(think_s=0.0, requests=5)),
     ],
 )
 def test_what_the_run_refuses_or_hardly_plays_is_no_error_here(link, workload):

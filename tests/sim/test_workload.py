@@ -127,7 +127,11 @@ def test_a_target_that_nobody_reaches_is_refused(tmp_path):
         created(sim.WorkloadSpec(kind="replay", replay_csv=str(path), requests=5), 1)
     groups = {"default": sim.GroupSpec(churn=sim.ChurnSpec(leave_s=1.0))}
     with pytest.raises(ValueError, match="needs device 0, of group 'default', to stay"):
-        sim.SystemSpec(fleet=sim.FleetSpec(groups=groups), workload=sim.WorkloadSpec(requests=3))
+        sim.SystemSpec(
+            link=sim.LinkSpec(sharing="ps"),
+            fleet=sim.FleetSpec(groups=groups),
+            workload=sim.WorkloadSpec(requests=3),
+        )
 
 
 def test_the_queue_of_mm1_has_its_mean_length_and_the_load_its_share():
@@ -159,7 +163,7 @@ def churning(churn, **fields):
         workload=sim.WorkloadSpec(kind="poisson", rate_rps=5.0),
         horizon_s=30.0,
         warmup_s=0.0,
-        **fields,
+        **({"link": sim.LinkSpec(sharing="ps")} | fields),
     )
     source = sim.ConstantSource(device_s=0.02, payload_bytes=60_000, server_s=0.005)
     return sim.run(spec, {"default": source})
@@ -183,7 +187,8 @@ def test_devices_that_leave_in_the_middle_of_an_upload(sharing):
 
 def test_devices_that_restart_at_random():
     result = churning(
-        sim.ChurnSpec(mean_up_s=2.0, mean_down_s=2.0), link=sim.LinkSpec(rate_bps=30e6)
+        sim.ChurnSpec(mean_up_s=2.0, mean_down_s=2.0),
+        link=sim.LinkSpec(sharing="ps", rate_bps=30e6),
     )
     assert np.sum(result.records["outcome"] == 5.0) > 3
     assert len(result.records["created_s"]) == pytest.approx(6 * 5 * 30 / 2, rel=0.35)
@@ -233,3 +238,24 @@ def test_the_policy_switches_when_the_link_breaks_down():
     assert choice[born > 26.0].all()
     with pytest.raises(ValueError, match=r"needs sources with means"):
         sim.run(spec, {"remote": sim.ExponentialSource(server_s=1.0), "local": local})
+
+
+def test_a_replay_beyond_the_horizon_is_refused_and_a_part_of_it_is_said(tmp_path):
+    path = tmp_path / "times.csv"
+    path.write_text("time_s\n" + "".join(f"{k}\n" for k in range(0, 200, 2)))
+    load = sim.WorkloadSpec(kind="replay", replay_csv=str(path))
+    source = {"default": sim.ConstantSource(server_s=0.01)}
+    spec = sim.SystemSpec(link=sim.LinkSpec(sharing="ps"), workload=load, horizon_s=59.0)
+    result = sim.run(spec, source)
+    assert any("30 of 100 times of" in word for word in result.warnings)
+    assert len(result.records["done_s"]) == 30
+    whole = sim.run(
+        sim.SystemSpec(link=sim.LinkSpec(sharing="ps"), workload=load, horizon_s=500.0), source
+    )
+    assert whole.warnings == ()
+    path.write_text("time_s\n1000\n")
+    with pytest.raises(ValueError, match=r"within horizon_s=59, the first is at 1000 s"):
+        sim.run(spec, source)
+    path.write_text("time_s\nsoon\n")
+    with pytest.raises(ValueError, match="row 1 must hold numbers"):
+        sim.run(spec, source)

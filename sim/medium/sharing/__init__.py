@@ -1,7 +1,8 @@
 """How a medium is shared: one file per rule, found by its name in `sim.specs.link.SHARING`.
 
-A rule makes a `Station` for one cell from the link's spec; `explicit` asks for a station whose
-visits can be cancelled and whose speed can change.
+A rule makes one cell's medium from the link's spec: a `Station` that transfers share, or a medium
+for which stations contend. `explicit` asks for one whose visits can be cancelled and whose speed
+can change.
 """
 
 from collections.abc import Callable
@@ -9,14 +10,17 @@ from importlib import import_module
 
 from simpy import Environment
 
+from sim.medium.contended import ContendedMedium
 from sim.specs import LinkSpec
 from sim.station import Station
 
-__all__ = ["medium"]
+__all__ = ["Medium", "medium"]
+
+Medium = Station | ContendedMedium
 
 
-def medium(env: Environment, spec: LinkSpec, explicit: bool) -> Station:
+def medium(env: Environment, spec: LinkSpec, explicit: bool) -> Medium:
     """A cell under the rule that the spec names."""
-    rule: Callable[[Environment, LinkSpec, bool], Station]
+    rule: Callable[[Environment, LinkSpec, bool], Medium]
     rule = import_module(f"sim.medium.sharing.{spec.sharing}").medium
     return rule(env, spec, explicit)

@@ -1,35 +1,24 @@
-"""802.11 contention: stations take turns frame by frame, and the channel loses with their number.
+"""802.11: stations contend for each access, and the channel loses with their number.
 
-The n active transfers get equal frame rates, not equal airtime (the anomaly of Heusse et al. 2003),
-and together `efficiency(n) / efficiency(1)` of the channel; the overhead of one station alone is
-in the frames' own fixed airtime. `efficiency` comes from ns-3 runs or from Bianchi's fixed point.
+`capacity(n, frames)` is what n stations get together over what one gets, from ns-3 runs or from
+Bianchi's fixed point; the overhead of one station alone is in the accesses' own fixed airtime.
 """
 
 from collections.abc import Callable
 
 from simpy import Environment
 
-from sim.medium.shared import SharedStation
+from sim.medium.contended import ContendedMedium
 from sim.specs import LinkSpec
-from sim.station import Station
 
 
-def contention(spec: LinkSpec) -> Callable[[int], float]:
-    """Capacity against the number of active stations, 1 for one."""
-    from sim.radio.contention import EFFICIENCY  # special functions that no other rule needs
+def contention(spec: LinkSpec) -> Callable[[int, float], float]:
+    """Capacity against the number of active stations and the frames of an access, 1 for one."""
+    from sim.radio.contention import RATIO  # special functions that no other rule needs
 
-    efficiency = EFFICIENCY[spec.contention]
-    alone = efficiency(1)
-    known: dict[int, float] = {}
-
-    def capacity(n: int) -> float:
-        if n not in known:
-            known[n] = efficiency(n) / alone
-        return known[n]
-
-    return capacity
+    return RATIO[spec.contention]
 
 
-def medium(env: Environment, spec: LinkSpec, explicit: bool) -> Station:
+def medium(env: Environment, spec: LinkSpec, explicit: bool) -> ContendedMedium:
     """One basic service set."""
-    return SharedStation(env, contention(spec), by_frames=True)
+    return ContendedMedium(env, contention(spec))
