@@ -1,4 +1,4 @@
-"""Arrays into an npz: fixed dates and sorted members, so that the same content is the same bytes."""
+"""Arrays into an npz: fixed dates, sorted members; the same content is the same bytes."""
 
 import os
 import zipfile

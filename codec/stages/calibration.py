@@ -101,7 +101,7 @@ class Calibration:
     def save(self, path: Path | str) -> None:
         """Write an npz; the same calibration gives the same arrays."""
         head = np.array([VERSION, self.axis], dtype=np.int64)
-        npz.write(path, {"head": head, "step": np.float64(self.step), **self._arrays()})
+        npz.write(path, {"head": head, "step": np.array(self.step), **self._arrays()})
 
     @classmethod
     def load(cls, path: Path | str) -> "Calibration":
