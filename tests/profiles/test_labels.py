@@ -180,6 +180,13 @@ def test_a_folder_one_too_high_is_named(tmp_path):
         folders.image_samples(tmp_path, 1, 0, outputs=dict.fromkeys, preparation=TINY)
 
 
+def test_a_folder_of_coco_is_said_to_be_one(tmp_path):
+    put(tmp_path, "val2017/0.png", 1)
+    (tmp_path / "annotations").mkdir()
+    with pytest.raises(ValueError, match="looks like COCO, whose boxes are not offered"):
+        folders.image_samples(tmp_path, 1, 0, outputs=dict.fromkeys, preparation=TINY)
+
+
 @pytest.mark.parametrize("n_labels", [3, 1000])
 def test_a_checkpoint_labels_its_images_and_random_weights_label_none(tmp_path, n_labels):
     """What the network would have to answer, by name; a head of other classes is refused."""

@@ -49,6 +49,8 @@ def _classes(folder: Path) -> dict[str, list[Path]]:
     below = sorted(path for path in folder.iterdir() if path.is_dir() and _is_ours(path))
     classes = {path.name: _images(path) for path in below}
     found = {name: images for name, images in classes.items() if images}
+    if (folder / "annotations").is_dir():
+        raise ValueError(f"model.data={folder} looks like COCO, whose boxes are not offered")
     if not found:
         deeper = [path.name for path in below if any(map(_images, _folders(path)))]
         hint = f"did you mean model.data={folder / deeper[0]}?" if deeper else WANTED
