@@ -105,7 +105,7 @@ def _merge(values: Array, counts: Array, width: float) -> tuple[Array, Array]:
     cell = np.rint(values / width).astype(np.int64)
     zero = values == 0  # exact zeros are a letter of their own, before their cell's
     _, place = np.unique(2 * cell - zero, return_inverse=True)
-    size = np.bincount(place, counts)
+    size = np.asarray(np.bincount(place, counts), dtype=np.float64)
     return np.bincount(place, counts * values) / size, size
 
 
