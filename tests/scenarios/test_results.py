@@ -200,7 +200,8 @@ def test_collect_passes_over_what_is_no_row_and_says_so(tmp_path, monkeypatch, c
     ("text", "cell"),
     [
         ("=1+1", "'=1+1"), ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"), ("@SUM(A1)", "'@SUM(A1)"),
-        ("-2+3", "'-2+3"), ("\t=1", "'\t=1"), ("\r=1", "'\n=1"), ("a\r\nb\rc", "a\nb\nc"), ("-1.5", "-1.5"), ("+3e4", "+3e4"),
+        ("-2+3", "'-2+3"), ("\t=1", "'\t=1"), ("\r=1", "'\n=1"), ("a\r\nb\rc", "a\nb\nc"),
+        ("-1.5", "-1.5"), ("+3e4", "+3e4"),
         ("slicer 0.5", "slicer 0.5"), (-2, "-2"), ("a=b", "a=b"), ("-", "'-"),
     ],
 )  # fmt: skip
