@@ -84,11 +84,15 @@ def mend(path: Path) -> int:
 def _mend_end(file: io.FileIO) -> int:
     """Finish or take out a last line without an end, and return where the file ends."""
     end = file.seek(0, os.SEEK_END)
-    if not end or os.pread(file.fileno(), 1, end - 1) == b"\n":
+    if not end:
+        return end
+    file.seek(end - 1)
+    if file.read(1) == b"\n":
         return end
     file.seek(0)
-    start = file.readall().rfind(b"\n") + 1
-    if _json(os.pread(file.fileno(), end - start, start)) is None:
+    whole = file.readall()
+    start = whole.rfind(b"\n") + 1
+    if _json(whole[start:]) is None:
         file.truncate(start)
         return start
     file.write(b"\n")  # only its end is missing

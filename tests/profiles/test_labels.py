@@ -6,14 +6,16 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from profiles import models
-from profiles.models.data import folders, labels
+from profiles.models.data import folders, labels, preparation
 from profiles.models.data.labels import labels_of, outputs_of
 from profiles.models.data.preparation import Preparation
+from scenarios.systems.scenario import Model
 
 # Imagenette's ten classes with ImageNet's numbers of them (github.com/fastai/imagenette).
 IMAGENETTE = {
@@ -206,3 +208,55 @@ def test_a_checkpoint_labels_its_images_and_random_weights_label_none(tmp_path, 
     put(data, "stranger/0.png", 1)
     with pytest.raises(ValueError, match=f"'stranger' is no output.*{n_labels:,} outputs"):
         models.samples("resnet34", "test", 2, **options)
+
+
+COLOURS = {"green": (0, 200, 0), "red": (200, 0, 0), "blue": (0, 0, 200)}
+"""Outputs 0, 1, 2 of the network below: in no alphabetical order."""
+
+
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory):
+    """A checkpoint that tells colours without a mistake: of random features the nearest mean."""
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("painter")
+    config = transformers.ResNetConfig(
+        layer_type="basic", depths=[3, 4, 6, 3], hidden_sizes=[64, 128, 256, 512],
+        id2label=dict(enumerate(COLOURS)), label2id={name: i for i, name in enumerate(COLOURS)},
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = transformers.ResNetForImageClassification(config).eval()
+    mean, std = (torch.tensor(each).view(3, 1, 1) for each in (preparation.MEAN, preparation.STD))
+    plain = torch.stack(
+        [torch.tensor(c).view(3, 1, 1).expand(3, 224, 224) for c in COLOURS.values()]
+    )
+    with torch.no_grad():
+        means = model.resnet((plain / 255 - mean) / std).pooler_output[:, :, 0, 0]
+        model.classifier[-1].weight.copy_(2 * means)
+        model.classifier[-1].bias.copy_(-means.square().sum(1))
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("classes", "junk"),
+    [
+        (["red", "green", "blue"], []),
+        (["red", "blue"], []),  # a subset: by its place in a listing, blue would be green
+        (["red"], [".ipynb_checkpoints", "__MACOSX", "aaa"]),
+    ],
+)
+def test_a_network_that_is_always_right_stays_so(painter, tmp_path, classes, junk):
+    for name in classes:
+        (tmp_path / name).mkdir()
+        for i in range(2):
+            Image.new("RGB", (240, 250 + i), COLOURS[name]).save(tmp_path / name / f"{i}.png")
+    for name in junk:
+        (tmp_path / name).mkdir()
+    model = Model(
+        name="resnet34", weights=str(painter), data=str(tmp_path), samples=2 * len(classes)
+    )
+    inputs, right = model.inputs()
+    with torch.inference_mode():
+        answers = model.network().module(torch.from_numpy(inputs)).argmax(1).numpy()
+    assert (answers == right).all()
+    assert sorted(set(right.tolist())) == sorted(list(COLOURS).index(name) for name in classes)
