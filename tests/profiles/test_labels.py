@@ -210,6 +210,59 @@ def test_a_checkpoint_labels_its_images_and_random_weights_label_none(tmp_path, 
         models.samples("resnet34", "test", 2, **options)
 
 
+@pytest.mark.parametrize(
+    ("mode", "name", "refused"),
+    [
+        ("I;16", "x.png", True), ("I", "x.tif", True), ("F", "x.tif", True), ("L", "x.png", False),
+        ("P", "x.png", False), ("RGBA", "x.png", False), ("CMYK", "x.jpg", False),
+        ("1", "x.png", False), ("RGB", "x.webp", False), ("RGB", "x.bmp", False),
+    ],
+)  # fmt: skip
+def test_images_of_bytes_are_read_and_deeper_ones_refused(tmp_path, mode, name, refused):
+    """Pillow clips 16 bits to 255: a dark picture of a scanner would be a white one."""
+    (tmp_path / "c").mkdir()
+    image = Image.new("L", (6, 6), 77)
+    made = Image.new(mode, (6, 6), 77) if mode in ("I;16", "I", "F") else image.convert(mode)
+    made.save(tmp_path / "c" / name)
+
+    def read():
+        return folders.image_samples(
+            tmp_path, 1, 0, outputs=lambda names: dict.fromkeys(names, 0), preparation=TINY
+        )
+
+    if refused:
+        with pytest.raises(ValueError, match=r"must hold bytes, got|no readable image"):
+            read()
+    elif mode == "1":
+        assert 0 < read().inputs.mean() < 255
+    else:
+        assert np.abs(read().inputs.astype(int) - 77).max() <= 3
+
+
+@settings(max_examples=80)
+@given(data=st.data())
+def test_damaged_images_are_read_or_refused_in_one_line(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("images")
+    (folder / "c").mkdir()
+    ending = data.draw(st.sampled_from(["png", "jpg", "webp", "bmp", "tif"]))
+    path = folder / "c" / f"x.{ending}"
+    noise = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    whole = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(whole[: data.draw(st.integers(1, len(whole)))])
+    try:
+        found = folders.image_samples(
+            folder, 1, 0, outputs=lambda names: dict.fromkeys(names, 0), preparation=TINY
+        )
+    except ValueError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+    else:
+        assert found.inputs.shape == (1, 4, 4, 3)
+    shutil.rmtree(folder)
+
+
 COLOURS = {"green": (0, 200, 0), "red": (200, 0, 0), "blue": (0, 0, 200)}
 """Outputs 0, 1, 2 of the network below: in no alphabetical order."""
 

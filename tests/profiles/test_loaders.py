@@ -322,6 +322,18 @@ def test_what_is_not_offered_says_what_it_is(tmp_path, content, said):
     assert "\n" not in str(error.value)
 
 
+def test_a_folder_of_many_files_or_of_humaneval_says_so(tmp_path):
+    for subject in "ab":
+        (tmp_path / f"{subject}_test.csv").write_text(MMLU)
+    with pytest.raises(ValueError, match=r"holds 2 \*\.csv files: name one of them"):
+        questions(str(tmp_path), 1)
+    (tmp_path / "HumanEval.jsonl.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(ValueError, match="HumanEval is not offered, its answers are programs"):
+        questions(str(tmp_path), 1)
+    with pytest.raises(ValueError, match="is gzip: write its records as jsonl"):
+        questions(str(tmp_path / "HumanEval.jsonl.gz"), 1)
+
+
 def test_a_folder_of_coco_is_said_to_be_one(tmp_path):
     (tmp_path / "annotations").mkdir()
     with pytest.raises(ValueError, match="looks like COCO, whose boxes are not offered"):

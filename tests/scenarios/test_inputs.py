@@ -88,6 +88,12 @@ def samples(*images, n=1, weights="", **more):
     return play
 
 
+def deep():
+    Path("data/x").mkdir(parents=True)
+    Image.new("I;16", (5, 4), 900).save("data/x/0.png")
+    samples("x/1.png", n=2)()
+
+
 def processor(**config):
     def play():
         usual = {"size": {"shortest_edge": 256}, "crop_size": 224, "image_std": [1, 1, 1]}
@@ -130,6 +136,7 @@ LABELS = {
     "images outside of class folders": samples("0.png"),
     "COCO": samples("val2017/0.png", others=["annotations/instances.json"]),
     "a file that is no image": samples(others=["x/0.png"]),
+    "an image of 16 bits a channel": deep,
     "fewer images than asked for": samples("x/0.png", n=2),
     "a processor of other sizes": processor(crop_size=299),
     "a mean that is no number": processor(image_mean=[0.5, float("nan"), 0.5]),

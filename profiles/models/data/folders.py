@@ -4,12 +4,13 @@ FOLDER/n01440764/ILSVRC2012_val_00000293.JPEG
 FOLDER/n01443537/...
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from profiles.models.data.draws import uniforms
 from profiles.models.data.handwriting import Samples
@@ -17,6 +18,8 @@ from profiles.models.data.preparation import Preparation
 
 ENDINGS = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 WANTED = "put one subfolder per class with its images there, as ImageNet's validation set has"
+_DEEP = ("I", "F")
+"""Pillow's modes of more than 8 bits, which it clips instead of scaling."""
 _FOREIGN = ("__MACOSX",)
 
 Outputs = Callable[[Sequence[str]], Mapping[str, int]]
@@ -74,12 +77,16 @@ def _is_ours(path: Path) -> bool:
 
 def _read(path: Path, preparation: Preparation) -> NDArray[np.uint8]:
     try:
-        with Image.open(path) as file:
-            image = file.convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise ValueError(f"{path} is no readable image: {error}") from None
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{path} is too large: {error}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a file that is not quite right, but readable
+            with Image.open(path) as file:
+                mode = file.mode
+                image = file.convert("RGB")
+    except Exception as error:  # Pillow's readers raise what they please over damaged files
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise ValueError(f"{path} is no readable image: {reason}") from None
+    if mode.startswith(_DEEP):
+        raise ValueError(f"{path} must hold bytes, got {mode}: save it with 8 bits a channel")
     try:
         return preparation.cut(image)
     except ValueError as error:

@@ -41,10 +41,14 @@ def file_of(data: Path, wanted: str) -> Path:
         raise ValueError(f"model.data={data} looks like COCO, whose boxes are not offered")
     found = [sorted(data.glob(f"*.{ending}")) for ending in _ENDINGS] if data.is_dir() else []
     files = next((each for each in found if each), [])
-    if len(files) != 1:
-        state = f"holds {len(files)} *.jsonl files" if data.is_dir() else "does not exist"
-        raise ValueError(f"model.data={data} {state}: put one jsonl file there, {wanted}")
-    return files[0]
+    if len(files) == 1:
+        return files[0]
+    if data.is_dir() and any("humaneval" in path.name.lower() for path in data.iterdir()):
+        raise ValueError(f"model.data={data}: HumanEval is not offered, its answers are programs")
+    ending = files[0].suffix if files else ".jsonl"
+    state = f"holds {len(files)} *{ending} files" if data.is_dir() else "does not exist"
+    told = "name one of them" if files else f"put one jsonl file there, {wanted}"
+    raise ValueError(f"model.data={data} {state}: {told}")
 
 
 def draw(path: Path, n: int, seed: int, parse: Callable[[Record], T]) -> tuple[T, ...]:
