@@ -1,18 +1,23 @@
 """Lines of a file that several processes add to, whole or not at all, and what torn ones leave.
 
-A line is one row as JSON. A process that is killed, or a disk that is full, may leave half of one.
+A line is one row as JSON; its last field is the checksum of the rest. A process that is killed
+may leave half of one, and so may a disk that is full; one that was changed is none.
 """
 
 import errno
 import io
 import json
 import os
+import re
+import zlib
 from pathlib import Path
 from typing import Any
 
 from scenarios.sweep.columns import Row
 from scenarios.sweep.tables import replace
 
+_CHECK = "crc32"
+_SIGNED = re.compile(rb', "crc32": (\d+)\}\s*$')
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -29,10 +34,14 @@ def read(path: Path) -> list[bytes]:
 
 
 def parse(line: bytes) -> Row:
-    """Return the row of a line; an empty one where it is torn, or no row of ours."""
+    """Return the row of a line; an empty one where it is torn or changed, or no row of ours.
+
+    Lines of before there were checksums have none and are taken as they are.
+    """
     row = _json(line)
     if not isinstance(row, dict) or not isinstance(row.get("point_id"), str):
         return {}
+    row.pop(_CHECK, None)
     return row if isinstance(row.get("swept", {}), dict) else {}
 
 
@@ -59,7 +68,7 @@ def add(file: io.FileIO, line: bytes) -> None:
         OSError: there is no room; the file is as it was.
     """
     end = _mend_end(file)
-    data = memoryview(line + b"\n")
+    data = memoryview(_sign(line) + b"\n")
     try:
         while data:
             data = data[file.write(data) or 0 :]
@@ -69,7 +78,7 @@ def add(file: io.FileIO, line: bytes) -> None:
 
 
 def mend(path: Path) -> int:
-    """Take lines out that are no JSON and return their number; the file is replaced as a whole.
+    """Take torn and changed lines out and return their number; the file is replaced as a whole.
 
     Raises:
         ValueError: it is a link.
@@ -100,11 +109,19 @@ def _mend_end(file: io.FileIO) -> int:
 
 
 def _json(line: bytes) -> Any:
-    """What a line says; None where it is no JSON. Numbers that JSON lacks (NaN) are null."""
+    """What a line says; None where it is no JSON, or not what was written. NaN is null."""
+    if (signed := _SIGNED.search(line)) and int(signed[1]) != zlib.crc32(line[: signed.start()]):
+        return None
     try:
         return json.loads(line, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         return None
+
+
+def _sign(line: bytes) -> bytes:
+    """The line with the checksum of all before it as its last field."""
+    body = line[:-1]  # without its brace
+    return body + b', "%s": %d}' % (_CHECK.encode(), zlib.crc32(body))
 
 
 def _refuse_link(path: Path) -> None:

@@ -374,15 +374,22 @@ def rows(*lines, kept=("a",), **cells):
 def full_disk():
     store = Store(Path("outputs/one"))
     store.append(ROW)
+    before = (store.folder / "rows.jsonl").read_text()
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60, usual[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (90, usual[1]))
     try:
         store.append({**ROW, "point_id": "b"})
     except OSError as error:
         raise ValueError(str(error)) from None
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, usual)
-        assert (store.folder / "rows.jsonl").read_text() == json.dumps(ROW) + "\n"
+        assert (store.folder / "rows.jsonl").read_text() == before
+
+
+def changed():
+    Store(Path("outputs/one")).append(ROW)
+    path = Path("outputs/one/rows.jsonl")
+    rows(path.read_text().replace("1.5", "7.5"), WHOLE, throughput_rps="1.5")()
 
 
 def link():
@@ -415,6 +422,7 @@ OTHER = json.dumps({**ROW, "point_id": "b"})
 RESULTS = {
     "a torn last line": rows(WHOLE, OTHER[:20]),
     "a torn line in the middle": rows(WHOLE, OTHER[:20], OTHER, "", kept=("a", "b")),
+    "a changed line": changed,
     "lines that are no rows": rows(WHOLE, "[1]", '{"point_id": 3}', "null", OTHER, kept=("a", "b")),
     "a row that says itself which run it is of": rows(
         json.dumps({**ROW, "run": "elsewhere"}), run="outputs/one"

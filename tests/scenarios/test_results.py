@@ -1,6 +1,7 @@
 """The results folder: rows survive torn lines and two runs never share it."""
 
 import csv
+import itertools
 import json
 import os
 import resource
@@ -83,9 +84,12 @@ def small_disk():
 
 def test_a_full_disk_writes_a_row_whole_or_not_at_all(tmp_path, small_disk):
     store = Store(tmp_path)
-    line = len(json.dumps(ROW)) + 1
-    for n_bytes in (line // 2, line, line + 1, 2 * line - 1, 2 * line):
-        (tmp_path / "rows.jsonl").unlink(missing_ok=True)
+    ends = []
+    for name in "abc":
+        store.append({**ROW, "point_id": name})
+        ends.append((tmp_path / "rows.jsonl").stat().st_size)
+    for n_bytes in (ends[0] - 9, ends[0], ends[0] + 1, ends[1] - 1, ends[1]):
+        (tmp_path / "rows.jsonl").unlink()
         small_disk(n_bytes)
         kept = []
         for name in "abc":
@@ -95,11 +99,27 @@ def test_a_full_disk_writes_a_row_whole_or_not_at_all(tmp_path, small_disk):
             except OSError:
                 break
         small_disk(resource.RLIM_INFINITY)
-        assert len(kept) == n_bytes // line
+        assert len(kept) == sum(end <= n_bytes for end in ends)
         assert sorted(store.finished()) == kept
-        assert (tmp_path / "rows.jsonl").stat().st_size == line * len(kept)
+        assert (tmp_path / "rows.jsonl").stat().st_size == max([0, *ends[: len(kept)]][-1:])
     assert store.append({**ROW, "point_id": "z"})  # with room again
     assert sorted(store.finished()) == ["a", "b", "z"]
+
+
+def test_a_changed_line_is_none_and_an_older_one_is_taken_as_it_is(tmp_path):
+    """Every bit of a row: what is read of it is the row, or nothing."""
+    store = Store(tmp_path)
+    store.append(ROW)
+    path = tmp_path / "rows.jsonl"
+    whole = path.read_bytes()
+    body = whole.index(b', "crc32"')
+    for at, bit in itertools.product(range(body), range(8)):
+        data = bytearray(whole)
+        data[at] ^= 1 << bit
+        path.write_bytes(data)
+        assert store.latest() == {}
+    path.write_text(json.dumps(ROW) + "\n")
+    assert store.latest() == {"a": ROW}
 
 
 def test_a_full_disk_leaves_the_last_table_and_nothing_beside_it(tmp_path, small_disk):
