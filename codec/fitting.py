@@ -139,6 +139,11 @@ class _Static:
         vectors = [transform.vectors_of(a.reshape(-1), a.shape, known.axis) for a in arrays]
         self._y = transform.forward(np.concatenate(vectors), known.mean, known.basis)
         self._scale = float(np.sqrt(np.mean(np.square(self._y, dtype=np.float64))))
+        if not np.float32(self._scale * self.knob.low) > 0:
+            raise CodecOptionError(
+                f"calibrate needs vectors that differ from their mean, along axis {known.axis} "
+                f"they do by {self._scale:g}"
+            )
 
     def at(self, setting: float) -> FloatCodec:
         rdoq = float(self._options.get("rdoq", DEFAULT_RDOQ))

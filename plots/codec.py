@@ -59,7 +59,8 @@ def _rates(axes: Axes, rows: Sequence[Row]) -> None:
     axes.plot(at, bits, color=style.INK, ls=":", label=_BOUND, zorder=1)
     axes.set(xscale="log", yscale="log", xlabel="relative $L_2$ error of the decoded feature",
              ylabel="bits per element, headers included")  # fmt: skip
-    lowest = min((row["relative_l2"] for row in rows if row["relative_l2"] > 0), default=1.0)
+    errors = [row["relative_l2"] for row in rows if (row["relative_l2"] or 0) > 0]
+    lowest = min(errors, default=1.0)
     lines.log_axis(axes.xaxis, subs=(1, 2, 5) if lowest > 0.01 else (1,))
     lines.log_axis(axes.yaxis)
 
@@ -97,5 +98,5 @@ def _chains(rows: Sequence[Row]) -> Iterator[tuple[list[Row], dict[str, Any]]]:
 
 def _pairs(rows: Sequence[Row], x: str, y: str) -> tuple[list[float], list[float]]:
     """Two columns by rising x, where both are positive."""
-    known = sorted((row[x], row[y]) for row in rows if (row.get(y) or 0) > 0 and row[x] > 0)
+    known = sorted((row[x], row[y]) for row in rows if (row.get(y) or 0) > 0 and (row[x] or 0) > 0)
     return [at for at, _ in known], [height for _, height in known]

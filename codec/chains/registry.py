@@ -47,6 +47,15 @@ def names() -> tuple[str, ...]:
     return tuple(sorted([*own, *(PREFIX + c.name for c in CHAINS if issubclass(c, FloatCodec))]))
 
 
+def chains_with(option: str) -> list[str]:
+    """Names of the chains that take an option; `klt+` takes those of the chain behind it."""
+    return [
+        chain.name
+        for chain in CHAINS
+        if option in [field.name for field in dataclasses.fields(chain) if field.init]
+    ]
+
+
 def create(name: str, **options: Any) -> Chain:
     """The chain of that name.
 
@@ -72,7 +81,9 @@ def create(name: str, **options: Any) -> Chain:
     known = [field.name for field in dataclasses.fields(by_name[name])]
     for option in options:
         if option not in known:
-            raise UnknownCodecError(_say_unknown(f"option of {name}", option, known))
+            said = _say_unknown(f"option of {name}", option, known)
+            others = ", ".join(chains_with(option))
+            raise UnknownCodecError(f"{said}; chains with it: {others}" if others else said)
     return by_name[name](**options)
 
 

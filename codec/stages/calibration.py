@@ -7,14 +7,15 @@ each class; offsets (class, SENT).
 """
 
 import hashlib
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+import npz
 from codec.entropy.frequency_tables import Table
 from codec.stages.scalar import SENT
 from codec.stream.base import CodecOptionError, MissingCalibrationError
@@ -22,6 +23,13 @@ from codec.stream.base import CodecOptionError, MissingCalibrationError
 VERSION = 1
 ID_BYTES = 8
 MAX_CLASSES = 64
+MAX_BYTES = 1 << 29
+"""A basis of 8,192 features is 2**28 bytes."""
+_TYPES = {
+    "mean": np.float32, "basis": np.float32, "classes": np.uint8, "offsets": np.int8,
+    "table_sizes": np.int64, "table_freqs": np.uint32,
+}  # fmt: skip
+_NAMES = ("head", "step", *_TYPES)
 
 Floats = npt.NDArray[np.float32]
 
@@ -44,6 +52,8 @@ class Calibration:
 
     def __post_init__(self) -> None:
         size = self.mean.size
+        if self.mean.ndim != 1 or not size:
+            raise CodecOptionError(f"calibration.mean must be (D,), got {self.mean.shape}")
         if self.axis not in (-1, -3):
             raise CodecOptionError(f"calibration.axis must be -1 or -3, got {self.axis}")
         if self.basis is not None and self.basis.shape != (size, size):
@@ -57,8 +67,8 @@ class Calibration:
 
     def _check_tables(self, size: int) -> None:
         n = len(self.tables)
-        assert self.classes is not None
-        assert self.offsets is not None
+        if self.classes is None or self.offsets is None:
+            raise CodecOptionError("calibration.tables need classes and offsets")
         if n > MAX_CLASSES or self.classes.shape != (size,) or int(self.classes.max()) >= n:
             raise CodecOptionError(f"calibration.classes must be {size} numbers below {n}")
         if self.offsets.shape != (n, SENT) or not self.step > 0:
@@ -91,32 +101,36 @@ class Calibration:
     def save(self, path: Path | str) -> None:
         """Write an npz; the same calibration gives the same arrays."""
         head = np.array([VERSION, self.axis], dtype=np.int64)
-        with Path(path).open("wb") as file:
-            np.savez_compressed(
-                file, allow_pickle=False, head=head, step=np.float64(self.step), **self._arrays()
-            )
+        npz.write(path, {"head": head, "step": np.array(self.step), **self._arrays()})
 
     @classmethod
     def load(cls, path: Path | str) -> "Calibration":
         """Read what `save` wrote; CodecOptionError in one line for anything else."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            version, axis = arrays.pop("head").tolist()
-            step = float(arrays.pop("step"))
+            arrays = npz.read(path, max_bytes=MAX_BYTES, names=_NAMES)
+            version, axis = (int(number) for number in arrays.pop("head"))
             if version != VERSION:
-                raise CodecOptionError(f"{path}: calibration version must be {VERSION}, "
-                                       f"got {version}")  # fmt: skip
-            sizes, freqs = arrays.pop("table_sizes", None), arrays.pop("table_freqs", None)
-            return cls(axis=axis, step=step, tables=_tables(sizes, freqs), **arrays)
-        except CodecOptionError:
-            raise
+                raise ValueError(f"version must be {VERSION}, got {version}")
+            return cls._of(axis, arrays)
         except FileNotFoundError:
             raise CodecOptionError(f"{path}: no such calibration") from None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-            raise CodecOptionError(
-                f"{path} is damaged, or no calibration of this library"
-            ) from None
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise CodecOptionError(f"{path} is damaged, or no calibration: {reason}") from None
+
+    @classmethod
+    def _of(cls, axis: int, arrays: dict[str, npt.NDArray[Any]]) -> "Calibration":
+        """The calibration of a file's arrays, each in the type that `save` writes."""
+        step = arrays.pop("step")
+        if step.shape not in ((), (1,)) or not np.isfinite(step).all():
+            raise CodecOptionError("calibration.step must be one finite number")
+        for name, array in arrays.items():
+            if array.dtype != _TYPES[name]:
+                raise CodecOptionError(
+                    f"calibration.{name} must be {np.dtype(_TYPES[name])}, got {array.dtype}"
+                )
+        sizes, freqs = arrays.pop("table_sizes", None), arrays.pop("table_freqs", None)
+        return cls(axis=axis, step=float(step.item()), tables=_tables(sizes, freqs), **arrays)
 
     def _arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         arrays: dict[str, npt.NDArray[np.generic] | None] = {
@@ -135,6 +149,8 @@ def _tables(
     """Tables with an escape each, from their frequencies one after the other."""
     if sizes is None or freqs is None:
         return ()
+    if not 1 <= len(sizes) <= MAX_CLASSES or sizes.min() < 1 or sizes.sum() != len(freqs):
+        raise CodecOptionError("calibration.table_sizes must add up to table_freqs")
     parts = np.split(freqs, np.cumsum(sizes)[:-1])
     return tuple(
         Table(freqs=part, precision=int(part.sum()).bit_length() - 1, escape=True) for part in parts

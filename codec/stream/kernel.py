@@ -2,7 +2,9 @@
 
 A kernel is compiled at its first call, for one explicit list of argument types, and is kept in
 numba's cache on disk: importing `codec` compiles nothing, a read-only input costs no second
-compilation, and a process that only packs bits never pays for rANS.
+compilation, and a process that only packs bits never pays for rANS. Where neither the installation
+nor the home folder can be written, `kernel_cache` finds a place; a compilation that takes longer
+than a second is said once.
 """
 
 from collections.abc import Callable
@@ -11,6 +13,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 from numba import types
+
+from codec.stream.kernel_cache import compile_cached
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,8 +39,7 @@ def kernel(*signatures: tuple[Any, ...]) -> Callable[[Callable[P, R]], Callable[
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
         @cache
         def compile_once() -> Callable[P, R]:
-            jit = numba.njit(list(signatures), cache=True, nogil=True)
-            return cast(Callable[P, R], jit(function))
+            return cast(Callable[P, R], compile_cached(function, signatures))
 
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -3,7 +3,7 @@
 For comparing codecs by themselves: no times, no bytes, no simulation.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -67,10 +67,10 @@ def activations(
     Raises:
         ValueError: an unknown model, split or cut, or a cut at which no feature crosses.
     """
+    _check_cut(model, cut, models.stages(model))
     network = models.create(model, **options)
-    if cut not in network.stages and network.task != "language":
-        known = network.stages
-        choices.position("cut", cut, known)
+    if network.task != "language":
+        _check_cut(model, cut, network.stages)
     samples = models.samples(model, split_name, n, seed, **options)
     make = _language if network.task == "language" else _vision
     with threads(1):
@@ -84,6 +84,12 @@ def activations(
         task=network.task,
         answer=answer,
     )
+
+
+def _check_cut(model: str, cut: str, known: Sequence[str] | None) -> None:
+    """Refuse a cut of another network; before anything of the network is made, where possible."""
+    if known is not None and cut not in known:
+        raise ValueError(f"{model} has no cut {cut!r} behind a stage; it has {', '.join(known)}")
 
 
 def stage_features(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+import npz
 from profiles.measuring.activations import activations
 from profiles.measuring.timing import Progress
 
@@ -60,20 +61,28 @@ def of_file(path: Path) -> Features:
     """The array in a .npy file: its second half to test on, the first to calibrate on.
 
     Raises:
-        ValueError: a file that is no array of floats.
+        ValueError: a file that is no array of finite floats [sample, ...] with two samples or more,
+            a value that float32 does not hold, or samples to test on that are all zero.
     """
     try:
-        array = np.load(path, allow_pickle=False)
+        array = npz.read_npy(path)
     except FileNotFoundError:
         raise ValueError(f"activations={path}: no such file") from None
-    except (OSError, ValueError, EOFError) as error:
+    except npz.DamagedError as error:
         raise ValueError(f"activations={path} is no .npy array: {error}") from None
-    if not isinstance(array, np.ndarray) or array.ndim < 2 or array.dtype.kind != "f":
-        raise ValueError(f"activations={path} must hold floats [sample, ...], got {array!r:.60}")
-    if len(array) < 2 or not np.isfinite(array).all():
-        raise ValueError(f"activations={path} must hold two finite samples or more")
-    whole = np.ascontiguousarray(array, dtype=np.float32)
+    if array.ndim < 2 or array.dtype.kind != "f":
+        got = f"{array.dtype} {array.shape}"
+        raise ValueError(f"activations={path} must hold floats [sample, ...], got {got}")
+    if len(array) < 2 or not array.size:
+        raise ValueError(
+            f"activations={path} must hold two samples or more, none empty, got {array.shape}"
+        )
+    whole = _to_float32(path, array)
     half = len(whole) // 2
+    if not whole[half:].any():
+        raise ValueError(
+            f"activations={path} must hold samples that are not all zero, got zeros from {half} on"
+        )
     return Features(
         model=path.name,
         cut="",
@@ -81,3 +90,16 @@ def of_file(path: Path) -> Features:
         calibration=whole[:half],
         source=f"{path.name}, {len(whole) - half} samples, {half} others to calibrate on",
     )
+
+
+def _to_float32(path: Path, array: np.ndarray) -> np.ndarray:
+    """The array as float32; what that cannot hold is refused with its place."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = np.ascontiguousarray(array, dtype=np.float32)
+    bad = np.argwhere(~np.isfinite(whole))
+    if len(bad):
+        at = tuple(int(place) for place in bad[0])
+        raise ValueError(
+            f"activations={path} must hold finite float32 numbers, got {array[at]} at {list(at)}"
+        )
+    return whole

@@ -18,6 +18,7 @@ from profiles.models import (
     llama2,
     llama_folder,
     mobilenet_v2,
+    residual,
     resnet34,
     scenes,
     swin_t,
@@ -42,6 +43,16 @@ _NETWORKS: dict[str, Callable[..., Network]] = {
     "vgg16": vgg16.network,
     "densenet121": densenet121.network,
     **{name: partial(llama2.network, name) for name in llama2.LAYERS},
+}
+_STAGES: dict[str, tuple[str, ...]] = {
+    "digits": residual.STAGES,
+    "scenes": residual.STAGES,
+    "resnet34": resnet34.STAGES,
+    "mobilenet_v2": tuple(mobilenet_v2.GROUPS),
+    "efficientnet_b0": tuple(efficientnet_b0.GROUPS),
+    "swin_t": swin_t.STAGES,
+    "vgg16": vgg16.STAGES,
+    "densenet121": densenet121.STAGES,
 }
 _FROM_FOLDER: dict[str, Callable[..., Network]] = {"llama": llama_folder.network}
 _PHOTOGRAPHIC = ("resnet34", "mobilenet_v2", "efficientnet_b0", "swin_t", "vgg16", "densenet121")
@@ -69,6 +80,11 @@ def create(name: str, **options: Any) -> Network:
     maker = _lookup({**_NETWORKS, **_FROM_FOLDER}, "model", name)
     _check(f"model {name!r}", maker, options, skipped=0)
     return maker(**options)
+
+
+def stages(name: str) -> tuple[str, ...] | None:
+    """The stages of a network, before it is made; None where only the network knows them."""
+    return _STAGES.get(name)
 
 
 def samples(name: str, split: str, n: int, seed: int = 0, **options: Any) -> Samples:
@@ -106,4 +122,5 @@ __all__ = [
     "create",
     "names",
     "samples",
+    "stages",
 ]

@@ -1,7 +1,6 @@
 """Weights on disk: an npz that runs no code, and a JSON beside it that says where it came from."""
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+import npz
 from profiles.models.network import content_digest
 
 SHIPPED = Path(__file__).parent.parent / "data" / "weights"
@@ -21,9 +21,7 @@ class WeightsError(ValueError):
 def save_weights(module: nn.Module, path: Path, provenance: dict[str, Any]) -> str:
     """Write `path` (.npz) and its provenance (.json); returns the digest of what a load gives."""
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in _entries(module).items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    npz.write(path, arrays)
     digest = content_digest(module)
     text = json.dumps({**provenance, "digest": digest}, indent=2, sort_keys=True)
     path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
@@ -63,11 +61,10 @@ def read_provenance(path: Path) -> dict[str, Any]:
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        return npz.read(path)
     except FileNotFoundError:
         raise WeightsError(f"weights {path.name}: no such file in {path.parent}") from None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except npz.DamagedError as error:
         raise WeightsError(f"weights {path.name}: damaged file ({error})") from None
 
 

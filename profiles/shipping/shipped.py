@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+import npz
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 
@@ -119,8 +120,7 @@ def parameters(model: str, cuts: tuple[str, ...]) -> tuple[int, ...] | None:
     path = DATA / "weights" / f"{model}.npz"
     if not path.exists():
         return None
-    with np.load(path) as weights:
-        sizes = {name: int(weights[name].size) for name in weights.files}
+    sizes = {name: int(array.size) for name, array in npz.read(path).items()}
     inner = [
         sum(size for name, size in sizes.items() if name.startswith(f"{cut}."))
         for cut in cuts[1:-1]

@@ -1,37 +1,24 @@
-"""The file under every table and profile: a zip of one JSON header and plain npy arrays.
+"""The file under every table and profile: an npz of one JSON header and plain arrays.
 
-`numpy.load` opens these files too. They are written byte for byte the same from the same content
-(fixed dates, sorted members), read without pickle, and every size is bounded by what the file
-really holds before anything is allocated: an untrusted file can only be refused.
+`numpy.load` opens these files too. The same content is the same bytes; a digest over all of it is
+kept beside it. How arrays are read from untrusted files, and what is refused, says `npz`.
 """
 
 import hashlib
 import json
-import lzma
-import math
-import struct
-import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.lib import format as npy
+
+import npz
 
 Header = dict[str, Any]
 
-_HEADER = "header.npy"
-_MAX_BYTES = 1 << 30
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
-    EOFError, KeyError, NotImplementedError, OSError, RuntimeError,
-)  # fmt: skip
-"""What zipfile raises for damage; RuntimeError where a flipped bit says "encrypted"."""
+_HEADER = "header"
 
 
 def digest(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
@@ -47,20 +34,14 @@ def digest(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
 def write(
     path: Path, kind: str, version: int, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> None:
-    """Write `arrays` and a JSON `header` under `path`, by way of a temporary file."""
+    """Write `arrays` and a JSON `header` under `path`, whole or not at all."""
     envelope = {
         "kind": kind,
         "version": version,
         "digest": digest(header, arrays),
         "header": dict(header),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        _put(archive, _HEADER, np.frombuffer(_json(envelope), np.uint8))
-        for name in sorted(arrays):
-            _put(archive, f"{name}.npy", arrays[name])
-    temporary.replace(path)
+    npz.write(path, {**arrays, _HEADER: np.frombuffer(_json(envelope), np.uint8)})
 
 
 def read(path: Path, kind: str, version: int) -> tuple[Header, dict[str, np.ndarray]]:
@@ -70,24 +51,23 @@ def read(path: Path, kind: str, version: int) -> tuple[Header, dict[str, np.ndar
         FileNotFoundError: there is no such file.
         ValueError: another kind or schema version, truncated or changed content; one line.
     """
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such {kind}")
     try:
-        arrays = _members(path)
+        arrays = npz.read(path)
         envelope = json.loads(arrays.pop(_HEADER).tobytes())
         got = (envelope["kind"], envelope["version"])
         header, stored = dict(envelope["header"]), str(envelope["digest"])
-    except (ValueError, TypeError, AttributeError, *_UNREADABLE) as error:
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such {kind}") from None
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise ValueError(f"{path}: not a readable {kind} (truncated or damaged: {error})") from None
     if got != (kind, version):
         raise ValueError(
             f"{path}: must be a {kind} of schema {version}, got {got[0]} of schema {got[1]};"
             " measure it again"
         )
-    plain = {name.removesuffix(".npy"): array for name, array in arrays.items()}
-    if digest(header, plain) != stored:
+    if digest(header, arrays) != stored:
         raise ValueError(f"{path}: content does not match its digest; measure it again")
-    return header, plain
+    return header, arrays
 
 
 class Stored(ABC):
@@ -131,33 +111,3 @@ class Stored(ABC):
 
 def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _put(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
-    buffer = BytesIO()
-    npy.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-    entry = zipfile.ZipInfo(name, _EPOCH)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(entry, buffer.getvalue())
-
-
-def _members(path: Path) -> dict[str, np.ndarray]:
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
-        if sum(entry.file_size for entry in entries) > _MAX_BYTES:
-            raise ValueError(f"more than {_MAX_BYTES} bytes")
-        return {entry.filename: _array(archive.read(entry)) for entry in entries}
-
-
-def _array(data: bytes) -> np.ndarray:
-    """Parse one npy member; sizes are checked against `data` before anything is allocated."""
-    stream = BytesIO(data)
-    if npy.read_magic(stream) != (1, 0):
-        raise ValueError("npy version must be 1.0")
-    shape, fortran, dtype = npy.read_array_header_1_0(stream)
-    if fortran or dtype.hasobject or dtype.kind not in "biufSU":
-        raise ValueError(f"array type {dtype} is not allowed")
-    body = data[stream.tell() :]
-    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(body):
-        raise ValueError(f"array of shape {shape} does not fill its {len(body)} bytes")
-    return np.frombuffer(body, dtype).reshape(shape)

@@ -68,7 +68,7 @@ def run(config: Config) -> int:
         store.write_text("table.md", f"{summary.markdown()}\n{ledger.markdown()}")
         told = {"summary": summary.plain(), "ledger": ledger.plain()}
         store.write_run(command="codec", config=asdict(config), revision=codec.revision(), **told)
-        if config.plot and sound:
+        if config.plot and any(row["relative_l2"] and row["bits_per_element"] for row in sound):
             _draw(config, sound, store.folder)
     summary.show()
     ledger.show()

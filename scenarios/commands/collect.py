@@ -1,9 +1,11 @@
 """Build one table of many runs: splitfleet collect FOLDER ...
 
 Every run folder below the given ones adds the rows of its last request (all finished points where
-the run was interrupted before its table); column `run` says which folder a row came from.
+the run was interrupted before its table); column `run` says which folder a row came from, whatever
+the row says itself. Lines that are no rows are passed over and counted.
 """
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,13 +38,21 @@ def run(config: Config) -> int:
         raise ValueError(f"folder {str(missing)!r} does not exist")
     below = [each for root in roots for each in sorted(p.parent for p in root.rglob("rows.jsonl"))]
     runs = [folder for folder in below if folder != store.folder]
-    rows = [{"run": str(folder), **row} for folder in runs for row in _rows(folder)]
+    rows = [_placed(folder, row) for folder in runs for row in _rows(folder)]
     if not rows:
         raise ValueError(f"no run lies below {', '.join(map(str, roots))}")
     path = write_table(store.folder / "results.csv", rows, config.columns)
     failed = sum(bool(row.get("error")) for row in rows)
     print(f"{len(rows)} rows of {len(runs)} runs, {failed} failed: {path}")
+    odd = sum(not row for folder in runs for row in Store(folder).rows())
+    if odd:
+        print(f"splitfleet: {odd} lines that are no rows were passed over", file=sys.stderr)
     return int(failed > 0)
+
+
+def _placed(folder: Path, row: Row) -> Row:
+    own = {name: value for name, value in row.items() if name != "run"}
+    return {"run": str(folder), **own}
 
 
 def _rows(folder: Path) -> list[Row]:

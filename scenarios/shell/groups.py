@@ -31,3 +31,13 @@ def keys_of(groups: Mapping[str, Sequence[str]]) -> list[str]:
             content: Any = OmegaConf.load(_CONF / folder / f"{choice}.yaml")
             keys += [f"{package or folder}.{key}" for key in content if key != "defaults"]
     return keys
+
+
+def owners(group: str, option: str) -> list[str]:
+    """Return the choices of a group whose file sets that option."""
+    folder = _CONF / group
+    found = []
+    for path in sorted(folder.glob("*.yaml")) if option and folder.is_dir() else []:
+        content: Any = OmegaConf.load(path)
+        found += [path.stem] if option in content else []
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGES = ("codec", "conf", "plots", "profiles", "scenarios", "sim")
+PACKAGES = ("codec", "conf", "npz", "plots", "profiles", "scenarios", "sim")
 _HOME = Path(__file__).resolve().parents[2]
 
 

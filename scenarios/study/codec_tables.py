@@ -72,11 +72,20 @@ def ledger_table(rows: Sequence[Row]) -> Summary:
     )
 
 
-def _rate_at(rows: Sequence[Row], method: str, error: float) -> float | None:
-    """Bits of a ladder between its points, straight in log error; None outside of them."""
-    points = [(r["relative_l2"], r["bits_per_element"]) for r in rows if r["method"] == method]
+def _rate_at(rows: Sequence[Row], method: str, error: float | None) -> float | None:
+    """Bits of a ladder between its points, straight in log error; None outside of them.
+
+    Points without error have no place on a logarithm, those without a finite one nowhere.
+    """
+    points = [
+        (row["relative_l2"], row["bits_per_element"])
+        for row in rows
+        if row["method"] == method and row["relative_l2"]
+    ]
+    if len(points) < 2 or not error:
+        return None
     errors, rates = np.array(sorted(points)).T
-    if len(points) < 2 or not 0.0 < errors[0] <= error <= errors[-1]:
+    if not errors[0] <= error <= errors[-1]:
         return None
     return float(np.interp(np.log(error), np.log(errors), rates))
 

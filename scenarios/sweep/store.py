@@ -1,8 +1,9 @@
 """One folder per run: rows that survive interruption, the last table, and how it came about.
 
-`rows.jsonl` grows by one line per finished point and is never rewritten: a torn last line (power
-loss, SIGKILL) is passed over and its point runs again. `results.csv` holds exactly the rows of the
-last request, `run.json` how they came about.
+`rows.jsonl` grows by one line per finished point, whole or, where the disk is full, not at all. A
+torn line (power loss, SIGKILL) is passed over, its point runs again, and the next run takes it out.
+`results.csv` holds exactly the rows of the last request, `run.json` how they came about. Files of a
+folder are files: what a link leads to is neither read nor written.
 """
 
 import csv
@@ -12,8 +13,9 @@ import json
 import math
 import os
 import platform
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +24,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from scenarios.sweep.columns import Row as Row
-from scenarios.sweep.columns import columns_of, spread, varying
+from scenarios.sweep.lines import add, mend, open_own, parse, read
+from scenarios.sweep.tables import replace
+from scenarios.sweep.tables import write_table as write_table
 
 MODEL_VERSION = 5
 """Version of the simulated system's meaning: raise it when the same spec would give other rows."""
@@ -62,29 +66,41 @@ class Store:
                 f"{self.folder} is in use by another run; wait for it or choose name=OTHER"
             ) from None
         try:
+            self._mend()
             yield
         finally:
             guard.release()
 
+    def _mend(self) -> None:
+        """Take torn lines out of rows.jsonl."""
+        with FileLock(self.folder / ".append"):
+            torn = mend(self.folder / "rows.jsonl")
+        if torn:
+            print(f"splitfleet: {torn} torn lines taken out of {self.folder}/rows.jsonl",
+                  file=sys.stderr)  # fmt: skip
+
     def latest(self) -> dict[str, Row]:
         """Return the last row of every point by `point_id`, failed ones among them."""
-        path = self.folder / "rows.jsonl"
-        if not path.exists():
-            return {}
-        rows = (_parse(line) for line in path.read_text(encoding="utf-8").splitlines())
-        return {row["point_id"]: row for row in rows if row}
+        return {row["point_id"]: row for row in self.rows() if row}
+
+    def rows(self) -> list[Row]:
+        """Return every line of rows.jsonl in its order; one that is no row of ours is empty."""
+        return [parse(line) for line in read(self.folder / "rows.jsonl")]
 
     def finished(self) -> dict[str, Row]:
         """Return the rows that need not run again: the latest without those that hold an error."""
         return {key: row for key, row in self.latest().items() if not row.get("error")}
 
     def requested(self) -> list[str]:
-        """Return the ids of the points in results.csv, in order; none before it was written."""
-        path = self.folder / "results.csv"
-        if not path.exists():
+        """Return the ids of the points in results.csv, in order; none before it was written, or
+        where something else lies there.
+        """
+        text = b"\n".join(read(self.folder / "results.csv"))
+        try:
+            table = csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline=""))
+            return [row.get("point_id") or "" for row in table]
+        except (csv.Error, UnicodeDecodeError):
             return []
-        with path.open(newline="", encoding="utf-8") as file:
-            return [row.get("point_id", "") for row in csv.DictReader(file)]
 
     def append(self, row: Row) -> Row:
         """Add one row durably and return it as a later reader would see it."""
@@ -104,15 +120,13 @@ class Store:
         each: AbstractContextManager[Any]
         held: AbstractContextManager[Any]
         each, held = (nullcontext(), guard) if alone else (guard, nullcontext())
-        with held, (self.folder / "rows.jsonl").open("a+b", buffering=0) as file:
+        with held, open_own(self.folder / "rows.jsonl") as file:
 
             def append(row: Row) -> Row:
                 nonlocal synced
                 line = json.dumps({key: _finite(value) for key, value in row.items()})
                 with each:
-                    file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
-                    torn = file.read(1) not in (b"", b"\n")
-                    file.write((b"\n" if torn else b"") + line.encode() + b"\n")
+                    add(file, line.encode())
                 if time.monotonic() - synced > _SYNC_EVERY_S:
                     os.fsync(file.fileno())
                     synced = time.monotonic()
@@ -141,56 +155,7 @@ class Store:
 
     def write_text(self, name: str, text: str) -> Path:
         """Write one file of the folder, whole or not at all."""
-        return _replace(self.folder / name, text.encode())
-
-
-def write_table(path: Path, rows: Sequence[Row], columns: str = "all") -> Path:
-    """Write rows as CSV at `path` and, where pyarrow is installed, as Parquet beside it.
-
-    Of the `columns` all are written, or only those that are `varying` between the rows.
-    """
-    order = varying(rows) if columns == "varying" else columns_of(rows)
-    flat = [spread(row) for row in rows]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(order)
-    writer.writerows([row.get(name) for name in order] for row in flat)
-    _write_parquet(path.with_suffix(".parquet"), flat, order)
-    return _replace(path, text.getvalue().encode())
-
-
-def _write_parquet(path: Path, rows: Sequence[Row], order: Sequence[str]) -> None:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        path.unlink(missing_ok=True)  # an older table would contradict the CSV
-        return
-    columns = {}
-    for name in order:
-        values = [row.get(name) for row in rows]
-        try:
-            columns[name] = pyarrow.array(values, from_pandas=True)  # NaN is null
-        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError):  # numbers beside words
-            columns[name] = pyarrow.array([None if v is None else str(v) for v in values])
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    parquet.write_table(pyarrow.table(columns), partial)
-    partial.replace(path)
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
-    return path
-
-
-def _parse(line: str) -> Row:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return {}
-    return row if isinstance(row, dict) and "point_id" in row else {}
+        return replace(self.folder / name, text.encode())
 
 
 def plain(value: Any) -> Any:

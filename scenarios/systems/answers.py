@@ -137,12 +137,28 @@ def measure(
 
 def check_cuts(network: Any, cuts: Sequence[str]) -> None:
     """Refuse an unknown cut before anything is timed."""
-    allowed = ("input", *network.stages, "output")
+    _check_among(network.name, network.stages, cuts)
+
+
+def check_cuts_early(name: str, cuts: Sequence[str]) -> None:
+    """Refuse an unknown cut of the network of that name before it is made, where that is known."""
+    from profiles import models
+
+    stages = models.stages(name)
+    if stages is not None:
+        _check_among(name, stages, cuts)
+
+
+def _check_among(name: str, stages: Sequence[str], cuts: Sequence[str]) -> None:
+    allowed = ("input", *stages, "output")
     for cut in cuts:
         if cut not in allowed:
-            default = f" (the default); {network.name} has {', '.join(allowed)}"
-            said = unknown("cut", cut, allowed).split(";")[0] + default
-            raise ValueError(said if cut == DEFAULT_CUT else unknown("cut", cut, allowed))
+            said, _, near = unknown("cut", cut, allowed).partition("; ")
+            if cut == DEFAULT_CUT:
+                said += " (the default)"
+            elif near.startswith("nearest"):
+                said += f"; {near}"
+            raise ValueError(f"{said}; {name} has {', '.join(allowed)}")
 
 
 def choose_cuts(wanted: Any, known: Sequence[str]) -> tuple[str, ...]:

@@ -58,8 +58,10 @@ class Library:
 
     def _check(self, config: Any) -> None:
         """Refuse what cannot be measured, before anything is timed."""
+        chosen = choices(config).values()
+        answers.check_cuts_early(config.model.name, [one.cut for one in chosen])
         network = self._network(config)
-        for one in choices(config).values():
+        for one in chosen:
             answers.check_cuts(network, [one.cut])
             made = {str(one.codec["name"]): coders(one.codec)}
             if network.task != "language" or one.cut not in ENDS:

@@ -47,6 +47,8 @@ class Model:
         from profiles import models
 
         chosen = {"data": self.data} if self.data else {}
+        if self.data and self.weights:
+            chosen["weights"] = self.weights  # it says what its outputs mean
         return models.samples(self.name, "test", self.samples, 0, **chosen)
 
 

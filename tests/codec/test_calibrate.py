@@ -216,3 +216,9 @@ def test_what_cannot_be_calibrated_is_said(call, said):
 def test_samples_of_zeros_are_refused():
     with pytest.raises(codec.CodecOptionError, match="finite and not all zero"):
         codec.calibrate("ecsq", [np.zeros((3, 4), np.float32)], relative_l2=0.1)
+
+
+def test_vectors_that_are_all_the_same_have_no_basis():
+    same = [np.full((3, 4), 3.5, np.float32)] * 3
+    with pytest.raises(codec.CodecOptionError, match="differ from their mean, along axis -1"):
+        codec.calibrate("klt+ecsq", same, relative_l2=0.1)

@@ -1,10 +1,14 @@
 """Questions and problems in their real formats; what a missing or damaged file gets told."""
 
 import json
+from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from profiles import models
+from profiles.models.data import arithmetic
 from profiles.models.data.arithmetic import number_in, problems
 from profiles.models.data.questions import question_of, questions
 
@@ -114,7 +118,8 @@ def test_few_questions_are_the_first_of_many_and_separators_split_no_line(tmp_pa
     ("line", "message"),
     [
         ('{"a": 1}', "line 1: fields a are of no known format; known: BoolQ, PIQA"),
-        ("[1]", "line 1 must be an object, got list"),
+        ("[1]", "record 1 must be an object, got int"),
+        ('["a"]', "record 1 must be an object, got str"),
         ("{", "line 1 is no JSON"),
         ('{"prompt": "p", "endings": ["a", "b"], "answer": 2}', r"answer must be in 0..1, got 2"),
         ('{"prompt": "p", "endings": ["a", "b"], "answer": ""}', "the answer is withheld"),
@@ -154,7 +159,7 @@ def test_gsm8k_problems_carry_their_number_and_worked_examples(tmp_path):
     ]
     path = written(tmp_path / "test.jsonl", given)
     plain = problems(path, 5)
-    assert {p.number for p in plain} == {"0000", "1000", "2000", "3000", "4000"}
+    assert {p.number for p in plain} == {"0", "1000", "2000", "3000", "4000"}
     shown = problems(path, 3, n_shots=2)
     assert [one.number for one in shown] == [one.number for one in plain[2:]]
     assert shown[0].prompt.startswith(plain[0].prompt)
@@ -174,10 +179,192 @@ def test_gsm8k_problems_carry_their_number_and_worked_examples(tmp_path):
         ("it falls to -12.", "-12"),
         ("nothing", None),
         ("2 apples\nQuestion: 5?", "2"),
+        ("#### 42 apples", "42"),
+        ("#### 25%", "25"),
+        ("#### .5", "0.5"),
+        ("#### 0.50", "0.5"),
+        ("#### 70,000 dollars", "70000"),
+        ("so 10-4", "4"),
+        ("10 - 4 = 6", "6"),
+        ("10 -4", "-4"),
+        ("#### -$5", "-5"),
+        ("#### $-5", "-5"),
+        ("#### \N{MINUS SIGN}3", "-3"),
+        ("covid-19", "19"),
+        ("#### 007", "7"),
+        ("#### -0.0", "0"),
+        ("#### 1e3 m", "1000"),
+        ("1,00,000 rupees", "100000"),
+        ("the numbers 1,2", "2"),
+        ("#### 3.", "3"),
+        ("#### 1,2345", "1"),
+        ("#### no\n7", "7"),
     ],
 )
 def test_the_number_of_an_answer(text, number):
     assert number_in(text) == number
+
+
+_AMOUNTS = st.decimals(-(10**9), 10**9, places=2, allow_nan=False)
+
+
+@given(
+    value=_AMOUNTS | st.integers(-(10**12), 10**12).map(Decimal),
+    write=st.sampled_from(["{}", "{:,}", "${}", "{} apples", "{}%", "{:,} dollars", "{}.", "= {}"]),
+    around=st.sampled_from(["", "\n", " so it is", "\n\nQuestion: what is 9?"]),
+)
+def test_whoever_repeats_the_right_answer_is_right_however_it_is_written(value, write, around):
+    told = f"First 3 and 10-4. #### {write.format(value)}{around}"
+    _, _, number = arithmetic._pair({"question": "q", "answer": told})
+    assert Decimal(number) == value
+    assert number_in(told) == number
+    assert number_in(f"#### {number}") == number_in(f"It is {number}.") == number
+    assert number_in(f"#### {number} apples") == number
+
+
+@given(text=st.text(alphabet="0123456789,.-$%e# \n²٣abc", max_size=30))
+def test_any_text_has_one_number_or_none(text):
+    number = number_in(text)
+    assert number is None or number_in(f"#### {number}") == number
+    assert number is None or str(float(number)) != "nan"
+
+
+OWN = [{"prompt": f"p{i}", "endings": [" a", " b"], "answer": i % 2} for i in range(5)]
+
+
+def test_a_byte_order_mark_an_array_and_a_json_file_are_read(tmp_path):
+    plain = questions(written(tmp_path / "a.jsonl", OWN), 5)
+    lines = (tmp_path / "a.jsonl").read_text()
+    for name, text in (
+        ("b.jsonl", "\ufeff" + lines), ("c.jsonl", json.dumps(OWN)), ("d.json", json.dumps(OWN)),
+        ("e.jsonl", "\n" + json.dumps(OWN, indent=1)), ("f.jsonl", lines.replace("\n", "\r\n\r\n")),
+    ):  # fmt: skip
+        (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+        assert questions(str(tmp_path / name), 5) == plain
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone/dev.json").write_text(json.dumps(OWN))
+    assert questions(str(tmp_path / "alone"), 5) == plain
+
+
+MMLU = 'Cold?,ash,ice,"tea, hot",sun,B\n"Two\nlines?",a,b,c,d,D\n'
+
+
+@pytest.mark.parametrize("header", ["", "question,A,B,C,D,answer\n", "\ufeff"])
+def test_mmlus_csv_is_read(tmp_path, header):
+    (tmp_path / "astronomy_test.csv").write_text(header + MMLU, encoding="utf-8")
+    found = {one.prompts[0]: one.answer for one in questions(str(tmp_path), 2)}
+    assert found == {
+        "Cold?\nA. ash\nB. ice\nC. tea, hot\nD. sun\nAnswer:": 1,
+        "Two\nlines?\nA. a\nB. b\nC. c\nD. d\nAnswer:": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b,c\n", "line 1 must be MMLU's question, four choices and A, B, C or D, got 3 cells"),
+        ("q,a,b,c,d,E\n", "got 6 cells, the last 'E'"),
+        ("id,q,a,b,c,d,A\n", "got 7 cells"),
+        ('q,a,"b\n', "line 1 is no csv"),
+        ("q,a,,c,d,A\n", None),
+        ("", "holds 0 records"),
+    ],
+)
+def test_another_csv_is_refused_by_line(tmp_path, text, said):
+    (tmp_path / "x.csv").write_text(text)
+    if said is None:  # MMLU asks for a letter, so that a blank choice is a choice
+        assert questions(str(tmp_path), 1)[0].answer == 0
+        return
+    with pytest.raises(ValueError, match=said) as error:
+        questions(str(tmp_path), 1)
+    assert "\n" not in str(error.value)
+
+
+def test_winogrande_finds_its_labels_in_the_file_beside_it(tmp_path):
+    given = [{"sentence": f"x{i} _ y", "option1": "a", "option2": "b"} for i in range(4)]
+    path = written(tmp_path / "dev.jsonl", given)
+    with pytest.raises(ValueError, match="'label' is missing"):
+        questions(path, 4)
+    (tmp_path / "dev-labels.lst").write_text("\ufeff1\n2\n2\n1\n", encoding="utf-8")
+    found = {one.prompts[0]: one.answer for one in questions(path, 4)}
+    assert found == {"x0 a": 0, "x1 a": 1, "x2 a": 1, "x3 a": 0}
+    written(tmp_path / "dev.jsonl", [{**one, "answer": "1"} for one in given])
+    with pytest.raises(ValueError, match="answer 1 and label 2 differ"):
+        questions(path, 4)
+
+
+HUMANEVAL = {"task_id": "HumanEval/0", "prompt": "def f", "canonical_solution": "", "test": ""}
+COCO = {"images": [], "annotations": [], "categories": []}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (json.dumps(HUMANEVAL), "line 1: HumanEval is not offered: its answers are programs"),
+        (json.dumps({"task_id": 1, "text": "", "code": "", "test_list": []}), "MBPP is not off"),
+        (json.dumps(COCO), "is of COCO, whose boxes are not offered"),
+        (json.dumps({"question": "q", "answer": "#### 4"}), "GSM8K needs task=number"),
+        (json.dumps(OWN[0], indent=2), "holds one object over many lines"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        ('[{"a": 1},\n]', "line 2 is no JSON"),
+        ("PAR1\0\0", "is Parquet: write its records as jsonl"),
+        (json.dumps({**OWN[0], "endings": ["a", " "]}), "none of them blank, got ' '"),
+        (json.dumps({**OWN[0], "prompt": "\n"}), "none of them blank"),
+        (json.dumps({"goal": "g", "sol1": "", "sol2": "b", "label": 0}), "none of them blank"),
+        ('{"prompt": "\\ud800", "endings": ["a", "b"], "answer": 0}', "half of a letter"),
+    ],
+)
+def test_what_is_not_offered_says_what_it_is(tmp_path, content, said):
+    (tmp_path / "x.jsonl").write_text(content)
+    with pytest.raises(ValueError, match=said) as error:
+        questions(str(tmp_path / "x.jsonl"), 1)
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_of_many_files_or_of_humaneval_says_so(tmp_path):
+    for subject in "ab":
+        (tmp_path / f"{subject}_test.csv").write_text(MMLU)
+    with pytest.raises(ValueError, match=r"holds 2 \*\.csv files: name one of them"):
+        questions(str(tmp_path), 1)
+    (tmp_path / "HumanEval.jsonl.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(ValueError, match="HumanEval is not offered, its answers are programs"):
+        questions(str(tmp_path), 1)
+    with pytest.raises(ValueError, match="is gzip: write its records as jsonl"):
+        questions(str(tmp_path / "HumanEval.jsonl.gz"), 1)
+
+
+def test_a_folder_of_coco_is_said_to_be_one(tmp_path):
+    (tmp_path / "annotations").mkdir()
+    with pytest.raises(ValueError, match="looks like COCO, whose boxes are not offered"):
+        questions(str(tmp_path), 1)
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_any_damaged_record_is_read_or_refused_in_one_line(tmp_path_factory, data):
+    record = dict(data.draw(st.sampled_from([record for record, _ in REAL.values()])))
+    for name in data.draw(st.sets(st.sampled_from(sorted(record)), min_size=1)):
+        if data.draw(st.booleans()):
+            del record[name]
+        else:
+            record[name] = data.draw(_VALUES)
+    path = tmp_path_factory.mktemp("odd") / "x.jsonl"
+    path.write_text(json.dumps(record))
+    for read in (questions, problems):
+        try:
+            read(str(path), 1)
+        except ValueError as error:
+            assert "\n" not in str(error)  # noqa: PT017
 
 
 def test_an_option_that_data_does_not_have_is_refused():

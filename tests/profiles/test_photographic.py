@@ -10,7 +10,6 @@ from PIL import Image
 from profiles import models
 from profiles.measuring.cuts import split
 from profiles.models import vgg16
-from profiles.models.data import folders
 from profiles.models.data.imagenet import SIZE
 
 # Parameters in millions and GMAC at 224 x 224 (reference of the papers; slicer.md section 3).
@@ -128,20 +127,26 @@ def photographs(tmp_path):
 
 
 def test_an_image_folder_gives_square_images_and_labels(photographs):
-    found = models.samples("resnet34", "test", 6, data=str(photographs))
+    (photographs / "classes.txt").write_text("\n".join(["n01", *"ab", "n00"]) + "\n")
+    (photographs / "config.json").write_text('{"num_labels": 4}')
+    asked = {"data": str(photographs), "weights": str(photographs)}
+    found = models.samples("resnet34", "test", 6, **asked)
     assert found.inputs.shape == (6, SIZE, SIZE, 3)
-    assert sorted(found.labels.tolist()) == [0, 0, 0, 1, 1, 1]
+    assert sorted(found.labels.tolist()) == [0, 0, 0, 3, 3, 3]
     for image, label in zip(found.inputs, found.labels, strict=True):
-        assert int(image.mean((0, 1)).argmax()) == label  # red is class 0, green class 1
-    few = models.samples("resnet34", "test", 2, data=str(photographs))
+        assert int(image.mean((0, 1)).argmax()) == {3: 0, 0: 1}[label]  # n00 is red, n01 green
+    few = models.samples("resnet34", "test", 2, **asked)
     assert np.array_equal(few.inputs, found.inputs[:2])
 
 
 def test_a_folder_without_images_or_with_a_broken_one_is_refused(photographs, tmp_path):
+    def samples(folder, n):
+        return models.samples("resnet34", "test", n, data=str(folder))
+
     with pytest.raises(ValueError, match="is no folder: put one subfolder per class"):
-        folders.image_samples(tmp_path / "nothing", 1, 0, size=SIZE)
+        samples(tmp_path / "nothing", 1)
     with pytest.raises(ValueError, match="holds 6 images, 7 were asked for"):
-        folders.image_samples(photographs, 7, 0, size=SIZE)
+        samples(photographs, 7)
     (photographs / "n00" / "0.JPEG").write_bytes(b"\xff\xd8 not an image")
     with pytest.raises(ValueError, match="is no readable image"):
-        folders.image_samples(photographs, 6, 0, size=SIZE)
+        samples(photographs, 6)

@@ -3,12 +3,14 @@
 Without a checkpoint the weights are drawn, and BatchNorm's statistics are measured on crops of the
 two photographs, so that activations keep the scale and the sparsity that trained ones have; their
 payloads are marked *random weights*, and no accuracy is reported. With `weights=FOLDER` a
-transformers checkpoint is read instead. Shapes: images uint8 [batch, 224, 224, 3].
+transformers checkpoint is read instead, with the preparation of images and the names of classes
+that it states. Shapes: images uint8 [batch, 224, 224, 3].
 """
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +20,14 @@ from torch import Tensor, nn
 from profiles.models.data.draws import uniforms
 from profiles.models.data.folders import image_samples
 from profiles.models.data.handwriting import Samples, check_split
+from profiles.models.data.labels import labels_of, outputs_of
 from profiles.models.data.photographs import crops
+from profiles.models.data.preparation import SIZE as SIZE
+from profiles.models.data.preparation import Preparation, preparation_of
 from profiles.models.network import Network, content_digest
 from profiles.models.residual import Normalise
 
-SIZE = 224
 N_CLASSES = 1000
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 N_CALIBRATION = 16
 VERSION = 1
 """Raised whenever the drawing or the calibration of weights changes."""
@@ -32,17 +35,29 @@ VERSION = 1
 Parts = Mapping[str, nn.Module]
 
 
-def samples(split: str, n: int, seed: int = 0, *, data: str = "") -> Samples:
+def samples(split: str, n: int, seed: int = 0, *, data: str = "", weights: str = "") -> Samples:
     """Images [n, 224, 224, 3] and labels [n].
 
-    Of the folder `data` where one is named (class folders of images, see `folders`), otherwise
-    crops of the two photographs; those have no label, and -1 stands in its place.
+    Of the folder `data` where one is named (class folders of images, see `folders`), prepared and
+    numbered as the checkpoint in the folder `weights` says; otherwise crops of the two photographs.
+    Those have no label, and neither have images without a checkpoint: -1 stands in its place.
     """
     check_split(split)
     if data:
-        return image_samples(Path(data), n, seed, size=SIZE)
+        outputs = partial(_outputs, Path(data), weights)
+        return image_samples(
+            Path(data), n, seed, outputs=outputs, preparation=preparation_of(weights)
+        )
     unit = uniforms(f"photographs/{split}/{seed}", np.arange(n), 3)
     return Samples(crops(unit, SIZE), np.full(n, -1, np.int64))
+
+
+def _outputs(data: Path, weights: str, names: Sequence[str]) -> Mapping[str, int]:
+    """The outputs that stand for some classes; -1 for each where weights are random."""
+    if not weights:
+        return dict.fromkeys(names, -1)
+    n_outputs, labels = labels_of(weights)
+    return outputs_of(names, n_outputs, labels=labels, data=data)
 
 
 def network(
@@ -52,10 +67,12 @@ def network(
 
     Raises ValueError in one line where the extra `models` or the checkpoint is missing.
     """
+    asked = preparation_of(weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         parts = build(weights)
-        module = nn.Sequential(OrderedDict(normalise=Normalise(MEAN, STD, scale=255.0), **parts))
+        first = Normalise(asked.mean, asked.std, scale=asked.scale)
+        module = nn.Sequential(OrderedDict(normalise=first, **parts))
     module.eval().requires_grad_(False)
     if not weights:
         calibrate(module)
@@ -65,8 +82,15 @@ def network(
         example_input=torch.from_numpy(samples("test", 1).inputs),
         stages=stages,
         weights="trained" if weights else "random",
-        digest=content_digest(module) if weights else recipe_digest(name, module),
+        digest=_digest(module, asked) if weights else recipe_digest(name, module),
     )
+
+
+def _digest(module: nn.Module, asked: Preparation) -> str:
+    """Content hash of a checkpoint; of its normalisation as well where that is its own."""
+    content = content_digest(module)
+    usual, own = (str((one.mean, one.std, one.scale)) for one in (Preparation(), asked))
+    return content if own == usual else hashlib.sha256(f"{content}|{own}".encode()).hexdigest()[:16]
 
 
 def draw(module: nn.Module) -> None:

@@ -7,8 +7,8 @@
 | HellaSwag | activity_label, ctx_a, ctx_b (or ctx), endings, label | the context |
 | ARC | question.stem and .choices (or question, choices), answerKey | Question: stem |
 | OpenBookQA | question_stem, choices, answerKey (its older files are ARC's format) | the stem |
-| Winogrande | sentence with _, option1, option2, answer | sentence up to _, each option in it |
-| MMLU | question, choices, answer (a number or a letter) | question with A. B. C. D. |
+| Winogrande | sentence with _, option1, option2, answer (or label) | sentence to _, with option |
+| MMLU | question, choices, answer (a number or a letter), or its csv | question with A. B. C. D. |
 | ours | prompt, endings, answer (a number) | as it stands |
 
 The prompts are those of Gao et al.'s lm-evaluation-harness, without examples before them.
@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from profiles.models.data.records import Record, draw, jsonl_of
+from profiles.models.data.records import Record, draw, file_of
 
 FORMATS = "BoolQ, PIQA, HellaSwag, ARC, OpenBookQA, Winogrande, MMLU or prompt, endings, answer"
 
@@ -43,8 +43,12 @@ class Question:
             raise ValueError(
                 f"a question needs two endings or more, each with a prompt, got {sizes}"
             )
-        if not all(isinstance(text, str) and text for text in (*self.prompts, *self.endings)):
-            raise ValueError("prompts and endings must be texts, none of them empty")
+        for text in (*self.prompts, *self.endings):
+            if not isinstance(text, str) or not text.strip():
+                raise ValueError(f"prompts and endings must be texts, none of them blank, "
+                                 f"got {text!r}")  # fmt: skip
+            if any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise ValueError(f"half of a letter in {text[:40]!r}")
         if self.answer not in range(len(self.endings)):
             raise ValueError(f"answer must be in 0..{len(self.endings) - 1}, got {self.answer}")
 
@@ -54,7 +58,7 @@ def questions(data: str, n: int, seed: int = 0) -> tuple[Question, ...]:
 
     Raises ValueError in one line for a missing file, an unknown format or a line without answer.
     """
-    path = jsonl_of(Path(data), f"of {FORMATS}")
+    path = file_of(Path(data), f"of {FORMATS}")
     return draw(path, n, seed, question_of)
 
 
@@ -66,6 +70,9 @@ def question_of(record: Record) -> Question:
     for fields, parse in _FORMATS:
         if fields <= record.keys():
             return parse(record)
+    for fields, what in _OTHERS:
+        if fields <= record.keys():
+            raise ValueError(what)
     have = ", ".join(sorted(record))
     raise ValueError(f"fields {have} are of no known format; known: {FORMATS}")
 
@@ -119,7 +126,10 @@ def _winogrande(record: Record) -> Question:
         raise ValueError(f"sentence must hold _ before its end, got {record['sentence']!r}")
     prompts = tuple(before + record[name] for name in ("option1", "option2"))
     ending = f" {after.strip()}"
-    return Question(prompts=prompts, endings=(ending,) * 2, answer=_number(record["answer"]) - 1)
+    answer = _number(record.get("answer") or record["label"])
+    if "label" in record and _number(record["label"]) != answer:
+        raise ValueError(f"answer {answer} and label {record['label']} differ")
+    return Question(prompts=prompts, endings=(ending,) * 2, answer=answer - 1)
 
 
 def _mmlu(record: Record) -> Question:
@@ -143,6 +153,19 @@ _FORMATS: tuple[tuple[frozenset[str], Callable[[Record], Question]], ...] = (
     (frozenset({"question", "answerKey"}), _arc),
     (frozenset({"question", "choices", "answer"}), _mmlu),
 )
+
+_OTHERS = (
+    (
+        frozenset({"task_id", "prompt", "canonical_solution", "test"}),
+        "HumanEval is not offered: its answers are programs that would have to be run",
+    ),
+    (
+        frozenset({"task_id", "text", "code", "test_list"}),
+        "MBPP is not offered: its answers are programs that would have to be run",
+    ),
+    (frozenset({"question", "answer"}), "a question without choices: GSM8K needs task=number"),
+)
+"""What people try, and what is said of it."""
 
 
 def _ask_once(
