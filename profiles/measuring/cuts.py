@@ -2,17 +2,21 @@
 
     input --[ head ]--> one tensor --[ tail ]--> answer
 
-`head` followed by `tail` computes the same as the whole network; both share its weights.
+`head` followed by `tail` computes the same as the whole network, which is checked on a random input
+at every cut of every `split`; both share its weights.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import torch
 from torch import fx, nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from profiles.measuring.graph import DataFlow, export
+from profiles.measuring.composition import check_composition
+from profiles.measuring.flops import node_flops
+from profiles.measuring.graph import DataFlow, export, leaves
 from profiles.models.network import Network
 from profiles.tables import choices
 from profiles.tables.layers import Cut
@@ -27,9 +31,14 @@ class Side:
 
     @torch.inference_mode()
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Run it without recording gradients."""
+        """Run it without recording gradients.
+
+        Raises:
+            ValueError: it gives several answers, which only `module` hands out.
+        """
         y = self.module(x)
-        assert isinstance(y, torch.Tensor)
+        if not isinstance(y, torch.Tensor):
+            raise ValueError(f"the network gives {len(y)} answers; to be judged it must give one")
         return y
 
 
@@ -74,25 +83,28 @@ class Split:
         return self._side(self._node(first), self._node(second))
 
     def shape(self, cut: str) -> tuple[int, ...]:
-        """Shape of one sample of the crossing tensor (the batch dimension dropped)."""
-        return tuple(self._value(cut).shape[1:])
+        """Shape of one sample of the crossing tensor (the batch dimension dropped).
+
+        Several answers count as the row of all their numbers.
+        """
+        values = [_tensor(leaf) for leaf in leaves(self._node(cut))]
+        if len(values) == 1:
+            return tuple(values[0].shape[1:])
+        return (sum(value.numel() for value in values) // self.batch,)
 
     def describe(self) -> tuple[Cut, ...]:
         """Every cut with its tensor and the FLOPs of one sample on either side."""
-        x, total = self.example, _flops(self.head("output"), self.example)
-        described = []
-        for name in self.cuts:
-            before = _flops(self.head(name), x)
-            described.append(
-                Cut(
-                    name=name,
-                    shape=self.shape(name),
-                    dtype=str(self._value(name).dtype).removeprefix("torch."),
-                    head_flops=before / self.batch,
-                    tail_flops=(total - before) / self.batch,
-                )
+        flops = {name: self._flops_before(name) / self.batch for name in self.cuts}
+        return tuple(
+            Cut(
+                name=name,
+                shape=self.shape(name),
+                dtype=str(_tensor(leaves(self._node(name))[0]).dtype).removeprefix("torch."),
+                head_flops=flops[name],
+                tail_flops=flops["output"] - flops[name],
             )
-        return tuple(described)
+            for name in self.cuts
+        )
 
     def work(self, first: str, second: str) -> Work:
         """Weight bytes, activation bytes of one sample and kernels between two cuts."""
@@ -103,13 +115,17 @@ class Split:
         activations = (moved - weight_bytes) / self.batch
         return Work(weight_bytes=weight_bytes, activation_bytes=activations, kernels=len(nodes))
 
+    @cached_property
+    def _flops(self) -> dict[fx.Node, float]:
+        """FLOPs of every node that the answer needs."""
+        needed = self.flow.needed([self.flow.answer], [])
+        return {node: node_flops(node, self.flow.program) for node in needed}
+
+    def _flops_before(self, cut: str) -> float:
+        return sum(self._flops[n] for n in self.flow.needed([self._node(cut)], []))
+
     def _node(self, cut: str) -> fx.Node:
         return self.crossings[self.cuts[choices.position("cut", cut, self.cuts)]]
-
-    def _value(self, cut: str) -> torch.Tensor:
-        value = self._node(cut).meta["val"]
-        assert isinstance(value, torch.Tensor)
-        return value
 
     def _side(self, given: fx.Node, result: fx.Node) -> Side:
         return Side(module=self.flow.compute([result], [given]).eval(), nothing=given is result)
@@ -119,38 +135,61 @@ def split(network: Network, *, batch: int = 1, stages: Sequence[str] | None = No
     """Export `network` and find its cuts: the network's own stages, or the `stages` named.
 
     Raises:
-        UnexportableError: torch.export stopped; the operator is named.
-        ValueError: after one of the stages more than one tensor crosses.
+        UnexportableError: torch.export stopped, or the network keeps state; the operator is named.
+        CompositionError: tail after head is not what the module computes on a random input.
+        ValueError: after one of the stages more than one tensor crosses, none whose first
+            dimension is the batch, or one of an earlier stage.
     """
     if batch < 1:
         raise ValueError(f"batch must be >= 1, got {batch}")
-    flow = export(network.module, [_repeat(network.example_input, batch)], name=network.name)
+    example = _repeat(network.example_input, batch)
+    flow = export(network.module, [example], name=network.name)
     wanted = network.stages if stages is None else tuple(stages)
-    crossings = {"input": flow.data}
-    crossings |= {stage: flow.crossing_of(stage) for stage in wanted}
-    return Split(
-        network=network, batch=batch, flow=flow, crossings={**crossings, "output": flow.answer}
-    )
+    crossings = {stage: flow.crossing_of(stage) for stage in wanted}
+    _check_order(flow, crossings)
+    _check_batch(crossings, batch)
+    crossings = {"input": flow.data, **crossings, "output": flow.answer}
+    parts = Split(network=network, batch=batch, flow=flow, crossings=crossings)
+    sides = ((cut, parts.head(cut).module, parts.tail(cut).module) for cut in parts.cuts)
+    check_composition(network.name, network.module, sides, flow.program, example)
+    return parts
+
+
+def _check_order(flow: DataFlow, crossings: dict[str, fx.Node]) -> None:
+    place = {node: at for at, node in enumerate(flow.path)}
+    for (one, before), (other, after) in pairwise(crossings.items()):
+        if place[before] > place[after]:
+            raise ValueError(f"stages must stand in the order of the network: {other!r} comes "
+                             f"before {one!r}")  # fmt: skip
+
+
+def _check_batch(crossings: dict[str, fx.Node], batch: int) -> None:
+    for stage, node in crossings.items():
+        shape = tuple(_tensor(node).shape)
+        if not shape or shape[0] != batch:
+            raise ValueError(
+                f"after stage {stage!r} a tensor of shape {shape} crosses; "
+                f"its first dimension must be the batch, {batch}"
+            )
 
 
 def _repeat(example: torch.Tensor, batch: int) -> torch.Tensor:
     return example.repeat(batch, *(1,) * (example.ndim - 1)).contiguous()
 
 
+def _tensor(node: fx.Node) -> torch.Tensor:
+    value = node.meta["val"]
+    assert isinstance(value, torch.Tensor)
+    return value
+
+
 def _bytes(node: fx.Node) -> int:
-    """Bytes of a node's value; parameters carry theirs in the program."""
+    """Bytes of a node's value, of several values those in use; parameters lie in the program."""
     value = node.meta.get("val")
     if node.op == "get_attr":
         value = node.graph.owning_module
         for name in str(node.target).split("."):
             value = getattr(value, name)
+    if isinstance(value, tuple | list):
+        return sum(_bytes(user) for user in node.users)
     return value.numel() * value.element_size() if isinstance(value, torch.Tensor) else 0
-
-
-def _flops(side: Side, x: torch.Tensor) -> float:
-    """FLOPs of one call, a multiply-add counted as two."""
-    if side.nothing:
-        return 0.0
-    with FlopCounterMode(display=False) as counter:
-        side(x)
-    return float(counter.get_total_flops())

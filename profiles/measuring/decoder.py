@@ -10,6 +10,7 @@ from typing import Protocol, cast, runtime_checkable
 
 import torch
 
+from profiles.measuring.composition import CompositionError, answers_of, differ, draw_like
 from profiles.models.network import Network
 
 Keys = tuple[torch.Tensor, torch.Tensor]
@@ -54,3 +55,30 @@ def run_layers(
     for index in range(first, last):
         hidden, cache[index] = decoder.layer(index, hidden, cache[index])
     return hidden
+
+
+@torch.inference_mode()
+def check_decoder(network: Network) -> None:
+    """Compare embedding, layers and answer, in one piece and in two, with the whole network.
+
+    On random tokens like the network's example. The second piece reads the keys and values that
+    the first left behind.
+
+    Raises:
+        CompositionError: they differ.
+        ValueError: it is no autoregressive network.
+    """
+    decoder, tokens = decoder_of(network), draw_like(network.example_input)
+    whole = answers_of(network.module(tokens))
+    for first in {tokens.shape[1], max(1, tokens.shape[1] // 2)}:
+        cache: Cache = [None] * decoder.n_layers
+        pieces = [piece for piece in (tokens[:, :first], tokens[:, first:]) if piece.shape[1]]
+        scores = [
+            decoder.answer(run_layers(decoder, decoder.embed(p), cache, 0, decoder.n_layers))
+            for p in pieces
+        ]
+        if words := differ([torch.cat(scores, 1)], whole):
+            how = f"{len(pieces)} piece" + "s" * (len(pieces) > 1)
+            raise CompositionError(
+                f"{network.name} cannot be cut: its layers on the tokens in {how} give {words}"
+            )

@@ -3,15 +3,16 @@
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from profiles.measuring.clock import clock_of, copy_to
-from profiles.measuring.decoder import Cache, Decoder, Keys, decoder_of, run_layers
+from profiles.measuring.decoder import Cache, Decoder, Keys, check_decoder, decoder_of, run_layers
+from profiles.measuring.flops import count_flops
 from profiles.measuring.machine import anchor, anchor_seconds, fingerprint, no_denormals, threads
 from profiles.measuring.timing import Progress
 from profiles.models.network import Network
@@ -59,9 +60,12 @@ def measure(
     ones: it is measured once and counted `copies` times, and the profile says "one layer x copies".
 
     Raises:
+        CompositionError: embedding, layers and answer are not what the network computes.
         ValueError: no decoder, or `copies` > 1 for a module of more than one layer.
     """
-    decoder = decoder_of(copy_to(network, device))
+    here = copy_to(network, device)
+    check_decoder(here)
+    decoder = decoder_of(here)
     copies = network.copies if copies is None else copies
     if copies > 1 and decoder.n_layers != 1:
         raise ValueError(f"copies must be 1 for {decoder.n_layers} layers, got {copies}")
@@ -213,13 +217,12 @@ def _cuts(
     width, dtype = tuple(hidden.shape[1:]), str(hidden.dtype).removeprefix("torch.")
     flops, kept = [0.0], []
     for index in range(decoder.n_layers):
-        with FlopCounterMode(display=False) as counter:
-            hidden = run_layers(decoder, hidden, cache, index, index + 1)
-        flops.append(float(counter.get_total_flops()))
+        step = partial(run_layers, decoder, hidden, cache, index, index + 1)
+        of_layer, hidden = count_flops(step)
+        flops.append(of_layer)
         kept.append(_kv_bytes_per_token(cache[index]))
-    with FlopCounterMode(display=False) as counter:
-        scores = decoder.answer(hidden[:, -1:])
-    steps = [0.0, *(flops[1:] * copies), float(counter.get_total_flops())]
+    of_answer, scores = count_flops(partial(decoder.answer, hidden[:, -1:]))
+    steps = [0.0, *(flops[1:] * copies), of_answer]
     done, kv_done = np.cumsum(steps), np.cumsum([0.0, *(kept * copies), 0.0])
     shapes = [(n_tokens,), *[width] * (len(names) - 2), tuple(scores.shape[1:])]
     return tuple(

@@ -19,7 +19,7 @@ import torch
 from scipy.special import log_softmax
 
 import codec
-from profiles.measuring.decoder import Cache, Decoder, decoder_of, run_layers
+from profiles.measuring.decoder import Cache, Decoder, check_decoder, decoder_of, run_layers
 from profiles.measuring.machine import fingerprint, threads
 from profiles.measuring.timing import Progress
 from profiles.models.network import Network
@@ -113,9 +113,11 @@ def trace(
     forced run, `agree_free` from the free one.
 
     Raises:
+        CompositionError: embedding, layers and answer are not what the network computes.
         ValueError: no decoder, or a cut that is none of its layers.
     """
     decoder = decoder_of(network)
+    check_decoder(network)
     heads = [_n_head(decoder, cut) for cut in cuts]
     columns = _columns(len(prompts), len(cuts), len(settings), n_tokens, answer_bytes)
     cells = list(itertools.product(enumerate(heads), enumerate(settings.values())))

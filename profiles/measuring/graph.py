@@ -1,44 +1,38 @@
 """A network as a data-flow graph: live sets and the places where one tensor alone crosses.
 
-The graph is torch.export's (strict=False), shapes fixed by the example. Parameters, buffers and
-what is computed from them alone stand on both sides and never cross; a view counts as its base;
-resident inputs (a layer's KV cache) stay on the side of the layer that uses them.
+The graph is torch.export's (strict=False), shapes fixed by the example. Where the network writes in
+place, into a tensor or a view of one, the graph is the one that `run_decompositions({})` makes of
+it: every write gives a new tensor, so that what a later node reads is what was written. Parameters,
+buffers and what is computed from them alone stand on both sides and never cross; a view counts as
+its base. Several answers are all the network's answer: no cut lies between them.
+
+Approximation: an in-place operator is timed as the one that makes a new tensor.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import getitem
+from typing import Any
 
 import torch
 from torch import fx, nn
 
-from profiles.measuring.refusal import refusal, silence
+from profiles.measuring.refusal import refusal
+from profiles.models.silence import silence
 
 
 class UnexportableError(ValueError):
-    """torch.export stopped; the message names the operator, the line and what to do."""
+    """The network cannot be computed in two halves; the message names the operator and why."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DataFlow:
-    """The exported graph; its first placeholder is the data, its first result the answer.
-
-    Every further placeholder is resident state, every further result the state handed back.
-    """
+    """The exported graph of one tensor of data; `answer` is one node, or the output of several."""
 
     program: fx.GraphModule
-    inputs: tuple[fx.Node, ...]
-    results: tuple[fx.Node, ...]
-
-    @property
-    def data(self) -> fx.Node:
-        """The placeholder of the raw input."""
-        return self.inputs[0]
-
-    @property
-    def answer(self) -> fx.Node:
-        """The node whose value is the network's answer."""
-        return self.results[0]
+    data: fx.Node
+    answer: fx.Node
 
     @cached_property
     def path(self) -> tuple[fx.Node, ...]:
@@ -69,7 +63,7 @@ class DataFlow:
 
         These are the nodes that dominate the answer, so any order of execution gives the same.
         """
-        return tuple(node for node in self.path if {*self.live[node]} == {node})
+        return tuple(n for n in self.path if {*self.live[n]} == {n} and _is_one_tensor(n))
 
     def crossing_of(self, stage: str) -> fx.Node:
         """The crossing after a submodule, by its dotted name.
@@ -77,11 +71,13 @@ class DataFlow:
         Raises:
             ValueError: nothing of it is on the path, or more than one tensor crosses after it.
         """
-        inside = [node for node in self.path if _within(node, stage)]
-        if not inside:
-            raise ValueError(f"stage {stage!r} is not on the way from input to answer")
-        node = inside[-1]
-        while node not in self.crossings and _is_view(node) and node.all_input_nodes[0] in inside:
+        own = [node for node in self.path if _within(node, stage)]
+        if not own:
+            hidden = {str(node.target) for node in self.path if _holds_programs(node)}
+            inside = f" (or inside of {', '.join(sorted(hidden))})" if hidden else ""
+            raise ValueError(f"stage {stage!r} is not on the way from input to answer{inside}")
+        node = own[-1]
+        while node not in self.crossings and _is_view(node) and node.all_input_nodes[0] in own:
             node = node.all_input_nodes[0]
         if node not in self.crossings:
             names = ", ".join(sorted({_base(other).name for other in self.live[node]}))
@@ -94,49 +90,90 @@ class DataFlow:
         Raises:
             ValueError: a result also needs an input that is not given.
         """
-        needed = _closure(results, lambda n: () if n in given else n.all_input_nodes)
+        if list(results) == list(given):
+            return fx.GraphModule(self.program, _identity())
+        needed = self.needed(results, given)
         stray = [n.name for n in needed if n.op == "placeholder" and n not in given]
         if stray:
             raise ValueError(f"{results[0].name} also needs {', '.join(sorted(stray))}")
         graph = fx.Graph()
         copies = {node: graph.placeholder(node.name) for node in given}
         for node in self.program.graph.nodes:
-            if node in needed and node not in copies:
+            if node in needed and node not in copies and node.op != "output":
                 copies[node] = graph.node_copy(node, copies.__getitem__)
-            if node in given and self._is_written(node, needed):
-                copies[node] = graph.call_function(torch.ops.aten.clone.default, (copies[node],))
-        values = tuple(copies[node] for node in results)
+        values = tuple(copies[leaf] for node in results for leaf in leaves(node))
         graph.output(values[0] if len(values) == 1 else values)
         return fx.GraphModule(self.program, graph)
 
-    def _is_written(self, tensor: fx.Node, needed: set[fx.Node]) -> bool:
-        """Whether one of the needed nodes writes into `tensor` in place."""
-        writers = [n for n in needed if _is_write(n)]
-        return any(_base(node.all_input_nodes[0]) is tensor for node in writers)
+    def needed(self, results: Iterable[fx.Node], given: Iterable[fx.Node]) -> set[fx.Node]:
+        """Every node that `results` depend on, no further than `given`; both included."""
+        ends = {*given}
+        return _closure(results, lambda n: () if n in ends else n.all_input_nodes)
 
     def kernels(self, after: fx.Node, until: fx.Node) -> list[fx.Node]:
         """Nodes that compute something between two crossings, the first excluded."""
         first, last = self.path.index(after), self.path.index(until)
-        return [node for node in self.path[first + 1 : last + 1] if not _is_view(node)]
+        return [node for node in self.path[first + 1 : last + 1] if _is_kernel(node)]
 
 
 def export(module: nn.Module, example: Sequence[torch.Tensor], *, name: str) -> DataFlow:
-    """Export `module` at the shapes of `example`.
+    """Export `module` at the shapes of `example`, of which the first is the data.
 
     Raises:
-        UnexportableError: torch.export cannot; the operator and the way out are named.
+        UnexportableError: torch.export cannot, or the answer depends on what an earlier call left
+            behind or on no data at all; the operator and the way out are named.
     """
     with torch.no_grad(), silence() as printed:
         try:
-            program = torch.export.export(module, tuple(example), strict=False).module()
+            exported = torch.export.export(module, tuple(example), strict=False)
+            if any(_writes(node) or _holds_programs(node) for node in exported.graph.nodes):
+                exported = exported.run_decompositions({})
+            program = exported.module()
         except Exception as error:
             words = refusal(name, error, own=__file__, printed=printed.getvalue())
             raise UnexportableError(words) from error
     assert isinstance(program, fx.GraphModule)
     nodes = list(program.graph.nodes)
-    inputs = tuple(node for node in nodes if node.op == "placeholder")
-    results = tuple(nodes[-1].all_input_nodes)
-    return DataFlow(program=program, inputs=inputs, results=results)
+    answers = leaves(nodes[-1])
+    flow = DataFlow(
+        program=program,
+        data=next(node for node in nodes if node.op == "placeholder"),
+        answer=answers[0] if len(answers) == 1 else nodes[-1],
+    )
+    _refuse_state(flow, name)
+    return flow
+
+
+def leaves(node: fx.Node) -> tuple[fx.Node, ...]:
+    """The tensors that a node stands for: several for the output of a graph, else itself."""
+    if node.op != "output":
+        return (node,)
+    flat = torch.utils._pytree.tree_leaves(node.args)
+    return tuple(leaf for leaf in flat if isinstance(leaf, fx.Node))
+
+
+def _refuse_state(flow: DataFlow, name: str) -> None:
+    """Refuse an answer that reads what the network writes into itself, or that reads no data."""
+    needed = flow.needed([flow.answer], [])
+    if flow.data not in needed:
+        raise UnexportableError(f"{name} cannot be cut: its answer does not depend on its input")
+    for node in flow.program.graph.nodes:
+        if not _writes(node):
+            continue
+        kept, *values = node.all_input_nodes
+        if node in needed or (kept.op == "get_attr" and kept in needed):
+            operator = values[-1].target if values and node not in needed else node.target
+            where = kept.target if kept.op == "get_attr" else kept.name
+            raise UnexportableError(
+                f"{name} cannot be cut: {operator} writes {where}, which the answer reads; "
+                "a network must keep nothing from one call to the next"
+            )
+
+
+def _identity() -> fx.Graph:
+    graph = fx.Graph()
+    graph.output(graph.placeholder("x"))
+    return graph
 
 
 def _closure(start: Iterable[fx.Node], step: object) -> set[fx.Node]:
@@ -166,10 +203,29 @@ def _is_view(node: fx.Node) -> bool:
     return bool(returns) and all(r.alias_info and not r.alias_info.is_write for r in returns)
 
 
-def _is_write(node: fx.Node) -> bool:
-    """Whether the operator changes its first argument."""
-    target = node.target
+def _is_kernel(node: fx.Node) -> bool:
+    """Whether a node computes: no view, no choice of one result among several, no output.
+
+    Approximation: a change of type belongs to the operator that reads it.
+    """
+    if node.op != "call_function" or node.target in (getitem, torch.ops.aten._to_copy.default):
+        return False
+    return not _is_view(node)
+
+
+def _is_one_tensor(node: fx.Node) -> bool:
+    return node.op == "output" or isinstance(node.meta.get("val"), torch.Tensor)
+
+
+def _writes(node: fx.Node) -> bool:
+    """Whether an operator may change one of its arguments."""
+    target: Any = node.target
     return isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
+
+
+def _holds_programs(node: fx.Node) -> bool:
+    """Whether a node runs programs of its own, such as the branches of torch.cond."""
+    return isinstance(node.target, torch._ops.HigherOrderOperator)
 
 
 def _base(node: fx.Node) -> fx.Node:

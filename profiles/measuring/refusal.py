@@ -1,11 +1,7 @@
 """Why a network cannot be exported, in one line: the operator, the line of code, what to do."""
 
-import logging
 import re
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
 from types import TracebackType
 
@@ -31,18 +27,6 @@ def refusal(name: str, error: Exception, *, own: str, printed: str) -> str:
     last = re.findall(r"torch\.ops\.([\w.]+)", printed)[-1:]
     operator = _operator(error.__traceback__) or "".join(last) or type(error).__name__
     return f"{name} cannot be exported: {operator} stopped it{_where(error, own)}; {_advice(error)}"
-
-
-@contextmanager
-def silence() -> Iterator[StringIO]:
-    """Keeps back the pages that torch logs and prints where an export fails."""
-    before, printed = logging.root.manager.disable, StringIO()
-    logging.disable(logging.CRITICAL)
-    try:
-        with redirect_stdout(printed), redirect_stderr(printed):
-            yield printed
-    finally:
-        logging.disable(before)
 
 
 def _operator(trace: TracebackType | None) -> str:

@@ -121,7 +121,8 @@ def estimate_seconds(
     """About how long `measure` will take, from the seconds of one call (timed if not given)."""
     once = call_seconds(network) if once_s is None else once_s
     wholes = 4 + len(network.stages)  # whole, module, blocks; heads and tails; some slack
-    calls = sum(batch * sum(rounds_at(batch, rounds, warmup)) for batch in batches)
+    # The comparison of all halves with the module takes about as long as one round more.
+    calls = sum(batch * (1 + sum(rounds_at(batch, rounds, warmup))) for batch in batches)
     return _FIXED_S + once * wholes * calls
 
 

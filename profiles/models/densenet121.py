@@ -35,7 +35,7 @@ def network(weights: str = "") -> Network:
 
 
 def parts(weights: str) -> dict[str, nn.Module]:
-    """The network's parts in order; weights of a checkpoint in torchvision's order of tensors."""
+    """The network's parts in order; weights of a checkpoint by torchvision's names."""
     width = 2 * GROWTH
     stages: dict[str, nn.Module] = {
         "stem": nn.Sequential(
@@ -54,8 +54,27 @@ def parts(weights: str) -> dict[str, nn.Module]:
     stages["classifier"] = nn.Linear(width, imagenet.N_CLASSES)
     imagenet.draw(nn.ModuleDict(stages))
     if weights:
-        checkpoint.load_in_order(nn.ModuleDict(stages), Path(weights))
+        checkpoint.load_state_dict(nn.ModuleDict(stages), Path(weights), their_name)
     return stages
+
+
+def their_name(name: str) -> str:
+    """torchvision's name of a tensor: "stage1.0.make.5.weight" is its first layer's conv2.weight.
+
+    ("features.denseblock1.denselayer1.conv2.weight"; its checkpoints of before 2019 say conv.2.)
+    """
+    stage, *places, end = name.split(".")
+    if stage == "classifier":
+        return f"classifier.{end}"
+    if stage in ("stem", "norm"):
+        part = {"stem.0": "conv0", "stem.1": "norm0", "norm.0": "norm5"}[f"{stage}.{places[0]}"]
+        return f"features.{part}.{end}"
+    block, layer = STAGES.index(stage), int(places[0])
+    depth = DEPTHS[block - 1]
+    if layer >= depth:
+        return f"features.transition{block}.{ {0: 'norm', 2: 'conv'}[layer - depth] }.{end}"
+    part = {0: "norm1", 2: "conv1", 3: "norm2", 5: "conv2"}[int(places[-1])]
+    return f"features.denseblock{block}.denselayer{layer + 1}.{part}.{end}"
 
 
 def _transition(width: int) -> list[nn.Module]:

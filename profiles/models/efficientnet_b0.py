@@ -22,6 +22,7 @@ def parts(weights: str) -> dict[str, nn.Module]:
     model = checkpoint.load_or_draw(
         "EfficientNetForImageClassification", "EfficientNetConfig", weights,
         width_coefficient=1.0, depth_coefficient=1.0, image_size=imagenet.SIZE, hidden_dim=1280,
+        pooling_type="mean",
     )  # fmt: skip
     if not weights:
         imagenet.draw(model)

@@ -7,13 +7,14 @@ rest 0.5 GB.
 """
 
 import hashlib
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from profiles.models.llama import Llama, Shape
-from profiles.models.llama_folder import fill, find_dtype
+from profiles.models.llama_folder import fill, find_dtype, read_shape
 from profiles.models.network import Network, content_digest
 
 LAYERS = {"llama2_7b": 32, "llama2_13b": 40}
@@ -35,7 +36,8 @@ def network(name: str, *, weights: str = "", dtype: str = "bfloat16") -> Network
         module = Llama(SHAPES[name]).to(kind)
     module = module.to_empty(device="cpu").eval().requires_grad_(False)
     if weights:
-        fill(module, Path(weights))
+        _check_shape(name, Path(weights))
+        fill(module, Path(weights), n_layers=LAYERS[name])
     else:
         _draw(module)
     return Network(
@@ -48,6 +50,19 @@ def network(name: str, *, weights: str = "", dtype: str = "bfloat16") -> Network
         task="language",
         copies=LAYERS[name],
     )
+
+
+def _check_shape(name: str, folder: Path) -> None:
+    """Refuse the checkpoint of another Llama: every number of its config.json must be ours."""
+    stated, tied = read_shape(folder)
+    ours = replace(SHAPES[name], n_layers=LAYERS[name], n_kv_heads=SHAPES[name].kv_heads)
+    for field, value in asdict(ours).items():
+        if getattr(stated, field) != value:
+            got = getattr(stated, field)
+            raise ValueError(f"model.weights={folder} is not {name}: {field} must be {value}, "
+                             f"got {got}")  # fmt: skip
+    if tied:
+        raise ValueError(f"model.weights={folder} is not {name}: its head is its embedding")
 
 
 def _draw(module: nn.Module) -> None:

@@ -15,7 +15,8 @@ WEIGHTS = ("trained", "random")
 class Network:
     """A network in eval mode with everything a profile or a trace needs to know of it.
 
-    `module` takes one tensor and gives one tensor: uint8 images [batch, height, width, channel]
+    `module` takes one tensor and gives one tensor (a network that is only timed may give several):
+    uint8 images [batch, height, width, channel]
     to class scores [batch, class], or int64 tokens [batch, token] to scores [batch, token, class].
     Normalisation is part of the module, so that a decoded JPEG feeds it as it is.
     `stages` are dotted names of submodules, in order, after which one tensor alone crosses.
@@ -40,9 +41,11 @@ class Network:
         if self.weights not in WEIGHTS:
             allowed = ", ".join(WEIGHTS)
             raise ValueError(f"network.weights must be one of {allowed}, got {self.weights!r}")
-        if self.module.training:
-            raise ValueError(f"network.module of {self.name!r} must be in eval mode")
-        known = {name for name, _ in self.module.named_modules()}
+        training = [name for name, part in self.module.named_modules() if part.training]
+        if training:
+            which = f", its part {training[0]!r} is not" if training[0] else ""
+            raise ValueError(f"network.module of {self.name!r} must be in eval mode{which}")
+        known = {name for name, _ in self.module.named_modules(remove_duplicate=False)}
         missing = [stage for stage in self.stages if stage not in known]
         if missing:
             raise ValueError(f"network.stages names no module of {self.name!r}: {missing[0]!r}")

@@ -18,7 +18,7 @@ def network(weights: str = "") -> Network:
 
 
 def parts(weights: str) -> dict[str, nn.Module]:
-    """The network's parts in order; weights of a checkpoint in torchvision's order of tensors."""
+    """The network's parts in order; weights of a checkpoint by torchvision's names."""
     stages: dict[str, nn.Module] = {}
     n_in = 3
     for name, widths in zip(STAGES, WIDTHS, strict=True):
@@ -33,5 +33,14 @@ def parts(weights: str) -> dict[str, nn.Module]:
     )  # fmt: skip
     imagenet.draw(nn.ModuleDict(stages))
     if weights:
-        checkpoint.load_in_order(nn.ModuleDict(stages), Path(weights))
+        checkpoint.load_state_dict(nn.ModuleDict(stages), Path(weights), their_name)
     return stages
+
+
+def their_name(name: str) -> str:
+    """torchvision's name of a tensor: "stage2.2.bias" is "features.7.bias"."""
+    stage, place, end = name.split(".")
+    if stage == "classifier":
+        return f"classifier.{ {1: 0, 3: 3, 5: 6}[int(place)] }.{end}"
+    before = sum(2 * len(widths) + 1 for widths in WIDTHS[: STAGES.index(stage)])
+    return f"features.{before + int(place)}.{end}"

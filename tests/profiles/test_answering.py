@@ -133,7 +133,7 @@ def changed(checkpoint, tmp_path, **fields):
         ({"attention_bias": True}, "attention_bias is not known"),
         ({"head_dim": 8}, "head_dim must be 4, got 8"),
         ({"rope_parameters": {"rope_type": "llama3"}}, "of type 'llama3' are not known"),
-        ({"num_hidden_layers": 4}, r"holds no tensor model.layers.3"),
+        ({"num_hidden_layers": 4}, r"9 missing, first 'model.layers.3"),
         ({"hidden_size": 32, "head_dim": 8}, r"embed_tokens.weight has shape \(10, 16\), the net"),
     ],
 )

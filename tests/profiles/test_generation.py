@@ -45,8 +45,8 @@ class Tiny(nn.Module):
         return self.last(hidden)
 
     def forward(self, tokens):
-        cache: list = [None] * LAYERS
-        return self.answer(decoding.run_layers(self, self.embed(tokens), cache, 0, LAYERS))
+        cache: list = [None] * self.n_layers
+        return self.answer(decoding.run_layers(self, self.embed(tokens), cache, 0, self.n_layers))
 
 
 @pytest.fixture(scope="module")

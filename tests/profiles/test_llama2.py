@@ -1,5 +1,7 @@
 """Llama-2's counts against the published ones; one layer that stands for many; checkpoints."""
 
+import json
+
 import pytest
 import torch
 
@@ -50,11 +52,12 @@ def test_layer_0_of_a_checkpoint_is_read(tiny, tmp_path):
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
-        vocab_size=50, hidden_size=16, intermediate_size=24, num_hidden_layers=1,
+        vocab_size=50, hidden_size=16, intermediate_size=24, num_hidden_layers=32,
         num_attention_heads=2, num_key_value_heads=2, rms_norm_eps=1e-5,
     )  # fmt: skip
     theirs = LlamaForCausalLM(config).eval()
     theirs.save_pretrained(tmp_path)
+    theirs.model.layers = theirs.model.layers[:1]
     network = models.create("llama2_7b", weights=str(tmp_path), dtype="float32")
     tokens = torch.arange(9)[None]
     with torch.inference_mode():
@@ -63,7 +66,27 @@ def test_layer_0_of_a_checkpoint_is_read(tiny, tmp_path):
 
 
 def test_a_folder_without_checkpoint_says_what_to_put_there(tiny, tmp_path):
-    with pytest.raises(ValueError, match=r"holds no model.safetensors: put a Llama checkpoint"):
+    with pytest.raises(ValueError, match=r"holds no config.json: put a Llama checkpoint"):
+        models.create("llama2_7b", weights=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("num_hidden_layers", 31, "is not llama2_7b: n_layers must be 32, got 31"),
+        ("rope_theta", 1e6, r"is not llama2_7b: rope_base must be 10000.0, got 1000000.0"),
+        ("rms_norm_eps", 1e-6, "is not llama2_7b: epsilon must be 1e-05, got 1e-06"),
+        ("tie_word_embeddings", True, "is not llama2_7b: its head is its embedding"),
+    ],
+)
+def test_the_checkpoint_of_another_llama_is_refused(tiny, tmp_path, field, value, message):
+    """Its shapes fit; what it computes does not."""
+    config = {
+        "model_type": "llama", "vocab_size": 50, "hidden_size": 16, "intermediate_size": 24,
+        "num_hidden_layers": 32, "num_attention_heads": 2, "rms_norm_eps": 1e-5, field: value,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=message):
         models.create("llama2_7b", weights=str(tmp_path))
 
 
