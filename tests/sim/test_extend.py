@@ -12,7 +12,7 @@ from sim.specs import link, server
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
-ROOMS = ("codec", "profiles", "sim", "scenarios", "plots", "conf")
+ROOMS = ("npz", "codec", "profiles", "sim", "scenarios", "plots", "conf")
 RECIPES = {
     re.split(r":", heading)[0]: (heading, body)
     for heading, body in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
@@ -232,7 +232,7 @@ def test_the_source_needs_no_registration():
 def test_the_first_contribution_fails_first_and_then_holds(tmp_path):
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     skip = shutil.ignore_patterns("__pycache__", "data", "models", "measuring", "shipping")
-    for room in ("sim", "profiles"):
+    for room in ("npz", "sim", "profiles"):
         shutil.copytree(ROOT / room, tmp_path / room, ignore=skip)
     (tmp_path / "tests/sim").mkdir(parents=True)
     (test, rule), (registry,) = files(page).items(), changes(page).items()
