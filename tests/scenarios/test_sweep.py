@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import importlib
 import json
 import os
 import pickle
@@ -99,6 +100,7 @@ def sound(name):
 @pytest.mark.parametrize("mark", ["MISSING", "_FIELD", "_FIELD_CLASSVAR"])
 def test_the_marks_of_a_schema_stay_themselves_when_a_launcher_sends_them(mark):
     """dataclasses compares them by identity: a copy of _FIELD is no field, in a fresh process."""
+    importlib.import_module("scenarios.shell.schema")  # which tells pickle
     own = getattr(dataclasses, mark)
     assert pickle.loads(pickle.dumps(own)) is own
 
