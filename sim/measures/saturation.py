@@ -159,7 +159,8 @@ def stop_warning(loads: Sequence[Load]) -> str:
     what = f"nothing of group {first.group!r}" if first.group else "nothing"
     lost = max(each.dropped for each in stops)
     waiting = max(each.waiting for each in stops)
-    fates = [f"{waiting} requests wait"] if waiting else []
+    plural = waiting != 1
+    fates = [f"{waiting} request{'s' * plural} wait{'s' * (not plural)}"] if waiting else []
     fates += [f"{lost} were given up"] if lost else []
     return (
         f"stopped: {what} is answered{runs} from {first.last_s:.4g} s to {first.end_s:.4g} s, and"
@@ -194,7 +195,7 @@ def judge(spec: SystemSpec, loads: Sequence[Load]) -> Judgement:
     if left_over or full or (share > _TELLING and _rises(spec, loads)):
         return Judgement(
             True,
-            f"saturated: {said}{'' if math.isnan(share) else f', and {busy}'}; waits, latencies"
+            f"saturated: {said}{f', and {busy}' if share > _TELLING else ''}; waits, latencies"
             " and their quantiles grow with horizon_s",
         )
     if stopped:

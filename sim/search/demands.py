@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sim.search.airtime import accesses_of, airtime_s
 from sim.search.problem import First, Floats, Group, Options, Problem
-from sim.specs import LinkSpec
+from sim.specs import LinkSpec, ServerSpec
 
 
 class Demands(NamedTuple):
@@ -44,33 +44,22 @@ def demands_of(group: Group, problem: Problem) -> Demands:
     medium_down = down if link.downlink == "shared" else np.zeros_like(down)
     served = sends | (options.server_s > 0.0)
     on_gpu = server.decode_on == "gpu"
-
-    def gpu(each: First | Options) -> Floats:
-        gpu_s: Any = server.gpu_s
-        seconds = gpu_s(each.server_s, each.decode_s, each.payload_bytes, 0.0)
-        return np.where((each.server_s > 0.0) | (each.payload_bytes > 0.0), seconds, 0.0)
-
     device_s = options.device_s + options.encode_s
     air_s = airtime_s(link, options.payload_bytes, rate)
     cpu_s = np.zeros(len(options)) if on_gpu else options.decode_s
-    gpu_s = gpu(options)
+    gpu_s = _gpu_s(server, options)
     down_s = np.where(served, 0.5 * link.rtt_s + down, 0.0)
     alone_s = device_s + np.where(sends, half_s, 0.0)
     first, n = options.first, options.tokens
     steps = [device_s, air_s, gpu_s]
     square = gpu_s**2
+    loads = step_loads = _loads(link, options.payload_bytes, air_s, rate)
     if first is not None:
-        prompt = (
-            first.device_s,
-            airtime_s(link, first.payload_bytes, rate),
-            gpu(first),
-        )
-        square = (prompt[2] ** 2 + (n - 1) * gpu_s**2) / n
+        opening_s = airtime_s(link, first.payload_bytes, rate)
+        prompt = (first.device_s, opening_s, _gpu_s(server, first))
+        opening = _loads(link, first.payload_bytes, opening_s, rate)
+        square = (prompt[2] ** 2 + (n - 1) * square) / n
         steps = [(p + (n - 1) * t) / n for p, t in zip(prompt, steps, strict=True)]
-    loads = _loads(link, options.payload_bytes, air_s, rate)
-    step_loads = loads
-    if first is not None:
-        opening = _loads(link, first.payload_bytes, prompt[1], rate)
         step_loads = (opening + (n - 1) * loads) / n
     if link.downlink == "shared":
         answer = _loads(link, options.answer_bytes, down, link.downlink_rate_bps or rate)
@@ -98,6 +87,13 @@ def demands_of(group: Group, problem: Problem) -> Demands:
         step_log_frames=step_loads[3],
         sends=sends,
     )
+
+
+def _gpu_s(server: ServerSpec, each: First | Options) -> Floats:
+    """GPU seconds of a mean request of every option, [option]; 0 where the device does it all."""
+    gpu_s: Any = server.gpu_s  # it computes arrays as it does numbers
+    seconds = gpu_s(each.server_s, each.decode_s, each.payload_bytes, 0.0)
+    return np.where((each.server_s > 0.0) | (each.payload_bytes > 0.0), seconds, 0.0)
 
 
 def _loads(link: LinkSpec, payload_bytes: Floats, air_s: Floats, rate_bps: float) -> Floats:

@@ -1,7 +1,6 @@
 """docs/inputs.md, sections Networks and Checkpoints, line by line."""
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -17,31 +16,11 @@ from profiles.models import llama2
 from profiles.models.checkpoint import load_state_dict
 from profiles.models.llama import Llama, Shape
 from profiles.models.network import Network, content_digest
+from tests.inputs_page import check, lines_of
 from tests.profiles import test_checkpoint as checkpoints
 from tests.profiles.networks import CASES, Between, build
 from tests.profiles.test_cuts import Foreign
 from tests.profiles.test_networks import check_at_every_cut, network
-
-PAGE = (Path(__file__).parents[2] / "docs" / "inputs.md").read_text(encoding="utf-8")
-
-
-def lines_of(section: str) -> dict[str, str]:
-    """What is done with each defect, by the first column of the section's table."""
-    body = PAGE.split(f"\n## {section}\n")[1].split("\n## ")[0]
-    rows = [line.strip("| ").split(" | ") for line in body.splitlines() if line[:2] == "| "]
-    return {key: done for key, done in rows[1:] if set(key) != {"-"}}
-
-
-def check(done: str, play) -> None:
-    """Run what a line is about; compare with what the line says."""
-    if done == "read":
-        play()
-        return
-    words = re.fullmatch(r"refused: `(.*)`", done)
-    assert words, done
-    with pytest.raises(ValueError, match=re.escape(words[1])) as error:
-        play()
-    assert "\n" not in str(error.value)
 
 
 def case(name: str, stages: tuple[str, ...] | None = None):

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import pickle
-import re
 import resource
 import shlex
 import zipfile
@@ -27,16 +26,9 @@ from profiles.models.data.preparation import preparation_of
 from profiles.models.data.questions import questions
 from scenarios.__main__ import run
 from scenarios.sweep.store import Store
+from tests.inputs_page import check, lines_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "inputs.md").read_text(encoding="utf-8")
 SECTIONS = ("Labels", "Answers", "Arrays", "Archives", "Results", "Command line")
-
-
-def lines_of(section):
-    """What is done with each defect, by the first column of the section's table."""
-    body = PAGE.split(f"\n## {section}\n")[1].split("\n## ")[0]
-    rows = [line.strip("| ").split(" | ") for line in body.splitlines() if line[:2] == "| "]
-    return {key: done for key, done in rows[1:] if set(key) != {"-"}}
 
 
 @pytest.fixture(autouse=True)
@@ -459,12 +451,4 @@ def test_every_line_of_the_page_is_played(section):
     ("section", "line"), [(section, line) for section in SECTIONS for line in PLAYED[section]]
 )
 def test_a_line_of_the_page_says_what_is_done(section, line):
-    done, play = lines_of(section)[line], PLAYED[section][line]
-    if done == "read":
-        play()
-        return
-    words = re.fullmatch(r"refused: `(.*)`", done)
-    assert words, done
-    with pytest.raises(ValueError, match=re.escape(words[1])) as error:
-        play()
-    assert "\n" not in str(error.value)
+    check(lines_of(section)[line], PLAYED[section][line])
