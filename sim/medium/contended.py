@@ -158,6 +158,9 @@ class ContendedMedium:
     def set_speed(self, speed: float) -> None:
         """Go on at another speed; 0 stops the access on the air where it is."""
         self._pause()
+        if self._sender is not None and self._todo <= _DIGITS:  # done at this very instant
+            self._end_turn()
+            self._pause()
         self._silent = speed == 0.0
         if self._silent:
             return
@@ -229,8 +232,8 @@ class ContendedMedium:
             self._todo = rest
             self._run()
         else:
-            self._sender.queue[0].left -= self._accesses - round(self._todo)
-            self._contend()
+            self._accesses -= round(self._todo)
+            self._end_turn()
 
     def _finish(self, timer: Event) -> None:
         """The turn is over."""
@@ -241,8 +244,14 @@ class ContendedMedium:
         now = self._env.now
         self._timer = None
         self._busy_s += now - self._since_s
-        transfer = radio.queue[0]
-        transfer.alone_s += self._todo * self._access_s
+        radio.queue[0].alone_s += self._todo * self._access_s
+        self._end_turn()
+
+    def _end_turn(self) -> None:
+        """The accesses of this turn are done, and with them perhaps the transfer."""
+        radio = self._sender
+        assert radio is not None
+        transfer, now = radio.queue[0], self._env.now
         transfer.left -= self._accesses
         if transfer.left == 0:
             self._advance(radio)

@@ -319,6 +319,16 @@ def test_a_radio_alone_is_a_queue(transfers, speeds, leaver, after_s):
     assert medium.busy_s() == pytest.approx(station.busy_s(), rel=1e-9)
 
 
+@pytest.mark.parametrize("changes", [(), ((2.0, 2.0),), ((2.0, 0.0), (3.0, 1.0))])
+def test_who_comes_as_a_turn_ends_finds_it_ended(changes):
+    """The second station's timer, and a change of speed, stand before the end of the first turn."""
+    mine, _, medium = play([(0, 0.0, 2.0, 0.0, 2), (1, 2.0, 4.0, 0.0, 2)], changes=changes)
+    silence_s, seconds = (1.0, 4.0) if len(changes) == 2 else (0.0, 2.0 if changes else 4.0)
+    assert mine[0] == pytest.approx((0.0, 2.0, 2.0))
+    assert mine[1][1:] == pytest.approx((2.0 + silence_s + seconds, seconds))
+    assert medium.busy_s() == pytest.approx(2.0 + seconds)
+
+
 @given(TRANSFERS, SPEEDS, st.lists(st.floats(0.0, 0.999), max_size=60))
 @settings(max_examples=150, deadline=None)
 def test_without_loss_nobody_idles_and_no_airtime_is_lost(transfers, speeds, draws):
