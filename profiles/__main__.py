@@ -24,6 +24,7 @@ def make_profiles(options: Mapping[str, str]) -> str:
         device=options.get("device", "cpu"),
         threads=tuple(int(n) for n in options.get("threads", "1,2").split(",")),
         budget_s=float(options.get("budget_s", "60")),
+        machine=options.get("machine", "xeon"),
         say=lambda text: print(text, flush=True),
     )
     size = sum(path.stat().st_size for path in paths)
@@ -36,7 +37,8 @@ def _without(make: Callable[[], str]) -> Callable[[Mapping[str, str]], str]:
 
 PRODUCTS: dict[str, tuple[str, Callable[[Mapping[str, str]], str]]] = {
     "profiles": (
-        "every network at 1 and 2 threads, a minute each; device=, models=, threads=, budget_s=",
+        "every network at 1 and 2 threads, a minute each; device=, machine=, models=, threads=,"
+        " budget_s=",
         make_profiles,
     ),
     "trace": ("600 scenes at every cut and setting, 5 repeats", _without(shipped.make_trace)),
@@ -55,7 +57,7 @@ PRODUCTS: dict[str, tuple[str, Callable[[Mapping[str, str]], str]]] = {
     ),
     "law": ("codec seconds against size and depth", _without(shipped.make_law)),
 }
-OPTIONS = ("device", "models", "threads", "budget_s", "sheets")
+OPTIONS = ("device", "models", "threads", "budget_s", "machine", "sheets")
 
 
 def main(words: list[str]) -> int:

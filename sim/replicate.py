@@ -16,7 +16,7 @@ from sim.measures.result import Estimate, Result
 from sim.measures.saturation import Judgement, grows, judge, stop_warning
 from sim.places import groups_of
 from sim.request import DONE
-from sim.sources.source import Source, Sources
+from sim.sources.source import Errors, Source, Sources, log_errors, shift
 from sim.specs import SystemSpec
 from sim.streams import Streams
 from sim.system import run
@@ -142,15 +142,22 @@ def _until_precise(spec: SystemSpec, sources: Sources, play: Play) -> list[Resul
 
 
 def has_rows(sources: Sources) -> bool:
-    """Whether any source changes when its rows are drawn again."""
+    """Whether any source changes when its rows are drawn again, or its machines are off."""
     generator = Streams(0).generator("probe")
-    return any(source.resample(generator) is not source for source in sources.values())
+    return any(
+        source.resample(generator) is not source or any(log_errors(source))
+        for source in sources.values()
+    )
 
 
 def _bootstrap(spec: SystemSpec, sources: Sources, replication: int) -> dict[str, Source]:
-    """All sources with resampled rows; sources of one table share the picks."""
+    """All sources with resampled rows, on machines that are off by as much as they may be; sources
+    of one table share the picks, and all the machines.
+    """
+    streams = Streams(spec.seed, replication)
+    errors = Errors(*streams.generator("machines").standard_normal(len(Errors._fields)).tolist())
     return {
-        name: source.resample(Streams(spec.seed, replication).generator("bootstrap"))
+        name: shift(source.resample(streams.generator("bootstrap")), errors)
         for name, source in sources.items()
     }
 

@@ -17,6 +17,7 @@ from profiles.measuring.machine import anchor, anchor_seconds, fingerprint, no_d
 from profiles.measuring.timing import Progress
 from profiles.models.network import Network
 from profiles.tables.cost import CostSurface
+from profiles.tables.hardware import THIS
 from profiles.tables.layers import Cut, ModelProfile
 
 
@@ -41,7 +42,7 @@ class Grid:
 def measure(
     network: Network,
     *,
-    hardware: str = "measured",
+    hardware: str = THIS,
     prompts: Sequence[int] = Grid.prompts,
     kv_lengths: Sequence[int] = Grid.kv_lengths,
     batches: Sequence[int] = Grid.batches,

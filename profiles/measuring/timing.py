@@ -30,6 +30,7 @@ from profiles.measuring.machine import (
 )
 from profiles.models.network import Network
 from profiles.tables.cost import CostSurface
+from profiles.tables.hardware import THIS
 from profiles.tables.layers import Layer, ModelProfile
 
 _FIXED_S = 8.0
@@ -45,7 +46,7 @@ Progress = Callable[[int, int], None]
 def measure(
     network: Network,
     *,
-    hardware: str = "measured",
+    hardware: str = THIS,
     batches: Sequence[int] = (1,),
     rounds: int = 30,
     warmup: int = 10,

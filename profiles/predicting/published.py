@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from profiles.predicting.analytic import LlamaShape, model_phases
+from profiles.predicting.roles import anchor_factor
 from profiles.predicting.roofline import Efficiency, peaks_of
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import Layer, ModelProfile
@@ -63,7 +64,8 @@ def by_anchor(
         sheet, profile = sheets.get(one.machine), profiles.get(one.model)
         if sheet is None or profile is None or sheet.anchor_s is None:
             continue
-        seconds = sheet.scale(profile.head).seconds_at("output", batch=one.batch)
+        factor, _ = anchor_factor(sheet.anchor_s, sheet.sources["anchor_s"], profile.head)
+        seconds = factor * profile.head.seconds_at("output", batch=one.batch)
         comparisons.append(Comparison(published=one, method="anchor", predicted_s=seconds))
     return comparisons
 

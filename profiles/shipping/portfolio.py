@@ -19,6 +19,7 @@ from profiles.measuring import decoding, timing
 from profiles.measuring.clock import clock_of
 from profiles.measuring.timing import Progress
 from profiles.models.network import Network
+from profiles.tables.hardware import THIS
 from profiles.tables.layers import ModelProfile
 
 DATA = Path(__file__).parent.parent / "data"
@@ -85,7 +86,7 @@ def measure(
     network: Network,
     how: Effort,
     *,
-    hardware: str = "measured",
+    hardware: str = THIS,
     n_threads: int = 1,
     device: str = "cpu",
     progress: Progress | None = None,
@@ -113,13 +114,15 @@ def make(
     device: str = "cpu",
     threads: Sequence[int] = (1, 2),
     budget_s: float = _BUDGET_S,
+    machine: str = "",
     folder: Path | str = DATA / "profiles",
     say: Callable[[str], None] = print,
     progress: Callable[[str], Progress] | None = None,
 ) -> list[Path]:
     """Measure every network (or those named) into `folder`; return what was written.
 
-    On a GPU those of `GPU_MODELS`. A network that is there already is passed over, so that an
+    On a GPU those of `GPU_MODELS`. `machine`: the name of its sheet, unless the GPU tells it. A
+    network that is there already is passed over, so that an
     interrupted run goes on where it stopped. `say` gets a line beforehand and one afterwards.
     """
     clock_of(device)
@@ -136,7 +139,7 @@ def make(
             how = effort(network, budget_s=budget_s, **at_hand)
             say(f"{at}/{len(chosen)} {name} on {label}: {how}")
             profiles = measure(
-                network, how, hardware=hardware_name(device), **at_hand,
+                network, how, hardware=machine or hardware_name(device), **at_hand,
                 progress=None if progress is None else progress(name),
             )  # fmt: skip
             for phase, profile in profiles.items():
@@ -165,9 +168,9 @@ def find(
 
 
 def hardware_name(device: str) -> str:
-    """ "measured" for this CPU; the name of its data sheet for a GPU (NVIDIA H100 ...: "h100")."""
+    """ "this" for this CPU; the name of its data sheet for a GPU (NVIDIA H100 ...: "h100")."""
     if device == "cpu":
-        return "measured"
+        return THIS
     title = torch.cuda.get_device_name().lower()
     model = re.search(r"\b(?:rtx )?[a-z]?\d{2,4}\b", title)
     return re.sub(r"\W+", "", model.group() if model else title)

@@ -1,13 +1,15 @@
 """Tables that the repository ships, found by what they were made of.
 
-A shipped table stands for a measured one only if it holds the same samples, network and stream
-format, and every codec that is asked for (others besides do no harm); otherwise the caller
-measures. It goes with the profile of the same machine. To ship one, on a machine that does nothing
-else: `python -m profiles profiles` and `splitfleet trace model=NAME +methods=all ship=true`.
+A shipped trace stands for a measured one only if it holds the same samples, network and stream
+format; what it lacks of the codecs is traced where it is asked for. All were made on one machine,
+`CPU`, whose seconds they hold. To ship one, on a machine that does nothing else: `python -m
+profiles profiles` and `splitfleet trace model=NAME +methods=all ship=true`.
 """
 
+import csv
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from math import isclose
 from pathlib import Path
@@ -16,18 +18,67 @@ from typing import Any
 import numpy as np
 
 import npz
+from profiles.tables.cost import CostSurface
+from profiles.tables.latencies import phases_of, read_rows, surfaces_of
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _FITTED = 1e-4
 DATA = Path(__file__).parent.parent / "data"
+CPU = "xeon"
+"""The machine whose CPU timed the shipped profiles and codecs."""
+
+
+def facts(network: Any, phase: str = "single") -> ModelProfile | None:
+    """The profile of the shipped CPU of a network of that name and those stages, whatever its
+    weights: seconds do not depend on them. None if there is none.
+    """
+    path = DATA / "profiles" / f"{network.name}-{phase}-1.npz"
+    if not path.is_file():
+        return None
+    found = ModelProfile.load(path)
+    return found if found.cut_names[1:-1] == tuple(network.stages) else None
+
+
+@lru_cache(maxsize=32)
+def surfaces(model: str, phase: str) -> tuple[CostSurface, ...]:
+    """All heads and tails of a network that the repository ships, those of the CPU first.
+
+    Other machines' are in `machines/NAME.csv` (CUDA graphs), and eager ones in the profiles.
+    """
+    first = ModelProfile.load(DATA / "profiles" / f"{model}-{phase}-1.npz")
+    found = [first.head, first.tail]
+    for path in sorted((DATA / "machines").glob("*.csv")):
+        found += _of_machine(path, model, first)
+    for path in sorted((DATA / "profiles").glob(f"{model}-{phase}-[a-z]*.npz")):
+        other = ModelProfile.load(path)
+        found += [_isotonic(other.head), _isotonic(other.tail)]
+    return tuple(found)
+
+
+def _of_machine(path: Path, model: str, first: ModelProfile) -> list[CostSurface]:
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = read_rows(csv.DictReader(file), where=path.name).get(model)
+    if rows is None:
+        return []
+    said = {"source": f"profiles/data/machines/{path.name}"}
+    if first.phase == "single":
+        return surfaces_of(rows, first, hardware=path.stem, provenance=said)
+    return phases_of(rows, first, hardware=path.stem, provenance=said)[first.phase]
+
+
+def _isotonic(surface: CostSurface) -> CostSurface:
+    """A larger batch takes no less time."""
+    return replace(surface, seconds=np.maximum.accumulate(surface.seconds, axis=1))
 
 
 def find(
     network: Any, settings: Any, inputs: np.ndarray, labels: np.ndarray, *, repeats: int
-) -> tuple[ModelProfile, TraceTable] | None:
-    """A shipped trace of exactly this, and the profile of its machine; None if there is none."""
+) -> TraceTable | None:
+    """The shipped trace of exactly these samples that holds most of the settings; None if there is
+    none.
+    """
     import codec
     from profiles.measuring.tracing import samples_digest, specs
 
@@ -37,20 +88,27 @@ def find(
         "samples_digest": samples_digest(inputs, labels),
         "repeats": repeats,
     }
+    asked, best, most = specs(settings), None, 0
     for table in _tables(network.name):
-        known = table.provenance.get("codecs", {})
-        coded = specs(settings).items() <= known.items()
-        if coded and all(table.provenance.get(key) == value for key, value in wanted.items()):
-            profile = _profile(network, table, "single")
-            if profile is not None:
-                return profile, table
-    return None
+        held = len(asked.items() & table.provenance.get("codecs", {}).items())
+        same = all(table.provenance.get(key) == value for key, value in wanted.items())
+        if same and held > most:
+            best, most = table, held
+    return best
+
+
+def holds(table: TraceTable, settings: Any) -> set[str]:
+    """The names of those settings that a table was made with, for every kind of cut."""
+    from profiles.measuring.tracing import specs
+
+    known = table.provenance["codecs"].items()
+    return {name for name, kinds in settings.items() if specs({name: kinds}).items() <= known}
 
 
 def generation(
     network: Any, settings: Any, cuts: Any, sizes: dict[str, int], *, repeats: int
-) -> tuple[ModelProfile, ModelProfile, TraceTable] | None:
-    """Shipped prefill, decode and generation trace of these `settings`; None if there is none.
+) -> TraceTable | None:
+    """The shipped generation trace of these `settings`; None if there is none.
 
     `sizes`: exactly so many `samples` and `prompt_tokens`, at least so many of axis `token`.
     """
@@ -58,7 +116,7 @@ def generation(
 
     for table in _tables(network.name):
         about = table.provenance
-        fits = (
+        if (
             about.get("model_digest") == network.digest
             and about.get("codec_version") == codec.FORMAT_VERSION
             and about.get("prompt_tokens") == sizes["prompt_tokens"]
@@ -67,11 +125,8 @@ def generation(
             and table.size("token") >= sizes["token"]
             and set(cuts) <= set(table.cuts)
             and all(_alike(about["codecs"].get(n, ""), c.spec) for n, c in settings.items())
-        )
-        if fits:
-            prefill, decode = (_profile(network, table, name) for name in ("prefill", "decode"))
-            if prefill is not None and decode is not None:
-                return prefill, decode, table
+        ):
+            return table
     return None
 
 
@@ -95,19 +150,6 @@ def _tables(model: str) -> Iterator[TraceTable]:
             yield TraceTable.load(path)
         except ValueError:  # a table of another kind or of an older format
             continue
-
-
-def _profile(network: Any, table: TraceTable, phase: str) -> ModelProfile | None:
-    for path in sorted((DATA / "profiles").glob(f"*{network.name}*.npz")):
-        try:
-            found = ModelProfile.load(path)
-        except ValueError:
-            continue
-        same = found.provenance.get("model_digest") == network.digest
-        machine = table.provenance["machine"]
-        if same and found.phase == phase and dict(found.fingerprint) == machine:
-            return found
-    return None
 
 
 @lru_cache(maxsize=8)

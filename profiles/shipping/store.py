@@ -76,6 +76,30 @@ def trace(
     return table
 
 
+def phases(
+    folder: Path, network: Network, sizes: Mapping[str, int], *, progress: Progress | None = None
+) -> dict[str, ModelProfile]:
+    """Prefill and decode from `folder`; measured if one of them is not there.
+
+    `sizes`: prompts of `prompt_tokens`, generations of `token` steps.
+    """
+    prompt_tokens, n_tokens = sizes["prompt_tokens"], sizes["token"]
+    key = _key(
+        {"model": network.digest, "sizes": [prompt_tokens, n_tokens], "machine": _machine({})}
+    )
+    paths = {p: folder / f"phases-{network.name}-{key}-{p}.npz" for p in ("prefill", "decode")}
+    found = {phase: _read(ModelProfile, path) for phase, path in paths.items()}
+    known = {phase: one for phase, one in found.items() if one is not None}
+    if len(known) < len(paths):
+        known = decoding.measure(
+            network, prompts=tuple(sorted({1, prompt_tokens})), batches=(1,),
+            kv_lengths=(0, prompt_tokens + n_tokens), progress=progress,
+        )  # fmt: skip
+        for phase, path in paths.items():
+            known[phase].save(path)
+    return known
+
+
 def generation(
     folder: Path,
     network: Network,
@@ -85,8 +109,8 @@ def generation(
     *,
     repeats: int,
     progress: Progress | None = None,
-) -> tuple[ModelProfile, ModelProfile, TraceTable]:
-    """Prefill, decode and generation trace from `folder`; measured if one of them is not there.
+) -> TraceTable:
+    """The generation trace from `folder`; measured if it is not there.
 
     `sizes`: `samples` generations from prompts of `prompt_tokens`, each of `token` steps.
     """
@@ -96,24 +120,16 @@ def generation(
         "version": codec.revision(), "prompts": [samples, prompt_tokens, n_tokens],
         "cuts": list(cuts), "repeats": repeats, "machine": _machine({}),
     }  # fmt: skip
-    stem = f"sessions-{network.name}-{_key(depends)}"
-    paths = [folder / f"{stem}-{part}.npz" for part in ("prefill", "decode", "trace")]
-    prefill, decode = (_read(ModelProfile, path) for path in paths[:2])
-    table = _read(TraceTable, paths[2])
-    if prefill is None or decode is None or table is None:
-        surfaces = decoding.measure(
-            network, prompts=tuple(sorted({1, prompt_tokens})), batches=(1,),
-            kv_lengths=(0, prompt_tokens + n_tokens), progress=progress,
-        )  # fmt: skip
+    path = folder / f"sessions-{network.name}-{_key(depends)}-trace.npz"
+    table = _read(TraceTable, path)
+    if table is None:
         prompts = sources.windows("test", samples, length=prompt_tokens).inputs
         table = generation_trace.trace(
             network, settings, prompts, cuts=cuts, n_tokens=n_tokens, repeats=repeats,
             progress=progress,
         )  # fmt: skip
-        prefill, decode = surfaces["prefill"], surfaces["decode"]
-        for part, path in zip((prefill, decode, table), paths, strict=True):
-            part.save(path)
-    return prefill, decode, table
+        table.save(path)
+    return table
 
 
 def codec_points(

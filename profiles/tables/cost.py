@@ -13,14 +13,20 @@ import numpy as np
 
 from profiles.tables import archive, choices
 
+PRECISIONS = ("fp32", "fp16", "bf16")
+MODES = ("eager", "graph", "compiled")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CostSurface:
     """Seconds of one part of a network over (cut, batch, new tokens, KV length) on one machine.
 
     Between measured points it interpolates linearly along every axis; it refuses to extrapolate.
-    `factor` is 1 for a measured surface, and the product of all factors after `scale`.
-    `provenance["kind"]` is one of measured, scaled, modelled, published.
+    `precision` (fp32, fp16, bf16) and `mode` (eager, graph, compiled) say how the network ran.
+    `factor` is 1 for a measured surface, and the product of all factors after `scale`. `errors`
+    are the relative standard errors of the points, None where they are not known;
+    `provenance["log_error"]` the standard deviation of the logarithm of a factor that all of its
+    points share. `provenance["kind"]` is one of measured, scaled, modelled, published.
 
     Raises:
         ValueError: an axis that does not ascend, a wrong shape, a negative or NaN time.
@@ -33,11 +39,16 @@ class CostSurface:
     batches: tuple[int, ...] = (1,)
     new_tokens: tuple[int, ...] = (1,)
     kv_lengths: tuple[int, ...] = (0,)
+    precision: str = "fp32"
+    mode: str = "eager"
     factor: float = 1.0
+    errors: np.ndarray | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         choices.position("cost.part", self.part, ("head", "tail"))
+        choices.position("cost.precision", self.precision, PRECISIONS)
+        choices.position("cost.mode", self.mode, MODES)
         for name in ("batches", "new_tokens", "kv_lengths"):
             _ascends(f"cost.{name}", getattr(self, name), lowest=0 if name == "kv_lengths" else 1)
         if not self.cuts or len(set(self.cuts)) != len(self.cuts):
@@ -54,6 +65,26 @@ class CostSurface:
             raise ValueError(f"cost.seconds must be finite and >= 0, got {worst}")
         seconds.setflags(write=False)
         object.__setattr__(self, "seconds", seconds)
+        if self.errors is not None:
+            self._keep_errors(np.array(self.errors, np.float64))
+
+    def _keep_errors(self, errors: np.ndarray) -> None:
+        if errors.shape != self.seconds.shape:
+            raise ValueError(
+                f"cost.errors must have shape {self.seconds.shape}, got {errors.shape}"
+            )
+        if not (np.isfinite(errors) & (errors >= 0)).all():
+            raise ValueError("cost.errors must be finite and >= 0, got a negative or NaN one")
+        errors.setflags(write=False)
+        object.__setattr__(self, "errors", errors)
+
+    @property
+    def log_error(self) -> float:
+        """Standard deviation of the logarithm of the factor that all points share: that of the way
+        they came from elsewhere, or half of how far the anchor drifted around a measurement.
+        """
+        drift = float(self.provenance.get("anchor_drift", 0.0))
+        return float(self.provenance.get("log_error", abs(np.log1p(drift)) / 2.0))
 
     def seconds_at(
         self, cut: str, batch: float = 1, new_tokens: float = 1, kv_length: float = 0
@@ -72,12 +103,35 @@ class CostSurface:
             values = _interpolate(values, name, axis, at)
         return float(values)
 
-    def scale(self, factor: float, *, hardware: str, source: str) -> "CostSurface":
-        """The same surface on a machine that is `factor` times slower; marked "scaled"."""
+    def resample(self, generator: np.random.Generator) -> "CostSurface":
+        """The surface as it might have been measured as well: every point with an error of its own.
+        Itself where none is known.
+        """
+        if self.errors is None or not self.errors.any():
+            return self
+        factors = np.exp(self.errors * generator.standard_normal(self.errors.shape))
+        return replace(self, seconds=self.seconds * factors)
+
+    def shift(self, deviations: float) -> "CostSurface":
+        """The surface where its machine is off by that many standard deviations, all points alike.
+        Itself where no such error is known.
+        """
+        if not self.log_error or not deviations:
+            return self
+        return replace(self, seconds=self.seconds * np.exp(self.log_error * deviations))
+
+    def scale(
+        self, factor: float, *, hardware: str, source: str, log_error: float = 0.0
+    ) -> "CostSurface":
+        """The same surface on a machine that is `factor` times slower; marked "scaled".
+
+        `log_error`: standard deviation of the logarithm of that factor.
+        """
         if not source:
             raise ValueError("cost.scaled needs the source of its factor, got an empty text")
         provenance = {
             "kind": "scaled",
+            "log_error": float(np.hypot(self.log_error, log_error)),
             "from": {"hardware": self.hardware, **self.provenance},
             "factor": factor,
             "source": source,
@@ -99,17 +153,22 @@ class CostSurface:
             "batches": list(self.batches),
             "new_tokens": list(self.new_tokens),
             "kv_lengths": list(self.kv_lengths),
+            "precision": self.precision,
+            "mode": self.mode,
             "factor": self.factor,
             "provenance": dict(self.provenance),
         }
 
     @classmethod
-    def from_header(cls, header: Mapping[str, Any], seconds: np.ndarray) -> "CostSurface":
+    def from_header(
+        cls, header: Mapping[str, Any], seconds: np.ndarray, errors: np.ndarray | None = None
+    ) -> "CostSurface":
         """The inverse of `header`."""
         names = ("cuts", "batches", "new_tokens", "kv_lengths")
         axes: dict[str, Any] = {name: tuple(header[name]) for name in names}
-        rest = {name: header[name] for name in ("part", "hardware", "factor", "provenance")}
-        return cls(seconds=seconds, **axes, **rest)
+        plain = ("part", "hardware", "precision", "mode", "factor", "provenance")
+        rest = {name: header[name] for name in plain if name in header}
+        return cls(seconds=seconds, errors=errors, **axes, **rest)
 
 
 def _ascends(name: str, axis: tuple[int, ...], lowest: int) -> None:
@@ -142,4 +201,8 @@ def join_phases(prefill: CostSurface, decode: CostSurface) -> CostSurface:
     later = decode.seconds[:, :, :1, :]
     seconds = first + np.maximum(0.0, later - later[..., :1])
     seconds[:, :, :1, :] = later
-    return replace(prefill, seconds=seconds, kv_lengths=decode.kv_lengths)
+    errors = None
+    if prefill.errors is not None and decode.errors is not None:
+        errors = np.broadcast_to(prefill.errors[:, :, :, :1], seconds.shape).copy()
+        errors[:, :, :1, :] = decode.errors[:, :, :1, :]
+    return replace(prefill, seconds=seconds, errors=errors, kv_lengths=decode.kv_lengths)

@@ -1,9 +1,8 @@
 """Data sheets of devices and servers: peak rates, memory, power, each with its source.
 
-A sheet never invents a value: every number that it holds is named in `sources`. A machine that
-nobody measured here is reached in one of three ways: by a stated `slowdown` against the reference
-machine; by the anchor, a ResNet-18 whose published time `anchor_s` is divided by the time of the
-same network on the reference machine; or by the roofline of `profiles.predicting.roofline`.
+A sheet never invents a value: every number that it holds is named in `sources`. Whose seconds a
+machine takes, its own measured ones or those of another by slowdown, anchor or roofline, says
+`profiles.predicting.roles`.
 """
 
 from collections.abc import Mapping
@@ -13,8 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from profiles.tables import choices
-from profiles.tables.cost import CostSurface
+from profiles.tables.cost import MODES, PRECISIONS
 
+THIS = "this"
+"""The machine at hand, as a name of a machine."""
 _PROCESSORS = ("cpu", "gpu", "npu", "mcu")
 
 
@@ -25,15 +26,37 @@ class _Sheet:
     name: str = field(metadata={"help": "name in the results; that of its file"})
     title: str = field(metadata={"help": "what the machine is, in words"})
     processor: str = field(default="cpu", metadata={"help": "cpu, gpu, npu or mcu"})
+    profile: str = field(
+        default="",
+        metadata={
+            "help": "FILE: a table measured on this machine, npz of `splitfleet profile` or CSV"
+            " (cut, batch, seconds; p95, n, precision, mode)"
+        },
+    )
+    precision: str = field(
+        default="auto",
+        metadata={"help": "of the measured tables: fp32, fp16, bf16; auto: the fastest that is"},
+    )
+    mode: str = field(
+        default="auto",
+        metadata={"help": "likewise: eager, graph, compiled; auto: the fastest that is"},
+    )
     reference: str = field(
-        default="measured", metadata={"help": "hardware whose profile is scaled to this machine"}
+        default="any", metadata={"help": "machine that slowdown counts from; any that was measured"}
     )
     slowdown: float | None = field(
         default=None, metadata={"help": "seconds here over seconds on the reference", "unit": "1"}
     )
     anchor_s: float | None = field(
         default=None,
-        metadata={"help": "one ResNet-18, 224 x 224, batch 1, fp32, as deployed", "unit": "s"},
+        metadata={"help": "one ResNet-18, 224 x 224, batch 1, as deployed", "unit": "s"},
+    )
+    codec_anchor_s: float | None = field(
+        default=None,
+        metadata={
+            "help": "the same on one core of the processor beside a GPU, which runs the codec",
+            "unit": "s",
+        },
     )
     peak_fp32_flops: float | None = field(
         default=None, metadata={"help": "peak rate in 32-bit floats", "unit": "FLOP/s"}
@@ -65,6 +88,8 @@ class _Sheet:
 
     def __post_init__(self) -> None:
         choices.position(f"{self.name}.processor", self.processor, _PROCESSORS)
+        choices.position(f"{self.name}.precision", self.precision, ("auto", *PRECISIONS))
+        choices.position(f"{self.name}.mode", self.mode, ("auto", *MODES))
         for key in _VALUES:
             self._check(key, getattr(self, key))
         for mode, watts in self.power_limits_w.items():
@@ -87,41 +112,6 @@ class _Sheet:
             raise ValueError(f"{self.name}.{key} must be > 0, got {value}")
         if not self.sources.get(key.split(".")[0]):
             raise ValueError(f"{self.name}.sources must name the source of {key}, got none")
-
-    def slowdown_from(self, surface: CostSurface) -> tuple[float, str]:
-        """Seconds here over seconds on the machine of `surface`, and the source of that factor.
-
-        Approximation: one factor for the whole network and for the codec.
-
-        Raises:
-            ValueError: neither a slowdown nor an anchor on both machines is known.
-        """
-        if self.slowdown is not None:
-            return self.slowdown, self.sources["slowdown"]
-        measured = surface.provenance.get("anchor_s")
-        if self.anchor_s is None or not measured:
-            raise ValueError(
-                f"{self.name} states neither slowdown nor anchor_s, so nothing scales"
-                f" {surface.hardware} seconds to it; choose a sheet with one of them, or set"
-                " slowdown=FACTOR and +sources.slowdown=WHERE_FROM on it"
-            )
-        source = f"ResNet-18 in {self.anchor_s:g} s ({self.sources['anchor_s']})"
-        return self.anchor_s / measured, f"{source} over {measured:.4g} s on {surface.hardware}"
-
-    def scale(self, surface: CostSurface) -> CostSurface:
-        """`surface` on this machine: itself on the reference, else slower and marked "scaled".
-
-        Raises:
-            ValueError: the surface is not the reference's, or no factor is known.
-        """
-        if self.name == surface.hardware:
-            return surface
-        if surface.hardware != self.reference:
-            raise ValueError(
-                f"{self.name} is scaled from hardware {self.reference!r}, got {surface.hardware!r}"
-            )
-        factor, source = self.slowdown_from(surface)
-        return surface.scale(factor, hardware=self.name, source=source)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ stages of the network in order, and "output" (all on the device; only the answer
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -106,6 +106,11 @@ class ModelProfile(archive.Stored):
         for name, values in self.samples.items():
             if not np.isfinite(values).all():
                 raise ValueError(f"profile.samples[{name!r}] must be finite, got a NaN time")
+        for name in ("head", "tail"):
+            side: CostSurface = getattr(self, name)
+            if side.errors is None and side.provenance.get("kind") == "measured":
+                known = replace(side, errors=_errors(side, self.samples))
+                object.__setattr__(self, name, known)
 
     def cut(self, name: str) -> Cut:
         """The cut of that name; ValueError with the nearest names otherwise."""
@@ -164,3 +169,29 @@ class ModelProfile(archive.Stored):
     def _arrays(self) -> dict[str, np.ndarray]:
         kept = {f"sample_{name}": np.asarray(values) for name, values in self.samples.items()}
         return {"head_seconds": self.head.seconds, "tail_seconds": self.tail.seconds, **kept}
+
+
+def _errors(surface: CostSurface, samples: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Relative standard errors [cut, batch, 1, 1] of shares of the whole, times the whole."""
+    columns = []
+    for batch in surface.batches:
+        whole, parts = (samples.get(f"{name}_b{batch}") for name in ("whole", surface.part))
+        if whole is None or parts is None or len(whole) < 2:
+            return None
+        of_whole = _relative(whole[:, None])[0]
+        inner = np.hypot(_relative(parts / whole[:, None]), of_whole)
+        ends = (0.0, of_whole) if surface.part == "head" else (of_whole, 0.0)
+        columns.append(np.array([ends[0], *inner, ends[1]]))
+    errors = np.stack(columns, axis=1)[:, :, None, None]
+    return errors if errors.shape == surface.seconds.shape else None
+
+
+def _relative(samples: np.ndarray) -> np.ndarray:
+    """Relative standard errors of the medians of columns, their samples taken as normal.
+
+    The spread is that between the quartiles, which a stall now and then does not move.
+    """
+    low, middle, high = np.percentile(samples, (25, 50, 75), axis=0)
+    spread = (high - low) / 1.349
+    errors = 1.2533 * spread / np.sqrt(len(samples))
+    return np.asarray(np.divide(errors, middle, out=np.zeros_like(errors), where=middle > 0))

@@ -2,47 +2,46 @@
 
 from collections.abc import Callable
 from functools import cache, partial
+from typing import NamedTuple
 
 import numpy as np
 
-from profiles.tables.cost import join_phases
-from profiles.tables.hardware import DeviceSpec, ServerSpec
-from profiles.tables.layers import ModelProfile
+from profiles.tables.cost import CostSurface
 from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 
 Row = dict[str, float]
 
 
-def single_costs(
-    table: TraceTable, profile: ModelProfile, device: DeviceSpec, server: ServerSpec
-) -> Callable[[Split], Row]:
+class Sides(NamedTuple):
+    """What one device and one server take: both parts of the network, and factors on the codec."""
+
+    head: CostSurface
+    tail: CostSurface
+    encode: float = 1.0
+    decode: float = 1.0
+
+
+def single_costs(table: TraceTable, sides: Sides) -> Callable[[Split], Row]:
     """Columns of an option of a network that answers at once."""
-    head, tail = device.scale(profile.head), server.scale(profile.tail)
+    head, tail = sides.head, sides.tail
 
     def row(label: Split) -> Row:
         costs = dict.fromkeys(("payload_bytes", "encode_s", "decode_s", "answer_bytes"), 0.0)
         if label.cut != "output":
             cell = partial(table.cell, cut=label.cut, setting=label.setting)
             costs = {name: float(cell(name).mean()) for name in costs}
-        costs["encode_s"] *= head.factor
-        costs["decode_s"] *= tail.factor
+        costs["encode_s"] *= sides.encode
+        costs["decode_s"] *= sides.decode
         device_s, server_s = head.seconds_at(label.cut), tail.seconds_at(label.cut)
         return {"device_s": device_s, "server_s": server_s, **costs}
 
     return row
 
 
-def session_costs(
-    table: TraceTable,
-    prefill: ModelProfile,
-    decode: ModelProfile,
-    device: DeviceSpec,
-    server: ServerSpec,
-) -> Callable[[Split], Row]:
+def session_costs(table: TraceTable, sides: Sides) -> Callable[[Split], Row]:
     """Columns of an option of a network that generates: w steps, the prompt's first."""
-    head = device.scale(join_phases(prefill.head, decode.head))
-    tail = server.scale(join_phases(prefill.tail, decode.tail))
+    head, tail = sides.head, sides.tail
     prompt, n_steps = int(table.provenance["prompt_tokens"]), table.size("token")
     steps = [(prompt, 0), *((1, prompt + k) for k in range(n_steps - 1))]
 
@@ -61,8 +60,8 @@ def session_costs(
             cell = partial(table.cell, cut=label.cut, setting=label.setting)
             cells = {name: cell(name)[:, :w].mean(0) for name in cells}
             answer_bytes = float(cell("answer_bytes").mean())
-        cells["encode_s"] = cells["encode_s"] * head.factor
-        cells["decode_s"] = cells["decode_s"] * tail.factor
+        cells["encode_s"] = cells["encode_s"] * sides.encode
+        cells["decode_s"] = cells["decode_s"] * sides.decode
         device_s, server_s = (each[:w] for each in seconds(label.cut))
         later = slice(1, w) if w > 1 else slice(0, 1)
         cells |= {"device_s": device_s, "server_s": server_s}

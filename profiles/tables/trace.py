@@ -6,8 +6,8 @@ paired and a policy may switch. Every column declares a unit and its dimensions,
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -118,6 +118,47 @@ class TraceTable(archive.Stored):
                     f"trace of {self.model}: its {what} was {stored!r} and is now {given!r};"
                     " trace it again"
                 )
+
+    def join(self, other: "TraceTable", settings: Sequence[str]) -> "TraceTable":
+        """This table with further settings of another, at the cuts that both have.
+
+        Raises:
+            ValueError: other samples, or columns that do not fit.
+        """
+        if not np.array_equal(self.sample_ids, other.sample_ids):
+            raise ValueError("trace.join needs a table of the same samples")
+        cuts = tuple(cut for cut in self.cuts if cut in other.cuts)
+        kept = tuple(name for name in self.settings if name not in settings)
+        columns = {}
+        for name, column in self.schema.items():
+            mine = self._take(name, cuts, kept)
+            if "setting" in column.dims:
+                more = other._take(name, cuts, settings)
+                mine = np.concatenate([mine, more], axis=column.dims.index("setting"))
+            columns[name] = mine
+        codecs = {
+            name: spec
+            for table, wanted in ((self, kept), (other, settings))
+            for name, spec in table.provenance["codecs"].items()
+            if name.partition("@")[0] in wanted
+        }
+        return replace(
+            self,
+            cuts=cuts,
+            settings=(*kept, *settings),
+            columns=columns,
+            provenance={**self.provenance, "codecs": codecs},
+        )
+
+    def _take(self, name: str, cuts: Sequence[str], settings: Sequence[str]) -> np.ndarray:
+        values, dims = self.columns[name], self.schema[name].dims
+        for dim, known, wanted in (
+            ("cut", self.cuts, cuts),
+            ("setting", self.settings, settings),
+        ):
+            if dim in dims:
+                values = np.take(values, [known.index(one) for one in wanted], dims.index(dim))
+        return values
 
     def means(self) -> Iterator[dict[str, Any]]:
         """Means over samples (and tokens) of what is known at every cut and setting that exist."""

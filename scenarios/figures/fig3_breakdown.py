@@ -44,7 +44,7 @@ def run(config: Config) -> int:
 
 def _part(config: Config, known: Answers, rows: Sequence[Row]) -> list[Row]:
     """Rows with the seconds of every part; they add up to the mean latency."""
-    head, tail = config.device.scale(known.profile.head), config.server.scale(known.profile.tail)
+    head, tail = known.side(config.device, "head"), known.side(config.server, "tail")
     whole = []
     for row in rows:
         if row.get("error"):

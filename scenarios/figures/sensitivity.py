@@ -34,8 +34,8 @@ class Config(Subset):
 def run(config: Config) -> int:
     """Play every method in every cell, draw the map of the fastest."""
     known = measure_methods(config)
-    whole = config.device.scale(known.profile.head).seconds_at("output")
-    ratio = whole / config.server.scale(known.profile.tail).seconds_at("input")
+    whole = known.side(config.device, "head").seconds_at("output")
+    ratio = whole / known.side(config.server, "tail").seconds_at("input")
     draw = partial(sensitivity.draw, title=f"{config.model.name}, split after {config.cut}")
     return compare(config, "sensitivity", known, _jobs(config, known, ratio), draw, _summary)
 

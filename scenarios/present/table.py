@@ -1,5 +1,6 @@
 """Rows of a simulation, and how far to believe them, as a person reads them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from textwrap import shorten
@@ -191,13 +192,23 @@ def _origin(provenance: Mapping[str, Any]) -> str:
     samples = "test samples" if tokens is None else f"generations from {tokens} tokens each"
     return (
         f"Payloads and answers: measured on {provenance['samples']} {samples}. "
-        f"Device seconds: {_kind(head)}. Server seconds: {_kind(tail)}. "
-        "Intervals include the table's sampling error."
+        f"Device seconds: {describe_seconds(head)}. Server seconds: {describe_seconds(tail)}. "
+        "Intervals include the table's sampling error and those of the machines."
     )
 
 
-def _kind(surface: Mapping[str, Any]) -> str:
-    if surface["kind"] != "scaled":
-        return str(surface["kind"])
+_MODES = {"graph": "CUDA graph", "compiled": "compiled", "eager": "eager"}
+
+
+def describe_seconds(surface: Mapping[str, Any]) -> str:
+    """How a role's seconds are known, and how surely."""
+    kind, machine = str(surface["kind"]), surface.get("hardware", "")
+    if kind == "measured":
+        how = [_MODES.get(str(surface.get("mode")), ""), str(surface.get("precision", ""))]
+        return ", ".join(["measured on " + machine if machine else kind, *filter(None, how)])
+    base = surface.get("from", {}).get("hardware", machine)
+    by = f" by {number(surface['factor'])}" if "factor" in surface else ""
+    error = surface.get("log_error", 0.0)
+    sure = f", x/: {math.exp(error):.2f} (1 sigma)" if error else ""
     source = shorten(str(surface["source"]).split(" (")[0], 60, placeholder="...")
-    return f"scaled by {number(surface['factor'])} ({source})"
+    return f"{kind}{by} from {base}{sure} ({source})" if kind == "scaled" else f"{kind} ({source})"

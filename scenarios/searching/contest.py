@@ -70,7 +70,7 @@ class Plan:
     @property
     def server(self) -> Server:
         """The measuring machine; the fleet's speed is the simulator's."""
-        return parse(Server, {**read("server", "measured"), "speed": self.fleet.server_speed})
+        return parse(Server, {**read("server", "xeon"), "speed": self.fleet.server_speed})
 
     @property
     def scenario(self) -> Scenario:

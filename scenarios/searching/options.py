@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from profiles.shipping.shipped import DATA
+from profiles.shipping.shipped import CPU, DATA, surfaces
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
 from profiles.tables.options import session_costs, single_costs
@@ -75,8 +75,8 @@ class Tables(Measured):
     ) -> Options:
         """Columns of all options of one device class against one server."""
         labels = self.labels(lengths)
-        find_costs: Any = session_costs if self.speaks else single_costs
-        costs = find_costs(self.table, *self.profiles, device, server)
+        find_costs = session_costs if self.speaks else single_costs
+        costs = find_costs(self.table, self.known.sides(device, server))
         rows = [costs(label) for label in labels]
         columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         first = None
@@ -99,8 +99,7 @@ class Tables(Measured):
         """As of the known network; all on the device without a stored setting."""
         if split.cut != "output" or self.speaks:
             return self.known.source(split, device, server)
-        head = device.scale(self.profiles[0].head)
-        return ConstantSource(device_s=head.seconds_at("output"))
+        return ConstantSource(device_s=self.known.side(device, "head").seconds_at("output"))
 
     def drop_pp(self, split: Split) -> float:
         """Upper end of the loss in percentage points; answers, or next tokens that differ."""
@@ -142,10 +141,16 @@ def tables(model: str) -> Tables:
 
     known: Answers | Generations
     if "token" in table.axes:
-        prefill, decode = profile("prefill"), profile("decode")
-        known = Generations(model=model, prefill=prefill, decode=decode, table=table)
+        known = Generations(
+            model=model, prefill=profile("prefill"), decode=profile("decode"), table=table,
+            others={phase: surfaces(model, phase)[2:] for phase in ("prefill", "decode")},
+            codec_machine=CPU,
+        )  # fmt: skip
     else:
-        known = Answers(model=model, profile=profile("single"), table=table)
+        known = Answers(
+            model=model, profile=profile("single"), table=table,
+            others=surfaces(model, "single")[2:], codec_machine=CPU,
+        )  # fmt: skip
     return Tables(model=model, known=known)
 
 

@@ -54,7 +54,7 @@ def _without_limits(known: Tables, rng: np.random.Generator, allowance: float) -
         parse(DeviceSpec, {"name": f"drawn{g}", "slowdown": log_uniform(rng, 2.0, 60.0), **drawn})
         for g in range(n_groups)
     )
-    server = ServerSpec(name="measured", title="the measured CPU, one thread")
+    server = ServerSpec(name="xeon", title="the measured CPU, one thread")
     rate_bps = log_uniform(rng, 2e6, 86e6)
     link = LinkSpec(
         sharing=str(rng.choice(("wifi", "ps"))), rate_bps=rate_bps, mtu_bytes=1400,

@@ -18,7 +18,7 @@ _ROOMS = ("commands", "figures")
 _HOUSE = Path(__file__).parent.parent
 _GROUPS = {
     "answer": ("plan", "simulate", "search"),
-    "measure": ("profile", "trace", "codec", "answers", "train"),
+    "measure": ("profile", "machines", "trace", "codec", "answers", "train"),
     "study": (
         "sensitivity", "attribution", "ablation", "rate_accuracy", "splits", "links", "wifi",
         "long_generation", "search_fleet", "search_adaptation", "search_regret", "validate",

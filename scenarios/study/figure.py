@@ -15,6 +15,7 @@ from matplotlib.figure import Figure as Drawing
 from plots import files
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary
+from scenarios.present.table import describe_seconds
 from scenarios.shell.names import unknown
 from scenarios.sweep import multirun
 from scenarios.sweep.axes import axes_of, points
@@ -193,12 +194,7 @@ def produce(
 
 def origin(config: Any, provenance: Mapping[str, Any]) -> str:
     """One sentence per kind of number: what is measured, scaled, modelled, random."""
-    head = provenance["head_seconds"]
-    device = "measured"
-    if head["kind"] == "scaled":
-        device = f"scaled x {head['factor']:.2f} to {config.device.name} by published ResNet-18"
     payloads = provenance["payloads"]
-    processor = payloads["machine"]["processor"]
     trained = payloads["weights"] == "trained"
     what = "Payloads and answers" if trained else "Payloads (random weights, no answers)"
     link = f"link {config.link.name} and queues: modelled"
@@ -207,8 +203,9 @@ def origin(config: Any, provenance: Mapping[str, Any]) -> str:
     return (
         f"{what}: measured on {provenance['samples']} test samples"
         f"{_equal_words(payloads)}. "
-        f"Server: {config.server.title}, {processor}: measured. Device: {device}; {link}. "
-        "Intervals: 95 %, with the table's sampling error."
+        f"Server: {config.server.title}, {describe_seconds(provenance['tail_seconds'])}. "
+        f"Device: {describe_seconds(provenance['head_seconds'])}; {link}. "
+        "Intervals: 95 %, with the errors of table and machines."
     )
 
 

@@ -1,6 +1,7 @@
-"""A network that answers once: its profile and trace table, and sources made of them.
+"""A network that answers once: its profiles and trace table, and sources made of them.
 
-Both are kept in outputs/cache by what they depend on; what has changed is measured again.
+What is measured here is kept in outputs/cache by what it depends on; what has changed is measured
+again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,20 +13,23 @@ from typing import Any
 import numpy as np
 from scipy.stats import sem
 
+from profiles.predicting.roles import Carried, Known, seconds_of
 from profiles.shipping import shipped
 from profiles.tables.cost import CostSurface
-from profiles.tables.hardware import DeviceSpec, ServerSpec
+from profiles.tables.hardware import THIS, DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
 from profiles.tables.quality import Interval, paired_drop, share
 from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
+from scenarios.systems import carrying
 from scenarios.systems.coders import coders
-from scenarios.systems.measured import Drop, Network, describe_trace
+from scenarios.systems.given import with_given
+from scenarios.systems.measured import Drop, Network, describe_trace, known_of
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
-from sim.sources.source import TraceSource
+from sim.sources.source import Factor, TraceSource
 
 CACHE = Path("outputs/cache")
 DEFAULT_CUT = "stage3"
@@ -35,9 +39,13 @@ _Z = 1.959964
 
 @dataclass(frozen=True, kw_only=True)
 class Answers(Network):
-    """What one network that answers once costs and answers here."""
+    """What one network that answers once costs and answers.
+
+    `profile`: its cuts and layers, and its seconds on one machine; `others`: on further ones.
+    """
 
     profile: ModelProfile
+    others: tuple[CostSurface, ...] = ()
 
     def __repr__(self) -> str:
         return f"Answers({self.model}: {describe_trace(self.table)})"
@@ -47,16 +55,24 @@ class Answers(Network):
         """Content hashes of both, for point ids."""
         return {"profile": self.profile.digest, "trace": self.table.digest}
 
-    @property
-    def sides(self) -> tuple[CostSurface, CostSurface]:
-        """Seconds of head and tail as they were measured."""
-        return self.profile.head, self.profile.tail
+    @cached_property
+    def known(self) -> Known:
+        """What was measured of it, the profile's own machine first."""
+        own = (self.profile.head, self.profile.tail)
+        return known_of(self.profile, (*own, *self.others))
+
+    def side(self, sheet: DeviceSpec | ServerSpec, part: str) -> CostSurface:
+        """Seconds of head or tail on the machine of a sheet."""
+        return seconds_of(sheet, part, with_given(self.known, sheet, part))
 
     def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> TraceSource:
-        head, tail = device.scale(self.profile.head), server.scale(self.profile.tail)
+        encode = self.carried(device, "encode_s", split.setting)
+        decode = self.carried(server, "decode_s", split.setting)
         return TraceSource(
-            self.table, split.cut, split.setting, head, tail,
-            encode_factor=head.factor, decode_factor=tail.factor,
+            self.table, split.cut, split.setting, self.side(device, "head"),
+            self.side(server, "tail"),
+            encode=Factor(encode.factor, encode.log_error),
+            decode=Factor(decode.factor, decode.log_error),
             tensor_bytes=4.0 * self.profile.cut(split.cut).elements,
         )  # fmt: skip
 
@@ -101,18 +117,21 @@ def measure(
     cuts: Sequence[str] | None = None,
     *,
     live: bool = False,
+    here: bool = False,
     network: Any = None,
 ) -> Answers:
-    """Profile and trace `model` on this machine, or read what an earlier run left.
+    """What is known of `model` and these codecs, measured on this machine or read.
 
-    Unless `live`, a shipped table of exactly these samples and codecs is taken instead, together
-    with the shipped profile of the machine that made it.
+    Unless `live`, the seconds of a network that the repository ships are those of the machines that
+    it was timed on, and a shipped table of exactly these samples holds payloads, answers and codec
+    seconds; a codec that it lacks is traced here, its seconds carried to the machine of the table.
 
     Args:
         model: the network and how many test samples to trace.
         codecs: every setting; its `name` is the name in the table.
         cuts: where to trace; None for every cut.
-        live: whether to measure here what a shipped table holds.
+        live: whether to measure here what is shipped.
+        here: whether a device or a server is the machine at hand, so that it is timed as well.
         network: the network where it was made already.
 
     Raises:
@@ -123,16 +142,49 @@ def measure(
     settings = {str(chosen["name"]): coders(chosen) for chosen in codecs}
     network = network or model.network()
     check_cuts(network, cuts or ())
-    inputs, labels = model.inputs()
-    if not live:
-        ready = shipped.find(network, settings, inputs, labels, repeats=model.repeats)
-        if ready is not None and set(cuts or ()) <= set(ready[1].cuts):
-            return Answers(model=model.name, profile=ready[0], table=ready[1])
-    with progress(f"timing {model.name}") as report:
-        profile = store.profile(CACHE, network, batches=tuple(model.batches), progress=report)
-    wanted = [cut for cut in profile.cut_names if cuts is None or cut in cuts]
-    table = trace(network, model, settings, wanted)
-    return Answers(model=model.name, profile=profile, table=table)
+    facts = None if live else shipped.facts(network)
+    others: tuple[CostSurface, ...] = (
+        () if facts is None else shipped.surfaces(model.name, "single")[2:]
+    )
+    if facts is None or here:
+        with progress(f"timing {model.name}") as report:
+            mine = store.profile(CACHE, network, batches=tuple(model.batches), progress=report)
+        others = others if facts is None else (*others, mine.head, mine.tail)
+        facts = facts or mine
+    wanted = [cut for cut in facts.cut_names if cuts is None or cut in cuts]
+    if facts.head.hardware == THIS:
+        table = trace(network, model, settings, wanted)
+        return Answers(model=model.name, profile=facts, others=others, table=table)
+    chains = {str(chosen["name"]): str(chosen["chain"]) for chosen in codecs}
+    table, carried = _complete(network, model, settings, chains, wanted)
+    return Answers(
+        model=model.name, profile=facts, others=others, table=table,
+        codec_machine=shipped.CPU, carried_settings=carried,
+        back=carrying.back(CACHE) if here else {},
+    )  # fmt: skip
+
+
+def _complete(
+    network: Any,
+    model: Model,
+    settings: Mapping[str, Mapping[str, Any]],
+    chains: Mapping[str, str],
+    cuts: Sequence[str],
+) -> tuple[TraceTable, dict[str, dict[str, Carried]]]:
+    """The shipped table with what it lacks traced here, and how those settings' seconds reached
+    its machine; all of it traced here where no table has these samples.
+    """
+    table = shipped.find(network, settings, *model.inputs(), repeats=model.repeats)
+    if table is not None and not set(cuts) <= set(table.cuts):
+        table = None
+    lacking = [n for n in settings if table is None or n not in shipped.holds(table, settings)]
+    if table is not None and not lacking:
+        return table, {}
+    more = trace(network, model, {name: settings[name] for name in lacking}, cuts)
+    carried = {name: carrying.carry(chains[name], CACHE) for name in lacking}
+    if table is None:
+        return more, carried
+    return table.join(more, lacking), carried
 
 
 def check_cuts(network: Any, cuts: Sequence[str]) -> None:

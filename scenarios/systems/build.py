@@ -15,7 +15,7 @@ from scenarios.sweep.axes import Point
 from scenarios.sweep.play import Job, failing
 from scenarios.systems.by_hand import Own
 from scenarios.systems.case import Case, file_digests, identify
-from scenarios.systems.measured import Measured
+from scenarios.systems.measured import About, Measured
 from scenarios.systems.scenario import Scenario, add_power, system_spec
 from scenarios.systems.sheets import Codec, device_sheet, read
 from sim.specs import AdaptSpec, GroupSpec, SystemSpec
@@ -124,7 +124,7 @@ def case(
     return Case(
         spec=spec,
         sources=sources,
-        labels={**_label(config, splits), **labels},
+        labels={**_label(config, splits), **_machines(every), **labels},
         identity=identity,
         digests={**measured.digests, **file_digests(config)},
         provenance=provenance,
@@ -134,7 +134,7 @@ def case(
         quality=every[0].quality if alone and not config.link.damages else {},
         drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(every) else None,
         memory_bytes=max(memory) if len(memory) == len(every) else None,
-        largest_batch=measured.largest_batch,
+        largest_batch=min((b for b in (one.largest_batch for one in every) if b), default=None),
         bounded=alone is not None and not generates and config.workload.requests is None,
         forced=config.force,
     )
@@ -238,6 +238,12 @@ def _label(config: Any, splits: Sequence[Split]) -> dict[str, Any]:
         "server": "-" if by_hand else config.server.name,
         "seed": config.seed,
     }
+
+
+def _machines(every: Sequence[About]) -> dict[str, str]:
+    """Whose seconds the roles of all groups take."""
+    columns = dict.fromkeys(name for one in every for name in one.machines)
+    return {name: _join(one.machines[name] for one in every if one.machines) for name in columns}
 
 
 def _method(split: Split) -> str:

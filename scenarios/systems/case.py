@@ -213,6 +213,8 @@ def file_digests(scenario: Scenario) -> dict[str, str]:
     loads |= {k: g.workload for k, g in scenario.fleet.groups.items() if g.workload is not None}
     paths = {f"{key}.replay_csv": load.replay_csv for key, load in loads.items()}
     files: dict[str, Traversable] = {key: Path(path) for key, path in paths.items() if path}
+    sheets = {"device": scenario.device, "server": scenario.server}
+    files |= {f"{k}.profile": Path(sheet.profile) for k, sheet in sheets.items() if sheet.profile}
     if scenario.link.rate_csv:
         files["link.rate_csv"] = locate(scenario.link.rate_csv)
     return {

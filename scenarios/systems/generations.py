@@ -1,13 +1,14 @@
 """A network that generates tokens: prefill and decode profiles, a generation trace, sessions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from math import nan
 from typing import Any
 
 import numpy as np
 
+from profiles.predicting.roles import Carried, Known, seconds_of
 from profiles.shipping import equal, shipped
 from profiles.tables.cost import CostSurface, join_phases
 from profiles.tables.hardware import DeviceSpec, ServerSpec
@@ -17,13 +18,15 @@ from profiles.tables.sessions import cut_sessions
 from profiles.tables.split import ENDS, Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.progress import progress
+from scenarios.systems import carrying
 from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders_by_name, kind_of
-from scenarios.systems.measured import Drop, Network, describe_trace
+from scenarios.systems.given import with_given
+from scenarios.systems.measured import Drop, Network, describe_trace, known_of
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions, TraceSessions
-from sim.sources.source import ConstantSource, Draw, Source
+from sim.sources.source import ConstantSource, Draw, Factor, Source
 from sim.specs.check import at_least, option
 
 _Z = 1.96
@@ -45,14 +48,20 @@ class Session:
         at_least("session.traced_tokens", self.traced_tokens, self.n_tokens)
 
     def measure(
-        self, model: str, codecs: Iterable[Codec], cuts: Sequence[str], *, live: bool = False
+        self,
+        model: str,
+        codecs: Iterable[Codec],
+        cuts: Sequence[str],
+        *,
+        live: bool = False,
+        here: bool = False,
     ) -> "Generations":
         """Profiles of both phases and one trace; codecs of features only."""
         known = generations(
             model, [one for one in codecs if kind_of(one) == "feature"],
             [cut for cut in cuts if cut not in ENDS],
             n_prompts=self.n_prompts, prompt_tokens=self.prompt_tokens,
-            n_tokens=self.traced_tokens, repeats=self.repeats, live=live,
+            n_tokens=self.traced_tokens, repeats=self.repeats, live=live, here=here,
         )  # fmt: skip
         return replace(known, session=asdict(self), n_tokens=self.n_tokens)
 
@@ -75,6 +84,7 @@ class Generations(Network):
 
     prefill: ModelProfile
     decode: ModelProfile
+    others: Mapping[str, tuple[CostSurface, ...]] = field(default_factory=dict)
     session: Any = None
     n_tokens: int = 0
 
@@ -90,10 +100,22 @@ class Generations(Network):
             "trace": self.table.digest,
         }
 
-    @property
-    def sides(self) -> tuple[CostSurface, CostSurface]:
-        """Seconds of head and tail as they were measured, of later tokens."""
-        return self.decode.head, self.decode.tail
+    @cached_property
+    def known(self) -> Known:
+        """What was measured of later tokens."""
+        return self._known_of(self.decode)
+
+    def _known_of(self, profile: ModelProfile) -> Known:
+        others = self.others.get(profile.phase, ())
+        return known_of(profile, (profile.head, profile.tail, *others))
+
+    def side(self, sheet: DeviceSpec | ServerSpec, part: str) -> CostSurface:
+        """Seconds of head or tail on the machine of a sheet, of prompts and of later tokens."""
+        prefill, decode = (
+            seconds_of(sheet, part, with_given(self._known_of(each), sheet, part))
+            for each in (self.prefill, self.decode)
+        )
+        return join_phases(prefill, decode)
 
     @property
     def settings(self) -> Any:
@@ -116,8 +138,7 @@ class Generations(Network):
         """
         tokens = split.tokens or self.n_tokens
         self._check(split, tokens)
-        head = device.scale(join_phases(self.prefill.head, self.decode.head))
-        tail = server.scale(join_phases(self.prefill.tail, self.decode.tail))
+        head, tail = self.side(device, "head"), self.side(server, "tail")
         if split.cut == "output" and split.tokens:
             return self._on_device(tokens, head)
         if split.cut in ENDS:
@@ -127,7 +148,13 @@ class Generations(Network):
             cut_sessions(self.table, tokens), split.cut, split.setting, head, tail,
             device_token_bytes=at.kv_head_bytes, server_token_bytes=at.kv_tail_bytes,
             tensor_token_bytes=4.0 * at.elements,
+            encode=self._factor(device, "encode_s", split),
+            decode=self._factor(server, "decode_s", split),
         )  # fmt: skip
+
+    def _factor(self, sheet: DeviceSpec | ServerSpec, column: str, split: Split) -> Factor:
+        carried = self.carried(sheet, column, split.setting)
+        return Factor(carried.factor, carried.log_error)
 
     def _check(self, split: Split, tokens: int) -> None:
         traced = self.table.size("token")
@@ -154,10 +181,9 @@ class Generations(Network):
         )
 
     def _unsplit(self, cut: str, tokens: int, sheet: DeviceSpec | ServerSpec) -> ConstantSource:
-        prefill, decode = sheet.scale(self.prefill.head), sheet.scale(self.decode.head)
-        prompt = self.prompt_tokens
-        total_s = prefill.seconds_at("output", new_tokens=prompt) + sum(
-            decode.seconds_at("output", kv_length=prompt + k) for k in range(tokens - 1)
+        whole, prompt = self.side(sheet, "head"), self.prompt_tokens
+        total_s = whole.seconds_at("output", new_tokens=prompt) + sum(
+            whole.seconds_at("output", kv_length=prompt + k) for k in range(tokens - 1)
         )
         if cut == "output":
             return ConstantSource(device_s=total_s)
@@ -223,11 +249,12 @@ def generations(
     n_tokens: int,
     repeats: int,
     live: bool = False,
+    here: bool = False,
 ) -> Generations:
-    """Measure a language network here, or read what an earlier run left in outputs/cache.
+    """What is known of a language network and these codecs, as `answers.measure` says.
 
-    Unless `live`, a shipped generation of at least these tokens and codecs is taken instead. Every
-    chain with a knob is also there at the error that the task bears (see `equal.py`).
+    Unless `live`, a shipped generation of at least these tokens and codecs is taken. Every chain
+    with a knob is also there at the error that the task bears (see `equal.py`).
     """
     from profiles import models
     from profiles.shipping import store
@@ -236,16 +263,46 @@ def generations(
     made = coders_by_name(codecs)
     made |= equal.settings_for(network, [str(chosen["chain"]) for chosen in codecs])
     sizes = {"prompt_tokens": prompt_tokens, "token": n_tokens, "samples": n_prompts}
+    facts = {} if live else {p: shipped.facts(network, p) for p in ("prefill", "decode")}
+    known = {phase: one for phase, one in facts.items() if one is not None}
+    table = None
     if not live:
-        ready = shipped.generation(network, made, cuts, sizes, repeats=repeats)
-        if ready is not None:
-            return Generations(model=model, prefill=ready[0], decode=ready[1], table=ready[2])
+        table = shipped.generation(network, made, cuts, sizes, repeats=repeats)
     with progress(f"measuring {model}") as report:
-        prefill, decode, table = store.generation(
-            CACHE, network, made, cuts or network.stages[:1], sizes,
-            repeats=repeats, progress=report,
-        )  # fmt: skip
-    return Generations(model=model, prefill=prefill, decode=decode, table=table)
+        if table is None:
+            table = store.generation(
+                CACHE, network, made, cuts or network.stages[:1], sizes,
+                repeats=repeats, progress=report,
+            )  # fmt: skip
+            carried = {} if len(known) < 2 else _carried(made, codecs)
+        else:
+            carried = {}
+        if len(known) < 2 or here:
+            mine = store.phases(CACHE, network, sizes, progress=report)
+        else:
+            mine = {}
+    own = known if len(known) == 2 else mine
+    others = {
+        phase: (
+            *(shipped.surfaces(model, phase)[2:] if len(known) == 2 else ()),
+            *((mine[phase].head, mine[phase].tail) if mine and own is not mine else ()),
+        )
+        for phase in own
+    }
+    return Generations(
+        model=model, prefill=own["prefill"], decode=own["decode"], others=others, table=table,
+        codec_machine=own["decode"].head.hardware, carried_settings=carried,
+        back=carrying.back(CACHE) if here and own is known else {},
+    )  # fmt: skip
+
+
+def _carried(settings: Mapping[str, Any], codecs: Sequence[Codec]) -> dict[str, dict[str, Carried]]:
+    """How codec seconds measured here reach the machine of the shipped profiles."""
+    chains = {str(chosen["name"]): str(chosen["chain"]) for chosen in codecs}
+    return {
+        name: carrying.carry(chains.get(name, name.removesuffix(equal.SUFFIX)), CACHE)
+        for name in settings
+    }
 
 
 def generate(

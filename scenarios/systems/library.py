@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
+from profiles.tables.hardware import THIS
 from profiles.tables.split import ENDS
 from scenarios.systems import answers, llama2
 from scenarios.systems.build import choices
@@ -45,7 +46,9 @@ class Library:
 
     def _measure(self, config: Any, cuts: list[str], codecs: dict[str, Codec]) -> Measured:
         server = config.server if llama2.models(config.model.name) else None  # its share of a roof
-        key = repr((config.model, config.session, config.live, cuts, codecs, server))
+        key = repr(
+            (config.model, config.session, config.live, cuts, codecs, server, _is_here(config))
+        )
         if key not in self._known:
             self._known[key] = _measure(config, self._network(config), cuts, list(codecs.values()))
         return self._known[key]
@@ -79,11 +82,19 @@ def _measure(config: Any, network: Any, cuts: Sequence[str], codecs: Sequence[Co
     """A network that answers once, one that generates tokens, or a big one in closed form."""
     if network.task != "language":
         every = [*cuts, "output"] if "output" not in cuts else list(cuts)  # to pair with no codec
-        return answers.measure(config.model, codecs, every, live=config.live, network=network)
+        how = {"live": config.live, "here": _is_here(config)}
+        return answers.measure(config.model, codecs, every, network=network, **how)
     if llama2.models(config.model.name):
         return llama2.measure(config.session, config.server, codecs, live=config.live)
     text: Session = config.session
-    return text.measure(config.model.name, codecs, cuts, live=config.live)
+    how = {"live": config.live, "here": _is_here(config)}
+    return text.measure(config.model.name, codecs, cuts, **how)
+
+
+def _is_here(config: Any) -> bool:
+    """Whether a device or the server is the machine at hand."""
+    members = [member.device for member in config.members.values()]
+    return THIS in (config.device.name, config.server.name, *members)
 
 
 def _collect(configs: Sequence[Any]) -> tuple[list[str], dict[str, Codec]]:

@@ -4,16 +4,21 @@ Four kinds: a network that answers once (`answers.py`), one that generates token
 (`generations.py`), a big one in closed form (`llama2.py`) and requests by hand (`by_hand.py`).
 """
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from profiles.predicting.roles import Carried, Known, codec_of
 from profiles.tables import quality
 from profiles.tables.cost import CostSurface
-from profiles.tables.hardware import DeviceSpec, ServerSpec
+from profiles.tables.hardware import THIS, DeviceSpec, ServerSpec
+from profiles.tables.layers import ModelProfile
+from profiles.tables.options import Sides
 from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
+from scenarios.systems.sheets import names, server_facts
 from sim.sources.source import Source
 
 Drop = quality.Interval
@@ -35,6 +40,8 @@ class About(NamedTuple):
     memory_bytes: float | None
     kinds: Mapping[str, str]
     provenance: Mapping[str, Any]
+    machines: Mapping[str, str]
+    largest_batch: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +71,8 @@ class Measured(ABC):
         """What besides the digests names a point; None: nothing."""
         return None
 
-    @property
-    def largest_batch(self) -> int | None:
-        """The largest batch whose seconds are known; None: they are known at any."""
+    def largest_batch_on(self, server: ServerSpec) -> int | None:
+        """The largest batch whose seconds are known on it; None: they are known at any."""
         return None
 
     def split(self, cut: str, setting: str) -> Split:
@@ -96,6 +102,8 @@ class Measured(ABC):
                 memory_bytes=self.memory_bytes(split),
                 kinds=self.kinds(device, server),
                 provenance=self.describe(device, server),
+                machines=self.machines(split, device, server),
+                largest_batch=self.largest_batch_on(server),
             )
         return self._known[key]
 
@@ -119,6 +127,10 @@ class Measured(ABC):
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
         """Where every number comes from: the machine, the factor, the source."""
 
+    def machines(self, split: Split, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:
+        """Whose seconds these are, role by role; empty where nobody measured any."""
+        return {}
+
     def kinds(self, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:
         """Resource to kind of its numbers (measured, scaled, modelled, assumed, random)."""
         about = self.describe(device, server)
@@ -132,26 +144,110 @@ class Measured(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Network(Measured):
-    """A network that was timed and traced: its `table`, and what is said of both `sides`."""
+    """A network that was timed and traced.
+
+    The codec's seconds in its `table` are those of `codec_machine`; `carried_settings` says how
+    those settings came to it that were measured elsewhere, by setting and column; `back`, how the
+    table's seconds reach the machine at hand, by column.
+    """
 
     table: TraceTable
+    codec_machine: str = THIS
+    carried_settings: Mapping[str, Mapping[str, Carried]] = field(default_factory=dict)
+    back: Mapping[str, Carried] = field(default_factory=dict)
 
     @property
     @abstractmethod
-    def sides(self) -> tuple[CostSurface, CostSurface]:
-        """Seconds of head and tail as they were measured."""
+    def known(self) -> Known:
+        """What was measured of the network itself, on whichever machines; of later tokens."""
 
-    @property
-    def largest_batch(self) -> int | None:
+    @abstractmethod
+    def side(self, sheet: DeviceSpec | ServerSpec, part: str) -> CostSurface:
+        """Seconds of head or tail on the machine of a sheet.
+
+        Raises:
+            ValueError: nothing leads to that machine.
+        """
+
+    def carried(
+        self, sheet: DeviceSpec | ServerSpec, column: str, setting: str | None = None
+    ) -> Carried:
+        """How a column of codec seconds of the table, of one setting, reaches the machine of a
+        sheet.
+        """
+        if sheet.name == THIS and self.back:
+            there = self.back[column]
+        else:
+            is_server = isinstance(sheet, ServerSpec)
+            there = codec_of(sheet, self.known, self.codec_machine, server=is_server)
+        own = self.carried_settings.get(setting or "", {}).get(column)
+        if own is None or own.kind == "measured":
+            return there
+        return there._replace(
+            factor=there.factor * own.factor,
+            kind="assumed" if there.kind == "assumed" else "scaled",
+            log_error=math.hypot(there.log_error, own.log_error),
+            source=f"{own.source}; {there.source}",
+        )
+
+    def sides(self, device: DeviceSpec, server: ServerSpec) -> Sides:
+        """What one device and one server take."""
+        return Sides(
+            self.side(device, "head"), self.side(server, "tail"),
+            self.carried(device, "encode_s").factor, self.carried(server, "decode_s").factor,
+        )  # fmt: skip
+
+    def largest_batch_on(self, server: ServerSpec) -> int | None:
         """The largest batch whose tail was timed."""
-        return max(self.sides[1].batches)
+        return max(self.side(server, "tail").batches)
 
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
         """The machine of either side with its factor, that of the payloads, the digests."""
         return {
-            "head_seconds": dict(device.scale(self.sides[0]).provenance),
-            "tail_seconds": dict(server.scale(self.sides[1]).provenance),
+            "head_seconds": _describe(self.side(device, "head")),
+            "tail_seconds": _describe(self.side(server, "tail")),
+            "encode_seconds": self.carried(device, "encode_s")._asdict(),
+            "decode_seconds": self.carried(server, "decode_s")._asdict(),
+            "carried_settings": {
+                name: {column: one._asdict() for column, one in columns.items()}
+                for name, columns in self.carried_settings.items()
+            },
             "payloads": dict(self.table.provenance),
             "samples": len(self.table.sample_ids),
             **self.digests,
         }
+
+    def machines(self, split: Split, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:
+        """Whose seconds these are, role by role, in columns of a row."""
+        ways = [
+            self.carried(sheet, column, split.setting)
+            for sheet, column in ((device, "encode_s"), (server, "decode_s"))
+        ]
+        kinds = dict.fromkeys(f"{one.machine} {one.kind}" for one in ways)
+        return {
+            "device_machine": name_machine(self.side(device, "head")),
+            "server_machine": name_machine(self.side(server, "tail")),
+            "codec_machine": " + ".join(kinds),
+        }
+
+
+def _describe(surface: CostSurface) -> dict[str, Any]:
+    names = ("hardware", "mode", "precision")
+    return {**surface.provenance, **{name: getattr(surface, name) for name in names}}
+
+
+def name_machine(surface: CostSurface) -> str:
+    """A machine and how its seconds are known: `h100 measured, graph fp16`."""
+    about = surface.provenance
+    kind = str(about.get("kind", "measured"))
+    base = about.get("from", {}).get("hardware", surface.hardware)
+    source = f" from {base}" if base != surface.hardware else ""
+    return f"{surface.hardware} {kind}{source}, {surface.mode} {surface.precision}"
+
+
+def known_of(facts: ModelProfile, surfaces: Sequence[CostSurface]) -> Known:
+    """What was measured of a network, with the sheets of the GPUs among the machines."""
+    machines = dict.fromkeys(one.hardware for one in surfaces)
+    sheets = {name: server_facts(name) for name in machines if name in names("server")}
+    gpus = {name: one for name, one in sheets.items() if one.processor == "gpu"}
+    return Known(facts=facts, surfaces=tuple(surfaces), sheets=gpus)

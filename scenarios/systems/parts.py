@@ -20,7 +20,7 @@ _KINDS: Mapping[str, Any] = {
     "device": DeviceSpec, "link": Link, "model": Model, "server": Server, "workload": WorkloadSpec,
 }  # fmt: skip
 _DEFAULTS = {
-    "model": "scenes", "device": "raspberry_pi_4", "server": "measured", "link": "wifi",
+    "model": "scenes", "device": "raspberry_pi_4", "server": "xeon", "link": "wifi",
     "workload": "closed",
 }  # fmt: skip
 _NO_DEVICE = "unknown"
@@ -126,7 +126,7 @@ def _part(group: str, part: Any) -> Any:
     if type(part) is LinkSpec:
         return Link(**vars(part))
     if type(part) is ServerSpec:
-        return dataclasses.replace(sheet("server", "measured"), name="custom", **vars(part))
+        return dataclasses.replace(sheet("server", "xeon"), name="custom", **vars(part))
     part = make(kind, part, group)
     if not isinstance(part, kind):
         raise ValueError(f"{group} must be a name, or what splitfleet.{group} gives, got {part!r}")

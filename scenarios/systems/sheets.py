@@ -1,11 +1,12 @@
 """Sheets: the files of conf/ that describe a device, a server, a link or a codec, by name."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib import resources
 from typing import Any
 
 from profiles.tables import sheets
-from profiles.tables.hardware import DeviceSpec, parse
+from profiles.tables.hardware import DeviceSpec, ServerSpec, parse
 from scenarios.shell.names import unknown
 
 Codec = Mapping[str, Any]
@@ -38,6 +39,13 @@ def read(group: str, name: str) -> dict[str, Any]:
     based_on = content.pop("defaults", [])
     base = [read(group, one) for one in based_on if isinstance(one, str) and one != "_self_"]
     return {key: value for each in (*base, content) for key, value in each.items()}
+
+
+def server_facts(name: str) -> ServerSpec:
+    """The data sheet of a server, without its way of serving."""
+    own = {item.name for item in fields(ServerSpec)}
+    content = read("server", name)
+    return parse(ServerSpec, {key: value for key, value in content.items() if key in own})
 
 
 def device_sheet(name: str) -> DeviceSpec:

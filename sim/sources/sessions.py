@@ -13,7 +13,7 @@ import numpy as np
 
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import TraceTable
-from sim.sources.source import Draw, Randomness, Source, words
+from sim.sources.source import Draw, Errors, Factor, Randomness, Source, words
 
 
 class Session(NamedTuple):
@@ -164,17 +164,20 @@ class TraceSessions:
         device_token_bytes: float,
         server_token_bytes: float,
         tensor_token_bytes: float = 0.0,
+        encode: Factor | None = None,
+        decode: Factor | None = None,
     ) -> None:
         self.key = f"{table.model}/{cut}"
         self._tensor_token_bytes = tensor_token_bytes
         self._cut = cut
-        self._tail = tail
+        self._head, self._tail = head, tail
+        self._encode, self._decode = encode or Factor.of(head), decode or Factor.of(tail)
         payload = table.cell("payload_bytes", cut, setting)
         if payload.ndim != 2:
             raise ValueError(f"trace of {table.model} has no token dimension, got {payload.shape}")
-        encode = table.cell("encode_s", cut, setting) * (head.factor if head else 1.0)
-        decode = table.cell("decode_s", cut, setting) * (tail.factor if tail else 1.0)
-        columns = [np.nan_to_num(c).tolist() for c in (payload, encode, decode)]
+        encode_s = table.cell("encode_s", cut, setting) * self._encode.factor
+        decode_s = table.cell("decode_s", cut, setting) * self._decode.factor
+        columns = [np.nan_to_num(c).tolist() for c in (payload, encode_s, decode_s)]
         answers = np.nan_to_num(table.cell("answer_bytes", cut, setting)).tolist()
         correct = table.cell("correct", cut, setting).tolist()
         prompts = table.cell("prompt_tokens", cut, setting).tolist()
@@ -250,11 +253,45 @@ class TraceSessions:
 
     def resample(self, generator: np.random.Generator) -> "TraceSessions":
         """A copy whose records are drawn with replacement from these."""
-        other = object.__new__(TraceSessions)
-        other.key, other._cut, other._tail = self.key, self._cut, self._tail
+        other = copy(self)
         picks = generator.integers(len(self.rows), size=len(self.rows)).tolist()
         other.rows = [self.rows[pick] for pick in picks]
         return other
+
+    @property
+    def log_errors(self) -> Errors:
+        """Standard deviations of the logarithms of what its machines are off by."""
+        sides = (self._head, self._tail, self._encode, self._decode)
+        return Errors(*(one.log_error if one is not None else 0.0 for one in sides))
+
+    def shift(self, errors: Errors) -> "TraceSessions":
+        """The same sessions on machines that are off by so many standard deviations."""
+        other = copy(self)
+        encode, decode = self._encode.shift(errors.encode), self._decode.shift(errors.decode)
+        sides = zip((self._head, self._tail), errors[:2], strict=True)
+        other._head, other._tail = (side and side.shift(off) for side, off in sides)
+        tail = math.exp(self.log_errors.tail * errors.tail)
+
+        def off(step: Draw) -> Draw:
+            head_s = self._head_s(step)
+            return step._replace(
+                device_s=other._head_s(step) + (step.device_s - head_s) * encode,
+                decode_s=step.decode_s * decode,
+                server_s=step.server_s * tail,
+            )
+
+        other.rows = [
+            session._replace(steps=tuple(map(off, session.steps))) for session in self.rows
+        ]
+        return other
+
+    def _head_s(self, step: Draw) -> float:
+        """The network's part of a step's seconds on the device."""
+        if self._head is None:
+            return 0.0
+        return self._head.seconds_at(
+            self._cut, new_tokens=step.new_tokens, kv_length=step.kv_length
+        )
 
     def scale_payloads(self, factor: float) -> "TraceSessions":
         """The same sessions with payloads `factor` times as large."""

@@ -6,6 +6,7 @@ stays one request. Seconds and bytes are floats; `correct` is 1, 0 or NaN (unkno
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -80,6 +81,52 @@ def words(draw: Draw) -> str:
 
 Sources = Mapping[str, Source]
 """Sources by the name of the group that draws from them."""
+
+
+class Factor(NamedTuple):
+    """How much slower a processor is than the one that ran the codec, and how surely: the standard
+    deviation of the factor's logarithm.
+    """
+
+    factor: float = 1.0
+    log_error: float = 0.0
+
+    @classmethod
+    def of(cls, surface: CostSurface | None) -> "Factor":
+        """That of a surface; the codec is as much slower as the network is."""
+        return cls() if surface is None else cls(surface.factor)
+
+    def shift(self, deviations: float) -> float:
+        """By what the factor is off at so many standard deviations."""
+        return math.exp(self.log_error * deviations)
+
+
+class Errors(NamedTuple):
+    """How far the layers of two machines, and their codecs, are off, in standard deviations."""
+
+    head: float = 0.0
+    tail: float = 0.0
+    encode: float = 0.0
+    decode: float = 0.0
+
+
+def shift(source: Source, errors: Errors) -> Source:
+    """The source on machines that are off by so many standard deviations; itself where it knows of
+    no such error.
+    """
+    shifted: Callable[[Errors], Source] | None = getattr(source, "shift", None)
+    return source if shifted is None else shifted(errors)
+
+
+def log_errors(source: Source) -> Errors:
+    """How far its machines may be off: standard deviations of logarithms, 0 where not known."""
+    known: Errors = getattr(source, "log_errors", Errors())
+    return known
+
+
+def seconds_at(surface: CostSurface | None, cut: str) -> float:
+    """Seconds of one sample; none where there is no such part."""
+    return surface.seconds_at(cut) if surface is not None else 0.0
 
 
 class ConstantSource:
@@ -182,10 +229,10 @@ class TraceSource:
 
     `head` belongs to the device class, `tail` to the server; None stands for a part that does not
     exist (head at cut "input", tail at cut "output"). Encode and decode seconds are multiplied by
-    `encode_factor` and `decode_factor`, how much slower these machines are than the one that
-    measured the codec; by default the surfaces' own factors. Where answers were traced over
-    channels that damage payloads, `channel` names the one whose answers are drawn. `tensor_bytes`:
-    the feature once decoded.
+    `encode` and `decode`, how much slower these machines are than the one that measured the codec,
+    and how surely; by default the surfaces' own factors. Where answers were traced over channels
+    that damage payloads, `channel` names the one whose answers are drawn. `tensor_bytes`: the
+    feature once decoded.
 
     Raises:
         ValueError: an unknown cut or setting, or one that was not traced.
@@ -199,23 +246,20 @@ class TraceSource:
         head: CostSurface | None,
         tail: CostSurface | None,
         *,
-        encode_factor: float | None = None,
-        decode_factor: float | None = None,
+        encode: Factor | None = None,
+        decode: Factor | None = None,
         channel: str | None = None,
         tensor_bytes: float = 0.0,
     ) -> None:
         self.key = f"{table.model}/{cut}"
         self.channel = channel
         self._cut = cut
-        self._tail = tail
+        self._head, self._tail = head, tail
         self._batch_s: dict[int, float] = {}
-        head_s = head.seconds_at(cut) if head is not None else 0.0
-        tail_s = tail.seconds_at(cut) if tail is not None else 0.0
-        if encode_factor is None:
-            encode_factor = head.factor if head is not None else 1.0
-        if decode_factor is None:
-            decode_factor = tail.factor if tail is not None else 1.0
-        rows = _rows(table, cut, setting, head_s, tail_s, encode_factor, decode_factor, channel)
+        self._encode, self._decode = encode or Factor.of(head), decode or Factor.of(tail)
+        head_s, tail_s = seconds_at(head, cut), seconds_at(tail, cut)
+        factors = self._encode.factor, self._decode.factor
+        rows = _rows(table, cut, setting, head_s, tail_s, *factors, channel)
         self.rows = [row._replace(tensor_bytes=tensor_bytes) for row in rows]
 
     def __repr__(self) -> str:
@@ -239,14 +283,52 @@ class TraceSource:
         return Draw(0, *costs)._replace(tensor_bytes=self.rows[0].tensor_bytes)
 
     def resample(self, generator: np.random.Generator) -> "TraceSource":
-        """A copy whose rows are drawn with replacement from these."""
-        other = object.__new__(TraceSource)
-        other.key, other.channel = self.key, self.channel
-        other._cut, other._tail = self._cut, self._tail
-        other._batch_s = self._batch_s
+        """A copy whose rows are drawn with replacement from these, and whose layers were timed once
+        more.
+        """
+        other = copy(self)
         picks = generator.integers(len(self.rows), size=len(self.rows)).tolist()
         other.rows = [self.rows[pick] for pick in picks]
+        head, tail = (one and one.resample(generator) for one in (self._head, self._tail))
+        if head is not self._head or tail is not self._tail:
+            other._time(head, tail)
         return other
+
+    def shift(self, errors: Errors) -> "TraceSource":
+        """The same requests on machines that are off by so many standard deviations."""
+        other = copy(self)
+        head, tail = self._head, self._tail
+        other._time(
+            head and head.shift(errors.head), tail and tail.shift(errors.tail),
+            self._encode.shift(errors.encode), self._decode.shift(errors.decode),
+        )  # fmt: skip
+        return other
+
+    @property
+    def log_errors(self) -> Errors:
+        """Standard deviations of the logarithms of what its machines are off by."""
+        sides = (self._head, self._tail, self._encode, self._decode)
+        return Errors(*(one.log_error if one is not None else 0.0 for one in sides))
+
+    def _time(
+        self,
+        head: CostSurface | None,
+        tail: CostSurface | None,
+        encode: float = 1.0,
+        decode: float = 1.0,
+    ) -> None:
+        """Other seconds of the layers, and factors on those of the codec."""
+        old = seconds_at(self._head, self._cut), seconds_at(self._tail, self._cut)
+        self._head, self._tail, self._batch_s = head, tail, {}
+        new = seconds_at(head, self._cut), seconds_at(tail, self._cut)
+        self.rows = [
+            row._replace(
+                device_s=new[0] + (row.device_s - old[0]) * encode,
+                decode_s=row.decode_s * decode,
+                server_s=row.server_s - old[1] + new[1],
+            )
+            for row in self.rows
+        ]
 
 
 def _rows(

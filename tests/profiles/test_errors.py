@@ -3,13 +3,15 @@
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from profiles import CostSurface, Cut, Layer, ModelProfile, ServerSpec
-from profiles.predicting import published
-from profiles.predicting.published import Latency
+from profiles import CostSurface, Layer, ServerSpec
+from profiles.predicting import fitting, published
+from profiles.predicting.published import Comparison, Latency
+from profiles.predicting.roles import predict
+from profiles.predicting.roofline import Efficiency, Peaks
 from profiles.shipping import prediction_report as errors
+from profiles.shipping.shipped import DATA
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -44,29 +46,39 @@ def test_one_network_predicts_nothing():
     assert published.by_other_networks([latency("a", 4.0)], {"gpu": GPU}, {"a": [layer(1)]}) == []
 
 
-def profile(name, seconds):
-    cuts = tuple(
-        Cut(name=cut, shape=(1,), dtype="float32", head_flops=0.0, tail_flops=0.0)
-        for cut in ("input", "output")
-    )
-    fields = {"hardware": "measured", "cuts": ("input", "output"),
-              "provenance": {"kind": "measured", "anchor_s": 0.01}}  # fmt: skip
-    times = np.array([0.0, seconds])[:, None, None, None]
-    return ModelProfile(
-        model=name, hardware="measured", cuts=cuts, layers=(layer(1e9),),
-        head=CostSurface(part="head", seconds=times, **fields),
-        tail=CostSurface(part="tail", seconds=times[::-1], **fields),
-    )  # fmt: skip
+def test_the_shipped_report_and_errors_are_those_of_the_shipped_profiles(tmp_path):
+    text = errors.make(CONF, tmp_path / "published.md")
+    assert text == (DATA / "published.md").read_text()
+    assert (tmp_path / "ways.csv").read_text() == (DATA / "ways.csv").read_text()
+    assert "| i9_10940x | resnet34 | 1 | anchor | 12.4 | 16.0 | +29 % |" in text
+    assert "not to be trusted: efficientnet_b0 on i9_10940x" in text
 
 
-def test_the_report_names_what_is_not_to_be_trusted():
-    sheets = errors.sheets_in(CONF)
-    text = errors.report(sheets, {"resnet34": profile("resnet34", 0.02),
-                                  "swin_t": profile("swin_t", 0.2)})  # fmt: skip
-    assert "## Anchor: one factor" in text
-    assert "| i9_10940x | resnet34 | 1 | anchor | 12.4 | 15.8 | +28 % |" in text
-    assert "Beyond 30 %, not to be trusted: swin_t on i9_10940x." in text
-    assert "## Roofline, one efficiency from other machines" in text
+def test_the_error_of_a_way_is_the_root_mean_square_of_its_logarithms():
+    known = [latency("a", 4.0), latency("b", 8.0)]
+    found = [
+        Comparison(published=known[0], method="m", predicted_s=8.0),
+        Comparison(published=known[1], method="m", predicted_s=8.0),
+    ]
+    assert fitting.way_of("m", "gpu", found).log_error == pytest.approx(math.log(2) / math.sqrt(2))
+
+
+def test_a_fit_finds_the_efficiencies_that_made_the_seconds():
+    peaks = Peaks(flops=1e12, bandwidth_bytes_per_s=1e11)
+    true = Efficiency(compute=0.3, memory=0.6, kernel_s=1e-5)
+    networks = [
+        [Layer(name="l", flops=f, weight_bytes=w, activation_bytes=a, kernels=k, seconds=0.0)]
+        for f, w, a, k in ((1e9, 1e6, 1e6, 9), (1e7, 4e7, 1e7, 3), (1e8, 1e5, 1e5, 90))
+    ]
+    timed = []
+    for layers in networks:
+        seconds = predict(layers, "tail", peaks, (1, 8, 64), true)[:, :, None, None]
+        tail = CostSurface(part="tail", hardware="card", cuts=("input", "output"),
+                           batches=(1, 8, 64), seconds=seconds)  # fmt: skip
+        timed.append(fitting.Timed(layers, tail))
+    found = fitting.fit_efficiency(timed, peaks)
+    for name in ("compute", "memory", "kernel_s"):
+        assert getattr(found, name) == pytest.approx(getattr(true, name), rel=1e-3)
 
 
 def test_a_folder_without_sheets_is_refused(tmp_path):

@@ -1,9 +1,6 @@
-from dataclasses import replace
-
-import numpy as np
 import pytest
 
-from profiles import CostSurface, DeviceSpec, ServerSpec
+from profiles import DeviceSpec
 from profiles.measuring import machine
 from profiles.tables.hardware import parse
 
@@ -15,37 +12,13 @@ BOARD = {
 }
 
 
-def surface(hardware="measured"):
-    return CostSurface(
-        part="head", hardware=hardware, cuts=("input",), seconds=np.full((1, 1, 1, 1), 2.0)
-    )
-
-
-def test_slowdown_scales_and_keeps_its_source():
-    slow = DeviceSpec(**BOARD).scale(surface())
-    assert slow.seconds_at("input") == 6
-    assert (slow.hardware, slow.factor) == ("board", 3)
-    assert slow.provenance["source"] == "a benchmark"
-
-
-def test_anchor_divides_the_published_by_the_measured_time():
-    board = DeviceSpec(name="board", title="A", anchor_s=0.3, sources={"anchor_s": "a table"})
-    measured = replace(surface(), provenance={"kind": "measured", "anchor_s": 0.1})
-    slow = board.scale(measured)
-    assert slow.factor == pytest.approx(3)
-    assert "ResNet-18 in 0.3 s (a table) over 0.1 s on measured" in slow.provenance["source"]
-
-
-def test_the_reference_itself_is_not_scaled():
-    assert ServerSpec(name="measured", title="this").scale(surface()).factor == 1
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"sources": {}}, r"board.sources must name the source of slowdown"),
         ({"slowdown": 0}, r"board.slowdown must be > 0, got 0"),
         ({"memory_bytes": float("nan")}, r"board.memory_bytes must be > 0, got nan"),
+        ({"precision": "int3"}, r"board.precision must be one of"),
         ({"processor": "gpo"}, r"board.processor must be one of gpu"),
         ({"slowdwn": 2}, r"DeviceSpec field must be one of slowdown; got 'slowdwn'"),
         (
@@ -62,13 +35,6 @@ def test_bad_sheets_are_refused_in_one_line(changes, words):
     with pytest.raises(ValueError, match=words) as error:
         parse(DeviceSpec, BOARD | changes)
     assert "\n" not in str(error.value)
-
-
-def test_scaling_from_another_machine_is_refused():
-    with pytest.raises(ValueError, match="is scaled from hardware 'measured', got 'h100'"):
-        DeviceSpec(**BOARD).scale(surface("h100"))
-    with pytest.raises(ValueError, match="chip states neither slowdown nor anchor_s"):
-        DeviceSpec(name="chip", title="A chip").scale(surface())
 
 
 def test_the_anchor_around_a_measurement_tells_its_drift():

@@ -69,7 +69,7 @@ def test_large_language_models_get_a_smaller_grid(monkeypatch):
 def test_a_gpu_goes_by_the_name_of_its_sheet(monkeypatch, title, name):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: title)
     assert portfolio.hardware_name("cuda") == name
-    assert portfolio.hardware_name("cpu") == "measured"
+    assert portfolio.hardware_name("cpu") == "this"
 
 
 def test_without_a_gpu_cuda_is_refused_in_one_line(monkeypatch):

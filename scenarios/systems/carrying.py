@@ -1,0 +1,77 @@
+"""Carrying: codec seconds that were measured here, on the machine of the shipped tables.
+
+A codec that no shipped table holds is traced here, for its bytes and answers; what it takes there
+follows from an anchor: the same chain, or `ecsq`, on the same features of the scenes after stage 3,
+which the shipped table holds and which is timed here again.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.stats import sem
+
+from profiles.predicting.roles import Carried
+from profiles.shipping.shipped import CPU, DATA
+from profiles.tables.hardware import THIS
+from profiles.tables.trace import TraceTable
+from scenarios.shell.progress import progress
+from scenarios.systems.coders import coders
+from scenarios.systems.sheets import names, read
+
+_MODEL, _CUT, _CHAIN = "scenes", "stage3", "ecsq"
+_SAMPLES, _REPEATS = 32, 9
+
+
+def carry(chain: str, folder: Any) -> dict[str, Carried]:
+    """By column, `encode_s` and `decode_s`: what a chain's seconds here are worth there."""
+    there = TraceTable.load(DATA / "traces" / f"{_MODEL}.npz")
+    if _is_here(there):
+        said = Carried(1.0, "measured", 0.0, CPU, "measured there")
+        return {"encode_s": said, "decode_s": said}
+    anchor = chain if chain in there.settings and chain in names("codec") else _CHAIN
+    here = _time(anchor, folder)
+    return {column: _ratio(there, here, anchor, column) for column in ("encode_s", "decode_s")}
+
+
+def _is_here(table: TraceTable) -> bool:
+    from profiles.measuring.machine import fingerprint, threads
+
+    with threads(1):
+        return bool(table.provenance["machine"] == fingerprint())
+
+
+def _time(anchor: str, folder: Any) -> TraceTable:
+    """The anchor on the first samples, from `folder` or timed now."""
+    from profiles import models
+    from profiles.shipping import store
+
+    inputs, labels = models.samples(_MODEL, "test", _SAMPLES, 0)
+    kinds = {anchor: coders(read("codec", anchor))}
+    with progress(f"timing {anchor} beside the shipped tables") as report:
+        return store.trace(
+            folder, models.create(_MODEL), kinds, inputs, labels,
+            cuts=(_CUT,), repeats=_REPEATS, progress=report,
+        )  # fmt: skip
+
+
+def _ratio(there: TraceTable, here: TraceTable, anchor: str, column: str) -> Carried:
+    """Geometric mean of the samples' ratios, and its standard error."""
+    known = there.cell(column, _CUT, anchor)[: len(here.sample_ids)]
+    logs = np.log(known / here.cell(column, _CUT, anchor))
+    factor = math.exp(float(np.mean(logs)))
+    source = (
+        f"{anchor} on features of the scenes takes {factor:.3g} times as long on {CPU}"
+        f" as on the machine at hand ({column.removesuffix('_s')})"
+    )
+    return Carried(factor, "scaled", float(sem(logs)), CPU, source)
+
+
+def back(folder: Any) -> dict[str, Carried]:
+    """The other way round: what shipped codec seconds are worth on the machine at hand."""
+    return {
+        column: one._replace(
+            factor=1.0 / one.factor, machine=THIS, source=f"{one.source}, the other way round"
+        )
+        for column, one in carry(_CHAIN, folder).items()
+    }
