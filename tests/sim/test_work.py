@@ -7,7 +7,7 @@ import pytest
 
 import sim
 from sim.clock import Clock
-from sim.planning.work import predict_work
+from sim.planning.forecast.work import predict_work
 
 CONSTANT = {"default": sim.ConstantSource(device_s=0.01, payload_bytes=4e3, server_s=0.004)}
 BATCHES = {"default": sim.ConstantSource(payload_bytes=4e3, server_s=0.01, batch_slope_s=0.001)}
