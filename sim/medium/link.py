@@ -13,8 +13,9 @@ from statistics import NormalDist
 from simpy import Environment, Event
 
 from sim.medium import sharing
-from sim.medium.channel import Channel, RadioChannel, passes, rate_bps
+from sim.medium.channel import Channel, passes, rate_bps
 from sim.medium.contended import ContendedMedium, Radio
+from sim.medium.fading import RadioChannel
 from sim.medium.own import OwnQueue
 from sim.medium.scheduled import ScheduledStation
 from sim.medium.speeds import Speeds
