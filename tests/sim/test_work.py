@@ -115,6 +115,10 @@ SYSTEMS = {
         CONSTANT, n=100, workload=sim.WorkloadSpec(kind="poisson", rate_rps=10.0, requests=30)
     ),
     "thousands of devices": system(CONSTANT, n=5_000, horizon_s=1.0, workload=POISSON),
+    "a group far away, long answers": system(
+        {"default": sim.ConstantSource(server_s=1e-3, answer_bytes=1e5)},
+        link=shared(rate_bps=1e8), group=sim.GroupSpec(rate_bps=1e6),
+    ),
     "means unknown": system(RANDOM, n=20),
 }  # fmt: skip
 

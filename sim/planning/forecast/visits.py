@@ -105,7 +105,7 @@ def _step(spec: SystemSpec, group: GroupSpec, source: Source, draw: Draw) -> Cos
     network_s = (1.0 if sent else 0.5) * spec.link.rtt_s
     if sent and spec.link.sharing == "cellular":
         network_s += spec.link.grant_s
-    answer_s = 0.0 if gives_up(spec) else _answer_s(spec.link, draw.answer_bytes)
+    answer_s = 0.0 if gives_up(spec) else _answer_s(spec.link, group, draw.answer_bytes)
     if spec.link.downlink == "shared" and answer_s > 0.0:
         events += _SHARED_VISIT + 1.0
         link_s += answer_s
@@ -116,9 +116,10 @@ def _step(spec: SystemSpec, group: GroupSpec, source: Source, draw: Draw) -> Cos
     return Costs(events, frames, device_s, link_s, decoder_s, server_s, alone_s)
 
 
-def _answer_s(link: LinkSpec, answer_bytes: float) -> float:
-    """Seconds that an answer takes on its way down, alone."""
-    rate = link.downlink_rate_bps or rate_bps(link, link.snr_db)
+def _answer_s(link: LinkSpec, group: GroupSpec, answer_bytes: float) -> float:
+    """Seconds that an answer takes on its way down, alone, at the group's own rate."""
+    snr_db = link.snr_db if group.snr_db is None else group.snr_db
+    rate = link.downlink_rate_bps or group.rate_bps or rate_bps(link, snr_db)
     if answer_bytes <= 0.0 or rate <= 0.0:
         return 0.0
     frames = math.ceil(answer_bytes / link.mtu_bytes)
