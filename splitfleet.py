@@ -271,7 +271,7 @@ class Case:
         """The configuration of a plan: the system, limits and budget."""
         from scenarios.commands import plan
         from scenarios.shell.schema import field_names
-        from sim.planning.slo import Slo
+        from sim.planning.limits.slo import Slo
 
         parts = _parts()
         limits = field_names(Slo)

@@ -20,9 +20,9 @@ from scenarios.planning.workers import playing
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
 from scenarios.systems.system import System
-from sim.planning.budget import Budget
-from sim.planning.pace import refuse_replay
-from sim.planning.slo import Slo
+from sim.planning.limits.budget import Budget
+from sim.planning.limits.slo import Slo
+from sim.planning.runs.pace import refuse_replay
 from sim.specs.check import at_least, option
 
 

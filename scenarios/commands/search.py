@@ -22,7 +22,7 @@ from scenarios.sweep.store import Store
 from scenarios.systems.build import case
 from scenarios.systems.system import System
 from sim.medium.channel import rate_bps
-from sim.planning.slo import Slo
+from sim.planning.limits.slo import Slo
 from sim.search import SEARCHES, Decision, Group, Limits, Problem, refusal, runner_up
 from sim.search.budget import longest
 from sim.search.sizes import with_predicted_sizes

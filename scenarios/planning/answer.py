@@ -20,13 +20,14 @@ from scenarios.sweep.store import Store, plain, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
 from scenarios.systems.library import Library
-from sim.planning.budget import Refusal
-from sim.planning.capacity import Capacity, Least, capacity
-from sim.planning.finding import Trust
-from sim.planning.judge import judge_capacity
-from sim.planning.probe import Player, Tally
-from sim.planning.slo import check_drop, check_memory
-from sim.planning.why import Why, find_better_split, why
+from sim.planning.limits.budget import Refusal
+from sim.planning.limits.slo import check_drop, check_memory
+from sim.planning.runs.probe import Player, Tally
+from sim.planning.search.answer import Capacity, Least
+from sim.planning.search.capacity import capacity
+from sim.planning.trust.finding import Trust
+from sim.planning.trust.judge import judge_capacity
+from sim.planning.trust.why import Why, find_better_split, why
 
 Found = dict[str, Any]
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from scenarios.systems.case import Case
-from sim.planning.capacity import Capacity
-from sim.planning.goal import Goal
-from sim.planning.guess import bound, parts
+from sim.planning.forecast.bounds import bound
+from sim.planning.forecast.demands import parts
+from sim.planning.limits.goal import Goal
+from sim.planning.search.answer import Capacity
 
 _SAME = 1e-12
 _GROUPS = ("cut", "codec", "link", "device", "server", "model")

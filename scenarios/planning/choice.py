@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 
 from scenarios.planning.candidate import Candidate
 from scenarios.systems.case import Case
-from sim.planning.budget import Budget, Missed, Refusal
-from sim.planning.capacity import Capacity, capacity
-from sim.planning.goal import Goal
-from sim.planning.pace import set_length
-from sim.planning.probe import Player, Probe, Tally
+from sim.planning.limits.budget import Budget, Missed, Refusal
+from sim.planning.limits.goal import Goal
+from sim.planning.runs.pace import set_length
+from sim.planning.runs.probe import Player, Probe, Tally
+from sim.planning.search.answer import Capacity
+from sim.planning.search.capacity import capacity
 
 _PILOT_REQUESTS = 700.0
 _SHORT_REQUESTS = 5e5  # where two regimes alternate, a short search would be longer than the rest

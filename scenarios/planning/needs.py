@@ -10,11 +10,11 @@ from scenarios.planning.candidate import name_parts
 from scenarios.present.summary import Summary, interval, number
 from scenarios.sweep.store import Store
 from scenarios.systems.case import Case
-from sim.planning.finding import GOOD
-from sim.planning.inverse import inverse
-from sim.planning.judge import judge_remedy
-from sim.planning.probe import Player
-from sim.planning.remedy import Remedy
+from sim.planning.runs.probe import Player
+from sim.planning.search.inverse import inverse
+from sim.planning.search.remedy import Remedy
+from sim.planning.trust.finding import GOOD
+from sim.planning.trust.judge import judge_remedy
 
 
 def find_needs(config: Any, asked: Case, *, play: Player) -> Found:

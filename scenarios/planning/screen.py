@@ -5,7 +5,7 @@ from typing import Any
 
 from scenarios.present.summary import Summary, interval, number
 from scenarios.present.table import tell_trust
-from sim.planning.finding import Finding, Trust
+from sim.planning.trust.finding import Finding, Trust
 
 _CHECKED = ("verdict", "what was checked", "figures")
 

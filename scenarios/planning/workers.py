@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from scenarios.shell.progress import Report, progress
-from sim.planning.probe import Player
+from sim.planning.runs.probe import Player
 
 
 @contextmanager

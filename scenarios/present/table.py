@@ -8,7 +8,7 @@ from typing import Any
 
 from scenarios.present.summary import Summary, between, number
 from scenarios.sweep.columns import Row, spread, swept_names, varying
-from sim.planning.finding import Trust
+from sim.planning.trust.finding import Trust
 
 STAGES = (
     ("memory_wait_s", "server memory: waiting"),

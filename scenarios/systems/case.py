@@ -19,9 +19,9 @@ from scenarios.systems.measured import Drop
 from scenarios.systems.scenario import Scenario
 from sim import Result, replicate, run
 from sim.medium.rates import locate
-from sim.planning.finding import Trust
-from sim.planning.trust import run_trust
-from sim.planning.work import Work, predict_work
+from sim.planning.forecast.work import Work, predict_work
+from sim.planning.trust.finding import Trust
+from sim.planning.trust.run import run_trust
 from sim.sources.source import Source
 from sim.specs import SystemSpec
 from sim.theory.closed import bound_rps

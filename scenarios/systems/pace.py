@@ -10,7 +10,7 @@ from typing import Any
 
 from profiles.tables.split import Split
 from scenarios.systems.measured import Measured
-from sim.planning.pace import cycle_s
+from sim.planning.runs.pace import cycle_s
 from sim.sources.sessions import mean_request
 
 _WARMUP_CYCLES = 3.0

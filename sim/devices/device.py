@@ -9,7 +9,8 @@ from simpy import Environment, Event, Interrupt, Process
 from sim.devices.adaptive import weight
 from sim.devices.policy import Policy, Seen, smooth
 from sim.measures.meters import Meter
-from sim.medium.channel import Channel, RadioChannel
+from sim.medium.channel import Channel
+from sim.medium.fading import RadioChannel
 from sim.medium.link import Link
 from sim.request import BUSY, DONE, IN_FLIGHT, LEFT, LINK_LOST, SERVER_LOST, Request
 from sim.server.server import Server

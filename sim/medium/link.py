@@ -13,9 +13,11 @@ from statistics import NormalDist
 from simpy import Environment, Event
 
 from sim.medium import sharing
-from sim.medium.channel import Channel, RadioChannel, passes, rate_bps
+from sim.medium.channel import Channel, passes, rate_bps
 from sim.medium.contended import ContendedMedium, Radio
+from sim.medium.fading import RadioChannel
 from sim.medium.own import OwnQueue
+from sim.medium.scheduled import ScheduledStation
 from sim.medium.speeds import Speeds
 from sim.places import even
 from sim.specs import GroupSpec, LinkSpec
@@ -71,10 +73,10 @@ class Link:
         """The channel of device `index`; where devices have no queue of their own, plain ones are
         shared among those alike.
         """
-        medium, self._downlinks[index] = self._stations(index)
         snr_db = self.spec.snr_db if group.snr_db is None else group.snr_db
         if self.spec.snr_spread_db > 0.0:
             snr_db = self._shadowed_db(index, snr_db)
+        medium, self._downlinks[index] = self._stations(index, snr_db)
         self._ways_down[index] = self._way_down(group, snr_db)
         if not self.spec.plain:
             spec = replace(self.spec, rate_bps=group.rate_bps or self.spec.rate_bps)
@@ -110,16 +112,17 @@ class Link:
             raise ValueError(f"link.snr_db must let a frame pass at its mean, got {snr_db:g}")
         return 8.0 / rate, spec.frames_per_access(rate)
 
-    def _stations(self, index: int) -> tuple[Station | Radio, Station | Radio]:
+    def _stations(self, index: int, snr_db: float) -> tuple[Station | Radio, Station | Radio]:
         """Where payloads of device `index` are handed over, and, on a shared downlink, its answers:
-        at the device's own queue and at the access point's, or at a queue for each way.
+        at the device's own queue and at the access point's, or at a queue for each way of one user.
         """
         number = index % len(self.cells)
         cell = self.cells[number]
         if isinstance(cell, ContendedMedium):
             return cell.radio(), self._access_points[number]
-        if self.spec.has_own_queues:
-            return OwnQueue(self._env, cell), OwnQueue(self._env, cell)
+        if isinstance(cell, ScheduledStation):
+            user = cell.user(snr_db)
+            return OwnQueue(self._env, user), OwnQueue(self._env, user)
         return cell, cell
 
     def downlink_s(self, index: int, answer_bytes: float) -> float:

@@ -89,8 +89,9 @@ class SharedStation:
         self._jobs.remove(job)
         heapify(self._jobs)
         self._weigh()
-        self._restart()
-        return max(0.0, job.alone_s - (job.tag - self._clock) * job.weight)
+        done_s = job.alone_s - (job.tag - self._clock) * job.weight
+        self._restart()  # which sets the clock of an empty station back
+        return max(0.0, done_s)
 
     def set_speed(self, speed: float) -> None:
         """Change the speed of everything from now on; 0 stops all transfers where they are."""

@@ -68,8 +68,12 @@ RUNGS = {
     "Wi-Fi, 12 radios, one access point": Cell(
         rates_bps=(70e6,) * 12, rate_rps=20.0, downlink="shared", answer_bytes=9_000.0
     ),
+    "Wi-Fi, 40 radios, one access point": Cell(
+        rates_bps=(70e6,) * 40, rate_rps=10.0, mean_bytes=1_000.0, downlink="shared",
+        answer_bytes=9_000.0,
+    ),
     "Wi-Fi, a fast and a slow radio": Cell(rates_bps=(70e6, 7e6), rate_rps=40.0, downlink="shared"),
-}
+}  # fmt: skip
 
 
 class Served(NamedTuple):
@@ -98,8 +102,8 @@ def _row(name: str, metric: Metric, seed: int, value: float) -> Row:
     return row_of(name, metric, seed, replication_interval([value, value], CONFIDENCE), 2)
 
 
-def play_both(cell: Cell, seed: int) -> tuple[Served, Served]:
-    """The engine's run and the loop on its draws."""
+def play_both(cell: Cell, seed: int, loop: "type[Loop] | None" = None) -> tuple[Served, Served]:
+    """The engine's run and the loop (or another one) on its draws."""
     result = _play_engine(cell, seed)
     done = result.records["outcome"] == DONE
     order = np.argsort(result.records["created_s"][done], kind="stable")
@@ -112,8 +116,8 @@ def play_both(cell: Cell, seed: int) -> tuple[Served, Served]:
         for part in (result.records, result.book.in_flight)
         for t, d, b in zip(part["created_s"], part["device"], part["payload_bytes"], strict=True)
     ]
-    loop = _Loop(cell, sorted(known), Streams(seed, 0).stream("contention", 0).random)
-    return engine, loop.play()
+    draw = Streams(seed, 0).stream("contention", 0).random
+    return engine, (loop or Loop)(cell, sorted(known), draw).play()
 
 
 def _play_engine(cell: Cell, seed: int) -> Result:
@@ -151,7 +155,7 @@ class _Sent:
         self.entered_s = math.nan
 
 
-class _Loop:
+class Loop:
     """Requests (born, device, bytes) through processors, radios, server and access point."""
 
     def __init__(
@@ -226,12 +230,16 @@ class _Loop:
                 self.active[place] = self.active[-1]
                 self.active.pop()
             wait_s = self.now_s - sent.entered_s - sent.accesses * sent.access_s
-            self.waits_s[sent.request][station == _ACCESS_POINT] = wait_s
-            if station == _ACCESS_POINT:
+            self.waits_s[sent.request][station < 0] = wait_s
+            if station < 0:
                 self.done_s[sent.request] = self.now_s + 1e-3
             else:
                 self.serve(sent.request)
         self.access()
+
+    def way_down(self, request: int) -> int:
+        """The station at which an answer waits, below 0: one for all."""
+        return _ACCESS_POINT
 
     def serve(self, request: int) -> None:
         """The server, in order of arrival; then the answer's way."""
@@ -239,7 +247,7 @@ class _Loop:
         self.server_free_s = max(self.server_free_s, self.now_s) + cell.server_s
         answer = _Sent(request, cell.answer_bytes, cell.rates_bps[0], cell)
         if cell.downlink == "shared":
-            self.at(self.server_free_s, partial(self.enqueue, _ACCESS_POINT, answer))
+            self.at(self.server_free_s, partial(self.enqueue, self.way_down(request), answer))
         else:
             own_s = answer.accesses * answer.access_s
             self.done_s[request] = self.server_free_s + own_s + 1e-3

@@ -13,7 +13,7 @@ from scenarios.shell.schema import replace_all, write_whole
 from scenarios.systems import case as cases
 from scenarios.systems.case import identify
 from sim.planning import Refusal
-from sim.planning.work import Work
+from sim.planning.forecast.work import Work
 
 BY_HAND = ["request=by_hand", "request.server_s=0.004", "horizon_s=4", "replications=2"]
 BY_HAND += ["warmup_s=1", "link=ideal"]

@@ -25,7 +25,7 @@ from sim import (
     WorkloadSpec,
 )
 from sim.planning import Budget, Goal
-from sim.planning.budget import Missed
+from sim.planning.limits.budget import Missed
 
 P95 = Goal(column="latency_p95_s", limit=0.1)
 NAMES = {

@@ -24,14 +24,15 @@ from sim import (
 )
 from sim import run as sim_run
 from sim.planning import Budget, Goal, Refusal, capacity
-from sim.planning.finding import Trust
-from sim.planning.goal import Sample
-from sim.planning.guess import bound, demands, stability
-from sim.planning.inverse import inverse
-from sim.planning.levers import LEVERS
-from sim.planning.neighbour import neighbour
-from sim.planning.slo import Slo
-from sim.planning.trust import run_trust
+from sim.planning.forecast.bounds import bound, stability
+from sim.planning.forecast.demands import demands
+from sim.planning.forecast.neighbour import neighbour
+from sim.planning.limits.goal import Sample
+from sim.planning.limits.slo import Slo
+from sim.planning.runs.levers import LEVERS
+from sim.planning.search.inverse import inverse
+from sim.planning.trust.finding import Trust
+from sim.planning.trust.run import run_trust
 from sim.theory import md1_response_quantile_s
 
 SMALL = (

@@ -94,9 +94,9 @@ def test_the_interval_covers_and_the_spread_is_no_larger_than_stated(name: str) 
 
 
 def two_regimes(seed: int) -> tuple[Capacity, Sources, Goal]:
-    """Loops of 3.5 to 5 s over a medium whose contention eats what is contended for."""
+    """Loops of 1.5 to 2.25 s over a medium whose contention eats what is contended for."""
     spec = SystemSpec(
-        workload=WorkloadSpec(think_s=3.5 + 0.5 * (seed % 4)),
+        workload=WorkloadSpec(think_s=1.5 + 0.25 * (seed % 4)),
         link=LinkSpec(
             sharing="wifi", contention="bianchi", rate_bps=8e6, mtu_bytes=5000, header_bytes=0,
             frame_airtime_s=1e-5,

@@ -12,10 +12,11 @@ from scenarios.planning.needs import _judge
 from scenarios.systems.case import Case
 from sim import ConstantSource, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.planning import Budget, Goal, Refusal
-from sim.planning.along import Along
-from sim.planning.capacity import play_in_turn
-from sim.planning.inverse import Inverse, _gpus, _Search, inverse
-from sim.planning.remedy import Remedy
+from sim.planning.runs.levers import more_gpus
+from sim.planning.runs.probe import play_in_turn
+from sim.planning.search.along import Along
+from sim.planning.search.inverse import _Search, inverse
+from sim.planning.search.remedy import Inverse, Remedy
 from sim.theory import md1_response_quantile_s
 
 SERVICE_S = 0.02
@@ -97,7 +98,7 @@ def test_a_count_holds_by_all_runs_however_wrong_the_pilots_were(
     monkeypatch.setattr(_Search, "_count_least", mistaken)
     sources = {"default": ConstantSource(server_s=SERVICE_S)}
     gpus = _Search(queue(), sources, [P95], 60, QUICK, play_in_turn).count(
-        "n_gpus", "GPUs", _gpus, 0
+        "n_gpus", "GPUs", more_gpus, 0
     )
     assert gpus.least == 3
     assert gpus.sure

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from sim import ConstantSource, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.planning import Budget, Capacity, Goal, capacity, crossing
-from sim.planning.crossing import around, extend
-from sim.planning.goal import Sample
-from sim.planning.levers import LEVERS
-from sim.planning.probe import Heard, Probe
-from sim.planning.why import why
+from sim.planning.limits.goal import Sample
+from sim.planning.runs.levers import LEVERS
+from sim.planning.runs.probe import Heard, Probe
+from sim.planning.search.crossing import around, extend
+from sim.planning.trust.why import why
 
 NONE = np.empty(0)
 MEAN = Goal(column="latency_mean_s", limit=0.1)

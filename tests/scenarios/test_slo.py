@@ -2,8 +2,8 @@
 
 import pytest
 
-from sim.planning.budget import Missed, Refusal
-from sim.planning.slo import Slo, check_memory
+from sim.planning.limits.budget import Missed, Refusal
+from sim.planning.limits.slo import Slo, check_memory
 
 
 def test_every_limit_that_is_simulated_is_a_goal() -> None:

@@ -123,6 +123,13 @@ def test_every_launcher_file_extends_its_plugin():
         assert f"hydra/launcher={path.stem}" in words
 
 
+def hear_interrupts() -> None:
+    """A shell starts what it puts in the background with interrupts ignored, and that is handed
+    on.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_sweep_goes_on_where_it_stopped(quick, how):
     name, seeds = how.name.lower(), ",".join(map(str, range(24)))
@@ -131,7 +138,12 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(quick, how):
     assert run([*line, "name=whole"]) == 0
     rows = Path(f"outputs/{name}/rows.jsonl")
     command = [sys.executable, "-m", "scenarios", *line, f"name={name}"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=hear_interrupts,
+    )
     deadline = time.monotonic() + 60
     while not (rows.exists() and rows.read_bytes().count(b"\n") >= 2):
         assert time.monotonic() < deadline

@@ -15,10 +15,10 @@ from sim.measures.columns import STAGES
 from sim.measures.meters import are_answered, join
 from sim.measures.overtime import present_over_time, visits
 from sim.measures.saturation import stop_warning
-from sim.planning.goal import Goal
-from sim.planning.guess import demands
-from sim.planning.trust import run_trust
-from sim.planning.why import read, tell_stop
+from sim.planning.forecast.demands import demands
+from sim.planning.limits.goal import Goal
+from sim.planning.trust.run import run_trust
+from sim.planning.trust.why import read, tell_stop
 from sim.request import BOOKED
 from sim.system import build, play
 from sim.theory.closed import bound_rps

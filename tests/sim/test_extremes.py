@@ -16,7 +16,7 @@ import pytest
 
 import sim
 from sim.clock import EventBudgetError
-from sim.planning.work import predict_work
+from sim.planning.forecast.work import predict_work
 
 MAX_EVENTS = 30_000
 FORESEEN = 4_000.0

@@ -5,8 +5,8 @@ import math
 import pytest
 
 import sim
-from sim.planning.goal import Goal
-from sim.planning.guess import bound
+from sim.planning.forecast.bounds import bound
+from sim.planning.limits.goal import Goal
 
 FREE = sim.LinkSpec(sharing="dedicated", rate_bps=8e6, header_bytes=0)
 PROMPT = sim.Draw(0, 0.05, 4000.0, 0.0, 0.02, 0.0, math.nan, 20, 0)

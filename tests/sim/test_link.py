@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import sim
-from sim.medium.sharing.cellular import diversity_gain
 from sim.medium.speeds import speeds
 
 ONE = sim.WorkloadSpec(think_s=0.0)
@@ -143,9 +142,6 @@ def test_cellular_waits_for_its_grant_and_fills_slots():
     link = sim.LinkSpec(sharing="cellular", rate_bps=8e6, header_bytes=0, slot_s=1e-3, grant_s=4e-3)
     result = run(link, 1500.0, device_s=0.01)
     assert result.value("latency_mean_s") == pytest.approx(0.01 + 0.002 + 0.004 + 1e-6, rel=1e-9)
-    assert diversity_gain(1, 10.0) == pytest.approx(1.0)
-    assert 1.2 < diversity_gain(4, 10.0) < diversity_gain(16, 10.0) < 2.0
-    assert diversity_gain(4, -25.0) == pytest.approx(1 + 1 / 2 + 1 / 3 + 1 / 4, rel=0.02)
 
 
 def test_cells_are_independent():

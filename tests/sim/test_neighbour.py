@@ -15,7 +15,7 @@ from sim import (
     WorkloadSpec,
     run,
 )
-from sim.planning.neighbour import neighbour
+from sim.planning.forecast.neighbour import neighbour
 
 OPEN = WorkloadSpec(kind="poisson", rate_rps=2.0, deadline_s=0.1)
 QUIET = LinkSpec(sharing="dedicated", rate_bps=8e6, header_bytes=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sim
-from sim.planning.guess import demands
+from sim.planning.forecast.demands import demands
 from sim.server.service import ServiceLaw, batch_s
 from sim.streams import Streams
 

@@ -6,8 +6,8 @@ import pytest
 import sim
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import Column, TraceTable
-from sim.planning.guess import guess, parts
-from sim.planning.levers import fewer_bits
+from sim.planning.forecast.demands import guess, parts
+from sim.planning.runs.levers import fewer_bits
 from sim.sources.sessions import mean_request, mean_steps, steps_of
 
 FREE = sim.LinkSpec(sharing="dedicated", rate_bps=8e6, header_bytes=0)

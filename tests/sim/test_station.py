@@ -171,6 +171,16 @@ def test_work_alone_ends_when_a_station_says_so(start_s, work_s, fixed_share, fa
 
 
 @pytest.mark.parametrize("make", [QueueStation, SharedStation])
+def test_who_leaves_last_has_had_what_it_had(make):
+    env = Environment()
+    station = make(env)
+    alone = station.serve(10.0)
+    env.run(until=3.0)
+    assert station.cancel(alone) == pytest.approx(3.0)
+    assert station.cancel(alone) == 0.0
+
+
+@pytest.mark.parametrize("make", [QueueStation, SharedStation])
 def test_silence_stretches_and_cancelling_frees(make):
     env = Environment()
     station = make(env)

@@ -177,9 +177,33 @@ def test_radios_agree_with_the_independent_loop(name):
     for ours, theirs in zip(engine, loop, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
     assert len(loop.latency_s) > 1000
-    assert loop.link_wait_s.mean() > 0.1 * loop.latency_s.mean()
+    waits_s = loop.link_wait_s + loop.answer_wait_s
+    assert waits_s.mean() > 0.1 * loop.latency_s.mean()
     assert (loop.answer_wait_s.mean() > 1e-3) == (radios.RUNGS[name].downlink == "shared")
     assert all(row.inside for row in radios.compare(name, 1))
+
+
+class Crowd(radios.Loop):
+    """The loop in which every answer is a station of its own."""
+
+    def way_down(self, request):
+        return -1 - request
+
+
+def test_answers_at_one_access_point_settle_where_answers_that_contend_each_do_not():
+    """40 open-loop devices: 9 ms for good, in the engine and in the independent loop; were every
+    answer a station, the more of them waited the less would get through.
+    """
+    cell = radios.RUNGS["Wi-Fi, 40 radios, one access point"]
+    engine, loop = radios.play_both(cell, 7)
+    first, last = np.array_split(engine.latency_s, 2)
+    assert engine.latency_s.mean() == pytest.approx(loop.latency_s.mean(), rel=1e-9)
+    assert engine.latency_s.mean() == pytest.approx(8.9e-3, rel=0.05)
+    assert last.mean() == pytest.approx(first.mean(), rel=0.1)
+    _, crowd = radios.play_both(cell, 7, Crowd)
+    first, last = np.array_split(crowd.latency_s, 2)
+    assert first.mean() > 1.0
+    assert last.mean() > 2.0 * first.mean()
 
 
 def test_a_loop_on_other_draws_is_found(monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 import sim
 from sim.clock import Clock
-from sim.planning.work import predict_work
+from sim.planning.forecast.work import predict_work
 
 CONSTANT = {"default": sim.ConstantSource(device_s=0.01, payload_bytes=4e3, server_s=0.004)}
 BATCHES = {"default": sim.ConstantSource(payload_bytes=4e3, server_s=0.01, batch_slope_s=0.001)}
@@ -115,6 +115,10 @@ SYSTEMS = {
         CONSTANT, n=100, workload=sim.WorkloadSpec(kind="poisson", rate_rps=10.0, requests=30)
     ),
     "thousands of devices": system(CONSTANT, n=5_000, horizon_s=1.0, workload=POISSON),
+    "a group far away, long answers": system(
+        {"default": sim.ConstantSource(server_s=1e-3, answer_bytes=1e5)},
+        link=shared(rate_bps=1e8), group=sim.GroupSpec(rate_bps=1e6),
+    ),
     "means unknown": system(RANDOM, n=20),
 }  # fmt: skip
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from sim import GroupSpec, SystemSpec, run
 from sim.measures.laws import Check
 from sim.measures.saturation import Load, stop_warning
-from sim.planning.capacity import Capacity
-from sim.planning.goal import Goal, Sample
-from sim.planning.guess import stability
-from sim.planning.levers import LEVERS, Gain, Lever
-from sim.planning.probe import Player, Probe
+from sim.planning.forecast.bounds import stability
+from sim.planning.limits.goal import Goal, Sample
+from sim.planning.runs.levers import LEVERS, Gain, Lever
+from sim.planning.runs.probe import Player, Probe
+from sim.planning.search.answer import Capacity
 from sim.sources.source import Sources
 from sim.statistics import replication_interval, two_sided_t
 from sim.streams import Streams

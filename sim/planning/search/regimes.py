@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import SystemSpec
-from sim.planning.budget import Missed
-from sim.planning.guess import has_timetable
-from sim.planning.probe import Player, Probe
+from sim.planning.forecast.bounds import has_timetable
+from sim.planning.limits.budget import Missed
+from sim.planning.runs.probe import Player, Probe
 from sim.sources.source import Sources
 
 Floats = NDArray[np.float64]

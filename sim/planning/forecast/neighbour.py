@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sim import Source, SystemSpec
-from sim.planning.guess import Demands, demands
+from sim.planning.forecast.demands import Demands, demands
 from sim.server.service import ServiceLaw, batch_s
 from sim.sources.sessions import steps_of
 from sim.sources.source import Sources

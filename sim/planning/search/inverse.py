@@ -6,33 +6,24 @@ goals crosses zero; GPUs and cells are counted, and `spare` of them may fail at 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sim import SystemSpec
-from sim.planning.along import UNIT, Along, Change
-from sim.planning.budget import Budget, Refusal, say_missed
-from sim.planning.goal import Goal
-from sim.planning.guess import demands
-from sim.planning.levers import faster_server, wider_channel
-from sim.planning.pace import set_length, warm_up
-from sim.planning.probe import Player, Probe
-from sim.planning.refine import Refinement
-from sim.planning.remedy import Held, Remedy
+from sim.planning.forecast.demands import demands
+from sim.planning.limits.budget import Budget, Refusal, say_missed
+from sim.planning.limits.goal import Goal
+from sim.planning.runs.levers import faster_server, more_cells, more_gpus, wider_channel
+from sim.planning.runs.pace import set_length, warm_up
+from sim.planning.runs.probe import Player, Probe
+from sim.planning.search.along import UNIT, Along, Change
+from sim.planning.search.refine import Refinement
+from sim.planning.search.remedy import Held, Inverse, Remedy
 from sim.sources.source import Sources
 from sim.statistics import replication_interval
 
 _PILOTS = 3
 _MOST = 64
 _NEAR = 1.05
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inverse:
-    """All remedies for `n_devices`, and what the answer cost."""
-
-    n_devices: int
-    remedies: tuple[Remedy, ...]
-    requests: int
 
 
 def inverse(
@@ -57,8 +48,8 @@ def inverse(
     remedies = (
         search.factor("server_speed", "server speed", faster_server),
         search.factor("channel_width", "channel width", wider_channel),
-        search.count("n_gpus", "GPUs", _gpus, spare),
-        search.count("n_cells", "cells", _cells, spare),
+        search.count("n_gpus", "GPUs", more_gpus, spare),
+        search.count("n_cells", "cells", more_cells, spare),
     )
     if all(remedy.least is None for remedy in remedies):
         raise Refusal(
@@ -253,11 +244,3 @@ class _Search:
                 f"the budget of {self._budget.max_requests:g} requests ended the search after"
                 f" {self.requests}, at {self._far}{before}"
             )
-
-
-def _gpus(spec: SystemSpec, sources: Sources, count: float) -> tuple[SystemSpec, Sources]:
-    return replace(spec, server=replace(spec.server, n_gpus=int(count))), sources
-
-
-def _cells(spec: SystemSpec, sources: Sources, count: float) -> tuple[SystemSpec, Sources]:
-    return replace(spec, link=replace(spec.link, n_cells=int(count))), sources

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.planning.budget import Budget, Refusal
-from sim.planning.crossing import Crossing, around, crossing, extend, open_sides
-from sim.planning.goal import Goal
+from sim.planning.limits.budget import Budget, Refusal
+from sim.planning.limits.goal import Goal
+from sim.planning.search.crossing import Crossing, around, crossing, extend, open_sides
 
 _SCOUTS = 4
 _WIDE, _NARROW = 5, 3

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import SystemSpec
-from sim.planning.crossing import Crossing
-from sim.planning.goal import Goal
-from sim.planning.guess import stability
-from sim.planning.probe import Player, Probe
+from sim.planning.forecast.bounds import stability
+from sim.planning.limits.goal import Goal
+from sim.planning.runs.probe import Player, Probe
+from sim.planning.search.crossing import Crossing
 from sim.sources.source import Sources
 
 UNIT = 10_000

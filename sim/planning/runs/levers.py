@@ -105,6 +105,16 @@ def fewer_bits(spec: SystemSpec, sources: Sources, factor: float) -> tuple[Syste
     return spec, {name: _lighten(source, 1.0 / factor) for name, source in sources.items()}
 
 
+def more_gpus(spec: SystemSpec, sources: Sources, count: float) -> tuple[SystemSpec, Sources]:
+    """So many GPUs."""
+    return replace(spec, server=replace(spec.server, n_gpus=int(count))), sources
+
+
+def more_cells(spec: SystemSpec, sources: Sources, count: float) -> tuple[SystemSpec, Sources]:
+    """So many cells."""
+    return replace(spec, link=replace(spec.link, n_cells=int(count))), sources
+
+
 def _lighten(source: Source, factor: float) -> Source:
     if isinstance(source, TraceSessions | ConstantSessions):
         return source.scale_payloads(factor)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from sim.planning.goal import Goal
+from sim.planning.limits.goal import Goal
 from sim.specs.check import at_least, option
 
 _STEPS_PER_REQUEST = 4.0

@@ -1,10 +1,12 @@
-"""Remedy: the least of one resource with which the goals hold, and the resulting system."""
+"""Remedy: the least of one resource with which the goals hold, and the resulting system; Inverse:
+those of all resources.
+"""
 
 import math
 from dataclasses import dataclass, field
 
 from sim import SystemSpec
-from sim.planning.goal import Goal
+from sim.planning.limits.goal import Goal
 from sim.sources.source import Sources
 
 
@@ -44,3 +46,12 @@ class Remedy:
     spare: int = 0
     sure: bool = False
     held: Held | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inverse:
+    """All remedies for `n_devices`, and what the answer cost."""
+
+    n_devices: int
+    remedies: tuple[Remedy, ...]
+    requests: int

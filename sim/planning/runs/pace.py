@@ -8,10 +8,10 @@ from math import ceil
 
 from sim import LinkSpec, SystemSpec, WorkloadSpec
 from sim.places import groups_of
-from sim.planning.budget import Refusal
-from sim.planning.goal import Goal
-from sim.planning.guess import has_timetable
-from sim.planning.probe import Player, Tally
+from sim.planning.forecast.bounds import has_timetable
+from sim.planning.limits.budget import Refusal
+from sim.planning.limits.goal import Goal
+from sim.planning.runs.probe import Player, Tally
 from sim.radio.contention import RATIO
 from sim.replicate import settle
 from sim.sources.source import Draw, Sources

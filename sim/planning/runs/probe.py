@@ -9,14 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim import Result, SystemSpec, run
-from sim.planning.budget import Refusal
-from sim.planning.goal import Goal, Sample
-from sim.planning.work import predict_work
+from sim import Estimate, Result, SystemSpec, run
+from sim.planning.forecast.work import predict_work
+from sim.planning.limits.budget import Refusal
+from sim.planning.limits.goal import Goal, Sample
 from sim.sources.source import Sources
+from sim.statistics import replication_interval
 
 Player = Callable[[Iterable[Callable[[], Any]]], list[Any]]
 """Plays tasks in order, here or in workers."""
+
+
+def play_in_turn(tasks: Iterable[Callable[[], Any]]) -> list[Any]:
+    """Play tasks here, one after the other."""
+    return [task() for task in tasks]
 
 
 class Heard(NamedTuple):
@@ -122,6 +128,17 @@ class Probe:
         factor, from_s = (2.0, 0.0) if math.isinf(from_s) else (1.0, from_s)
         most = factor * goal.limit
         return sum(goal.figure([each]) > most and each.slow_s > from_s for each in own)
+
+    def curve(self, goal: Goal) -> tuple[Estimate, ...]:
+        """The goal's figure at every point, pooled over its runs, with its interval."""
+        estimates = []
+        for n in self.played:
+            column = self.excess((n,), self.n_runs(n), goal)[:, 0]
+            ends = replication_interval(column, self.confidence)
+            figure = self.figure(n, goal)
+            lo, hi = (goal.move(figure, end - ends.mean) for end in (ends.lo, ends.hi))
+            estimates.append(Estimate(mean=figure, lo=lo, hi=hi))
+        return tuple(estimates)
 
     def is_saturated(self, n_devices: int) -> bool:
         """Whether the queue grew without end in most runs at this number of devices."""

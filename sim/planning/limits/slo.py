@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 
 from profiles.tables.quality import Interval
-from sim.planning.budget import Missed, Refusal
-from sim.planning.goal import Goal
+from sim.planning.limits.budget import Missed, Refusal
+from sim.planning.limits.goal import Goal
 from sim.specs.check import above, at_least, option, within
 
 _LEAST = 1e-6

@@ -1,4 +1,4 @@
-"""Trust: how far to believe an answer, finding by finding."""
+"""What a set of runs says for and against itself: laws, neighbours, ranges, seeds, origins."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from sim import SystemSpec
 from sim.measures.columns import STAGES
 from sim.measures.laws import Check
-from sim.planning.finding import BAD, CAUTION, GOOD, Finding, Trust, weigh
-from sim.planning.levers import Gain
-from sim.planning.neighbour import count_senders, neighbour
-from sim.planning.regimes import Regimes
+from sim.planning.forecast.neighbour import count_senders, neighbour
+from sim.planning.trust.finding import BAD, CAUTION, GOOD, Finding, Trust
 from sim.radio import ns3_curves
 from sim.sources.source import Sources
 
@@ -43,121 +41,6 @@ def run_trust(
             *([_latency_provenance(columns, kinds)] if kinds else []),
             *(_judge_warning(text) for text in warnings),
         )
-    )
-
-
-def plan_trust(
-    base: Trust,
-    *,
-    n_star: int,
-    half_width: float,
-    target: float,
-    monotone: bool,
-    spread_devices: float,
-    collapsed: int,
-    regimes: Regimes | None,
-    calm: bool,
-    better: tuple[str, int] | None,
-    stable: float,
-    given_up: float,
-    gains: Sequence[Gain],
-    kinds: Mapping[str, str],
-) -> Trust:
-    """`base` with what only a search knows: its interval, its guard, its seeds, its sources.
-
-    `gains` in falling order of what they bring; `stable` the N beyond which a queue grows,
-    `given_up` the share of requests that the limited figure does not hold; `regimes` where longer
-    runs show two, `calm` whether N* is that without outages, `better` a split that serves more than
-    the devices' own choice.
-    """
-    further = (
-        weigh(
-            "interval",
-            half_width <= target,
-            f"+-{half_width:.2g} devices, asked for +-{target:.2g}",
-        ),
-        weigh(
-            "isotonic guard",
-            monotone,
-            "the monotone fit crosses within the interval",
-            "the monotone fit crosses elsewhere: the curve is not smooth in N",
-        ),
-        weigh(
-            "seed spread",
-            spread_devices <= max(2.0, 0.1 * n_star),
-            f"one run alone would be off by {spread_devices:.2g} devices (1 sigma)",
-        ),
-        judge_regimes(collapsed, regimes),
-        *_judge_calm(calm=calm),
-        *judge_choice(better),
-        *_judge_given_up(given_up),
-        *_steady(n_star, stable),
-        _judge_binding(next(gain for gain in gains if gain.resource)),
-        _provenance(gains, kinds),
-    )
-    return Trust(findings=(*base.findings, *further))
-
-
-def judge_regimes(collapsed: int, regimes: Regimes | None) -> Finding:
-    """Whether the runs near N* are of one kind; of a system that may collapse nothing is sure."""
-    if regimes is not None:
-        words = f"{regimes.say_safe()}; {regimes.say_above()}"
-        return Finding(name="one regime", verdict=BAD, words=words)
-    return weigh(
-        "one regime",
-        not collapsed,
-        "near N* no run lies far from the others",
-        f"near N* {collapsed} runs took more than twice as long as the others, though none that was"
-        " ten times as long did",
-    )
-
-
-def _judge_calm(*, calm: bool) -> list[Finding]:
-    """An outage serves nobody, whatever the runs with it show."""
-    if not calm:
-        return []
-    words = "N* is that of the system without its outages: no outage makes more devices served"
-    return [Finding(name="outages", verdict=CAUTION, words=words)]
-
-
-def judge_choice(better: tuple[str, int] | None) -> list[Finding]:
-    """A device that chooses for itself does not see what its choice costs the others."""
-    if better is None:
-        return []
-    split, n = better
-    words = (
-        f"where all keep to {split}, {n} devices meet the limits, more than choose for themselves"
-    )
-    return [Finding(name="choice", verdict=CAUTION, words=words)]
-
-
-def _steady(n_star: int, stable: float) -> list[Finding]:
-    """The N at which the load alone forbids more."""
-    if math.isinf(stable):
-        return []
-    beyond = f"beyond {math.floor(stable)} devices a queue grows without end"
-    if n_star < math.floor(stable):
-        return [Finding(name="steady state", verdict=GOOD, words=f"{beyond}; N* is less")]
-    words = f"{beyond}, though no run is long enough to show the limit exceeded: N* is at most"
-    return [Finding(name="steady state", verdict=CAUTION, words=f"{words} that")]
-
-
-def _judge_given_up(share: float) -> list[Finding]:
-    """Turning requests away serves nobody, but a mean of the answers cannot say so."""
-    if share <= 0.0:
-        return []
-    words = f"{100 * share:.2g} % of the requests are given up, which the limit does not count"
-    return [Finding(name="requests given up", verdict=CAUTION, words=words)]
-
-
-def _judge_binding(first: Gain) -> Finding:
-    """Whether the resource that is named surely helps."""
-    sure = first.lo > 0.0
-    return Finding(
-        name="binding resource",
-        verdict=GOOD if sure else CAUTION,
-        words=f"{first.words}: {first.devices:+.2f} [{first.lo:+.2f}, {first.hi:+.2f}] devices per"
-        f" 1 % more{'' if sure else ', which may be nothing'}",
     )
 
 
@@ -255,16 +138,11 @@ def _latency_provenance(columns: Mapping[str, float], kinds: Mapping[str, str]) 
         name: sum(s for column, s in columns.items() if column in STAGES and column.startswith(at))
         for name, at in (("device", "device_"), ("uplink", "link_"), ("server", _AT_SERVER))
     }
-    return _judge_provenance(seconds, kinds, "the mean latency")
+    return judge_provenance(seconds, kinds, "the mean latency")
 
 
-def _provenance(gains: Sequence[Gain], kinds: Mapping[str, str]) -> Finding:
-    """The share of all dN* that rests on numbers which nobody measured on that machine."""
-    weights = {gain.name: abs(gain.devices) for gain in gains}
-    return _judge_provenance(weights, kinds, "the sensitivity of N*")
-
-
-def _judge_provenance(weights: Mapping[str, float], kinds: Mapping[str, str], what: str) -> Finding:
+def judge_provenance(weights: Mapping[str, float], kinds: Mapping[str, str], what: str) -> Finding:
+    """The share of what the `weights` add up to that rests on numbers which nobody measured."""
     whole = sum(weights.values())
     soft = {
         name: weight / whole if whole else 0.0

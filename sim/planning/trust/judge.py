@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from sim.planning.capacity import Capacity
-from sim.planning.finding import GOOD, Finding, Trust, weigh
-from sim.planning.probe import Player
-from sim.planning.remedy import Held, Remedy
-from sim.planning.trust import plan_trust, run_trust
-from sim.planning.why import Why, means, read, tell_stop, worst_checks
+from sim.planning.runs.probe import Player
+from sim.planning.search.answer import Capacity
+from sim.planning.search.remedy import Held, Remedy
+from sim.planning.trust.finding import GOOD, Finding, Trust, weigh
+from sim.planning.trust.plan import plan_trust
+from sim.planning.trust.run import run_trust
+from sim.planning.trust.why import Why, means, read, tell_stop, worst_checks
 from sim.sources.source import Sources
 from sim.statistics import replication_interval
 

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sim import Source, SystemSpec
-from sim.planning.budget import Budget, Missed, Refusal, say_missed
-from sim.planning.goal import Goal
-from sim.planning.guess import demands, guess, stability
-from sim.planning.pace import set_length
-from sim.planning.probe import Player, Probe
+from sim.planning.forecast.bounds import stability
+from sim.planning.forecast.demands import demands, guess
+from sim.planning.limits.budget import Budget, Missed, Refusal, say_missed
+from sim.planning.limits.goal import Goal
+from sim.planning.runs.pace import set_length
+from sim.planning.runs.probe import Player, Probe
 from sim.sources.source import Sources
 
 _PILOTS = 3

@@ -2,87 +2,26 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from sim import Estimate, SystemSpec
+from sim import SystemSpec
 from sim.places import groups_of
-from sim.planning.bracket import Bracket, Pilots
-from sim.planning.budget import Budget, Missed, Refusal
-from sim.planning.crossing import Crossing, around
-from sim.planning.goal import Goal
-from sim.planning.pace import refuse_replay, set_length, warm_up, without_faults
-from sim.planning.probe import Player, Probe
-from sim.planning.refine import Curve, Falling, Refinement
-from sim.planning.regimes import Regimes, SafeSearch
+from sim.planning.limits.budget import Budget, Missed, Refusal
+from sim.planning.limits.goal import Goal
+from sim.planning.runs.pace import refuse_replay, set_length, warm_up, without_faults
+from sim.planning.runs.probe import Player, Probe, play_in_turn
+from sim.planning.search.answer import Capacity, Least
+from sim.planning.search.bracket import Bracket, Pilots
+from sim.planning.search.crossing import Crossing, around
+from sim.planning.search.refine import Curve, Falling, Refinement
+from sim.planning.search.regimes import Regimes, SafeSearch
 from sim.sources.sessions import steps_of
 from sim.sources.source import Sources
-from sim.statistics import replication_interval
 
 _SCOUTS, _WIDE = 4, 5
 _BELOW = 0.95
-
-
-@dataclass(frozen=True, kw_only=True)
-class Least:
-    """The least number of devices that meets the goals, with its interval: fewer miss `goal`.
-
-    `points`, `runs`, `curve`: what was played around it.
-    """
-
-    goal: Goal
-    n: int
-    lo: int
-    hi: int
-    points: tuple[int, ...]
-    runs: tuple[int, ...]
-    curve: tuple[Estimate, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Capacity:
-    """N* with its interval at the spec's confidence, conditional on the sources' rows.
-
-    `goal`: the one that limits; `root`: where the fitted mean curve meets the limit, before
-    rounding down; `points`: the numbers of devices that were played, `curve`: the goal's figure
-    there by so many `runs`; `n_runs`: those of the points around N* (the scouts had fewer);
-    `collapsed`: of them the most at one point that fell into a far worse regime than the others;
-    `regimes`: where longer runs confirm that, N* is what they say is safe, and `root` no crossing;
-    `least`: where too few devices miss a goal, from how many on they meet it; `calm`: N* is that
-    of the system without its outages, below what was found with them; `throughput_rps`: at the
-    least point around N*; `stable`: the N beyond which a queue grows without end, at which N* is
-    capped, infinite where none is known; `spec`: the system with the lengths of run that were
-    played; `requests`: simulated requests that the answer cost.
-    """
-
-    goal: Goal
-    n_star: int
-    n_star_lo: int
-    n_star_hi: int
-    root: Crossing
-    points: tuple[int, ...]
-    runs: tuple[int, ...]
-    n_runs: int
-    collapsed: int
-    requests: int
-    throughput_rps: float
-    curve: tuple[Estimate, ...]
-    stable: float
-    spec: SystemSpec = field(repr=False)
-    regimes: Regimes | None = None
-    least: Least | None = None
-    calm: bool = False
-
-    @property
-    def monotone(self) -> bool:
-        """Whether the isotonic fit crosses within the interval."""
-        return self.root.monotone
-
-
-def play_in_turn(tasks: object) -> list[object]:
-    """Play tasks here, one after the other."""
-    return [task() for task in tasks]  # type: ignore[attr-defined]
 
 
 def capacity(
@@ -123,18 +62,7 @@ def capacity(
         raise
     except Refusal:  # no answer there bounds nothing here
         return replace(found, requests=found.requests + search.requests)
-    return _cap(found, calm)
-
-
-def _cap(found: Capacity, calm: Capacity) -> Capacity:
-    """An answer that is no larger than that of the system without its outages."""
-    requests = found.requests + calm.requests
-    if found.root.root <= calm.root.root:
-        hi, root = min(found.n_star_hi, calm.n_star_hi), found.root.cap(calm.root.hi)
-        return replace(found, n_star_hi=max(hi, found.n_star), root=root, requests=requests)
-    ends = {name: getattr(calm, name) for name in ("n_star", "n_star_lo", "n_star_hi", "stable")}
-    root = replace(found.root, root=calm.root.root, lo=calm.root.lo, hi=calm.root.hi)
-    return replace(found, **ends, root=root, requests=requests, calm=True)
+    return found.cap(calm)
 
 
 class _Search:
@@ -209,7 +137,7 @@ class _Search:
             hi=hi,
             points=probe.played,
             runs=tuple(probe.n_runs(n) for n in probe.played),
-            curve=_curve(probe, goal),
+            curve=probe.curve(goal),
         )
 
     def _refinement(self, curve: Curve, probe: Probe, goals: Sequence[Goal]) -> Refinement:
@@ -270,7 +198,7 @@ class _Search:
             collapsed=collapsed,
             requests=self.requests,
             throughput_rps=probe.throughput_rps(near[0]),
-            curve=_curve(probe, goal),
+            curve=probe.curve(goal),
             stable=self._pilots.stable,
             spec=probe.spec,
             regimes=regimes,
@@ -304,15 +232,3 @@ class _Devices:
         if not math.isfinite(where.half_width):
             return "no interval of N* is bounded by the runs that were played"
         return f"N* in [{where.lo:.1f}, {where.hi:.1f}], asked for +-{target:.1f}"
-
-
-def _curve(probe: Probe, goal: Goal) -> tuple[Estimate, ...]:
-    """The goal's figure at every point, pooled over its runs, with its interval."""
-    estimates = []
-    for n in probe.played:
-        column = probe.excess((n,), probe.n_runs(n), goal)[:, 0]
-        ends = replication_interval(column, probe.spec.confidence)
-        figure = probe.figure(n, goal)
-        lo, hi = (goal.move(figure, end - ends.mean) for end in (ends.lo, ends.hi))
-        estimates.append(Estimate(mean=figure, lo=lo, hi=hi))
-    return tuple(estimates)

@@ -1,0 +1,1 @@
+"""What the demands of one request tell before anything is played: bounds, neighbours, work."""

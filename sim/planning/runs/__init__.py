@@ -1,0 +1,1 @@
+"""What is played: runs by number of devices, their length, the levers that change a system."""
