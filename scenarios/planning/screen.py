@@ -13,7 +13,7 @@ _CHECKED = ("verdict", "what was checked", "figures")
 def headline(found: Mapping[str, Any]) -> str:
     """The answer in one sentence."""
     devices = "device" if found["n_star"] == 1 else "devices"
-    count = f"{found['n_star']} {devices} [{found['n_star_lo']}, {found['n_star_hi']}]"
+    count = f"{found['n_star']} {devices} [{found['n_star_lo_total']}, {found['n_star_hi_total']}]"
     if found["n_least"] > 1:
         least = f"{found['n_least']} [{found['n_least_lo']}, {found['n_least_hi']}]"
         count = f"from {least} to {count}"
@@ -29,8 +29,8 @@ def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
     """A plan; of several systems those that were searched, or `every` one."""
     words = _words(found, "next_binding")
     then = f"next bottleneck: {words}" if words else "no other resource would help"
-    total = f"[{found['n_star_lo_total']}, {found['n_star_hi_total']}]"
-    table = f"{total} with the sampling error of the trace table; " if found["cut"] != "-" else ""
+    runs = f"[{found['n_star_lo']}, {found['n_star_hi']}]"
+    table = f"{runs} were table and machines exact; " if found["cut"] != "-" else ""
     n_runs = (found["two_regimes"] or found)["n_runs"]
     fewer = "fewer devices miss it, too; " if found["n_least"] > 1 else ""
     above = f"above that, {found['above']}; " if found["above"] else ""

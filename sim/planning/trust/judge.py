@@ -8,7 +8,7 @@ from sim.planning.runs.probe import Player
 from sim.planning.search.answer import Capacity
 from sim.planning.search.remedy import Held, Remedy
 from sim.planning.trust.finding import GOOD, Finding, Trust, weigh
-from sim.planning.trust.plan import plan_trust
+from sim.planning.trust.plan import judge_machines, plan_trust
 from sim.planning.trust.run import run_trust
 from sim.planning.trust.why import Why, means, read, tell_stop, worst_checks
 from sim.sources.source import Sources
@@ -57,6 +57,7 @@ def judge_capacity(
         given_up=_given_up(reasons.columns) if found.goal.column in _BLIND else 0.0,
         gains=reasons.gains,
         kinds=kinds,
+        machines=judge_machines(found.n_star, reasons.total_lo, reasons.total_hi, reasons.machines),
     )
 
 

@@ -25,13 +25,14 @@ def plan_trust(
     given_up: float,
     gains: Sequence[Gain],
     kinds: Mapping[str, str],
+    machines: Finding | None = None,
 ) -> Trust:
     """`base` with what only a search knows: its interval, its guard, its seeds, its sources.
 
     `gains` in falling order of what they bring; `stable` the N beyond which a queue grows,
     `given_up` the share of requests that the limited figure does not hold; `regimes` where longer
     runs show two, `calm` whether N* is that without outages, `better` a split that serves more than
-    the devices' own choice.
+    the devices' own choice, `machines` what their errors do.
     """
     further = (
         weigh(
@@ -57,6 +58,7 @@ def plan_trust(
         *_steady(n_star, stable),
         _judge_binding(next(gain for gain in gains if gain.resource)),
         _provenance(gains, kinds),
+        *([machines] if machines is not None else []),
     )
     return Trust(findings=(*base.findings, *further))
 
@@ -121,6 +123,17 @@ def _judge_binding(first: Gain) -> Finding:
         verdict=GOOD if sure else CAUTION,
         words=f"{first.words}: {first.devices:+.2f} [{first.lo:+.2f}, {first.hi:+.2f}] devices per"
         f" 1 % more{'' if sure else ', which may be nothing'}",
+    )
+
+
+def judge_machines(n_star: int, lo: int, hi: int, words: str) -> Finding | None:
+    """Whether N* stays within a quarter where seconds that nobody measured are off."""
+    if not words:
+        return None
+    return weigh(
+        "machines",
+        hi - lo <= 0.5 * n_star,
+        f"N* lies in [{lo}, {hi}] where {words} (1 sigma)",
     )
 
 

@@ -17,6 +17,7 @@ from sim.planning.limits.goal import Goal, Sample
 from sim.planning.runs.levers import LEVERS, Gain, Lever
 from sim.planning.runs.probe import Player, Probe
 from sim.planning.search.answer import Capacity
+from sim.planning.trust.machines import move
 from sim.sources.source import Sources
 from sim.statistics import replication_interval, two_sided_t
 from sim.streams import Streams
@@ -45,7 +46,8 @@ class Reading(NamedTuple):
 class Why:
     """The system at N*: mean columns over runs, laws, gains in falling order, and both intervals.
 
-    `total_lo`, `total_hi`: N* with the sampling error of the trace table too; `spread`: standard
+    `total_lo`, `total_hi`: N* with the errors of the trace table and of machines that nobody
+    measured too, `machines`: those in words; `spread`: standard
     deviation of a run's own excess, what a single seed would be off by; `collapsed`: runs at N*
     that fell into a far worse regime than the others; `stop`: that nothing is answered any more in
     them, "" where none has.
@@ -56,6 +58,7 @@ class Why:
     gains: tuple[Gain, ...]
     total_lo: int
     total_hi: int
+    machines: str
     spread: float
     collapsed: int
     requests: int
@@ -91,7 +94,8 @@ def why(spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player)
     dN), by Student's t over runs; the slope at N* is the search's, taken as known.
 
     The table's part follows `sim.statistics.table_interval`: sqrt(half^2 + t^2 max(0, s_b^2 - s^2))
-    with s of plain runs and s_b of runs that each have their own bootstrap, over the slope.
+    with s of plain runs and s_b of runs that each have their own bootstrap, over the slope; that of
+    the machines is `move`'s.
     """
     at = max(1, capacity.n_star)
     base = replace(capacity.spec, fleet=replace(capacity.spec.fleet, n_devices=at))
@@ -116,14 +120,16 @@ def why(spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player)
         _gain(lever, changes.get(lever.name, nothing), slope, spec.confidence) for lever in LEVERS
     ]
     extra = _table_part(plain, _excess(capacity.goal, boots) if boots else None, spec.confidence)
-    lo = math.hypot(capacity.root.root - capacity.root.lo, extra / slope)
-    hi = math.hypot(capacity.root.hi - capacity.root.root, extra / slope)
+    root, moved = capacity.root, move(base, sources, at)
+    lo = math.hypot(root.root - root.lo, extra / slope, root.root * (1.0 - moved.lo))
+    hi = math.hypot(root.hi - root.root, extra / slope, root.root * (moved.hi - 1.0))
     return Why(
         columns=columns,
         checks=worst_checks(as_is),
         gains=tuple(sorted(gains, key=lambda gain: -gain.devices)),
-        total_lo=max(0, math.floor(capacity.root.root - lo)),
-        total_hi=math.floor(capacity.root.root + hi),
+        total_lo=max(0, math.floor(root.root - lo)),
+        total_hi=math.floor(root.root + hi),
+        machines=moved.words,
         spread=float(np.std(plain, ddof=1)),
         collapsed=capacity.goal.count_apart([reading.sample for reading in as_is]),
         requests=int(sum(reading.columns["n_requests"] for reading in (*first, *second))),
