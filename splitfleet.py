@@ -66,7 +66,7 @@ def device(name: str, **changes: Any) -> Any:
 
 
 def server(name: str, **changes: Any) -> Any:
-    """The data sheet of a server and its way of serving: `sf.server("measured", max_batch=8)`."""
+    """The data sheet of a server and its way of serving: `sf.server("h100", max_batch=8)`."""
     return _parts().sheet("server", name, **changes)
 
 

@@ -1,8 +1,8 @@
 """Draw device 0's running time of a fixed workload against N (the paper's Fig. 2 right).
 
-Llama-2-7B, modelled: BoolQ (a prompt of 117 tokens: passages of 108 and questions of 8.9 tokens on
-average, Clark et al. 2019; one token of answer) and an answer of 64 tokens (assumed); the byte
-Llama and the scenes network, measured. Terminating: device 0 finishes its sessions while all
+Llama-2-7B, its layers timed: BoolQ (a prompt of 117 tokens: passages of 108 and questions of 8.9
+tokens on average, Clark et al. 2019; one token of answer) and an answer of 64 tokens (assumed); the
+byte Llama and the scenes network, measured. Terminating: device 0 finishes its sessions while all
 others keep loading the system. Nobody batches: the server takes one request, or token, at a time.
 """
 
@@ -11,11 +11,10 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 from plots import fig2_runtime as runtime
-from profiles.predicting.analytic import LLAMA2_7B
-from profiles.predicting.published import roof_share
 from profiles.shipping import equal
 from profiles.tables.hardware import DeviceSpec
 from scenarios.present.summary import Summary, between, number
+from scenarios.present.table import describe_seconds
 from scenarios.study.figure import Figure, produce, split_methods
 from scenarios.study.panels import Panel, pictures, sessions_grid, text
 from scenarios.sweep.axes import axes_of, points
@@ -61,9 +60,8 @@ def run(config: Config) -> int:
 
 
 def _llama2(config: Config) -> Panel:
-    """Llama-2-7B answering BoolQ and at length, as seconds and bytes are modelled."""
+    """Llama-2-7B answering BoolQ and at length: timed layers, scaled bytes."""
     small = config.text.generations(config.codecs.values(), live=config.live)
-    share = roof_share(config.big_server, LLAMA2_7B)
     at = [
         point._replace(
             config=replace(point.config, device=config.big_device, server=config.big_server)
@@ -73,9 +71,9 @@ def _llama2(config: Config) -> Panel:
     jobs: list[Job] = []
     for n_tokens, panel in ((1, "BoolQ"), (config.text.n_tokens, f"{config.text.n_tokens} tokens")):
         big = Big(
-            share=share, small=small, small_cut=config.text.cut, n_tokens=n_tokens,
+            small=small, small_cut=config.text.cut, n_tokens=n_tokens,
             prompt_tokens=config.text.prompt_tokens,
-            named=[asdict(config.text), n_tokens, config.big_cut, share],
+            named=[asdict(config.text), n_tokens, config.big_cut],
         )  # fmt: skip
         chosen = [
             big.split(config.big_cut, equal.twin(method.split.setting, small.table.settings))
@@ -83,17 +81,17 @@ def _llama2(config: Config) -> Panel:
         ]
         jobs += sessions_grid(config, big, chosen, at, config.sessions, model="llama2-7b",
                               panel=f"llama2-7b, {panel}")  # fmt: skip
-    device, server = config.big_device.title, config.big_server.title
-    machine = small.table.provenance["machine"]["processor"]
+    known = big.describe(config.big_device, config.big_server)
+    head, tail = (describe_seconds(known[f"{part}_seconds"]) for part in ("head", "tail"))
     words = (
-        f"llama2-7b ({device} after {config.big_cut}, {server}): seconds modelled by the roofline "
-        f"at {100 * share:.0f} % of the roof, the share that published latencies reach; payloads "
+        f"llama2-7b: {config.big_device.title} after {config.big_cut}, {head}; "
+        f"{config.big_server.title}, {tail}, one layer x 32; payloads "
         "and errors scaled from the byte Llama's measured ones per element, topk, slicer and ecsq "
-        f"at the relative L2 at which it loses 1 pp; codec seconds as on {machine}; prompts as "
+        "at the relative L2 at which it loses 1 pp; prompts as "
         "long as BoolQ's on average (108 + 8.9 tokens, Clark et al. 2019), longer answers assumed; "
         "nothing in it is random, so that its intervals have no width."
     )
-    return Panel("llama2-7b", jobs, words, {"roof_share": share, **small.digests})
+    return Panel("llama2-7b", jobs, words, dict(known))
 
 
 def _summary(where: str, rows: Sequence[Row]) -> Summary:

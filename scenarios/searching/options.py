@@ -24,7 +24,7 @@ from scenarios.systems.answers import Answers
 from scenarios.systems.generations import Generations
 from scenarios.systems.measured import Drop, Measured
 from sim.search import First, Options
-from sim.sources.source import ConstantSource, Source
+from sim.sources.source import ConstantSource, Errors, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,9 @@ class Tables(Measured):
         """As of the known network; all on the device without a stored setting."""
         if split.cut != "output" or self.speaks:
             return self.known.source(split, device, server)
-        return ConstantSource(device_s=self.known.side(device, "head").seconds_at("output"))
+        head = self.known.side(device, "head")
+        error = Errors(head=head.log_error)
+        return ConstantSource(device_s=head.seconds_at("output"), log_errors=error)
 
     def drop_pp(self, split: Split) -> float:
         """Upper end of the loss in percentage points; answers, or next tokens that differ."""

@@ -1,8 +1,8 @@
 """Carrying: codec seconds that were measured here, on the machine of the shipped tables.
 
 A codec that no shipped table holds is traced here, for its bytes and answers; what it takes there
-follows from an anchor: the same chain, or `ecsq`, on the same features of the scenes after stage 3,
-which the shipped table holds and which is timed here again.
+follows from an anchor: the same chain, or `ecsq`, on the scenes' features after stage 3 (a chain of
+images: at the input), which the shipped table holds and which is timed here again.
 """
 
 import math
@@ -19,7 +19,7 @@ from scenarios.shell.progress import progress
 from scenarios.systems.coders import coders
 from scenarios.systems.sheets import names, read
 
-_MODEL, _CUT, _CHAIN = "scenes", "stage3", "ecsq"
+_MODEL, _CUTS, _CHAIN = "scenes", ("stage3", "input"), "ecsq"
 _SAMPLES, _REPEATS = 32, 9
 
 
@@ -29,9 +29,11 @@ def carry(chain: str, folder: Any) -> dict[str, Carried]:
     if _is_here(there):
         said = Carried(1.0, "measured", 0.0, CPU, "measured there")
         return {"encode_s": said, "decode_s": said}
-    anchor = chain if chain in there.settings and chain in names("codec") else _CHAIN
-    here = _time(anchor, folder)
-    return {column: _ratio(there, here, anchor, column) for column in ("encode_s", "decode_s")}
+    held = chain in there.settings and chain in names("codec")
+    at = [(cut, chain) for cut in _CUTS if held and there.exists(cut, chain)]
+    cut, anchor = at[0] if at else (_CUTS[0], _CHAIN)
+    here = _time(anchor, cut, folder)
+    return {column: _ratio(there, here, cut, anchor, column) for column in ("encode_s", "decode_s")}
 
 
 def _is_here(table: TraceTable) -> bool:
@@ -41,7 +43,7 @@ def _is_here(table: TraceTable) -> bool:
         return bool(table.provenance["machine"] == fingerprint())
 
 
-def _time(anchor: str, folder: Any) -> TraceTable:
+def _time(anchor: str, cut: str, folder: Any) -> TraceTable:
     """The anchor on the first samples, from `folder` or timed now."""
     from profiles import models
     from profiles.shipping import store
@@ -51,17 +53,17 @@ def _time(anchor: str, folder: Any) -> TraceTable:
     with progress(f"timing {anchor} beside the shipped tables") as report:
         return store.trace(
             folder, models.create(_MODEL), kinds, inputs, labels,
-            cuts=(_CUT,), repeats=_REPEATS, progress=report,
+            cuts=(cut,), repeats=_REPEATS, progress=report,
         )  # fmt: skip
 
 
-def _ratio(there: TraceTable, here: TraceTable, anchor: str, column: str) -> Carried:
+def _ratio(there: TraceTable, here: TraceTable, cut: str, anchor: str, column: str) -> Carried:
     """Geometric mean of the samples' ratios, and its standard error."""
-    known = there.cell(column, _CUT, anchor)[: len(here.sample_ids)]
-    logs = np.log(known / here.cell(column, _CUT, anchor))
+    known = there.cell(column, cut, anchor)[: len(here.sample_ids)]
+    logs = np.log(known / here.cell(column, cut, anchor))
     factor = math.exp(float(np.mean(logs)))
     source = (
-        f"{anchor} on features of the scenes takes {factor:.3g} times as long on {CPU}"
+        f"{anchor} on the scenes ({cut}) takes {factor:.3g} times as long on {CPU}"
         f" as on the machine at hand ({column.removesuffix('_s')})"
     )
     return Carried(factor, "scaled", float(sem(logs)), CPU, source)

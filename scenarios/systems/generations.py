@@ -26,7 +26,7 @@ from scenarios.systems.measured import Drop, Network, describe_trace, known_of
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions, TraceSessions
-from sim.sources.source import ConstantSource, Draw, Factor, Source
+from sim.sources.source import ConstantSource, Draw, Errors, Factor, Source
 from sim.specs.check import at_least, option
 
 _Z = 1.96
@@ -178,6 +178,7 @@ class Generations(Network):
             token=Draw(0, token_s, 0.0, 0.0, 0.0, 0.0, nan, 1, prompt),
             n_tokens=tokens,
             device_token_bytes=self.decode.cut("output").kv_head_bytes,
+            log_errors=Errors(head=head.log_error),
         )
 
     def _unsplit(self, cut: str, tokens: int, sheet: DeviceSpec | ServerSpec) -> ConstantSource:
@@ -185,10 +186,13 @@ class Generations(Network):
         total_s = whole.seconds_at("output", new_tokens=prompt) + sum(
             whole.seconds_at("output", kv_length=prompt + k) for k in range(tokens - 1)
         )
+        error = whole.log_error
         if cut == "output":
-            return ConstantSource(device_s=total_s)
+            return ConstantSource(device_s=total_s, log_errors=Errors(head=error))
         sent, back = float(prompt), float(tokens)  # a token is one byte
-        return ConstantSource(payload_bytes=sent, server_s=total_s, answer_bytes=back)
+        return ConstantSource(
+            payload_bytes=sent, server_s=total_s, answer_bytes=back, log_errors=Errors(tail=error)
+        )
 
     def quality(self, split: Split) -> dict[str, float]:
         """What the codec does to whole generations: the share that stays equal to those without a

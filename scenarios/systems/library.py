@@ -45,13 +45,16 @@ class Library:
             return self._measure(config, *mine)
 
     def _measure(self, config: Any, cuts: list[str], codecs: dict[str, Codec]) -> Measured:
-        server = config.server if llama2.models(config.model.name) else None  # its share of a roof
-        key = repr(
-            (config.model, config.session, config.live, cuts, codecs, server, _is_here(config))
-        )
+        key = repr((config.model, config.session, config.live, cuts, codecs, _is_here(config)))
         if key not in self._known:
-            self._known[key] = _measure(config, self._network(config), cuts, list(codecs.values()))
+            self._known[key] = self._put_together(config, cuts, list(codecs.values()))
         return self._known[key]
+
+    def _put_together(self, config: Any, cuts: Sequence[str], codecs: Sequence[Codec]) -> Measured:
+        """A big network of layers that were timed elsewhere, or one that is at hand."""
+        if llama2.models(config.model.name):
+            return llama2.measure(config.session, codecs, live=config.live)
+        return _measure(config, self._network(config), cuts, codecs)
 
     def _network(self, config: Any) -> Any:
         key = repr(config.model)
@@ -62,6 +65,9 @@ class Library:
     def _check(self, config: Any) -> None:
         """Refuse what cannot be measured, before anything is timed."""
         chosen = choices(config).values()
+        if llama2.models(config.model.name):
+            llama2.check_cuts([one.cut for one in chosen])
+            return
         answers.check_cuts_early(config.model.name, [one.cut for one in chosen])
         network = self._network(config)
         for one in chosen:
@@ -79,13 +85,11 @@ class Library:
 
 
 def _measure(config: Any, network: Any, cuts: Sequence[str], codecs: Sequence[Codec]) -> Measured:
-    """A network that answers once, one that generates tokens, or a big one in closed form."""
+    """A network that answers once, or one that generates tokens."""
     if network.task != "language":
         every = [*cuts, "output"] if "output" not in cuts else list(cuts)  # to pair with no codec
         how = {"live": config.live, "here": _is_here(config)}
         return answers.measure(config.model, codecs, every, network=network, **how)
-    if llama2.models(config.model.name):
-        return llama2.measure(config.session, config.server, codecs, live=config.live)
     text: Session = config.session
     how = {"live": config.live, "here": _is_here(config)}
     return text.measure(config.model.name, codecs, cuts, **how)

@@ -1,50 +1,61 @@
-"""Llama-2-7B in closed form: sessions by the roofline, payloads at the byte Llama's measured rate.
+"""Llama-2-7B in sessions: its layers as they were timed, payloads at the byte Llama's rate.
 
-Nobody measured a 7B network here. Seconds are modelled: the roofline of both data sheets at the
-share of the roof that published Llama-2 latencies reach (geometric mean over profiles/data/
-published.csv). Payload bytes and codec seconds per element are those of the byte Llama's prompt,
-carried to 4,096 elements a token. Approximation: a token costs what it costs at mean KV length.
+One layer was timed and counted 32 times: on the H100 under CUDA graphs in bf16, and on a processor.
+Payload bytes and codec seconds per element are those of the byte Llama's prompt, carried to 4,096
+elements a token: nobody ran this network's real weights through a codec. Approximation: a token
+costs what it costs at mean KV length.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from profiles.predicting.analytic import LLAMA2_7B, model_phases
-from profiles.predicting.published import roof_share
-from profiles.predicting.roofline import Efficiency, peaks_of
+from profiles.predicting.analytic import LLAMA2_7B
+from profiles.predicting.roles import Carried, Known, seconds_of
+from profiles.shipping import shipped
+from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
 from profiles.tables.split import ENDS, Split
+from scenarios.shell.names import unknown
 from scenarios.systems.generations import Generations, Session
-from scenarios.systems.measured import Measured
+from scenarios.systems.given import with_given
+from scenarios.systems.measured import Measured, describe_surface, known_of, name_machine
 from scenarios.systems.sheets import Codec
 from sim.sources.sessions import ConstantSessions
-from sim.sources.source import ConstantSource, Draw
+from sim.sources.source import ConstantSource, Draw, Errors
 
 _NETWORK = "llama2_7b"
 _SMALL, _SMALL_CUT = "bytellama", "layers.1"
-_TOKEN_BYTES = 4.0
+_TOKEN_BYTES, _NUMBER_BYTES = 4.0, 2.0
+_PHASES = ("prefill", "decode")
 
 
 def models(name: str) -> bool:
-    """Whether a network of this name is modelled here."""
+    """Whether a network of this name is put together here."""
     return name == _NETWORK
 
 
-def measure(
-    session: Session, server: ServerSpec, codecs: Sequence[Codec], *, live: bool = False
-) -> "Big":
-    """Llama-2-7B in sessions of that kind, at the share of the roof that `server` reaches.
+def check_cuts(cuts: Sequence[str]) -> None:
+    """Refuse an unknown cut.
 
     Raises:
-        ValueError: no published latency of the server.
+        ValueError: with the nearest ones.
     """
+    known = _known("decode").facts.cut_names
+    for cut in cuts:
+        if cut not in known:
+            raise ValueError(unknown("cut", cut, known))
+
+
+def measure(session: Session, codecs: Sequence[Codec], *, live: bool = False) -> "Big":
+    """Llama-2-7B in sessions of that kind."""
     small = session.measure(_SMALL, codecs, [_SMALL_CUT], live=live)
     return Big(
-        share=roof_share(server, LLAMA2_7B), small=small, small_cut=_SMALL_CUT,
-        prompt_tokens=session.prompt_tokens, n_tokens=session.n_tokens,
+        small=small, small_cut=_SMALL_CUT, prompt_tokens=session.prompt_tokens,
+        n_tokens=session.n_tokens,
     )  # fmt: skip
 
 
@@ -52,11 +63,10 @@ def measure(
 class Big(Measured):
     """Llama-2-7B, its payloads scaled from those of `small`, a smaller Llama at `small_cut`.
 
-    `share`: of the roofline that it reaches; `named`: what names its points besides the tables.
+    `named`: what names its points besides the tables.
     """
 
     model: str = _NETWORK
-    share: float
     small: Generations
     small_cut: str
     prompt_tokens: int
@@ -66,50 +76,67 @@ class Big(Measured):
     def __repr__(self) -> str:
         return f"Big({self.model}, {self.n_tokens} tokens, payloads of {self.small!r})"
 
-    @property
+    @cached_property
+    def known(self) -> Mapping[str, Known]:
+        """What was measured of its layers, by phase."""
+        return {phase: _known(phase) for phase in _PHASES}
+
+    @cached_property
     def digests(self) -> Mapping[str, str]:
-        """Those of the smaller network."""
-        return self.small.digests
+        """Those of the smaller network, and of this one's profiles."""
+        return {**self.small.digests, **{p: known.facts.digest for p, known in self.known.items()}}
 
     @property
     def settings(self) -> Any:
-        """The workload, and how much of the roof is reached."""
-        return (
-            self.named
-            if self.named is not None
-            else [self.small.session, self.n_tokens, self.small_cut, self.share]
-        )
+        """The workload."""
+        if self.named is not None:
+            return self.named
+        return [self.small.session, self.n_tokens, self.small_cut]
 
     def split(self, cut: str, setting: str) -> Split:
         """The split with this workload's length of sessions."""
         return Split(cut, setting, self.n_tokens)
 
+    def side(self, sheet: DeviceSpec | ServerSpec, part: str, phase: str) -> CostSurface:
+        """Head or tail of one phase on the machine of a sheet."""
+        return seconds_of(sheet, part, with_given(self.known[phase], sheet, part))
+
     def _source(
         self, split: Split, device: DeviceSpec, server: ServerSpec
     ) -> ConstantSource | ConstantSessions:
         """Requests by full server ("input"), full device ("output") or a split under a codec."""
-        head, tail = self._profiles(device), self._profiles(server)
         if split.cut in ENDS:
             whole = split._replace(tokens=split.tokens or self.n_tokens)
-            return self._unsplit(whole, tail if split.cut == "input" else head)
-        prompt, token = (self._step(head, tail, split, phase) for phase in (0, 1))
+            return self._unsplit(whole, server if split.cut == "input" else device)
+        prompt, token = (self._step(split, device, server, phase) for phase in _PHASES)
+        at = self.known["decode"].facts.cut_names.index(split.cut)
+        kept = LLAMA2_7B.kv_bytes(_NUMBER_BYTES)
         return ConstantSessions(
-            prompt=prompt, token=token, n_tokens=split.tokens, batch_slope_s=token.server_s
+            prompt=prompt, token=token, n_tokens=split.tokens,
+            device_token_bytes=at * kept,
+            server_token_bytes=(LLAMA2_7B.n_layers - at) * kept,
+            batch_slope_s=self._slope_s(split, server),
+            log_errors=Errors(
+                self.side(device, "head", "decode").log_error,
+                self.side(server, "tail", "decode").log_error,
+                decode=self._carried(server, "decode_s", split).log_error,
+            ),
+        )  # fmt: skip
+
+    def _unsplit(self, split: Split, sheet: DeviceSpec | ServerSpec) -> ConstantSource:
+        whole = split._replace(cut="output")
+        total = self._seconds(sheet, whole, "head", "prefill")
+        total += (split.tokens - 1) * self._seconds(sheet, whole, "head", "decode")
+        error = self.side(sheet, "head", "decode").log_error
+        if split.cut == "output":
+            return ConstantSource(device_s=total, log_errors=Errors(head=error))
+        sent, answer = _TOKEN_BYTES * self.prompt_tokens, _TOKEN_BYTES * split.tokens
+        return ConstantSource(
+            payload_bytes=sent, server_s=total, answer_bytes=answer, log_errors=Errors(tail=error)
         )
 
-    def _unsplit(self, split: Split, side: dict[str, ModelProfile]) -> ConstantSource:
-        whole = split._replace(cut="output")
-        total = self._seconds(side, whole, "head", 0)
-        total += (split.tokens - 1) * self._seconds(side, whole, "head", 1)
-        if split.cut == "output":
-            return ConstantSource(device_s=total)
-        sent, answer = _TOKEN_BYTES * self.prompt_tokens, _TOKEN_BYTES * split.tokens
-        return ConstantSource(payload_bytes=sent, server_s=total, answer_bytes=answer)
-
-    def _step(
-        self, head: dict[str, ModelProfile], tail: dict[str, ModelProfile], split: Split, phase: int
-    ) -> Draw:
-        elements = LLAMA2_7B.width * (self.prompt_tokens if phase == 0 else 1)
+    def _step(self, split: Split, device: DeviceSpec, server: ServerSpec, phase: str) -> Draw:
+        elements = LLAMA2_7B.width * (self.prompt_tokens if phase == "prefill" else 1)
         crossed = self.small.prompt_tokens * self.small.decode.cut(self.small_cut).elements
         per_element = elements / float(crossed)
         payload, encode, decode = (
@@ -117,32 +144,52 @@ class Big(Measured):
             * per_element
             for name in ("payload_bytes", "encode_s", "decode_s")
         )
+        encode *= self._carried(device, "encode_s", split).factor
+        decode *= self._carried(server, "decode_s", split).factor
         return Draw(
             sample=0,
-            device_s=self._seconds(head, split, "head", phase) + encode,
+            device_s=self._seconds(device, split, "head", phase) + encode,
             payload_bytes=payload,
             decode_s=decode,
-            server_s=self._seconds(tail, split, "tail", phase),
+            server_s=self._seconds(server, split, "tail", phase),
             answer_bytes=_TOKEN_BYTES,
             correct=math.nan,
-            new_tokens=self.prompt_tokens if phase == 0 else 1,
+            new_tokens=self.prompt_tokens if phase == "prefill" else 1,
+            tensor_bytes=_NUMBER_BYTES * elements,
         )
 
-    def _seconds(
-        self, profiles: dict[str, ModelProfile], split: Split, part: str, phase: int
-    ) -> float:
-        if phase == 0:
-            surface = getattr(profiles["prefill"], part)
-            return float(surface.seconds_at(split.cut, new_tokens=self.prompt_tokens))
-        kv = self.prompt_tokens + split.tokens / 2
-        return float(getattr(profiles["decode"], part).seconds_at(split.cut, kv_length=kv))
+    def _carried(self, sheet: DeviceSpec | ServerSpec, column: str, split: Split) -> Carried:
+        return self.small.carried(sheet, column, split.setting)
 
-    def _profiles(self, sheet: DeviceSpec | ServerSpec) -> dict[str, ModelProfile]:
-        efficiency = Efficiency(compute=self.share, memory=self.share, kernel_s=0.0)
-        return model_phases(
-            LLAMA2_7B, efficiency, peaks_of(sheet, "fp16"), hardware=sheet.name,
-            source=f"roofline at {self.share:.3g} of the roof, as published latencies reach",
-        )  # fmt: skip
+    def _seconds(
+        self, sheet: DeviceSpec | ServerSpec, split: Split, part: str, phase: str, batch: int = 1
+    ) -> float:
+        surface = self.side(sheet, part, phase)
+        if phase == "prefill":
+            return surface.seconds_at(split.cut, new_tokens=self.prompt_tokens)
+        kv = self.prompt_tokens + split.tokens / 2
+        return surface.seconds_at(split.cut, batch=batch, kv_length=kv)
+
+    def _slope_s(self, split: Split, server: ServerSpec) -> float:
+        """Further seconds of each further session in a step, over all batches that were timed."""
+        largest = self.side(server, "tail", "decode").batches[-1]
+        one, all_ = (self._seconds(server, split, "tail", "decode", b) for b in (1, largest))
+        return (all_ - one) / (largest - 1) if largest > 1 else one
+
+    def largest_batch_on(self, server: ServerSpec) -> int | None:
+        """The largest batch whose steps were timed."""
+        return self.side(server, "tail", "decode").batches[-1]
+
+    def memory_bytes(self, split: Split) -> float | None:
+        """Weights before the cut and the KV cache of a whole session, 2 bytes a number."""
+        at = self.known["decode"].facts.cut_names.index(split.cut)
+        layers = min(at, LLAMA2_7B.n_layers)
+        embedding = LLAMA2_7B.vocabulary * LLAMA2_7B.width * (2 if split.cut == "output" else 1)
+        weights = _NUMBER_BYTES * (layers * LLAMA2_7B.layer_parameters + embedding)
+        if split.cut == "input":
+            return 0.0
+        tokens = self.prompt_tokens + split.tokens - 1
+        return weights + layers * LLAMA2_7B.kv_bytes(_NUMBER_BYTES) * tokens
 
     def quality(self, split: Split) -> dict[str, float]:
         """Relative L2 alone: what the smaller Llama answers says nothing of another network."""
@@ -152,15 +199,31 @@ class Big(Measured):
         return {"relative_l2": float(cell.mean())}
 
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
-        """Seconds modelled on both sides; payloads scaled from the smaller network's."""
-        said = {"kind": "modelled", "source": f"roofline at {100 * self.share:.0f} % of the roof"}
+        """The machine of either side; payloads scaled from the smaller network's."""
         payloads = {**self.small.table.provenance, "weights": f"scaled from {self.small.model}"}
-        return {"head_seconds": {**said, "hardware": device.name},
-                "tail_seconds": {**said, "hardware": server.name},
-                "payloads": payloads, "samples": len(self.small.table.sample_ids),
-                "roof_share": self.share, **self.digests}  # fmt: skip
+        return {
+            "head_seconds": describe_surface(self.side(device, "head", "decode")),
+            "tail_seconds": describe_surface(self.side(server, "tail", "decode")),
+            "payloads": payloads,
+            "samples": len(self.small.table.sample_ids),
+            **self.digests,
+        }
+
+    def machines(self, split: Split, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:
+        """Whose seconds these are; the codec's are the smaller network's."""
+        small = self.small.machines(split, device, server)
+        return {
+            "device_machine": name_machine(self.side(device, "head", "decode")),
+            "server_machine": name_machine(self.side(server, "tail", "decode")),
+            "codec_machine": small["codec_machine"],
+        }
 
     def kinds(self, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:
-        """Modelled seconds, scaled payloads."""
-        return {"device": "modelled", "uplink": "modelled", "server": "modelled",
-                "codec_bits": "scaled"}  # fmt: skip
+        """Those of the seconds; scaled payloads."""
+        return {**super().kinds(device, server), "codec_bits": "scaled"}
+
+
+def _known(phase: str) -> Known:
+    """Every shipped surface of a phase."""
+    facts = ModelProfile.load(shipped.DATA / "profiles" / f"{_NETWORK}-{phase}-1.npz")
+    return known_of(facts, shipped.surfaces(_NETWORK, phase))

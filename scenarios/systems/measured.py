@@ -204,8 +204,8 @@ class Network(Measured):
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
         """The machine of either side with its factor, that of the payloads, the digests."""
         return {
-            "head_seconds": _describe(self.side(device, "head")),
-            "tail_seconds": _describe(self.side(server, "tail")),
+            "head_seconds": describe_surface(self.side(device, "head")),
+            "tail_seconds": describe_surface(self.side(server, "tail")),
             "encode_seconds": self.carried(device, "encode_s")._asdict(),
             "decode_seconds": self.carried(server, "decode_s")._asdict(),
             "carried_settings": {
@@ -231,7 +231,8 @@ class Network(Measured):
         }
 
 
-def _describe(surface: CostSurface) -> dict[str, Any]:
+def describe_surface(surface: CostSurface) -> dict[str, Any]:
+    """Its provenance, with the machine and how the network ran there."""
     names = ("hardware", "mode", "precision")
     return {**surface.provenance, **{name: getattr(surface, name) for name in names}}
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import TraceTable
-from sim.sources.source import Draw, Errors, Factor, Randomness, Source, words
+from sim.sources.source import Draw, Errors, Factor, Randomness, Source, shifted, words
 
 
 class Session(NamedTuple):
@@ -75,6 +75,7 @@ class ConstantSessions:
     """Sessions alike: a prompt step, then `n_tokens - 1` equal token steps.
 
     Decode steps of b sessions in one iteration take `token.server_s + (b - 1) * batch_slope_s`.
+    `log_errors`: how far its machines may be off; the encoder as far as the layers before it.
     """
 
     def __init__(
@@ -86,8 +87,10 @@ class ConstantSessions:
         device_token_bytes: float = 0.0,
         server_token_bytes: float = 0.0,
         batch_slope_s: float = 0.0,
+        log_errors: Errors | None = None,
     ) -> None:
         self.key = "constant sessions"
+        self.log_errors = log_errors or Errors()
         steps = (prompt, *[token] * (n_tokens - 1))
         growth = [float(step.new_tokens) for step in steps]
         self._session = Session(
@@ -131,6 +134,15 @@ class ConstantSessions:
     def resample(self, generator: np.random.Generator) -> "ConstantSessions":
         """Itself: a constant has no sampling error."""
         return self
+
+    def shift(self, errors: Errors) -> "ConstantSessions":
+        """The same sessions on machines that are off by so many standard deviations."""
+        other = copy(self)
+        off = self.log_errors.factors(errors)
+        steps = (shifted(step, off) for step in self._session.steps)
+        other._session = self._session._replace(steps=tuple(steps))
+        other._slope_s = self._slope_s * off.tail
+        return other
 
     def scale_payloads(self, factor: float) -> "ConstantSessions":
         """The same sessions with payloads `factor` times as large."""

@@ -109,6 +109,19 @@ class Errors(NamedTuple):
     encode: float = 0.0
     decode: float = 0.0
 
+    def factors(self, deviations: "Errors") -> "Errors":
+        """By what each is off, of these standard deviations of logarithms."""
+        return Errors(*(math.exp(s * z) for s, z in zip(self, deviations, strict=True)))
+
+
+def shifted(draw: Draw, factors: Errors) -> Draw:
+    """A request whose encoder is as far off as the layers before it."""
+    return draw._replace(
+        device_s=draw.device_s * factors.head,
+        decode_s=draw.decode_s * factors.decode,
+        server_s=draw.server_s * factors.tail,
+    )
+
 
 def shift(source: Source, errors: Errors) -> Source:
     """The source on machines that are off by so many standard deviations; itself where it knows of
@@ -133,7 +146,8 @@ class ConstantSource:
     """Every request alike: the deterministic cycle, and the batch server with affine time.
 
     A batch of b takes `server_s + (b - 1) * batch_slope_s`. Without `payload_bytes` nothing is sent
-    to the server; an empty payload is a frame of its header.
+    to the server; an empty payload is a frame of its header. `log_errors`: how far its machines may
+    be off.
     """
 
     def __init__(
@@ -146,8 +160,10 @@ class ConstantSource:
         answer_bytes: float = 0.0,
         correct: float = math.nan,
         batch_slope_s: float | None = None,
+        log_errors: Errors | None = None,
     ) -> None:
         self.key = "constant"
+        self.log_errors = log_errors or Errors()
         costs = (device_s, payload_bytes or 0.0, decode_s, server_s, answer_bytes, correct)
         self._draw = Draw(0, *costs, uplink=payload_bytes is not None)
         self._slope_s = server_s if batch_slope_s is None else batch_slope_s
@@ -170,6 +186,15 @@ class ConstantSource:
     def resample(self, generator: np.random.Generator) -> "ConstantSource":
         """Itself: a constant has no sampling error."""
         return self
+
+    def shift(self, errors: Errors) -> "ConstantSource":
+        """The same request on machines that are off by so many standard deviations."""
+        if not any(self.log_errors):
+            return self
+        other, off = copy(self), self.log_errors.factors(errors)
+        other._draw = shifted(self._draw, off)
+        other._slope_s = self._slope_s * off.tail
+        return other
 
 
 class RandomSource:

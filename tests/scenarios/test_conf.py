@@ -68,7 +68,7 @@ def test_a_list_of_methods_composes_in_every_figure_that_takes_one(choice):
 def test_every_choice_of_a_group_runs_one_simulated_second(group, workplace, monkeypatch):
     """Or says in one line what is missing: a sheet that nothing scales to, a colour image."""
     monkeypatch.chdir(workplace)
-    usual = {"codec": "slicer", "device": "raspberry_pi_4", "server": "measured"}.get(group, "")
+    usual = {"codec": "slicer", "device": "raspberry_pi_4", "server": "xeon"}.get(group, "")
     names = [choice for of, choice in CHOICES if of == group and choice not in INPUTS]
     names.sort(key=lambda name: name == usual)  # a sound one ends the sweep
     for wanted, extra in ((names, []), (INPUTS if group == "codec" else [], ["cut=input"])):

@@ -21,7 +21,7 @@ from sim.specs import LinkSpec
 from sim.validation.playback import counts, play
 
 DEVICE = DeviceSpec(name="slow", title="slow", slowdown=5.0, sources={"slowdown": "a test"})
-SERVER = ServerSpec(name="measured", title="measured")
+SERVER = ServerSpec(name="xeon", title="measured")
 WIFI = LinkSpec(sharing="wifi", rate_bps=60e6, mtu_bytes=1400, frame_airtime_s=3.2e-5, rtt_s=2e-3)
 WEAK = ["device=raspberry_pi_zero_2w", "answers=300", "replications=2"]
 

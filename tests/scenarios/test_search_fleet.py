@@ -132,4 +132,4 @@ def test_a_fleet_that_makes_no_sense_is_refused():
         Fleet(devices={"raspberry_pi_4": 1}, limit_s=0)
     with pytest.raises(ValueError, match=r"fleet\.devices must have shares > 0, got \{\}"):
         Fleet(devices={}, limit_s=1.0)
-    assert parse(ServerSpec, read("server", "measured")).name == "measured"
+    assert parse(ServerSpec, read("server", "xeon")).name == "xeon"

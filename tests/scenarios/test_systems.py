@@ -137,7 +137,7 @@ def test_sessions_agree_with_search():
 def _server():
     from scenarios.systems.scenario import Server
 
-    return parse(Server, read("server", "measured"))
+    return parse(Server, read("server", "xeon"))
 
 
 def test_a_split_is_written_as_alternatives_are_named():

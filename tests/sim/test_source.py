@@ -7,6 +7,7 @@ import pytest
 import sim
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import Column, TraceTable
+from sim.sources.source import Factor
 from sim.streams import Streams
 
 CUTS = ("input", "stage1", "output")
@@ -53,7 +54,7 @@ HEAD, TAIL = surface("head", [0.0, 0.010, 0.020]), surface("tail", [0.006, 0.003
 
 
 def source(cut="stage1", setting="slicer"):
-    return sim.TraceSource(table(), cut, setting, HEAD, TAIL, encode_factor=2.0, decode_factor=1.0)
+    return sim.TraceSource(table(), cut, setting, HEAD, TAIL, encode=Factor(2.0), decode=Factor())
 
 
 def test_rows_stay_whole():
@@ -133,7 +134,7 @@ def over_channels():
 
 def test_answers_are_those_over_the_named_channel():
     known = over_channels()
-    how = {"encode_factor": 1.0, "decode_factor": 1.0}
+    how = {"encode": Factor(), "decode": Factor()}
     rows = {
         name: sim.TraceSource(known, "stage1", "slicer", HEAD, TAIL, channel=name, **how).rows
         for name in ("clean", "ber=1e-3")
