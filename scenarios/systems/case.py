@@ -217,6 +217,8 @@ def file_digests(scenario: Scenario) -> dict[str, str]:
     files |= {f"{k}.profile": Path(sheet.profile) for k, sheet in sheets.items() if sheet.profile}
     if scenario.link.rate_csv:
         files["link.rate_csv"] = locate(scenario.link.rate_csv)
+    if scenario.server.service_csv:
+        files["server.service_csv"] = Path(scenario.server.service_csv)
     return {
         key: hashlib.sha256(file.read_bytes()).hexdigest()[:16]
         for key, file in files.items()

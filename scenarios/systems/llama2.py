@@ -8,7 +8,8 @@ carried to 4,096 elements a token. Approximation: a token costs what it costs at
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from profiles.predicting.analytic import LLAMA2_7B, model_phases
@@ -20,12 +21,14 @@ from profiles.tables.split import ENDS, Split
 from scenarios.systems.generations import Generations, Session
 from scenarios.systems.measured import Measured
 from scenarios.systems.sheets import Codec
-from sim.sources.sessions import ConstantSessions
+from sim.sources.sizes import Size, SizedSessions
 from sim.sources.source import ConstantSource, Draw
 
 _NETWORK = "llama2_7b"
 _SMALL, _SMALL_CUT = "bytellama", "layers.1"
 _TOKEN_BYTES = 4.0
+_CONTEXT = 4096
+_PROMPTS = (1, 32, 128, 512, 2048, _CONTEXT)
 
 
 def models(name: str) -> bool:
@@ -86,16 +89,31 @@ class Big(Measured):
 
     def _source(
         self, split: Split, device: DeviceSpec, server: ServerSpec
-    ) -> ConstantSource | ConstantSessions:
+    ) -> ConstantSource | SizedSessions:
         """Requests by full server ("input"), full device ("output") or a split under a codec."""
         head, tail = self._profiles(device), self._profiles(server)
         if split.cut in ENDS:
             whole = split._replace(tokens=split.tokens or self.n_tokens)
             return self._unsplit(whole, tail if split.cut == "input" else head)
         prompt, token = (self._step(head, tail, split, phase) for phase in (0, 1))
-        return ConstantSessions(
-            prompt=prompt, token=token, n_tokens=split.tokens, batch_slope_s=token.server_s
-        )
+        return SizedSessions(
+            cost=partial(self._cost, head, tail, split),
+            prompt=prompt, token=token, n_tokens=split.tokens, batch_slope_s=token.server_s,
+        )  # fmt: skip
+
+    def _cost(
+        self, head: dict[str, ModelProfile], tail: dict[str, ModelProfile], split: Split, size: Size
+    ) -> tuple[Draw, Draw]:
+        """Prompt and later token of a session of another size, which must fit into the context."""
+        prompt, tokens = size
+        if prompt + tokens > _CONTEXT:
+            raise ValueError(
+                f"sessions of {self.model} must have <= {_CONTEXT:,} tokens, got {prompt:,} and"
+                f" {tokens:,} generated"
+            )
+        other = replace(self, prompt_tokens=prompt, n_tokens=tokens)
+        at = split._replace(tokens=tokens)
+        return other._step(head, tail, at, 0), other._step(head, tail, at, 1)
 
     def _unsplit(self, split: Split, side: dict[str, ModelProfile]) -> ConstantSource:
         whole = split._replace(cut="output")
@@ -140,7 +158,7 @@ class Big(Measured):
     def _profiles(self, sheet: DeviceSpec | ServerSpec) -> dict[str, ModelProfile]:
         efficiency = Efficiency(compute=self.share, memory=self.share, kernel_s=0.0)
         return model_phases(
-            LLAMA2_7B, efficiency, peaks_of(sheet, "fp16"), hardware=sheet.name,
+            LLAMA2_7B, efficiency, peaks_of(sheet, "fp16"), hardware=sheet.name, prompts=_PROMPTS,
             source=f"roofline at {self.share:.3g} of the roof, as published latencies reach",
         )  # fmt: skip
 
