@@ -12,7 +12,6 @@ from profiles.measuring.activations import activations
 from profiles.measuring.timing import Progress
 from profiles.tables.columns import read_columns
 
-
 _TABLES = (".csv", ".tsv", ".txt")
 
 

@@ -51,18 +51,23 @@ def read_text(file: Path | Traversable, option: str) -> Text:
     return Text(lines, delimiter, len(kept) < len(bare))
 
 
-def change_time(file: Path | Traversable | str, option: str) -> int:
-    """When a file changed last, for what is kept of it; 0 of one inside an archive.
+Stamp = tuple[int, ...]
+"""What changes with a file, for what is kept of it; nothing of one inside an archive."""
+
+
+def stamp_of(file: Path | Traversable | str, option: str) -> Stamp:
+    """Which file it is, its size, and when it changed last.
 
     Raises:
         ValueError: there is no such file.
     """
     if not isinstance(file, Path | str):
-        return 0
+        return ()
     try:
-        return Path(file).stat().st_mtime_ns
+        stat = Path(file).stat()
     except OSError as error:
         raise ValueError(f"{file}: {_reason(error)} ({option})") from None
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _bytes(file: Path | Traversable, option: str) -> bytes:

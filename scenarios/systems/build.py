@@ -18,6 +18,7 @@ from scenarios.systems.case import Case, file_digests, identify
 from scenarios.systems.measured import About, Measured
 from scenarios.systems.scenario import Scenario, add_power, system_spec
 from scenarios.systems.sheets import Codec, device_sheet, read
+from sim.medium.rates import fastest
 from sim.specs import AdaptSpec, GroupSpec, SystemSpec
 
 _WEAKER = ("measured", "published", "assumed", "scaled", "modelled", "random")
@@ -135,7 +136,10 @@ def case(
         drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(every) else None,
         memory_bytes=max(memory) if len(memory) == len(every) else None,
         largest_batch=min((b for b in (one.largest_batch for one in every) if b), default=None),
-        bounded=alone is not None and not generates and config.workload.requests is None,
+        bounded=alone is not None
+        and not generates
+        and config.workload.requests is None
+        and fastest(spec.link) <= 1.0,
         forced=config.force,
     )
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from profiles.tables.columns import Columns, read_columns
-from profiles.tables.text import change_time
+from profiles.tables.text import Stamp, stamp_of
 from sim.sources.sizes import Size
 from sim.specs import WorkloadSpec
 
@@ -70,13 +70,13 @@ def arrivals(spec: WorkloadSpec, n_devices: int) -> Arrivals:
         ValueError: no such file or layout, what is no number or out of range, a device that the
             fleet does not have, no session that generates a token.
     """
-    stamp = change_time(spec.replay_csv, "workload.replay_csv")
+    stamp = stamp_of(spec.replay_csv, "workload.replay_csv")
     return _read(spec.replay_csv, spec.replay_format, n_devices, stamp)
 
 
 @lru_cache(maxsize=16)
-def _read(path: str, layout: str, n_devices: int, stamp: int) -> Arrivals:
-    """`stamp` is the file's time of change, so that a new file is read again."""
+def _read(path: str, layout: str, n_devices: int, stamp: Stamp) -> Arrivals:
+    """A file of another `stamp` is read again."""
     columns = read_columns(path, "workload.replay_csv")
     chosen = _tell(columns) if layout == "auto" else layout
     if chosen == "times":

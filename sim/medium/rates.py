@@ -15,7 +15,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from profiles.tables.text import change_time
+from profiles.tables.text import Stamp, stamp_of
 from sim.medium.recordings import Recording, read_recording
 from sim.specs import LinkSpec
 
@@ -62,7 +62,7 @@ def read(name: str, layout: str = "auto") -> Trace:
             factors with a mean that only rates have.
     """
     file = locate(name)
-    return _read(name, layout, change_time(file, "link.rate_csv"))
+    return _read(name, layout, stamp_of(file, "link.rate_csv"))
 
 
 def trace_of(spec: LinkSpec) -> Trace:
@@ -85,6 +85,14 @@ def scale_of(spec: LinkSpec, trace: Trace) -> float:
     if trace.rate_bps is None:
         return 1.0
     return trace.rate_bps / (spec.trace_rate_bps or spec.rate_bps)
+
+
+def fastest(spec: LinkSpec) -> float:
+    """The largest factor on the link's rate that a run may see."""
+    if not spec.rate_csv:
+        return 1.0
+    trace = trace_of(spec)
+    return scale_of(spec, trace) * max(trace.factors)
 
 
 def say_trace(spec: LinkSpec, horizon_s: float | None) -> str:
@@ -120,8 +128,8 @@ def locate(name: str) -> Traversable | Path:
 
 
 @lru_cache(maxsize=16)
-def _read(name: str, layout: str, stamp: int) -> Trace:
-    """`stamp` is the file's time of change, so that a new file is read again."""
+def _read(name: str, layout: str, stamp: Stamp) -> Trace:
+    """A file of another `stamp` is read again."""
     found = read_recording(locate(name), name, layout)
     times, values = found.times_s, found.values
     ends = (*times[1 : len(values)], found.end_s)
@@ -132,9 +140,14 @@ def _read(name: str, layout: str, stamp: int) -> Trace:
     if not found.is_rate:
         _check_mean(name, found, mean, layout)
     factors = tuple(value / mean for value in values) if found.is_rate else values
-    size = f"mean {1e-6 * mean:.4g} Mbit/s" if found.is_rate else f"mean factor {mean:.4g}"
-    words = f"{found.words}, {size} over {found.end_s:.4g} s{found.origin}"
+    size = _say_rate(mean) if found.is_rate else f"factor {mean:.4g}"
+    words = f"{found.words}, mean {size} over {found.end_s:.4g} s{found.origin}"
     return Trace(times, factors, found.end_s, mean if found.is_rate else None, words)
+
+
+def _say_rate(rate_bps: float) -> str:
+    small = rate_bps < 1e5
+    return f"{1e-3 * rate_bps:.4g} kbit/s" if small else f"{1e-6 * rate_bps:.4g} Mbit/s"
 
 
 def _check_mean(name: str, found: Recording, mean: float, layout: str) -> None:

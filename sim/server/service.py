@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from profiles.tables.columns import read_columns
-from profiles.tables.text import change_time
+from profiles.tables.text import Stamp, stamp_of
 from sim.sources.source import Draw
 from sim.specs import ServerSpec
 from sim.streams import Stream
@@ -70,12 +70,12 @@ def passes_of(spec: ServerSpec) -> tuple[dict[int, float], ...]:
     Raises:
         ValueError: no such file, no column factor, no rows, or a factor that is not above 0.
     """
-    return _read(spec.service_csv, change_time(spec.service_csv, "server.service_csv"))
+    return _read(spec.service_csv, stamp_of(spec.service_csv, "server.service_csv"))
 
 
 @lru_cache(maxsize=16)
-def _read(path: str, stamp: int) -> tuple[dict[int, float], ...]:
-    """`stamp` is the file's time of change, so that a new file is read again."""
+def _read(path: str, stamp: Stamp) -> tuple[dict[int, float], ...]:
+    """A file of another `stamp` is read again."""
     columns = read_columns(path, "server.service_csv")
     factors = columns.numbers("factor", low=_LEAST, high=_MOST)
     samples = [float(_ANY)] * len(factors)

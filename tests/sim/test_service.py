@@ -125,7 +125,7 @@ def test_a_bad_law_is_refused_in_one_line(tmp_path, lines, said):
 def test_law_and_file_go_together():
     with pytest.raises(ValueError, match="go together"):
         sim.ServerSpec(service_law="empirical")
-    with pytest.raises(ValueError, match="nowhere.csv: no such file"):
+    with pytest.raises(ValueError, match=r"nowhere\.csv: no such file"):
         ServiceLaw(
             sim.ServerSpec(service_law="empirical", service_csv="nowhere.csv"),
             Streams(0).stream("service"),

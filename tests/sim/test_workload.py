@@ -116,7 +116,9 @@ def test_replay_plays_the_file(tmp_path):
     path.write_text("time_s\n1\n2\n3\n")
     assert sorted(created(workload, 2, 10.0).records["device"]) == [0.0, 0.0, 1.0]
     path.write_text("time_s,device\n1,2\n")
-    with pytest.raises(ValueError, match=r"line 2: device must be a whole number within \[0, 1\], got '2'"):
+    with pytest.raises(
+        ValueError, match=r"line 2: device must be a whole number within \[0, 1\], got '2'"
+    ):
         created(workload, 2, 10.0)
 
 
