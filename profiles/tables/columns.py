@@ -42,6 +42,12 @@ class Columns:
     def __len__(self) -> int:
         return len(self.lines)
 
+    @property
+    def known(self) -> str:
+        """The names of its columns, for an error."""
+        names = _shorten(", ".join(each for each in self.heading if each)) or "none"
+        return names if names.isprintable() else ascii(names)
+
     def call(self, names: Sequence[str]) -> "Columns":
         """The same rows, their cells named in order.
 
@@ -63,8 +69,7 @@ class Columns:
             ValueError: there is no such column.
         """
         if name not in self:
-            got = ", ".join(each for each in self.heading if each) or "none"
-            raise ValueError(f"{self.source} needs a column {name}, got {_shorten(got)}")
+            raise ValueError(f"{self.source} needs a column {name}, got {self.known}")
         place = self.heading.index(name.casefold())
         return [line.cells[place] for line in self.lines]
 
@@ -186,6 +191,4 @@ def _allowed(low: float, high: float, whole: bool) -> str:
 
 
 def _shorten(text: str) -> str:
-    """A cell on one line, its letters that cannot be printed in writing."""
-    shown = text if text.isprintable() else ascii(text)[1:-1]
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

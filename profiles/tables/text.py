@@ -104,9 +104,13 @@ def _decode(data: bytes, name: str) -> str:
 
 
 def _delimiter(line: str) -> str:
-    """What stands between the cells of a line: the first of these that it holds out of quotes."""
+    """What stands between the cells of a line: the first of these that it holds out of quotes; a
+    comma where it has one cell.
+    """
     bare = "".join(line.split('"')[::2])
-    return next((sign for sign in "\t;," if sign in bare.strip()), _BLANKS)
+    return next(
+        (sign for sign in "\t;," if sign in bare), _BLANKS if _BLANKS in bare.strip() else ","
+    )
 
 
 def _split(text: str, delimiter: str) -> Iterator[Line]:

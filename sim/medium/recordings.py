@@ -82,10 +82,9 @@ def _tell_header(columns: Columns) -> str:
         return "irish_5g"
     found = [name for name in _VALUES if name in columns]
     if "time_s" not in columns or not found:
-        got = ", ".join(each for each in columns.heading if each)[:60]
         raise ValueError(
             f"{columns.source} needs columns time_s, factor (or rate_mbps, rate_kbps, rate_bps,"
-            f" throughput_kbps), got {got}"
+            f" throughput_kbps), got {columns.known}"
         )
     if len(found) > 1:
         raise ValueError(
