@@ -69,9 +69,14 @@ def trace_of(spec: LinkSpec) -> Trace:
     """The trace that a link names.
 
     Raises:
-        ValueError: as `read`, and recorded rates where the link's rate comes from elsewhere.
+        ValueError: as `read`, recorded rates where the link's rate comes from elsewhere, and a
+            `trace_rate_bps` for factors.
     """
     trace = read(spec.rate_csv, spec.rate_format)
+    if trace.rate_bps is None and spec.trace_rate_bps is not None:
+        raise ValueError(
+            f"link.trace_rate_bps needs rates in link.rate_csv, got factors in {spec.rate_csv}"
+        )
     if trace.rate_bps is not None and spec.rate != "fixed":
         raise ValueError(
             f"link.rate_csv={spec.rate_csv} holds rates, which needs link.rate=fixed, got"

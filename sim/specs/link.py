@@ -122,6 +122,8 @@ class LinkSpec:
             raise ValueError(f"link.rate_factor needs link.rate=mcs, got {self.rate}")
         if self.rate == "fixed" and self.fading != "none":
             raise ValueError(f"link.fading={self.fading} needs link.rate=shannon, mcs or outage")
+        if not self.rate_csv and (self.rate_format != "auto" or self.trace_rate_bps is not None):
+            raise ValueError("link.rate_format and link.trace_rate_bps need link.rate_csv, got ''")
         starts = [0.0, *self.outage_at_s]
         if any(later < earlier for earlier, later in itertools.pairwise(starts)):
             raise ValueError(f"link.outage_at_s must ascend from 0, got {self.outage_at_s}")

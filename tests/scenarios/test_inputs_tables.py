@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import sim
 from profiles.measuring import features
@@ -267,6 +269,37 @@ def test_every_option_refuses_in_one_line_with_status_2(option, line, capfd):
     assert said.count("\n") == 1, said
     assert option in said
     assert said.startswith(f"splitfleet: {path}" if path != "file.csv" else f"splitfleet: {option}")
+
+
+CELLS = ["0", "1", "0.5", "2", "nan", "inf", "-1", "", "x", "1,5", "1e999", "1600000000", '"', "é"]
+READERS = {
+    "time_s,factor": lambda: read("file.csv"),
+    "time_s,device": lambda: arrivals(
+        sim.WorkloadSpec(kind="replay", replay_csv="file.csv"), n_devices=2
+    ),
+    "factor,sample": lambda: ServiceLaw.mean(
+        sim.ServerSpec(service_law="empirical", service_csv="file.csv")
+    ),
+    "a,b": lambda: features.of_file(Path("file.csv")),
+}
+
+
+@given(
+    heading=st.sampled_from(sorted(READERS)),
+    rows=st.lists(st.lists(st.sampled_from(CELLS), min_size=1, max_size=3), max_size=3),
+    first=st.booleans(),
+)
+def test_any_table_is_read_or_refused_in_one_line(heading, rows, first):
+    """Refused whenever one of its cells is no number; never another error."""
+    put("\n".join(([heading] if first else []) + [",".join(row) for row in rows]))
+    said = ""
+    try:
+        READERS[heading]()
+    except ValueError as error:
+        said = str(error)
+    assert "\n" not in said
+    if {"nan", "inf", "x", "1e999", '"', "é"} & {cell for row in rows for cell in row}:
+        assert said
 
 
 def test_units_and_repetitions_are_said_and_stand_in_the_row(capfd):

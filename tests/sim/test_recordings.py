@@ -153,6 +153,12 @@ def test_what_was_read_is_said_with_its_unit(tmp_path):
     assert "mean 20 kbit/s over 1 s, its times counted from 1000000000 s" in say_trace(slow, None)
 
 
+def test_a_rate_for_factors_is_refused(tmp_path):
+    path = put(tmp_path, "time_s,factor\n0,1\n")
+    with pytest.raises(ValueError, match=r"needs rates in link\.rate_csv, got factors"):
+        speeds(sim.LinkSpec(sharing="ps", rate_csv=path, trace_rate_bps=1e6))
+
+
 def test_steps_too_short_to_be_seconds_are_refused(tmp_path):
     rows = "".join(f"{1e-9 * k:g},1\n" for k in range(9))
     with pytest.raises(ValueError, match="time_s must be in seconds, 1e-06 apart or more"):
