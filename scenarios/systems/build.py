@@ -18,7 +18,7 @@ from scenarios.systems.case import Case, file_digests, identify
 from scenarios.systems.measured import About, Measured
 from scenarios.systems.scenario import Scenario, add_power, system_spec
 from scenarios.systems.sheets import Codec, device_sheet, read
-from sim.medium.rates import fastest
+from sim.devices.replay import with_recorded_sizes
 from sim.specs import AdaptSpec, GroupSpec, SystemSpec
 
 _WEAKER = ("measured", "published", "assumed", "scaled", "modelled", "random")
@@ -124,7 +124,7 @@ def case(
     generates = measured.split(splits[0].cut, splits[0].setting).tokens > 0
     return Case(
         spec=spec,
-        sources=sources,
+        sources=with_recorded_sizes(spec, sources),
         labels={**_label(config, splits), **_machines(every), **labels},
         identity=identity,
         digests={**measured.digests, **file_digests(config)},
@@ -136,10 +136,7 @@ def case(
         drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(every) else None,
         memory_bytes=max(memory) if len(memory) == len(every) else None,
         largest_batch=min((b for b in (one.largest_batch for one in every) if b), default=None),
-        bounded=alone is not None
-        and not generates
-        and config.workload.requests is None
-        and fastest(spec.link) <= 1.0,
+        bounded=alone is not None and not generates and config.workload.requests is None,
         forced=config.force,
     )
 

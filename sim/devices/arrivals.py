@@ -53,6 +53,11 @@ class Arrivals:
         """All times."""
         return [time_s for each in self.times_s.values() for time_s in each]
 
+    @property
+    def every_size(self) -> list[Size]:
+        """All sizes; none where they are not known."""
+        return [size for each in self.sizes.values() for size in each]
+
     def sizes_until(self, horizon_s: float) -> list[Size]:
         """The sessions that begin until then."""
         return [

@@ -73,6 +73,18 @@ def say_arrivals(spec: SystemSpec) -> list[str]:
     )
 
 
+def with_recorded_sizes(spec: SystemSpec, sources: Sources) -> Sources:
+    """The sources, those that know sessions of any length with those of their groups' files."""
+    known = dict(sources)
+    for name, group in groups_of(spec).items():
+        load, own = group.workload or spec.workload, group.source or name
+        sizes = arrivals(load, spec.fleet.n_devices).every_size if load.kind == "replay" else []
+        for each in (own, *group.alternatives):
+            if sizes and isinstance(source := known.get(each), SizedSessions):
+                known[each] = source.recorded(sizes)
+    return known
+
+
 def say_sizes(spec: SystemSpec, sources: Sources) -> list[str]:
     """What of the recorded lengths of sessions is not played."""
     words: list[str] = []

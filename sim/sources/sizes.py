@@ -9,10 +9,15 @@ Approximation: a record that is cut is as right or wrong as the whole one.
 
 import math
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from sim.sources.sessions import ConstantSessions, Session, SessionSource, iteration_s
 from sim.sources.source import Draw, Randomness
+
+_MOST_ROWS = 32
 
 
 class Size(NamedTuple):
@@ -45,7 +50,7 @@ class SizedSessions(ConstantSessions):
     """Constant sessions whose costs at any other size `cost` knows: prompt and later token.
 
     Decode steps of b sessions in one iteration take `1 + (b - 1) * batch_slope_s / token.server_s`
-    times their mean.
+    times their mean. With the sizes of a recording (`recorded`) its means are those of that.
     """
 
     def __init__(
@@ -60,7 +65,28 @@ class SizedSessions(ConstantSessions):
         super().__init__(prompt=prompt, token=token, n_tokens=n_tokens, batch_slope_s=batch_slope_s)
         self._cost = cost
         self._factor = 1.0
+        self._sizes: tuple[Size, ...] = ()
         self._slope = batch_slope_s / token.server_s if token.server_s > 0.0 else 0.0
+
+    @property
+    def rows(self) -> list[Session]:
+        """The one session, or those of some recorded sizes."""
+        return [self.session_of(size) for size in self._sizes] or super().rows
+
+    def recorded(self, sizes: Sequence[Size]) -> "SizedSessions":
+        """The same source, whose sessions are of these sizes on average (of a part of them)."""
+        other = copy(self)
+        other._sizes = tuple(sizes[:: -(-len(sizes) // _MOST_ROWS)])
+        return other
+
+    def mean(self) -> Draw:
+        """The prompt, on average."""
+        return _mean([session.steps[0] for session in self.rows])
+
+    def token_mean(self) -> Draw:
+        """A later token, on average; the prompt where no session has one."""
+        later = [step for session in self.rows for step in session.steps[1:]]
+        return _mean(later) if later else self.mean()
 
     def session_of(self, size: Size) -> Session:
         """A session of that size."""
@@ -82,3 +108,15 @@ class SizedSessions(ConstantSessions):
         assert isinstance(other, SizedSessions)
         other._factor *= factor
         return other
+
+
+def _mean(steps: Sequence[Draw]) -> Draw:
+    """Alike steps are their own mean, to the bit."""
+    first = steps[0]
+    if all(step == first for step in steps):
+        return first
+    means = np.mean([step[1:7] for step in steps], axis=0).tolist()
+    return first._replace(
+        **dict(zip(Draw._fields[1:7], means, strict=True)),
+        new_tokens=round(math.fsum(step.new_tokens for step in steps) / len(steps)),
+    )

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 import sim
 from sim.devices.arrivals import arrivals
+from sim.devices.replay import with_recorded_sizes
+from sim.planning.work import predict_work
+from sim.sources.sessions import mean_request, steps_of
 from sim.sources.sizes import Size, SizedSessions, held, session_of
 from sim.sources.source import Draw
 
@@ -137,6 +140,22 @@ def test_unlike_sessions_share_an_iteration_at_their_mean(tmp_path):
         prompt=prompt, token=token, n_tokens=4, batch_slope_s=token.server_s
     )
     assert source.batch_s([prompt, token, token]) == usual.batch_s([prompt, token, token])
+
+
+def test_the_means_are_those_of_the_file(tmp_path):
+    spec = sim.SystemSpec(
+        link=sim.LinkSpec(sharing="dedicated"), horizon_s=50.0,
+        workload=workload(tmp_path, "vidur", [(0, 10, 3), (20, 30, 5), (40, 50, 1)]),
+    )  # fmt: skip
+    source = with_recorded_sizes(spec, {"default": sized()})["default"]
+    assert steps_of(source) == pytest.approx(3.0)
+    assert source.mean().server_s == pytest.approx(0.03)
+    assert source.mean().new_tokens == 30
+    later = (2 * (2e-3 + 1e-5) + 4 * (2e-3 + 3e-5)) / 6
+    assert source.token_mean().server_s == pytest.approx(later)
+    assert mean_request(source).server_s == pytest.approx(0.03 + 2 * later)
+    work = predict_work(spec, {"default": source})
+    assert work.events > predict_work(spec, {"default": sized().recorded([Size(30, 1)])}).events
 
 
 def test_smaller_payloads_are_those_of_recorded_sessions_too():
