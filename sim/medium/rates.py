@@ -15,6 +15,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from profiles.tables.choices import nearest
 from profiles.tables.text import Stamp, stamp_of
 from sim.medium.recordings import Recording, read_recording
 from sim.specs import LinkSpec
@@ -128,7 +129,11 @@ def locate(name: str) -> Traversable | Path:
     folder = resources.files("profiles") / "data" / "rates"
     shipped = sorted(item.name for item in folder.iterdir())
     if name not in shipped:
-        raise ValueError(f"{name}: no such file (link.rate_csv; {', '.join(shipped)} are shipped)")
+        near = nearest(name, shipped, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"{name}: no such file (link.rate_csv; shipped are {', '.join(shipped)}{hint})"
+        )
     return folder / name
 
 
