@@ -18,8 +18,14 @@ def rehearse(jobs: Sequence[Job], store: Store, *, workers: int = 1) -> int:
 
     The estimate times one replication of the smallest, the middle and the largest point, and
     interpolates between them over the work that is foreseen for each (over the number of devices
-    where none is). What asks for force=true is marked with the reason, and not played here either.
+    where none is). What asks for force=true, or is refused, is marked with the reason, and not
+    played here either.
+
+    Raises:
+        ValueError: the reason, where the only point is refused.
     """
+    if len(jobs) == 1 and jobs[0].refusal is not None and jobs[0].seconds is None:
+        raise ValueError(jobs[0].refusal())
     finished = store.finished()
     todo = {job.point_id: job for job in jobs if job.point_id not in finished}
     for job in jobs:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import sim
 from sim.devices.arrivals import arrivals
 from sim.devices.replay import with_recorded_sizes
-from sim.planning.work import predict_work
+from sim.planning.forecast.work import predict_work
 from sim.sources.sessions import mean_request, steps_of
 from sim.sources.sizes import Size, SizedSessions, held, session_of
 from sim.sources.source import Draw
