@@ -62,6 +62,12 @@ class Columns:
                 )
         return replace(self, heading=tuple(names))
 
+    def rows(self) -> list[tuple[int, dict[str, str]]]:
+        """Every row with its line, its cells by name."""
+        return [
+            (line.number, dict(zip(self.heading, line.cells, strict=True))) for line in self.lines
+        ]
+
     def cells(self, name: str) -> list[str]:
         """What stands in a column, as text.
 
@@ -94,7 +100,7 @@ class Columns:
             cells = cells[:-1]
         found = []
         for row, cell in enumerate(cells):
-            value = float(cell) if _NUMBER.fullmatch(cell) else math.nan
+            value = number_in(cell)
             if not (low <= value <= high and math.isfinite(value)) or (whole and value % 1.0):
                 raise self.refusal(row, name, _allowed(low, high, whole))
             found.append(value)
@@ -145,6 +151,11 @@ class Columns:
             raise self.refusal(last, name, f"below {EPOCH_S:g} s, as in line"
                                f" {self.lines[first].number}")  # fmt: skip
         return [value - values[first] for value in values], values[first]
+
+
+def number_in(cell: str) -> float:
+    """The number that a cell says; NaN where it says none, infinite where no float holds it."""
+    return float(cell) if _NUMBER.fullmatch(cell) else math.nan
 
 
 def read_columns(file: Path | Traversable | str, option: str) -> Columns:

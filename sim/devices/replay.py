@@ -7,7 +7,7 @@ from simpy import Environment
 from sim.devices.arrivals import Arrivals, arrivals
 from sim.devices.device import Device, Steps
 from sim.places import groups_of
-from sim.sources.sizes import SizedSessions, held
+from sim.sources.sizes import Size, SizedSessions, held
 from sim.sources.source import Source, Sources
 from sim.specs import SystemSpec, WorkloadSpec
 from sim.streams import Stream
@@ -74,15 +74,25 @@ def say_arrivals(spec: SystemSpec) -> list[str]:
 
 
 def with_recorded_sizes(spec: SystemSpec, sources: Sources) -> Sources:
-    """The sources, those that know sessions of any length with those of their groups' files."""
+    """The sources, those that know sessions of any length with those of their groups' files.
+
+    A file that is refused changes nothing here: it says so when it is played.
+    """
     known = dict(sources)
     for name, group in groups_of(spec).items():
         load, own = group.workload or spec.workload, group.source or name
-        sizes = arrivals(load, spec.fleet.n_devices).every_size if load.kind == "replay" else []
+        sizes = _sizes(load, spec.fleet.n_devices) if load.kind == "replay" else []
         for each in (own, *group.alternatives):
             if sizes and isinstance(source := known.get(each), SizedSessions):
                 known[each] = source.recorded(sizes)
     return known
+
+
+def _sizes(load: WorkloadSpec, n_devices: int) -> list[Size]:
+    try:
+        return arrivals(load, n_devices).every_size
+    except ValueError:
+        return []
 
 
 def say_sizes(spec: SystemSpec, sources: Sources) -> list[str]:

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 import sim
 from profiles.measuring import features
+from profiles.predicting.roles import Known
+from profiles.shipping import portfolio
+from profiles.tables.hardware import parse
 from scenarios.__main__ import run
+from scenarios.systems import sheets
+from scenarios.systems.given import with_given
+from scenarios.systems.scenario import Server
 from sim.devices.arrivals import arrivals
 from sim.medium.rates import read, scale_of, trace_of
 from sim.server.service import ServiceLaw
@@ -133,6 +139,19 @@ def activations(*contents):
     return play
 
 
+def profile(rows, heading=" Cut , batch, Seconds\n"):
+    """Seconds of a server, in the network's own order of cuts."""
+
+    def play():
+        put("\ufeff" + heading + rows)
+        sheet = parse(Server, {**sheets.read("server", "h100"), "profile": "file.csv"})
+        known = Known(facts=portfolio.find("digits"), surfaces=())
+        (tail,) = with_given(known, sheet, "tail").on(sheet, "tail")
+        assert [tail.seconds_at(cut) for cut in ("input", "stage1", "output")] == [4e-3, 3e-3, 0]
+
+    return play
+
+
 def rates(name, unit):
     return f"time_s,{name}\n0,{unit}\n5,{0.5 * unit}\n15,\n"
 
@@ -238,6 +257,10 @@ TABLES = {
         "factor\n1\n3\n", "factor,sample\n1,0\n3,1\n"
     ),
     "service: a factor of 0": service("factor\n0\n"),
+    "profile: seconds by cut and batch": profile("input,1,0.004\nstage1,1,.003\noutput,1,0\n"),
+    "profile: NaN": profile("input,1,0.004\nstage1,1,nan\n"),
+    "profile: half a batch": profile("input,1.5,0.004\n"),
+    "profile: no seconds": profile("input,1\n", heading="cut,batch\n"),
     "activations: a sample a row, with a header or without": activations(
         "a,b\n1,2\n0.5,-4e-3\n", "1;2\n0.5;-.004\n"
     ),
