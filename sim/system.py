@@ -12,7 +12,7 @@ from sim.devices.adaptive import Adaptive
 from sim.devices.conversation import Conversation
 from sim.devices.device import Device
 from sim.devices.factory import Factory
-from sim.devices.replay import say_replays
+from sim.devices.replay import say_replays, say_sizes
 from sim.measures.cautions import cautions
 from sim.measures.columns import energy_j_per_request, group_columns, measure, quantile_columns
 from sim.measures.decisions import decision_columns
@@ -21,6 +21,7 @@ from sim.measures.meters import Book, Meter, Snapshot
 from sim.measures.result import Estimate, Result
 from sim.measures.saturation import judge, load
 from sim.medium.link import Link
+from sim.medium.rates import trace_of
 from sim.medium.speeds import Speeds, speeds, trace_share
 from sim.places import groups_of
 from sim.server.server import PlainServer, QueueServer, Server
@@ -39,6 +40,7 @@ class System:
     server: Server
     devices: tuple[Device, ...]
     meter: Meter
+    unplayed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         meter = self.meter
@@ -111,7 +113,10 @@ def build(
     factory = Factory(spec, sources, env, streams, link, server, meter)
     say_replays(spec)  # refuses one without a time within the horizon
     devices = tuple(factory.device(index) for index in range(spec.fleet.n_devices))
-    return System(spec=spec, env=env, link=link, server=server, devices=devices, meter=meter)
+    return System(
+        spec=spec, env=env, link=link, server=server, devices=devices, meter=meter,
+        unplayed=tuple(say_sizes(spec, sources)),
+    )  # fmt: skip
 
 
 def _speeds(spec: SystemSpec, streams: Streams) -> Speeds | None:
@@ -176,7 +181,7 @@ def play(system: System) -> Result:
     carried = load(spec, book, values["dropped_share"] > 0.0)
     judgement = judge(spec, [carried])
     said = [judgement.warning, *cautions(values), _unknown_answers(system, values)]
-    said += say_replays(spec)
+    said += [*say_replays(spec), *system.unplayed]
     return Result(
         spec=spec,
         estimates={name: Estimate(mean=value) for name, value in values.items()},
@@ -204,14 +209,17 @@ def _book(system: System, begin: Snapshot) -> Book:
 
 
 def _trace_columns(system: System, book: Book) -> dict[str, float]:
-    """How much of a rate trace was played, and its mean factor, both within the window."""
+    """How much of a rate trace was played, and its mean factor, both within the window; of one of
+    rates the mean rate.
+    """
     spec, played = system.spec.link, system.link.speeds
     if not spec.rate_csv or played is None:
         return {}
-    return {
-        "trace_played_share": trace_share(spec, book.length_s),
-        "trace_factor_mean": played.mean(book.begin.time_s, book.end.time_s),
-    }
+    mean = played.mean(book.begin.time_s, book.end.time_s)
+    columns = {"trace_played_share": trace_share(spec, book.length_s), "trace_factor_mean": mean}
+    if trace_of(spec).rate_bps is not None:
+        columns["trace_rate_mean_bps"] = mean * spec.rate_bps
+    return columns
 
 
 def _unknown_answers(system: System, values: dict[str, float]) -> str:

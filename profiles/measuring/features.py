@@ -10,6 +10,9 @@ import numpy as np
 import npz
 from profiles.measuring.activations import activations
 from profiles.measuring.timing import Progress
+from profiles.tables.columns import read_columns
+
+_TABLES = (".csv", ".tsv", ".txt")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,18 +61,14 @@ def of_network(
 
 
 def of_file(path: Path) -> Features:
-    """The array in a .npy file: its second half to test on, the first to calibrate on.
+    """The array in a .npy file, or in a table with a sample a row: its second half to test on, the
+    first to calibrate on.
 
     Raises:
         ValueError: a file that is no array of finite floats [sample, ...] with two samples or more,
             a value that float32 does not hold, or samples to test on that are all zero.
     """
-    try:
-        array = npz.read_npy(path)
-    except FileNotFoundError:
-        raise ValueError(f"activations={path}: no such file") from None
-    except npz.DamagedError as error:
-        raise ValueError(f"activations={path} is no .npy array: {error}") from None
+    array = _read_table(path) if path.suffix.lower() in _TABLES else _read_npy(path)
     if array.ndim < 2 or array.dtype.kind != "f":
         got = f"{array.dtype} {array.shape}"
         raise ValueError(f"activations={path} must hold floats [sample, ...], got {got}")
@@ -90,6 +89,27 @@ def of_file(path: Path) -> Features:
         calibration=whole[:half],
         source=f"{path.name}, {len(whole) - half} samples, {half} others to calibrate on",
     )
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        return npz.read_npy(path)
+    except FileNotFoundError:
+        raise ValueError(f"activations={path}: no such file") from None
+    except npz.DamagedError as error:
+        raise ValueError(f"activations={path} is no .npy array: {error}") from None
+
+
+def _read_table(path: Path) -> np.ndarray:
+    """Rows of numbers; without a header as wide as the first."""
+    columns = read_columns(path, "activations")
+    names = columns.heading
+    if not columns.named:
+        names = tuple(f"column {place}" for place in range(1, len(columns.lines[0].cells) + 1))
+        columns = columns.call(names)
+    if "" in names:
+        raise ValueError(f"{columns.source}: columns must have a name each, got ''")
+    return np.array([columns.numbers(name) for name in names]).T
 
 
 def _to_float32(path: Path, array: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from profiles.tables import choices
+from profiles.tables.columns import number_in
 from profiles.tables.cost import CostSurface
 from profiles.tables.layers import ModelProfile
 
@@ -52,25 +53,23 @@ def latency(row: Mapping[str, str], *, where: str, part: str = "tail") -> Latenc
         ValueError: a number that is missing, negative or not finite, in one line with `where`.
     """
 
-    def number(name: str, default: float, least: float) -> float:
+    def number(name: str, default: float, least: float, *, whole: bool = False) -> float:
         text = (row.get(name) or "").strip()
         if not text:
             if isnan(default):
                 raise ValueError(f"{where}: {name} is missing")
             return default
-        try:
-            value = float(text)
-        except ValueError:
-            value = nan
-        if not least <= value < inf:
-            raise ValueError(f"{where}: {name} must be a number >= {least:g}, got {text!r}")
+        value = number_in(text)
+        if not least <= value < inf or (whole and value % 1.0):
+            kind = "a whole number" if whole else "a number"
+            raise ValueError(f"{where}: {name} must be {kind} >= {least:g}, got {text!r}")
         return value
 
     seconds = number("seconds", nan, 0.0)
     return Latency(
         part=(row.get("part") or part).strip(),
         cut=(row.get("cut") or "").strip(),
-        batch=int(number("batch", 1, 1)),
+        batch=int(number("batch", 1, 1, whole=True)),
         seconds=seconds,
         error=_error(
             seconds,
@@ -78,8 +77,8 @@ def latency(row: Mapping[str, str], *, where: str, part: str = "tail") -> Latenc
             number("seconds_p95", number("p95", -1, 0), 0),
             number("n", -1, 1),
         ),
-        new_tokens=int(number("new_tokens", 1, 1)),
-        kv_length=int(number("kv_length", 0, 0)),
+        new_tokens=int(number("new_tokens", 1, 1, whole=True)),
+        kv_length=int(number("kv_length", 0, 0, whole=True)),
         precision=(row.get("precision") or "fp32").strip(),
         mode=(row.get("mode") or "eager").strip(),
     )
@@ -262,15 +261,20 @@ def _phase(
 
 
 def read_rows(
-    lines: Iterable[Mapping[str, str]], *, where: str, part: str = "tail"
+    lines: Iterable[Mapping[str, str]],
+    *,
+    where: str,
+    part: str = "tail",
+    numbers: Sequence[int] | None = None,
 ) -> dict[str, list[Latency]]:
-    """The rows of a table by network; without such a column all under "".
+    """The rows of a table by network; without such a column all under "". `numbers`: on which
+    lines of the file they stand; None: from 2 on.
 
     Raises:
         ValueError: as `latency`.
     """
     found: dict[str, list[Latency]] = {}
-    for number, row in enumerate(lines, 2):
+    for number, row in zip(numbers or itertools.count(2), lines, strict=False):
         one = latency(row, where=f"{where}, line {number}", part=part)
         found.setdefault((row.get("network") or "").strip(), []).append(one)
     return found

@@ -1,7 +1,8 @@
 """Compare codecs on the same activations: bits, error, ledger, seconds, and the bounds.
 
-Features of a network at a cut (or the array in a .npy file) are encoded and decoded by every
-setting of every ladder, or of the chains asked for: chains=[ecsq,"slicer(sparsity=[0.5,0.8])"].
+Features of a network at a cut (or the array in a .npy or .csv file) are encoded and decoded by
+every setting of every ladder, or of the chains asked for:
+chains=[ecsq,"slicer(sparsity=[0.5,0.8])"].
 Beside them stand the memoryless rate-distortion bound (Blahut-Arimoto) and the order-0 entropy of
 each quantizer's symbols; answers where the network is trained. A chain with relative_l2 or
 bits_per_element is calibrated to it, on other samples.
@@ -36,7 +37,9 @@ class Config:
     model: Model = field(default_factory=Model)
     cut: str = option("stage2", "where the features are taken")
     samples: int = option(64, "test samples, one stream each")
-    activations: str = option("", "a .npy file [sample, ...] instead of a network's features")
+    activations: str = option(
+        "", "a .npy file [sample, ...], or a .csv with a sample a row, instead of features"
+    )
     ladders: dict[str, Any] = option({}, "chains with one option that holds a list")
     chains: list[str] = option(
         [], 'ladders by name, or chains as "NAME(option=value)"; empty: all ladders'

@@ -19,6 +19,7 @@ from scenarios.planning import answer, needs, screen
 from scenarios.planning.workers import playing
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
+from scenarios.systems.inputs import tell_inputs
 from scenarios.systems.system import System
 from sim.planning.limits.budget import Budget
 from sim.planning.limits.slo import Slo
@@ -90,6 +91,7 @@ def run(config: Config) -> int:
     began_s = time.monotonic()
     config.slo.check_any()
     store = Store(Path("outputs") / config.name)
+    tell_inputs([config], to_horizon=False)
     told, said = (answer, screen) if config.plan.n_devices is None else (needs, needs)
     with multirun.lock(store), playing("planning", config.workers) as play:
         if config.plan.over:

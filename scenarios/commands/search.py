@@ -20,6 +20,7 @@ from scenarios.searching.options import Tables, tables
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
 from scenarios.systems.build import case
+from scenarios.systems.scenario import recorded
 from scenarios.systems.system import System
 from sim.medium.channel import rate_bps
 from sim.planning.limits.slo import Slo
@@ -139,7 +140,7 @@ def _flat(chosen: Decision, known: Tables) -> dict[str, Any]:
 
 
 def _problem(config: Config, known: Tables) -> Problem:
-    slo, load = config.slo, config.workload
+    slo, load, link = config.slo, config.workload, recorded(config.link)
     memory = slo.memory_bytes if slo.memory_bytes is not None else config.device.memory_bytes
     latency_s = _mean_limit(slo, config.model.name, known)
     limits = {"latency_s": latency_s, "drop_pp": slo.accuracy_drop_pp, "memory_bytes": memory}
@@ -149,14 +150,12 @@ def _problem(config: Config, known: Tables) -> Problem:
     group = Group(
         options=options,
         n_devices=config.fleet.n_devices,
-        rate_bps=rate_bps(config.link, config.link.snr_db),
+        rate_bps=rate_bps(link, link.snr_db),
         limits=Limits(**{key: value for key, value in limits.items() if value is not None}),
         think_s=load.think_s if load.kind == "closed" else None,
         rate_rps=load.rate_rps if load.kind == "poisson" else None,
     )
-    return Problem(
-        groups=(group,), link=config.link, server=config.server, allowance=config.allowance
-    )
+    return Problem(groups=(group,), link=link, server=config.server, allowance=config.allowance)
 
 
 def _mean_limit(slo: Slo, model: str, known: Tables) -> float:

@@ -21,6 +21,7 @@ from scenarios.sweep.rehearse import rehearse
 from scenarios.sweep.store import Store, write_table
 from scenarios.systems.build import case, job
 from scenarios.systems.case import Case
+from scenarios.systems.inputs import tell_inputs
 from scenarios.systems.library import Library
 from scenarios.systems.system import System
 from sim import run as sim_run
@@ -44,6 +45,7 @@ def run(config: Config) -> int:
     store = Store(Path("outputs") / config.name)
     chosen = list(points(config, axes_of(config.sweep)))
     known = _measure(chosen)
+    tell_inputs(point.config for point in chosen if not point.error)
     jobs = [job(point, one, graded=True) for point, one in zip(chosen, known, strict=True)]
     if config.dry_run:
         return rehearse(jobs, store, workers=config.workers)

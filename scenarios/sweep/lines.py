@@ -36,13 +36,18 @@ def read(path: Path) -> list[bytes]:
 def parse(line: bytes) -> Row:
     """Return the row of a line; an empty one where it is torn or changed, or no row of ours.
 
-    Lines of before there were checksums have none and are taken as they are.
+    A line without a checksum was written before there were any, or by hand: `is_signed`.
     """
     row = _json(line)
     if not isinstance(row, dict) or not isinstance(row.get("point_id"), str):
         return {}
     row.pop(_CHECK, None)
     return row if isinstance(row.get("swept", {}), dict) else {}
+
+
+def is_signed(line: bytes) -> bool:
+    """Return whether a line has a checksum, which `parse` holds against it."""
+    return _SIGNED.search(line) is not None
 
 
 def open_own(path: Path) -> io.FileIO:

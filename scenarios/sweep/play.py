@@ -47,7 +47,7 @@ def failing(error: str, labels: dict[str, Any]) -> Job:
     def evaluate() -> Row:
         raise ValueError(error)
 
-    return Job(spec=error, digests={}, labels=labels, evaluate=evaluate)
+    return Job(spec=error, digests={}, labels=labels, evaluate=evaluate, refusal=lambda: error)
 
 
 def play(

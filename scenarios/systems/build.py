@@ -18,6 +18,7 @@ from scenarios.systems.case import Case, file_digests, identify
 from scenarios.systems.measured import About, Measured
 from scenarios.systems.scenario import Scenario, add_power, system_spec
 from scenarios.systems.sheets import Codec, device_sheet, read
+from sim.devices.replay import with_recorded_sizes
 from sim.specs import AdaptSpec, GroupSpec, SystemSpec
 
 _WEAKER = ("measured", "published", "assumed", "scaled", "modelled", "random")
@@ -123,7 +124,7 @@ def case(
     generates = measured.split(splits[0].cut, splits[0].setting).tokens > 0
     return Case(
         spec=spec,
-        sources=sources,
+        sources=with_recorded_sizes(spec, sources),
         labels={**_label(config, splits), **_machines(every), **labels},
         identity=identity,
         digests={**measured.digests, **file_digests(config)},

@@ -18,7 +18,7 @@ from scenarios.sweep.store import Row
 from scenarios.systems.measured import Drop
 from scenarios.systems.scenario import Scenario
 from sim import Result, replicate, run
-from sim.medium.rates import locate
+from sim.medium.rates import fastest, locate
 from sim.planning.forecast.work import Work, predict_work
 from sim.planning.trust.finding import Trust
 from sim.planning.trust.run import run_trust
@@ -111,7 +111,7 @@ class Case:
     def play(self) -> Row:
         """The metrics of all replications, and what the codec does to the answers."""
         row = row_of(self.result())
-        if self.bounded:
+        if self.bounded and fastest(self.spec.link) <= 1.0:
             limit = bound_rps(self.spec, row)
             if not math.isnan(limit):
                 row["throughput_bound_rps"] = limit
@@ -217,6 +217,8 @@ def file_digests(scenario: Scenario) -> dict[str, str]:
     files |= {f"{k}.profile": Path(sheet.profile) for k, sheet in sheets.items() if sheet.profile}
     if scenario.link.rate_csv:
         files["link.rate_csv"] = locate(scenario.link.rate_csv)
+    if scenario.server.service_csv:
+        files["server.service_csv"] = Path(scenario.server.service_csv)
     return {
         key: hashlib.sha256(file.read_bytes()).hexdigest()[:16]
         for key, file in files.items()

@@ -4,7 +4,6 @@
 machine, or a CSV of latencies (`profiles.tables.latencies`); only its seconds are used.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -15,9 +14,11 @@ import numpy as np
 
 from profiles.predicting.roles import Known
 from profiles.predicting.roofline import Sheet
+from profiles.tables.columns import read_columns
 from profiles.tables.cost import CostSurface
 from profiles.tables.latencies import phases_of, read_rows, rise, surfaces_of
 from profiles.tables.layers import ModelProfile
+from profiles.tables.text import Stamp, stamp_of
 
 
 def with_given(known: Known, sheet: Sheet, part: str) -> Known:
@@ -29,23 +30,16 @@ def with_given(known: Known, sheet: Sheet, part: str) -> Known:
     """
     if not sheet.profile:
         return known
-    surfaces = _read(sheet.profile, _stamp(sheet.profile), sheet.name, part, known.facts)
+    surfaces = _read(
+        sheet.profile, stamp_of(sheet.profile, "profile"), sheet.name, part, known.facts
+    )
     others = [one for one in known.surfaces if one.hardware != sheet.name]
     return replace(known, surfaces=(*others, *surfaces))
 
 
-def _stamp(path: str) -> float:
-    try:
-        return Path(path).stat().st_mtime
-    except OSError as error:
-        raise ValueError(
-            f"{path}: no such file" if not Path(path).exists() else str(error)
-        ) from None
-
-
 @lru_cache(maxsize=32)
 def _read(
-    path: str, stamp: float, hardware: str, part: str, facts: ModelProfile
+    path: str, stamp: Stamp, hardware: str, part: str, facts: ModelProfile
 ) -> tuple[CostSurface, ...]:
     file = Path(path)
     if file.is_dir():
@@ -98,11 +92,10 @@ def _isotonic(side: CostSurface, where: str) -> CostSurface:
 
 def _of_csv(file: Path, hardware: str, part: str, facts: ModelProfile) -> Sequence[CostSurface]:
     """The surfaces of a table of latencies."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file}: not a readable CSV ({error})") from None
-    rows = read_rows(csv.DictReader(text.splitlines()), where=str(file), part=part)
+    columns = read_columns(file, "profile")
+    columns.cells("seconds")  # refuses a table without
+    lines, cells = zip(*columns.rows(), strict=True)
+    rows = read_rows(cells, where=str(file), part=part, numbers=lines)
     mine = [*rows.get(facts.model, []), *rows.get("", [])]
     if not mine:
         there = ", ".join(name for name in rows) or "no row"

@@ -8,9 +8,11 @@ costs what it costs at mean KV length.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
+
+import numpy as np
 
 from profiles.predicting.analytic import LLAMA2_7B
 from profiles.predicting.roles import Carried, Known, seconds_of
@@ -24,12 +26,13 @@ from scenarios.systems.generations import Generations, Session
 from scenarios.systems.given import with_given
 from scenarios.systems.measured import Measured, describe_surface, known_of, name_machine
 from scenarios.systems.sheets import Codec
-from sim.sources.sessions import ConstantSessions
+from sim.sources.sizes import Size, SizedSessions
 from sim.sources.source import ConstantSource, Draw, Errors
 
 _NETWORK = "llama2_7b"
 _SMALL, _SMALL_CUT = "bytellama", "layers.1"
 _TOKEN_BYTES, _NUMBER_BYTES = 4.0, 2.0
+_CONTEXT = 4096
 _PHASES = ("prefill", "decode")
 
 
@@ -103,7 +106,7 @@ class Big(Measured):
 
     def _source(
         self, split: Split, device: DeviceSpec, server: ServerSpec
-    ) -> ConstantSource | ConstantSessions:
+    ) -> ConstantSource | SizedSessions:
         """Requests by full server ("input"), full device ("output") or a split under a codec."""
         if split.cut in ENDS:
             whole = split._replace(tokens=split.tokens or self.n_tokens)
@@ -111,7 +114,8 @@ class Big(Measured):
         prompt, token = (self._step(split, device, server, phase) for phase in _PHASES)
         at = self.known["decode"].facts.cut_names.index(split.cut)
         kept = LLAMA2_7B.kv_bytes(_NUMBER_BYTES)
-        return ConstantSessions(
+        return SizedSessions(
+            cost=partial(self._cost, device, server, split),
             prompt=prompt, token=token, n_tokens=split.tokens,
             device_token_bytes=at * kept,
             server_token_bytes=(LLAMA2_7B.n_layers - at) * kept,
@@ -122,6 +126,21 @@ class Big(Measured):
                 decode=self._carried(server, "decode_s", split).log_error,
             ),
         )  # fmt: skip
+
+    def _cost(
+        self, device: DeviceSpec, server: ServerSpec, split: Split, size: Size
+    ) -> tuple[Draw, Draw]:
+        """Prompt and later token of a session of another size, which must fit into the context."""
+        prompt, tokens = size
+        if prompt + tokens > _CONTEXT:
+            raise ValueError(
+                f"sessions of {self.model} must have <= {_CONTEXT:,} tokens, got {prompt:,} and"
+                f" {tokens:,} generated"
+            )
+        other = replace(self, prompt_tokens=prompt, n_tokens=tokens)
+        at = split._replace(tokens=tokens)
+        first, later = (other._step(at, device, server, phase) for phase in _PHASES)
+        return first, later
 
     def _unsplit(self, split: Split, sheet: DeviceSpec | ServerSpec) -> ConstantSource:
         whole = split._replace(cut="output")
@@ -224,6 +243,27 @@ class Big(Measured):
 
 
 def _known(phase: str) -> Known:
-    """Every shipped surface of a phase."""
+    """Every shipped surface of a phase; prompts beyond those that were timed, by their FLOPs."""
     facts = ModelProfile.load(shipped.DATA / "profiles" / f"{_NETWORK}-{phase}-1.npz")
-    return known_of(facts, shipped.surfaces(_NETWORK, phase))
+    surfaces = shipped.surfaces(_NETWORK, phase)
+    return known_of(facts, [_lengthen(one) if phase == "prefill" else one for one in surfaces])
+
+
+def _lengthen(surface: CostSurface) -> CostSurface:
+    """Prompts up to the context: a longer one takes as much longer as its layers have more FLOPs.
+
+    Approximation: the longest prompt that was timed is bound by arithmetic already.
+    """
+    longest = surface.new_tokens[-1]
+    more = [n for n in (128, 512, 1024, 2048, _CONTEXT) if n > longest]
+    flops = {n: LLAMA2_7B.layer(n, 0).flops for n in (longest, *more)}
+    last = surface.seconds[:, :, -1:]
+    longer = [last * (flops[n] / flops[longest]) for n in more]
+    errors = surface.errors
+    if errors is not None:
+        errors = np.concatenate([errors, *(errors[:, :, -1:] for _ in more)], axis=2)
+    said = {**surface.provenance, "prompts": f"beyond {longest:,} tokens by their FLOPs"}
+    return replace(
+        surface, new_tokens=(*surface.new_tokens, *more), errors=errors, provenance=said,
+        seconds=np.concatenate([surface.seconds, *longer], axis=2),
+    )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 
 from profiles.tables import hardware
 from scenarios.sweep.rows import Rows
+from sim.medium.rates import trace_of
 from sim.specs import GroupSpec, LinkSpec, PowerSpec, ServerSpec, SystemSpec
 from sim.specs.check import at_least, option
 
@@ -102,11 +103,27 @@ class Scenario(Rows, SystemSpec):
 def system_spec(scenario: Scenario) -> SystemSpec:
     """Return the part of a scenario that the simulator reads; its groups have names, and no power
     beyond what the user gave them (`add_power`: what a group's device draws).
+
+    Raises:
+        ValueError: a rate trace that cannot be read.
     """
     names = [f.name for f in dataclasses.fields(SystemSpec)]
     spec = SystemSpec(**{name: getattr(scenario, name) for name in names})
+    spec = dataclasses.replace(spec, link=recorded(spec.link))
     groups = spec.fleet.groups or {"default": GroupSpec()}
     return dataclasses.replace(spec, fleet=dataclasses.replace(spec.fleet, groups=groups))
+
+
+def recorded(link: LinkSpec) -> LinkSpec:
+    """The link at the mean rate of its recording, if that holds rates and the user does not say at
+    which of them `rate_bps` is sent.
+    """
+    if not link.rate_csv or link.trace_rate_bps is not None:
+        return link
+    mean_bps = trace_of(link).rate_bps
+    if mean_bps is None:
+        return link
+    return dataclasses.replace(link, rate_bps=mean_bps, trace_rate_bps=mean_bps)
 
 
 def add_power(group: GroupSpec, sheet: hardware.DeviceSpec) -> GroupSpec:

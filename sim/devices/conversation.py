@@ -25,6 +25,7 @@ from sim.request import (
     Request,
 )
 from sim.sources.sessions import Session, SessionSource
+from sim.sources.sizes import Size, session_of
 from sim.specs import WorkloadSpec
 
 
@@ -53,10 +54,10 @@ class Conversation(Device):
             inf if workload.session_deadline_s is None else workload.session_deadline_s,
         )
 
-    def handle(self) -> Steps:
-        """One session from birth to record."""
+    def handle(self, size: Size | None = None) -> Steps:
+        """One session from birth to record, of a recorded size if there is one."""
         choice = self.choose()
-        sessions = self._follow(choice)
+        sessions = self._follow(choice, size)
         request = self.create(sessions[choice].steps[0], choice)
         request.payload_bytes = 0.0
         if self.max_in_flight is not None and self.in_flight >= self.max_in_flight:
@@ -71,15 +72,17 @@ class Conversation(Device):
             raise
         self._end(request, held, outcome)
 
-    def _follow(self, choice: int) -> dict[int, Session]:
+    def _follow(self, choice: int, size: Size | None) -> dict[int, Session]:
         """The session as every source that may serve it has it: the chosen one, and where a policy
         decides per token all others of its cut. One draw for all, so that their rows agree.
         """
         sources = cast(Sequence[SessionSource], self.sources)
         if self.policy is None or self.adapt.per != "token":
-            return {choice: sources[choice].session(self.rows)}
+            return {choice: session_of(sources[choice], self.rows, size)}
         key, once = sources[choice].key, _Once(self.rows.random())
-        return {i: each.session(once) for i, each in enumerate(sources) if each.key == key}
+        return {
+            i: session_of(each, once, size) for i, each in enumerate(sources) if each.key == key
+        }
 
     def _end(self, request: Request, held: "_Held", outcome: int) -> None:
         """Give the memory back and record the session."""

@@ -14,6 +14,7 @@ from sim.medium.fading import RadioChannel
 from sim.medium.link import Link
 from sim.request import BUSY, DONE, IN_FLIGHT, LEFT, LINK_LOST, SERVER_LOST, Request
 from sim.server.server import Server
+from sim.sources.sizes import Size
 from sim.sources.source import Draw, Source
 from sim.specs import GroupSpec, WorkloadSpec
 from sim.station import FifoStation, PoolStation, QueuePool, timeout_at
@@ -113,8 +114,10 @@ class Device:
         self.meter.count_arrival(request)
         return request
 
-    def handle(self) -> Steps:
-        """One request from birth to record; dropped at once if too many are in flight."""
+    def handle(self, size: Size | None = None) -> Steps:
+        """One request from birth to record; dropped at once if too many are in flight. Only
+        sessions have a `size`.
+        """
         choice = 0 if self.policy is None else self.choose()
         request = self.create(self.sources[choice].draw(self.rows), choice)
         if self.max_in_flight is not None and self.in_flight >= self.max_in_flight:

@@ -1,81 +1,33 @@
-"""Replayed workloads: the times at which requests were recorded."""
+"""Replayed workloads: requests, or whole sessions, come when they were recorded."""
 
-import csv
-import math
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Sequence
 
 from simpy import Environment
 
+from sim.devices.arrivals import Arrivals, arrivals
 from sim.devices.device import Device, Steps
 from sim.places import groups_of
+from sim.sources.sizes import Size, SizedSessions, held
+from sim.sources.source import Source, Sources
 from sim.specs import SystemSpec, WorkloadSpec
 from sim.streams import Stream
 
 
 def replay(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
-    """The recorded times of this device; rows without a device go to device 0, 1, ... by turns."""
-    stamp = Path(spec.replay_csv).stat().st_mtime_ns
-    times = read_arrivals(spec.replay_csv, device.meter.n_devices, stamp).get(device.index, ())
+    """The recorded times of this device, and the lengths of its sessions where they are known."""
+    found = arrivals(spec, device.meter.n_devices)
+    times = found.times_s.get(device.index, ())
     wanted = device.meter.waits_for(device.index)
     if len(times) < wanted:
         raise ValueError(
             f"workload.requests must be <= the {len(times)} times of device {device.index} in"
             f" workload.replay_csv, got {wanted}"
         )
-    for time_s in times:
+    sizes = found.sizes.get(device.index, (None,) * len(times))
+    for time_s, size in zip(times, sizes, strict=True):
         if time_s >= env.now:
             yield env.timeout(time_s - env.now)
-            device.spawn(device.handle())
-
-
-def replay_share(spec: WorkloadSpec, n_devices: int, horizon_s: float) -> tuple[int, int]:
-    """How many of the recorded times lie within the horizon, and how many there are.
-
-    Raises:
-        ValueError: none does.
-    """
-    stamp = Path(spec.replay_csv).stat().st_mtime_ns
-    times = [t for each in read_arrivals(spec.replay_csv, n_devices, stamp).values() for t in each]
-    used = sum(time_s <= horizon_s for time_s in times)
-    if not used:
-        first = f"the first is at {min(times):g} s" if times else "there are none"
-        raise ValueError(
-            f"workload.replay_csv needs times within horizon_s={horizon_s:g}, {first} in"
-            f" {spec.replay_csv}"
-        )
-    return used, len(times)
-
-
-@lru_cache(maxsize=16)
-def read_arrivals(path: str, n_devices: int, stamp: int) -> dict[int, tuple[float, ...]]:
-    """Arrival times by device from a CSV with the column time_s and, if wanted, device.
-
-    `stamp` is the file's time of change, so that a new file is read again.
-
-    Raises:
-        ValueError: no column time_s, a negative time, or a device that the fleet does not have.
-    """
-    times: dict[int, list[float]] = {}
-    with Path(path).open(newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames is None or "time_s" not in reader.fieldnames:
-            raise ValueError(f"workload.replay_csv needs a column time_s, got {path}")
-        for number, row in enumerate(reader):
-            try:
-                index = int(row["device"]) if "device" in row else number % n_devices
-                time_s = float(row["time_s"])
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f"workload.replay_csv row {number + 1} must hold numbers, got {row} in {path}"
-                ) from None
-            if not 0 <= index < n_devices or not 0.0 <= time_s < math.inf:
-                raise ValueError(
-                    f"workload.replay_csv row {number + 1} must have time_s >= 0 and a device"
-                    f" below {n_devices}, got {row}"
-                )
-            times.setdefault(index, []).append(time_s)
-    return {index: tuple(sorted(values)) for index, values in times.items()}
+            device.spawn(device.handle(size))
 
 
 def say_replays(spec: SystemSpec) -> list[str]:
@@ -86,14 +38,101 @@ def say_replays(spec: SystemSpec) -> list[str]:
     """
     if spec.workload.requests is not None:
         return []
-    loads = [group.workload or spec.workload for group in groups_of(spec).values()]
-    parts = {
-        load.replay_csv: replay_share(load, spec.fleet.n_devices, spec.horizon_s)
-        for load in loads
-        if load.kind == "replay"
-    }
+    n_devices, horizon_s = spec.fleet.n_devices, spec.horizon_s
+    parts = {load.replay_csv: replay_share(load, n_devices, horizon_s) for load in _replayed(spec)}
     return [
         f"{used:,} of {there:,} times of {path} lie within horizon_s and are played"
         for path, (used, there) in parts.items()
         if used < there
     ]
+
+
+def replay_share(spec: WorkloadSpec, n_devices: int, horizon_s: float) -> tuple[int, int]:
+    """How many of the recorded times lie within the horizon, and how many there are.
+
+    Raises:
+        ValueError: none does.
+    """
+    times = arrivals(spec, n_devices).every_s
+    used = sum(time_s <= horizon_s for time_s in times)
+    if not used:
+        raise ValueError(
+            f"workload.replay_csv needs times within horizon_s={horizon_s:g}, the first is at"
+            f" {min(times):g} s in {spec.replay_csv}"
+        )
+    return used, len(times)
+
+
+def say_arrivals(spec: SystemSpec) -> list[str]:
+    """What was read of every file, in a sentence."""
+    return list(
+        dict.fromkeys(
+            f"workload.replay_csv={load.replay_csv}: {arrivals(load, spec.fleet.n_devices).words}"
+            for load in _replayed(spec)
+        )
+    )
+
+
+def with_recorded_sizes(spec: SystemSpec, sources: Sources) -> Sources:
+    """The sources, those that know sessions of any length with those of their groups' files.
+
+    A file that is refused changes nothing here: it says so when it is played.
+    """
+    known = dict(sources)
+    for name, group in groups_of(spec).items():
+        load, own = group.workload or spec.workload, group.source or name
+        sizes = _sizes(load, spec.fleet.n_devices) if load.kind == "replay" else []
+        for each in (own, *group.alternatives):
+            if sizes and isinstance(source := known.get(each), SizedSessions):
+                known[each] = source.recorded(sizes)
+    return known
+
+
+def _sizes(load: WorkloadSpec, n_devices: int) -> list[Size]:
+    try:
+        return arrivals(load, n_devices).every_size
+    except ValueError:
+        return []
+
+
+def say_sizes(spec: SystemSpec, sources: Sources) -> list[str]:
+    """What of the recorded lengths of sessions is not played."""
+    words: list[str] = []
+    for name, group in groups_of(spec).items():
+        load = group.workload or spec.workload
+        if load.kind != "replay":
+            continue
+        found = arrivals(load, spec.fleet.n_devices)
+        mine = [sources[each] for each in (group.source or name, *group.alternatives)]
+        if found.sizes:
+            words += _say_unplayed(spec, load, found, mine)
+    return list(dict.fromkeys(words))
+
+
+def _say_unplayed(
+    spec: SystemSpec, load: WorkloadSpec, found: Arrivals, sources: Sequence[Source]
+) -> list[str]:
+    path = load.replay_csv
+    if not all(hasattr(source, "session") for source in sources):
+        return [f"the token counts of {path} are not played: these requests are no sessions"]
+    terminating = spec.workload.requests is not None
+    sizes = found.sizes_until(float("inf") if terminating else spec.horizon_s)
+    words = []
+    for source in sources:
+        if isinstance(source, SizedSessions):
+            continue
+        prompts, most = held(source)
+        if any({size.prompt_tokens} != prompts for size in sizes):
+            words.append(f"the prompts of {path} are not played: those of {source.key} are")
+        cut = sum(size.new_tokens > most for size in sizes)
+        if cut:
+            words.append(
+                f"{cut:,} of {len(sizes):,} sessions of {path} end at the {most:,} tokens that"
+                f" {source.key} holds"
+            )
+    return words
+
+
+def _replayed(spec: SystemSpec) -> list[WorkloadSpec]:
+    loads = [group.workload or spec.workload for group in groups_of(spec).values()]
+    return [load for load in loads if load.kind == "replay"]

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from heapq import merge
 
-from sim.medium.rates import Trace, read
+from sim.medium.rates import Trace, scale_of, trace_of
 from sim.specs import LinkSpec
 from sim.station import need_s
 
@@ -116,32 +116,33 @@ def speeds(spec: LinkSpec, luck: float = 0.0, horizon_s: float | None = None) ->
     Raises:
         ValueError: `trace_end=refuse` and a trace that is shorter than the run; a bad file.
     """
-    trace = read(spec.rate_csv) if spec.rate_csv else None
+    trace = trace_of(spec) if spec.rate_csv else None
     played = iter([]) if trace is None else _play(spec, trace, luck, horizon_s)
     return Speeds(_silenced(played, spec))
 
 
 def trace_share(spec: LinkSpec, window_s: float) -> float:
     """How much of the trace a window of a run plays, at most all of it."""
-    return min(1.0, window_s / read(spec.rate_csv).length_s)
+    return min(1.0, window_s / trace_of(spec).length_s)
 
 
 def _play(spec: LinkSpec, trace: Trace, luck: float, horizon_s: float | None) -> Iterator[Change]:
+    scale = scale_of(spec, trace)
     if spec.trace_end == "repeat":
-        return trace.play(luck * trace.length_s, repeats=True)
+        return trace.play(luck * trace.length_s, repeats=True, scale=scale)
     if spec.trace_end == "hold":
         if trace.factors[-1] == 0.0:
             raise ValueError(
                 f"link.trace_end=hold would hold the silence at the end of {spec.rate_csv} for ever"
             )
-        return trace.play(0.0, repeats=False)
+        return trace.play(0.0, repeats=False, scale=scale)
     if horizon_s is None or trace.length_s < horizon_s:
         wanted = "a run without horizon" if horizon_s is None else f"horizon_s={horizon_s:g}"
         raise ValueError(
             f"link.trace_end=refuse needs a trace as long as {wanted}, got {trace.length_s:g} s in"
             f" {spec.rate_csv}"
         )
-    return trace.play(luck * (trace.length_s - horizon_s), repeats=False)
+    return trace.play(luck * (trace.length_s - horizon_s), repeats=False, scale=scale)
 
 
 def _silenced(played: Iterator[Change], spec: LinkSpec) -> Iterator[Change]:

@@ -6,12 +6,12 @@ that drift and stalls keep their length. With a column `sample` a service takes,
 of its block, the factor of its own sample, so that what is slow to serve stays the row that it was.
 """
 
-import csv
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 
+from profiles.tables.columns import read_columns
+from profiles.tables.text import Stamp, stamp_of
 from sim.sources.source import Draw
 from sim.specs import ServerSpec
 from sim.streams import Stream
@@ -32,9 +32,7 @@ class ServiceLaw:
     """The factors of one run's services, in order."""
 
     def __init__(self, spec: ServerSpec, stream: Stream) -> None:
-        path = Path(spec.service_csv)
-        stamp = path.stat().st_mtime_ns if path.exists() else 0
-        self._passes = read_passes(spec.service_csv, stamp)
+        self._passes = passes_of(spec)
         self._block = spec.service_block
         self._stream = stream
         self._left = self._at = 0
@@ -55,49 +53,37 @@ class ServiceLaw:
         """The mean factor; 1 without such a law."""
         if spec.service_law == "constant":
             return 1.0
-        passes = read_passes(spec.service_csv, Path(spec.service_csv).stat().st_mtime_ns)
+        passes = passes_of(spec)
         return math.fsum(each[_ANY] for each in passes) / len(passes)
 
 
 _ANY = -1
+_LEAST, _MOST = 1e-6, 1e6
+_LARGEST_SAMPLE = 1e12
 
 
-@lru_cache(maxsize=16)
-def read_passes(path: str, stamp: int) -> tuple[dict[int, float], ...]:
+def passes_of(spec: ServerSpec) -> tuple[dict[int, float], ...]:
     """Factors by sample, one dict per pass over the samples; the mean of a pass under -1.
 
-    A pass ends where a sample comes again; without the column `sample` every row is one. `stamp` is
-    the file's time of change.
+    A pass ends where a sample comes again; without the column `sample` every row is one.
 
     Raises:
         ValueError: no such file, no column factor, no rows, or a factor that is not above 0.
     """
-    if not Path(path).is_file():
-        raise ValueError(f"server.service_csv must name a file, got {path!r}")
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(line for line in file if not line.startswith("#"))
-        if reader.fieldnames is None or "factor" not in reader.fieldnames:
-            raise ValueError(f"server.service_csv needs a column factor, got {path}")
-        rows = [_read_row(row, number, path) for number, row in enumerate(reader, start=1)]
-    if not rows:
-        raise ValueError(f"server.service_csv needs rows, got none in {path}")
+    return _read(spec.service_csv, stamp_of(spec.service_csv, "server.service_csv"))
+
+
+@lru_cache(maxsize=16)
+def _read(path: str, stamp: Stamp) -> tuple[dict[int, float], ...]:
+    """A file of another `stamp` is read again."""
+    columns = read_columns(path, "server.service_csv")
+    factors = columns.numbers("factor", low=_LEAST, high=_MOST)
+    samples = [float(_ANY)] * len(factors)
+    if "sample" in columns:
+        samples = columns.numbers("sample", low=0.0, high=_LARGEST_SAMPLE, whole=True)
     passes: list[dict[int, float]] = []
-    for sample, factor in rows:
+    for sample, factor in zip(map(int, samples), factors, strict=True):
         if not passes or sample == _ANY or sample in passes[-1]:
             passes.append({})
         passes[-1][sample] = factor
     return tuple({**each, _ANY: math.fsum(each.values()) / len(each)} for each in passes)
-
-
-def _read_row(row: dict[str, str], number: int, path: str) -> tuple[int, float]:
-    """Sample (-1 without one) and factor of a row."""
-    try:
-        sample = int(row["sample"]) if row.get("sample") else _ANY
-        factor = float(row["factor"])
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"server.service_csv row {number} must hold numbers, got {row} in {path}"
-        ) from None
-    if not 0.0 < factor < math.inf or sample < _ANY:
-        raise ValueError(f"server.service_csv row {number} needs a factor > 0, got {row} in {path}")
-    return sample, factor

@@ -13,6 +13,10 @@ TRANSPORTS = ("exact", "erasure", "bit_error")
 DOWNLINKS = ("dedicated", "shared")
 TRACE_ENDS = ("repeat", "hold", "refuse")
 CONTENTION = ("bianchi", "ns3")
+RATE_FORMATS = (
+    "auto", "factor", "rate_bps", "rate_kbps", "rate_mbps", "throughput_kbps", "pensieve",
+    "mahimahi", "irish_5g",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +73,14 @@ class LinkSpec:
     rate_csv: str = option(
         "",
         "file (or a shipped one: burst.csv, fading.csv, mobility.csv) with columns"
-        " time_s, factor: the medium's speed over time",
+        " time_s, factor (or rate_mbps, ...): the medium's speed over time",
+    )
+    rate_format: str = option("auto", f"what rate_csv holds: {', '.join(RATE_FORMATS)}")
+    trace_rate_bps: float | None = option(
+        None,
+        "rate in a rate_csv of rates at which rate_bps is sent; None: they are sent as they are,"
+        " and rate_bps is their mean",
+        "bit/s",
     )
 
     def __post_init__(self) -> None:
@@ -80,6 +91,8 @@ class LinkSpec:
         one_of("link.downlink", self.downlink, DOWNLINKS)
         one_of("link.contention", self.contention, CONTENTION)
         one_of("link.trace_end", self.trace_end, TRACE_ENDS)
+        one_of("link.rate_format", self.rate_format, RATE_FORMATS)
+        above("link.trace_rate_bps", self.trace_rate_bps, 0.0)
         named = ("rate_bps", "downlink_rate_bps", "bandwidth_hz", "coherence_s", "slot_s")
         for name in (*named, "rate_factor"):
             above(f"link.{name}", getattr(self, name), 0.0)
@@ -109,6 +122,8 @@ class LinkSpec:
             raise ValueError(f"link.rate_factor needs link.rate=mcs, got {self.rate}")
         if self.rate == "fixed" and self.fading != "none":
             raise ValueError(f"link.fading={self.fading} needs link.rate=shannon, mcs or outage")
+        if not self.rate_csv and (self.rate_format != "auto" or self.trace_rate_bps is not None):
+            raise ValueError("link.rate_format and link.trace_rate_bps need link.rate_csv, got ''")
         starts = [0.0, *self.outage_at_s]
         if any(later < earlier for earlier, later in itertools.pairwise(starts)):
             raise ValueError(f"link.outage_at_s must ascend from 0, got {self.outage_at_s}")

@@ -6,6 +6,7 @@ from sim.specs.check import above, at_least, one_of, option, within
 
 KINDS = ("closed", "gamma", "mmpp", "periodic", "poisson", "replay")
 THINKING = ("constant", "exponential")
+REPLAY_FORMATS = ("auto", "times", "azure", "vidur", "burstgpt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,10 @@ class WorkloadSpec:
     burst_s: float = option(1.0, "mmpp: mean length of a burst", "s")
     synchronised: bool = option(False, "periodic: all devices fire at once; else phases are spread")
     jitter_s: float = option(0.0, "periodic: each frame comes late by up to this, uniform", "s")
-    replay_csv: str = option("", "replay: file with a column time_s and, if wanted, device")
+    replay_csv: str = option(
+        "", "replay: file with a column time_s and, if wanted, device; or of sessions, see format"
+    )
+    replay_format: str = option("auto", f"what replay_csv holds: {', '.join(REPLAY_FORMATS)}")
     max_in_flight: int | None = option(
         None, "open kinds: a device drops new requests beyond this many; None: never"
     )
@@ -52,6 +56,7 @@ class WorkloadSpec:
     def __post_init__(self) -> None:
         one_of("workload.kind", self.kind, KINDS)
         one_of("workload.think", self.think, THINKING)
+        one_of("workload.replay_format", self.replay_format, REPLAY_FORMATS)
         for name in ("think_s", "start_spread_s", "jitter_s"):
             at_least(f"workload.{name}", getattr(self, name), 0.0)
         for name in ("rate_rps", "gap_cv", "burst_s", "deadline_s"):

@@ -384,6 +384,11 @@ def changed():
     rows(path.read_text().replace("1.5", "7.5"), WHOLE, throughput_rps="1.5")()
 
 
+def by_hand():
+    rows(json.dumps({"point_id": "a", "throughput_rps": "many"}), throughput_rps="many")()
+    assert list(Store(Path("outputs/one")).finished()) == ["z"]
+
+
 def link():
     Path("secret").write_text(json.dumps(ROW) + "\n")
     Path("outputs/one").mkdir(parents=True)
@@ -419,6 +424,7 @@ RESULTS = {
     "a row that says itself which run it is of": rows(
         json.dumps({**ROW, "run": "elsewhere"}), run="outputs/one"
     ),
+    "a row without a checksum, written by hand": by_hand,
     "texts that begin like a formula": rows(
         json.dumps({**ROW, "codec": "=1+1", "cut": "-1"}), codec="'=1+1", cut="-1"
     ),

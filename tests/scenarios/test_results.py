@@ -1,13 +1,17 @@
 """The results folder: rows survive torn lines and two runs never share it."""
 
+import contextlib
 import csv
+import io
 import itertools
 import json
 import os
 import resource
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from scenarios.__main__ import run
@@ -106,7 +110,7 @@ def test_a_full_disk_writes_a_row_whole_or_not_at_all(tmp_path, small_disk):
     assert sorted(store.finished()) == ["a", "b", "z"]
 
 
-def test_a_changed_line_is_none_and_an_older_one_is_taken_as_it_is(tmp_path):
+def test_a_changed_line_is_none_and_one_without_checksum_runs_again(tmp_path):
     """Every bit of a row: what is read of it is the row, or nothing."""
     store = Store(tmp_path)
     store.append(ROW)
@@ -119,7 +123,29 @@ def test_a_changed_line_is_none_and_an_older_one_is_taken_as_it_is(tmp_path):
         path.write_bytes(data)
         assert store.latest() == {}
     path.write_text(json.dumps(ROW) + "\n")
-    assert store.latest() == {"a": ROW}
+    assert (store.latest(), store.finished()) == ({"a": ROW}, {})
+
+
+BY_HAND = ["simulate", "request=by_hand", "request.server_s=0.01", "request.device_s=0.01",
+           "horizon_s=3", "warmup_s=0", "replications=2", "name=run"]  # fmt: skip
+WRONG = st.sampled_from(["throughput_rps", "latency_p95_s", "method", "warning", "grade", "swept"])
+
+
+@settings(max_examples=4, deadline=None, phases=[Phase.generate])
+@given(names=st.sets(WRONG, min_size=1), value=st.sampled_from(["gone", None, "many", [1], True]))
+def test_a_row_written_by_hand_is_played_again_whatever_it_holds(tmp_path_factory, names, value):
+    folder = tmp_path_factory.mktemp("run")
+    with contextlib.chdir(folder), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+        assert run(BY_HAND) == 0
+        path = Path("outputs/run/rows.jsonl")
+        right = path.read_text()
+        row = {name: each for name, each in json.loads(right).items() if name != "crc32"}
+        row |= dict.fromkeys(names, value)
+        path.write_text(json.dumps({k: v for k, v in row.items() if v != "gone"}) + "\n")
+        no_row = "swept" in names and value != "gone"
+        assert run(["collect", "name=table", "outputs/run"]) == (2 if no_row else 0)
+        assert run(BY_HAND) == 0
+        assert path.read_text().splitlines()[-1] == right.rstrip()
 
 
 def test_a_full_disk_leaves_the_last_table_and_nothing_beside_it(tmp_path, small_disk):

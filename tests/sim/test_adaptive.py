@@ -209,7 +209,7 @@ def test_the_shipped_traces_are_what_their_recipe_makes(name, tmp_path):
 def test_a_trace_that_nobody_ships_lists_those_that_are():
     from sim.medium.rates import read
 
-    with pytest.raises(ValueError, match=r"one of burst\.csv, .* got 'bursts\.csv' \(did you"):
+    with pytest.raises(ValueError, match=r"shipped are burst\.csv, .*; did you mean 'burst\.csv'"):
         read("bursts.csv")
 
 

@@ -198,6 +198,10 @@ def test_recorded_rates_scale_the_medium(tmp_path):
         ({"fading": "rayleigh"}, "needs link.rate=shannon, mcs or outage"),
         ({"outage_at_s": [3.0, 1.0]}, "must ascend"),
         ({"outage_at_s": [1.0, 1.5]}, "must leave the windows apart"),
+        ({"rate_format": "mahimahi"}, "need link.rate_csv, got ''"),
+        ({"trace_rate_bps": 1e6}, "need link.rate_csv, got ''"),
+        ({"rate_csv": "a", "trace_rate_bps": 0.0}, "link.trace_rate_bps must be > 0"),
+        ({"rate_csv": "a", "rate_format": "mahi"}, "did you mean 'mahimahi'"),
         ({"frame_error_rate": 1.0}, r"within \[0, 0.99\], got 1.0"),
     ],
 )

@@ -81,13 +81,13 @@ def test_a_trace_that_must_not_end_is_long_enough_or_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "a factor above 0, got none"),
-        ("0,0\n1,0\n", "a factor above 0, got none"),
-        ("0,1\n0,1\n", "ascending times"),
-        ("0,-1\n1,1\n", "factors >= 0"),
-        ("0,x\n", "must hold numbers"),
-        ("0,nan\n", "must hold finite numbers"),
-        ("0,1\n1,\n2,1\n", "a factor in every row but the last"),
+        ("", "must hold rows, got a header alone"),
+        ("0,0\n1,0\n", "a value above 0, got silence alone"),
+        ("0,1\n0,1\n", "line 3: time_s must be above 0, the time before, got '0'"),
+        ("0,-1\n1,1\n", r"line 2: factor must be a number within \[0, 1e\+06\], got '-1'"),
+        ("0,x\n", "line 2: factor must be a number .*, got 'x'"),
+        ("0,nan\n", "line 2: factor must be a number .*, got 'nan'"),
+        ("0,1\n1,\n2,1\n", "line 3: factor must be a number .*, got ''"),
     ],
 )
 def test_a_bad_trace_is_refused_in_one_line(tmp_path, text, said):

@@ -110,10 +110,11 @@ def test_the_mean_of_a_varying_server_is_that_of_its_law(tmp_path):
     ("lines", "said"),
     [
         (["seconds", "1"], "needs a column factor"),
-        (["factor"], "needs rows"),
-        (["factor", "0"], "needs a factor > 0"),
-        (["factor", "nan"], "needs a factor > 0"),
-        (["factor", "x"], "must hold numbers"),
+        (["factor"], "must hold rows, got a header alone"),
+        (["factor", "0"], "line 3: factor must be a number .*, got '0'"),
+        (["factor", "nan"], "line 3: factor must be a number .*, got 'nan'"),
+        (["factor", "x"], "line 3: factor must be a number .*, got 'x'"),
+        (["factor,sample", "1,0.5"], "line 3: sample must be a whole number .*, got '0.5'"),
     ],
 )
 def test_a_bad_law_is_refused_in_one_line(tmp_path, lines, said):
@@ -124,7 +125,7 @@ def test_a_bad_law_is_refused_in_one_line(tmp_path, lines, said):
 def test_law_and_file_go_together():
     with pytest.raises(ValueError, match="go together"):
         sim.ServerSpec(service_law="empirical")
-    with pytest.raises(ValueError, match="must name a file"):
+    with pytest.raises(ValueError, match=r"nowhere\.csv: no such file"):
         ServiceLaw(
             sim.ServerSpec(service_law="empirical", service_csv="nowhere.csv"),
             Streams(0).stream("service"),

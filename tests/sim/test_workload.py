@@ -116,7 +116,9 @@ def test_replay_plays_the_file(tmp_path):
     path.write_text("time_s\n1\n2\n3\n")
     assert sorted(created(workload, 2, 10.0).records["device"]) == [0.0, 0.0, 1.0]
     path.write_text("time_s,device\n1,2\n")
-    with pytest.raises(ValueError, match=r"row 1 must have time_s >= 0 and a device below 2"):
+    with pytest.raises(
+        ValueError, match=r"line 2: device must be a whole number within \[0, 1\], got '2'"
+    ):
         created(workload, 2, 10.0)
 
 
@@ -257,5 +259,5 @@ def test_a_replay_beyond_the_horizon_is_refused_and_a_part_of_it_is_said(tmp_pat
     with pytest.raises(ValueError, match=r"within horizon_s=59, the first is at 1000 s"):
         sim.run(spec, source)
     path.write_text("time_s\nsoon\n")
-    with pytest.raises(ValueError, match="row 1 must hold numbers"):
+    with pytest.raises(ValueError, match="line 2: time_s must be a number >= 0, got 'soon'"):
         sim.run(spec, source)

@@ -8,12 +8,11 @@ played (tests/sim/test_work.py) unless much is cut short: a request that is give
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from sim.devices.replay import read_arrivals
+from sim.devices.arrivals import arrivals
 from sim.places import groups_of
 from sim.planning.forecast.visits import Costs, gives_up, request_costs
 from sim.radio.contention import RATIO
@@ -104,8 +103,8 @@ def _rate_rps(spec: SystemSpec, load: WorkloadSpec, costs: Costs) -> float:
         return 1.0 / cycle_s if cycle_s > 0.0 else 0.0  # the run refuses it
     if load.kind != "replay":
         return load.rate_rps
-    n, path = spec.fleet.n_devices, load.replay_csv
-    times = read_arrivals(path, n, Path(path).stat().st_mtime_ns).values()
+    n = spec.fleet.n_devices
+    times = arrivals(load, n).times_s.values()
     last_s = max((each[-1] for each in times), default=0.0)
     span_s = spec.horizon_s if spec.workload.requests is None else last_s
     count = sum(int(np.searchsorted(each, span_s, "right")) for each in times)
