@@ -153,16 +153,19 @@ def test_the_safe_number_of_two_regimes_holds_in_a_run_ten_times_longer() -> Non
 
 @pytest.mark.slow
 def test_both_ends_of_a_figure_that_falls_hold_in_a_run_ten_times_longer() -> None:
-    """Three such runs, since the percentile of one is itself known to some 10 % so near the load at
-    which a queue grows.
+    """Three such runs, whose percentile is itself known to some 5 % so near the load at which a
+    queue grows; where they miss the limit by more than 2 %, twenty tell.
     """
-    held = missed = 0
+    held = held_at_once = missed = 0
     for seed in range(SEEDS):
         found, sources, goal = falling(seed)
         least = found.least
         assert least is not None
         ends = (least.hi, found.n_star_lo)
         excess = [excess_longer(found, sources, goal, n, n_runs=3) for n in ends]
+        held_at_once += max(excess) <= 0.02
+        if max(excess) > 0.02:
+            excess = [excess_longer(found, sources, goal, n, n_runs=20) for n in ends]
         below = excess_longer(found, sources, goal, max(1, least.lo // 2))
         held += max(excess) <= 0.02
         missed += below > 0.0
@@ -170,6 +173,7 @@ def test_both_ends_of_a_figure_that_falls_hold_in_a_run_ten_times_longer() -> No
             f"| {seed} | {least.n} [{least.lo}, {least.hi}] to {found.n_star}"
             f" [{found.n_star_lo}, {found.n_star_hi}] | {excess[0]:+.3f} {excess[1]:+.3f} |"
         )
-    print(f"{held} of {SEEDS} hold at both ends, {missed} miss the limit with half the least")
+    print(f"{held} of {SEEDS} hold at both ends, {held_at_once} by three runs;", end=" ")
+    print(f"{missed} miss the limit with half the least")
     assert held >= 0.95 * SEEDS
     assert missed == SEEDS
