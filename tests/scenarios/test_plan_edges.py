@@ -154,7 +154,8 @@ SEEN = Regimes(
 
 def test_two_regimes_are_said_first_and_graded_d() -> None:
     found = {
-        "n_star": 520, "n_star_lo": 490, "n_star_hi": 533, "n_least": 1, "confidence": 0.95,
+        "n_star": 520, "n_star_lo_total": 490, "n_star_hi_total": 533, "n_least": 1,
+        "confidence": 0.95,
         "binding": "server", "binds_surely": False, "words": "loops", "two_regimes": asdict(SEEN),
         "gains": [{"name": "server", "words": "the server"}],
     }  # fmt: skip

@@ -36,14 +36,16 @@ def test_a_mixed_fleet_is_scaled_as_one(quick, capfd):
 
 @pytest.mark.slow
 def test_a_mixed_fleet_with_two_regimes_is_planned_by_a_few_million_requests(tmp_path, monkeypatch):
-    """The shipped experiment at 2 requests/s: 2 to 4 million, of which most confirm the answer."""
+    """The shipped experiment at 2 requests/s, on a server that is no bottleneck: some 6 million, of
+    which most confirm the answer.
+    """
     monkeypatch.chdir(tmp_path)
     line = ["plan", "+experiment=mixed_fleet", "workload=poisson", "workload.rate_rps=2"]
-    assert run([*line, "slo.p95_s=0.12", "plan.max_requests=1e7"]) == 0
+    assert run([*line, "slo.p95_s=0.12", "server=h200", "plan.max_requests=2e7"]) == 0
     plan = json.loads(Path("outputs/mixed_fleet/plan.json").read_text())
     assert plan["n_star_lo"] <= plan["n_star"] <= plan["n_star_hi"] < plan["two_regimes"]["above"]
     assert plan["grade"] == "D"
-    assert plan["requests"] < 1e7
+    assert plan["requests"] < 1.2e7
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ _MISSED = "even one device falls into a regime that is far slower, in long runs"
 LONGER = 10.0
 _SHORT_RUNS = 4
 _FEW, _MANY = 2, 8
+_SURELY = 3  # of 60 runs none collapses with a chance of 1 in 20 where one in 20 does: 0.95^60
 _STEPS = (0.97, 0.94, 0.88, 0.76, 0.5)
 _SELDOM = 0.05
 _WIDEST = 0.05
@@ -86,7 +87,7 @@ class SafeSearch:
         spend: Callable[[int, float], None],
     ) -> None:
         self._short, self._spend = short, spend
-        self._n_runs = max(_MANY, n_runs)
+        self._n_runs = max(_MANY, _SURELY * n_runs)
         spec, self._share = _lengthen(short.spec)
         self._long = Probe(spec, sources, short.goals, play=play)
         self._looks: list[Look] = []
