@@ -47,6 +47,29 @@ def test_runs_in_a_second_regime_are_counted(slow_s: list[float], apart: int) ->
     assert probe.n_runs(7) == len(slow_s)
 
 
+@pytest.mark.parametrize(
+    ("slow_s", "fallen"),
+    [
+        ([0.10, 0.11, 0.12, 0.13], 0),
+        ([0.10, 0.12, 0.18, 0.21], 0),  # about the limit, as at any crossing
+        ([0.05, 0.06, 0.05, 1.2], 1),
+        ([0.05, 0.06, 0.07, 0.1, 0.19, 0.3], 1),  # for a while, without a gap: the last one misses
+        ([0.9, 0.8, 1.2, 0.7], 4),
+    ],
+)
+def test_a_long_run_that_misses_the_limit_has_fallen_also_without_a_gap(
+    slow_s: list[float], fallen: int
+) -> None:
+    """The runs' means are half of their 95th percentiles; the limit on them is 0.1 s."""
+    source = {"default": ConstantSource(server_s=0.01)}
+    spec = SystemSpec(link=LinkSpec(sharing="ps"))
+    runs = iter([[heard(s) for s in slow_s], [heard(s) for s in slow_s[:2]]])
+    long, short = (Probe(spec, source, [MEAN], play=lambda tasks: next(runs)) for _ in range(2))
+    long.listen((7,), len(slow_s))
+    short.listen((7,), 2)
+    assert long.count_fallen(7, MEAN, beside=short) == fallen
+
+
 def test_missed_deadlines_that_double_by_chance_are_no_second_regime() -> None:
     shares = [0.0, 0.001, 0.004, 0.002, 0.011, 0.0]
     samples = [Sample(NONE, 1000.0 * share, 1000.0, 0.05 + share) for share in shares]

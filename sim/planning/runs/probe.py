@@ -120,14 +120,19 @@ class Probe:
         return goal.count_apart(self.samples(n_devices, goal))
 
     def count_fallen(self, n_devices: int, goal: Goal, *, beside: "Probe") -> int:
-        """Of the runs at a number of devices those that miss the goal and lie beyond a gap between
-        these runs and the ones `beside`; without a gap those that miss it by a factor of two.
+        """Of the runs at a number of devices those that miss the goal and lie far from most of
+        these and the ones `beside`: beyond a gap, or twice the median (runs that collapse for a
+        while and recover fill the gap); and those that miss the goal by a factor of two.
         """
         own, others = (probe.samples(n_devices, goal) for probe in (self, beside))
-        from_s = goal.find_gap_s([*own, *others])
-        factor, from_s = (2.0, 0.0) if math.isinf(from_s) else (1.0, from_s)
-        most = factor * goal.limit
-        return sum(goal.figure([each]) > most and each.slow_s > from_s for each in own)
+        everyone = [*own, *others]
+        slow_s = [each.slow_s for each in everyone if each.slow_s > 0.0]
+        from_s = min(goal.find_gap_s(everyone), 2.0 * float(np.median(slow_s or [math.inf])))
+        figures = [goal.figure([each]) for each in own]
+        return sum(
+            figure > 2.0 * goal.limit or (figure > goal.limit and each.slow_s > from_s)
+            for figure, each in zip(figures, own, strict=True)
+        )
 
     def curve(self, goal: Goal) -> tuple[Estimate, ...]:
         """The goal's figure at every point, pooled over its runs, with its interval."""
