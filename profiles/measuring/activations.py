@@ -17,6 +17,7 @@ from profiles.measuring.cuts import split
 from profiles.measuring.decoder import Cache, decoder_of, run_layers
 from profiles.measuring.machine import fingerprint, threads
 from profiles.models.network import Network
+from profiles.models.scores import Metric
 from profiles.tables import choices, quality
 
 _BATCH = 8
@@ -35,13 +36,14 @@ class Activations:
     labels: np.ndarray
     weights: str
     task: str
+    metric: Metric
     answer: Callable[[np.ndarray], np.ndarray] = field(repr=False)
 
     def judge(self, decoded: np.ndarray) -> dict[str, float]:
         """What the task loses: paired accuracy drop, or bits per byte; empty on random weights.
 
-        Classification gives `accuracy`, `accuracy_drop` with its 95 % interval (Bonett and Price);
-        language `bits_per_byte` and its rise.
+        Classification, and any other metric likewise, gives `table_accuracy` and `accuracy_drop`
+        with its 95 % interval (profiles.tables.quality); language `bits_per_byte` and its rise.
         """
         if self.weights != "trained" or (self.labels < 0).any():
             return {}
@@ -49,9 +51,9 @@ class Activations:
         if self.task == "language":
             before, after = (_bits(scores, self.labels) for scores in (plain, coded))
             return {"bits_per_byte": after, "bits_per_byte_rise": after - before}
-        before, after = (scores.argmax(1) == self.labels for scores in (plain, coded))
-        drop = quality.paired_drop(before, after)
-        return {"table_accuracy": float(after.mean()), **drop.columns("accuracy_drop")}
+        whole, right = (self.metric(scores, self.labels) for scores in (plain, coded))
+        drop = quality.paired_drop(whole, right)
+        return {"table_accuracy": float(right.mean()), **drop.columns("accuracy_drop")}
 
     @cached_property
     def _plain(self) -> np.ndarray:
@@ -82,6 +84,7 @@ def activations(
         labels=samples.labels,
         weights=network.weights,
         task=network.task,
+        metric=network.metric,
         answer=answer,
     )
 
