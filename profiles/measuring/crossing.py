@@ -80,7 +80,8 @@ def codec_points(
         parts = split(network, batch=len(inputs))
         cuts = {cut.name: cut for cut in parts.describe()}
         x = np.ascontiguousarray(inputs)
-        features = {stage: _floats(parts.head(stage).run([x])) for stage in parts.cuts[1:-1]}
+        heads = {stage: parts.head(stage).run([x]) for stage in parts.cuts[1:-1]}
+        features = {stage: payload.floats(crossed)[0].ravel() for stage, crossed in heads.items()}
         cells = [(stage, np.resize(f, n)) for stage, f in features.items() for n in sizes]
         times = []
         for turn in range(repeats + 1):
@@ -98,9 +99,3 @@ def codec_points(
         )
         for (stage, flat), seconds in zip(cells, medians, strict=True)
     ]
-
-
-def _floats(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """The numbers that a codec encodes, in a row; those that cross exactly where there are none."""
-    coded = [part.ravel() for part in parts if part.dtype.kind == "f"]
-    return np.concatenate(coded or [part.ravel() for part in parts], dtype=np.float32)

@@ -8,14 +8,20 @@ numbers cross exactly, and so does one of several parts that holds NaN or infini
 mask; alone the codec refuses it.
 """
 
+import math
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 import codec
 from codec.chains.images import ByteCodec
 from codec.stream.base import PARTS
+
+Shapes = tuple[tuple[int, ...], ...]
+"""Of every part of a row of numbers: its shape; none where a codec has but one to encode."""
 
 _EXACT = codec.create("raw8")
 _LENGTH = struct.Struct("<I")
@@ -90,3 +96,58 @@ def _from_bytes(data: np.ndarray, like: np.ndarray) -> np.ndarray:
     if like.dtype == bool:
         return np.unpackbits(data, count=like.size).astype(bool).reshape(like.shape)
     return data.view(like.dtype).reshape(like.shape)
+
+
+def floats(parts: Sequence[np.ndarray]) -> tuple[np.ndarray, Shapes]:
+    """What a codec encodes of the parts [sample, ...]: one of them as it is, several as rows.
+
+    Raises:
+        ValueError: there is nothing but whole numbers.
+    """
+    coded = [part for part in parts if _is_coded(part)]
+    if not coded:
+        raise ValueError(f"only {parts[0].dtype} crosses here, exactly: there is nothing to encode")
+    if len(coded) == 1:
+        return coded[0], ()
+    rows = np.concatenate([part.reshape(len(part), -1) for part in coded], 1)
+    return rows, tuple(part.shape[1:] for part in coded)
+
+
+def with_floats(parts: Sequence[np.ndarray], rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The parts, those of `floats` taken from what became of it."""
+    left, whole = rows.reshape(len(rows), -1), list[np.ndarray]()
+    for part in parts:
+        if _is_coded(part):
+            n = part[0].size
+            whole.append(left[:, :n].reshape(part.shape).astype(part.dtype))
+            left = left[:, n:]
+        else:
+            whole.append(part)
+    return tuple(whole)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InParts:
+    """A codec of rows that are made of parts, each of which it encodes by itself."""
+
+    chosen: Any
+    shapes: Shapes
+
+    def encode(self, row: np.ndarray) -> bytes:
+        """The payload of the parts of a row."""
+        return encode(self.chosen, self._parts(row))
+
+    def decode(self, payload: bytes) -> np.ndarray:
+        """The row of a payload."""
+        like = [np.empty(shape, np.float32) for shape in self.shapes]
+        return np.concatenate([part.ravel() for part in decode(self.chosen, payload, like)])
+
+    def _parts(self, row: np.ndarray) -> list[np.ndarray]:
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
+        pieces = zip(np.split(row, ends), self.shapes, strict=True)
+        return [piece.reshape(shape) for piece, shape in pieces]
+
+
+def _is_coded(part: np.ndarray) -> bool:
+    """Whether the numbers of a batch of a part go through a codec."""
+    return part.dtype.kind == "f" and bool(np.isfinite(part).all())

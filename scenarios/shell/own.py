@@ -38,7 +38,7 @@ def _values(arguments: Sequence[str]) -> Iterator[str]:
     """Every value of the group, those of axes too."""
     parser = OverridesParser.create()
     for word in arguments:
-        key = word.partition("=")[0].lstrip("+")
+        key = word.partition("=")[0].lstrip("+").partition("@")[0]
         if key != _GROUP and key not in _LISTS:
             continue
         try:

@@ -145,6 +145,9 @@ def _example(given: Any, inputs: np.ndarray | None) -> Tensor:
                          f"{'none' if given is None else type(given).__name__}")  # fmt: skip
     if given.ndim < 1 or not given.numel():
         raise ValueError(f"example must have a batch dimension, got shape {tuple(given.shape)}")
+    if given.dtype == torch.bfloat16 or given.is_complex():
+        raise ValueError(f"example must be of numbers that numpy has, got {given.dtype}; let the "
+                         "network itself cast them")  # fmt: skip
     return given[:1].detach().cpu().contiguous()
 
 
