@@ -183,7 +183,8 @@ def _metric(given: Any, task: str, labels: np.ndarray) -> scores.Metric:
 
 def _judge(metric: Any, answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """A user's metric, held to one number per sample."""
-    with in_words("metric fails", Path(metric.__code__.co_filename)):
+    code = getattr(metric, "__code__", None)
+    with in_words("metric fails", Path(getattr(code, "co_filename", "?"))):
         values = np.asarray(metric(answers, labels), np.float64)
     if values.shape != (len(answers),) or np.isinf(values).any():
         raise ValueError(f"metric must give one finite number per sample, {len(answers)}, "
