@@ -34,6 +34,7 @@ def check_kind(
     if cut == "output" or any(kind in kinds for kinds in settings.values()):
         return
     sent, other = ("raw images", "jpeg") if kind == "input" else ("features", "slicer")
+    sent = "numbers" if cut == "input" and kind == "feature" else sent
     raise ValueError(
         f"cut={cut} sends {sent}, which codec {', '.join(settings)} does not encode; "
         f"choose another, such as codec={other}"

@@ -10,9 +10,13 @@ import torch
 import codec
 from profiles import models
 from profiles.measuring import payload
+from profiles.measuring.composition import answers_of
 from profiles.measuring.cuts import split
 from profiles.measuring.tracing import trace
+from profiles.models.own.blocks import largest, watch
+from tests.profiles.networks import CASES, build
 from tests.profiles.own_files import write_file
+from tests.profiles.test_networks import network
 from tests.test_examples import ROOT
 
 EXAMPLES = ("unet", "resnet", "transformer")
@@ -76,6 +80,18 @@ def test_the_examples_have_learnt_something():
     assert scores["unet"] > 0.7, scores
     assert scores["resnet"] > 0.8, scores
     assert scores["transformer"] > 0.9, scores
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.refused])
+def test_the_blocks_of_any_network_are_cuts(name):
+    module, example = build(name)
+    stages = largest(watch(module, example[:1]))
+    assert stages
+    parts = split(network(module, example, stages), batch=len(example))
+    with torch.inference_mode():
+        whole = answers_of(module(example.clone()))[0].numpy()
+    for cut in parts.cuts[:-1]:
+        assert np.abs(answers_over(parts, cut, example.numpy()) - whole).max() < 1e-4, cut
 
 
 def test_skips_cross_beside_the_feature():
