@@ -63,7 +63,7 @@ def test_it_is_simulated_and_its_rows_have_its_score(own):
     (row,) = rows("simulate")
     assert (row["model"], row["cut"]) == ("skips.py:make", "deep")
     assert 0.2 < float(row["table_accuracy"]) < 0.8
-    assert float(row["uplink_bytes_per_request"]) == pytest.approx(4 * 64 + 4 * 16, abs=60)
+    assert float(row["uplink_bytes_per_request"]) == pytest.approx(4 * 64 + 4 * 16, abs=80)
 
 
 def test_one_of_several_in_jobs_of_their_own(own):
