@@ -13,10 +13,12 @@ import torch
 from torch.nn import functional
 
 from profiles import models
+from profiles.measuring import payload
 from profiles.measuring.cuts import split
 from profiles.measuring.decoder import Cache, decoder_of, run_layers
 from profiles.measuring.machine import fingerprint, threads
 from profiles.models.network import Network
+from profiles.models.scores import Metric
 from profiles.tables import choices, quality
 
 _BATCH = 8
@@ -26,6 +28,8 @@ _BATCH = 8
 class Activations:
     """`features` [sample, ...] as they cross `cut`; `answer` runs the rest of the network.
 
+    Where several parts cross, `features` are the floats among them, in rows of which `shapes` has
+    the parts where there are several; the others cross exactly and are not shown.
     `labels` are the right answers, -1 where there is none; `weights` as in `Network`.
     """
 
@@ -35,13 +39,15 @@ class Activations:
     labels: np.ndarray
     weights: str
     task: str
+    metric: Metric
     answer: Callable[[np.ndarray], np.ndarray] = field(repr=False)
+    shapes: payload.Shapes = ()
 
     def judge(self, decoded: np.ndarray) -> dict[str, float]:
         """What the task loses: paired accuracy drop, or bits per byte; empty on random weights.
 
-        Classification gives `accuracy`, `accuracy_drop` with its 95 % interval (Bonett and Price);
-        language `bits_per_byte` and its rise.
+        Classification, and any other metric likewise, gives `table_accuracy` and `accuracy_drop`
+        with its 95 % interval (profiles.tables.quality); language `bits_per_byte` and its rise.
         """
         if self.weights != "trained" or (self.labels < 0).any():
             return {}
@@ -49,9 +55,9 @@ class Activations:
         if self.task == "language":
             before, after = (_bits(scores, self.labels) for scores in (plain, coded))
             return {"bits_per_byte": after, "bits_per_byte_rise": after - before}
-        before, after = (scores.argmax(1) == self.labels for scores in (plain, coded))
-        drop = quality.paired_drop(before, after)
-        return {"table_accuracy": float(after.mean()), **drop.columns("accuracy_drop")}
+        whole, right = (self.metric(scores, self.labels) for scores in (plain, coded))
+        drop = quality.paired_drop(whole, right)
+        return {"table_accuracy": float(right.mean()), **drop.columns("accuracy_drop")}
 
     @cached_property
     def _plain(self) -> np.ndarray:
@@ -72,9 +78,12 @@ def activations(
     if network.task != "language":
         _check_cut(model, cut, network.stages)
     samples = models.samples(model, split_name, n, seed, **options)
-    make = _language if network.task == "language" else _vision
+    shapes: payload.Shapes = ()
     with threads(1):
-        features, answer = make(network, cut, samples.inputs)
+        if network.task == "language":
+            features, answer = _language(network, cut, samples.inputs)
+        else:
+            features, answer, shapes = _inference(network, cut, samples.inputs)
     return Activations(
         model=model,
         cut=cut,
@@ -82,7 +91,9 @@ def activations(
         labels=samples.labels,
         weights=network.weights,
         task=network.task,
+        metric=network.metric,
         answer=answer,
+        shapes=shapes,
     )
 
 
@@ -98,8 +109,8 @@ def stage_features(
     """Features [sample, ...] of every stage on some samples, and where they come from."""
     parts = split(network, batch=len(inputs))
     with threads(1):
-        x = torch.from_numpy(np.ascontiguousarray(inputs))
-        arrays = {stage: parts.head(stage)(x).numpy() for stage in network.stages}
+        x = [np.ascontiguousarray(inputs)]
+        arrays = {stage: payload.floats(parts.head(stage).run(x))[0] for stage in network.stages}
         where = fingerprint()
     about = {"kind": "measured", "model_digest": network.digest, "weights": network.weights}
     return arrays, {**about, "machine": where, "samples": len(inputs)}
@@ -108,17 +119,26 @@ def stage_features(
 Answer = Callable[[np.ndarray], np.ndarray]
 
 
-def _vision(network: Network, cut: str, inputs: np.ndarray) -> tuple[np.ndarray, Answer]:
+def _inference(
+    network: Network, cut: str, inputs: np.ndarray
+) -> tuple[np.ndarray, Answer, payload.Shapes]:
     """One sample at a time: what a device does, and no batch changes a sum."""
     parts = split(network)
     head, tail = parts.head(cut), parts.tail(cut)
+    sent = [head.run([x[None]]) for x in inputs]
+    rows = [payload.floats(each) for each in sent]
 
     def answer(features: np.ndarray) -> np.ndarray:
+        pairs = zip(features, sent, strict=True)
         with threads(1):
-            return np.concatenate([tail(torch.from_numpy(x[None])).numpy() for x in features])
+            out = [tail.run(payload.with_floats(each, x[None])) for x, each in pairs]
+        if len(out[0]) > 1:
+            raise ValueError(
+                f"the network gives {len(out[0])} answers; to be judged it must give one"
+            )
+        return np.concatenate([each[0] for each in out])
 
-    images = torch.from_numpy(inputs)
-    return np.concatenate([head(image[None]).numpy() for image in images]), answer
+    return np.concatenate([row for row, _ in rows]), answer, rows[0][1]
 
 
 def _language(network: Network, cut: str, inputs: np.ndarray) -> tuple[np.ndarray, Answer]:

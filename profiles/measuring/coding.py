@@ -10,6 +10,7 @@ import numpy as np
 import codec
 from codec.chains.klt import PREFIX
 from codec.stages.bounds import symbol_entropy
+from profiles.measuring import payload
 
 PARTS = ("values", "positions", "labels", "scales", "tables", "header")
 """Where bits go."""
@@ -36,11 +37,14 @@ def check_options(options: Mapping[str, Any]) -> None:
     codec.create(chain.removeprefix(PREFIX), **own)
 
 
-def fit(options: Mapping[str, Any], samples: np.ndarray) -> Any:
+def fit(options: Mapping[str, Any], samples: np.ndarray, parts: int = 1) -> Any:
     """The codec of some options; one with a target, or with a basis, is calibrated on `samples`.
 
-    A basis lies along the channels of maps and along the last axis of anything else.
+    A basis lies along the channels of maps and along the last axis of anything else; where several
+    `parts` cross there is none for all of them (ValueError).
     """
+    if parts > 1 and str(options["chain"]).startswith(PREFIX):
+        raise ValueError(f"{options['chain']}: {parts} tensors cross here and share no basis")
     chain, own, fitted = split_options(options)
     if chain.startswith(PREFIX) and own.get("calibration") is None:
         fitted.setdefault("axis", -3 if samples.ndim == 4 else -1)
@@ -51,17 +55,23 @@ def fit(options: Mapping[str, Any], samples: np.ndarray) -> Any:
     return codec.calibrate(chain, list(samples), **fitted, **own)
 
 
-def measure(made: Any, samples: np.ndarray, repeats: int) -> tuple[dict[str, Any], np.ndarray]:
-    """Bits, error, ledger and seconds of one stream per sample, and what the streams become."""
+def measure(
+    chosen: Any, samples: np.ndarray, repeats: int, shapes: payload.Shapes = ()
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Bits, error, ledger and seconds of one stream per sample, and what the streams become.
+
+    Rows that are made of parts (`shapes`) are encoded part by part.
+    """
+    made = payload.InParts(chosen=chosen, shapes=shapes) if shapes else chosen
     streams = [made.encode(x) for x in samples]
     decoded = np.stack([made.decode(stream) for stream in streams])
-    ledgers = [codec.ledger(stream) for stream in streams]
+    ledgers = [payload.ledger(stream, max(1, len(shapes))) for stream in streams]
     wrong = np.linalg.norm((decoded - samples).astype(np.float64))
     return {
         "bits_per_element": 8 * sum(map(len, streams)) / samples.size,
         "relative_l2": float(wrong / np.linalg.norm(samples.astype(np.float64))),
         # behind a basis the values that come back are mixtures, not symbols
-        "symbol_entropy_bits": None if PREFIX in made.name else stream_entropy(decoded),
+        "symbol_entropy_bits": None if PREFIX in chosen.name else stream_entropy(decoded),
         **{f"{part}_bits": 8 * sum(each[part] for each in ledgers) / samples.size
            for part in PARTS},
         "encode_s": _seconds(made.encode, samples, repeats),

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 import codec
+from profiles.measuring import payload
 from profiles.measuring.cuts import split
 from profiles.measuring.machine import threads
 from profiles.models.network import Network
@@ -16,38 +16,51 @@ from profiles.tables.law import Point
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Crossing:
-    """What became of one batch in one cell: streams, received tensors, seconds [sample]."""
+    """What became of one batch in one cell: payloads, received parts, seconds [sample]."""
 
     streams: list[bytes]
-    received: np.ndarray
+    received: tuple[np.ndarray, ...]
     encode_s: np.ndarray
     decode_s: np.ndarray
 
 
-def send(chosen: codec.Codec, batch: np.ndarray) -> Crossing:
-    """Encode and decode every sample of a batch once, each timed by itself."""
+def send(chosen: codec.Codec, batch: Sequence[np.ndarray]) -> Crossing:
+    """Encode and decode every sample of a batch once, each timed by itself.
+
+    `batch` holds the parts of what crosses, each [sample, ...].
+    """
     clock = time.perf_counter
     streams, received, seconds = [], [], []
-    for x in batch:
+    for sample in zip(*batch, strict=True):
         start = clock()
-        stream = chosen.encode(x)
+        stream = payload.encode(chosen, sample)
         middle = clock()
-        y = chosen.decode(stream)
+        parts = payload.decode(chosen, stream, sample)
         seconds.append((middle - start, clock() - middle))
         streams.append(stream)
-        received.append(np.asarray(y))
+        received.append(parts)
     encode_s, decode_s = np.array(seconds).T
-    return Crossing(
-        streams=streams, received=np.stack(received), encode_s=encode_s, decode_s=decode_s
-    )
+    whole = tuple(np.stack(part) for part in zip(*received, strict=True))
+    return Crossing(streams=streams, received=whole, encode_s=encode_s, decode_s=decode_s)
 
 
-def relative_l2(sent: np.ndarray, received: np.ndarray) -> np.ndarray:
-    """||received - sent|| / ||sent|| per sample; 0 where nothing was sent and nothing came."""
-    flat = sent.reshape(len(sent), -1).astype(np.float64)
-    error = np.linalg.norm(received.reshape(flat.shape) - flat, axis=1)
-    norm = np.linalg.norm(flat, axis=1)
+def relative_l2(sent: Sequence[np.ndarray], received: Sequence[np.ndarray]) -> np.ndarray:
+    """||received - sent|| / ||sent|| per sample; 0 where nothing was sent and nothing came.
+
+    Over all parts, of which those that are no finite floats count only where there are no others.
+    """
+    pairs = list(zip(sent, received, strict=True))
+    coded = [pair for pair in pairs if pair[0].dtype.kind == "f" and np.isfinite(pair[0]).all()]
+    before, after = (_flat(each) for each in zip(*(coded or pairs), strict=True))
+    with np.errstate(invalid="ignore"):  # infinities that crossed as they were
+        error = np.linalg.norm(np.where(after == before, 0.0, after - before), axis=1)
+    norm = np.linalg.norm(before, axis=1)
     return np.asarray(np.divide(error, norm, out=np.zeros_like(error), where=norm > 0))
+
+
+def _flat(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """All numbers of every sample in a row."""
+    return np.concatenate([part.reshape(len(part), -1) for part in parts], 1, dtype=np.float64)
 
 
 def codec_points(
@@ -66,12 +79,13 @@ def codec_points(
     with threads(1):
         parts = split(network, batch=len(inputs))
         cuts = {cut.name: cut for cut in parts.describe()}
-        x = torch.from_numpy(np.ascontiguousarray(inputs))
-        features = {stage: parts.head(stage)(x).numpy().ravel() for stage in parts.cuts[1:-1]}
+        x = np.ascontiguousarray(inputs)
+        heads = {stage: parts.head(stage).run([x]) for stage in parts.cuts[1:-1]}
+        features = {stage: payload.floats(crossed)[0].ravel() for stage, crossed in heads.items()}
         cells = [(stage, np.resize(f, n)) for stage, f in features.items() for n in sizes]
         times = []
         for turn in range(repeats + 1):
-            sent = [send(chosen, flat[None]) for _, flat in cells]
+            sent = [send(chosen, [flat[None]]) for _, flat in cells]
             if turn > 0:
                 times.append([(once.encode_s[0], once.decode_s[0]) for once in sent])
     medians = np.median(times, axis=0)

@@ -1,11 +1,12 @@
 """Legal cuts of a network and the two real modules on either side of each.
 
-    input --[ head ]--> one tensor --[ tail ]--> answer
+    input --[ head ]--> one tensor, or several parts --[ tail ]--> answer
 
 `head` followed by `tail` computes the same as the whole network, which is checked on a random input
 at every cut of every `split`; both share its weights.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,29 +18,11 @@ from torch import fx, nn
 from profiles.measuring.composition import check_composition
 from profiles.measuring.flops import node_flops
 from profiles.measuring.graph import DataFlow, export, leaves
+from profiles.measuring.parts import Parts, batch_axis, parts_after
+from profiles.measuring.sides import Part, Side, Spread
 from profiles.models.network import Network
 from profiles.tables import choices
 from profiles.tables.layers import Cut
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Side:
-    """One side of a cut as a module of one tensor; `nothing` is true where it only hands on."""
-
-    module: nn.Module
-    nothing: bool
-
-    @torch.inference_mode()
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Run it without recording gradients.
-
-        Raises:
-            ValueError: it gives several answers, which only `module` hands out.
-        """
-        y = self.module(x)
-        if not isinstance(y, torch.Tensor):
-            raise ValueError(f"the network gives {len(y)} answers; to be judged it must give one")
-        return y
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +41,7 @@ class Split:
     network: Network
     batch: int
     flow: DataFlow
-    crossings: dict[str, fx.Node]
+    crossings: dict[str, Parts]
 
     @property
     def cuts(self) -> tuple[str, ...]:
@@ -71,26 +54,28 @@ class Split:
         return _repeat(self.network.example_input, self.batch)
 
     def head(self, cut: str) -> Side:
-        """From the raw input to the crossing tensor."""
-        return self._side(self.flow.data, self._node(cut))
+        """From the raw input to what crosses."""
+        return self._side("input", cut)
 
     def tail(self, cut: str) -> Side:
-        """From the crossing tensor to the answer."""
-        return self._side(self._node(cut), self.flow.answer)
+        """From what crosses to the answer."""
+        return self._side(cut, "output")
 
     def between(self, first: str, second: str) -> Side:
-        """From the crossing tensor of one cut to that of a later one."""
-        return self._side(self._node(first), self._node(second))
+        """From what crosses at one cut to what crosses at a later one."""
+        return self._side(first, second)
+
+    def parts(self, cut: str) -> tuple[Part, ...]:
+        """The tensors that cross at a cut."""
+        return tuple(_part(node, self.batch) for each in self._nodes(cut) for node in leaves(each))
 
     def shape(self, cut: str) -> tuple[int, ...]:
         """Shape of one sample of the crossing tensor (the batch dimension dropped).
 
-        Several answers count as the row of all their numbers.
+        Several parts, or answers, count as the row of all their numbers.
         """
-        values = [_tensor(leaf) for leaf in leaves(self._node(cut))]
-        if len(values) == 1:
-            return tuple(values[0].shape[1:])
-        return (sum(value.numel() for value in values) // self.batch,)
+        shapes = [part.shape for part in self.parts(cut)]
+        return shapes[0] if len(shapes) == 1 else (sum(map(math.prod, shapes)),)
 
     def describe(self) -> tuple[Cut, ...]:
         """Every cut with its tensor and the FLOPs of one sample on either side."""
@@ -99,7 +84,7 @@ class Split:
             Cut(
                 name=name,
                 shape=self.shape(name),
-                dtype=str(_tensor(leaves(self._node(name))[0]).dtype).removeprefix("torch."),
+                dtype=_widest(self.parts(name)),
                 head_flops=flops[name],
                 tail_flops=flops["output"] - flops[name],
             )
@@ -108,7 +93,7 @@ class Split:
 
     def work(self, first: str, second: str) -> Work:
         """Weight bytes, activation bytes of one sample and kernels between two cuts."""
-        nodes = self.flow.kernels(self._node(first), self._node(second))
+        nodes = self.flow.kernels(self._nodes(first), self._nodes(second))
         moved = sum(_bytes(other) for n in nodes for other in (n, *n.all_input_nodes))
         weights = {w for n in nodes for w in n.all_input_nodes if w.op == "get_attr"}
         weight_bytes = sum(_bytes(w) for w in weights)
@@ -122,13 +107,20 @@ class Split:
         return {node: node_flops(node, self.flow.program) for node in needed}
 
     def _flops_before(self, cut: str) -> float:
-        return sum(self._flops[n] for n in self.flow.needed([self._node(cut)], []))
+        return sum(self._flops[n] for n in self.flow.needed(self._nodes(cut), []))
 
-    def _node(self, cut: str) -> fx.Node:
+    def _nodes(self, cut: str) -> Parts:
         return self.crossings[self.cuts[choices.position("cut", cut, self.cuts)]]
 
-    def _side(self, given: fx.Node, result: fx.Node) -> Side:
-        return Side(module=self.flow.compute([result], [given]).eval(), nothing=given is result)
+    def _side(self, first: str, second: str) -> Side:
+        given, results = self._nodes(first), self._nodes(second)
+        module: nn.Module = self.flow.compute(results, given)
+        return Side(
+            module=(module if len(given) == 1 else Spread(module)).eval(),
+            nothing=given == results,
+            takes=self.parts(first),
+            gives=self.parts(second),
+        )
 
 
 def split(network: Network, *, batch: int = 1, stages: Sequence[str] | None = None) -> Split:
@@ -137,44 +129,48 @@ def split(network: Network, *, batch: int = 1, stages: Sequence[str] | None = No
     Raises:
         UnexportableError: torch.export stopped, or the network keeps state; the operator is named.
         CompositionError: tail after head is not what the module computes on a random input.
-        ValueError: after one of the stages more than one tensor crosses, none whose first
-            dimension is the batch, or one of an earlier stage.
+        ValueError: after one of the stages a tensor crosses of which no dimension is the batch, or
+            the stages stand in another order than in the network.
     """
     if batch < 1:
         raise ValueError(f"batch must be >= 1, got {batch}")
     example = _repeat(network.example_input, batch)
     flow = export(network.module, [example], name=network.name)
-    wanted = network.stages if stages is None else tuple(stages)
-    crossings = {stage: flow.crossing_of(stage) for stage in wanted}
+    crossings: dict[str, Parts] = {"input": (flow.data,)}
+    before = crossings["input"]
+    for stage in network.stages if stages is None else stages:
+        before = crossings[stage] = parts_after(flow, stage, before, batch)
     _check_order(flow, crossings)
-    _check_batch(crossings, batch)
-    crossings = {"input": flow.data, **crossings, "output": flow.answer}
+    crossings["output"] = (flow.answer,)
     parts = Split(network=network, batch=batch, flow=flow, crossings=crossings)
     sides = ((cut, parts.head(cut).module, parts.tail(cut).module) for cut in parts.cuts)
     check_composition(network.name, network.module, sides, flow.program, example)
     return parts
 
 
-def _check_order(flow: DataFlow, crossings: dict[str, fx.Node]) -> None:
+def _check_order(flow: DataFlow, crossings: dict[str, Parts]) -> None:
     place = {node: at for at, node in enumerate(flow.path)}
     for (one, before), (other, after) in pairwise(crossings.items()):
-        if place[before] > place[after]:
+        if max(place[node] for node in before) > max(place[node] for node in after):
             raise ValueError(f"stages must stand in the order of the network: {other!r} comes "
                              f"before {one!r}")  # fmt: skip
 
 
-def _check_batch(crossings: dict[str, fx.Node], batch: int) -> None:
-    for stage, node in crossings.items():
-        shape = tuple(_tensor(node).shape)
-        if not shape or shape[0] != batch:
-            raise ValueError(
-                f"after stage {stage!r} a tensor of shape {shape} crosses; "
-                f"its first dimension must be the batch, {batch}"
-            )
-
-
 def _repeat(example: torch.Tensor, batch: int) -> torch.Tensor:
     return example.repeat(batch, *(1,) * (example.ndim - 1)).contiguous()
+
+
+def _part(node: fx.Node, batch: int) -> Part:
+    """The part that a node is; an answer without the batch in it counts by its first axis."""
+    value, axis = _tensor(node), batch_axis(node, batch) or 0
+    shape = (*value.shape[:axis], *value.shape[axis + 1 :])
+    return Part(dtype=value.dtype, axis=axis, shape=tuple(shape))
+
+
+def _widest(parts: Sequence[Part]) -> str:
+    """The type of the part of most numbers."""
+    most = max(parts, key=lambda part: math.prod(part.shape))
+    return str(most.dtype).removeprefix("torch.")
 
 
 def _tensor(node: fx.Node) -> torch.Tensor:

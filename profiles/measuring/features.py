@@ -9,6 +9,7 @@ import numpy as np
 
 import npz
 from profiles.measuring.activations import activations
+from profiles.measuring.payload import Shapes
 from profiles.measuring.timing import Progress
 from profiles.tables.columns import read_columns
 
@@ -17,7 +18,10 @@ _TABLES = (".csv", ".tsv", ".txt")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Features:
-    """Arrays [sample, ...] to test on, others to calibrate on, what they came from, and R(D)."""
+    """Arrays [sample, ...] to test on, others to calibrate on, what they came from, and R(D).
+
+    `shapes` has the parts of a row where several tensors cross.
+    """
 
     model: str
     cut: str
@@ -26,6 +30,7 @@ class Features:
     source: str
     known: Any = None
     bounds: tuple[float, ...] = ()
+    shapes: Shapes = ()
 
     @property
     def digest(self) -> str:
@@ -57,6 +62,7 @@ def of_network(
         calibration=fit.features,
         source=f"{model} after {cut}, {len(test.features)} test samples{random}",
         known=test,
+        shapes=test.shapes,
     )
 
 

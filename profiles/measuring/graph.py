@@ -1,4 +1,4 @@
-"""A network as a data-flow graph: live sets and the places where one tensor alone crosses.
+"""A network as a data-flow graph: live sets, and what is computed between two places of it.
 
 The graph is torch.export's (strict=False), shapes fixed by the example. Where the network writes in
 place, into a tensor or a view of one, the graph is the one that `run_decompositions({})` makes of
@@ -65,25 +65,6 @@ class DataFlow:
         """
         return tuple(n for n in self.path if {*self.live[n]} == {n} and _is_one_tensor(n))
 
-    def crossing_of(self, stage: str) -> fx.Node:
-        """The crossing after a submodule, by its dotted name.
-
-        Raises:
-            ValueError: nothing of it is on the path, or more than one tensor crosses after it.
-        """
-        own = [node for node in self.path if _within(node, stage)]
-        if not own:
-            hidden = {str(node.target) for node in self.path if _holds_programs(node)}
-            inside = f" (or inside of {', '.join(sorted(hidden))})" if hidden else ""
-            raise ValueError(f"stage {stage!r} is not on the way from input to answer{inside}")
-        node = own[-1]
-        while node not in self.crossings and _is_view(node) and node.all_input_nodes[0] in own:
-            node = node.all_input_nodes[0]
-        if node not in self.crossings:
-            names = ", ".join(sorted({_base(other).name for other in self.live[node]}))
-            raise ValueError(f"after stage {stage!r} more than one tensor crosses: {names}")
-        return node
-
     def compute(self, results: Sequence[fx.Node], given: Sequence[fx.Node]) -> fx.GraphModule:
         """A module from the values of `given` to those of `results`, weights shared.
 
@@ -91,7 +72,7 @@ class DataFlow:
             ValueError: a result also needs an input that is not given.
         """
         if list(results) == list(given):
-            return fx.GraphModule(self.program, _identity())
+            return fx.GraphModule(self.program, _identity(len(given)))
         needed = self.needed(results, given)
         stray = [n.name for n in needed if n.op == "placeholder" and n not in given]
         if stray:
@@ -110,10 +91,10 @@ class DataFlow:
         ends = {*given}
         return _closure(results, lambda n: () if n in ends else n.all_input_nodes)
 
-    def kernels(self, after: fx.Node, until: fx.Node) -> list[fx.Node]:
-        """Nodes that compute something between two crossings, the first excluded."""
-        first, last = self.path.index(after), self.path.index(until)
-        return [node for node in self.path[first + 1 : last + 1] if _is_kernel(node)]
+    def kernels(self, given: Sequence[fx.Node], results: Sequence[fx.Node]) -> list[fx.Node]:
+        """Nodes that compute something of the data between what is given and the results."""
+        between = self.needed(results, given) - {*given}
+        return [node for node in self.path if node in between and _is_kernel(node)]
 
 
 def export(module: nn.Module, example: Sequence[torch.Tensor], *, name: str) -> DataFlow:
@@ -126,7 +107,7 @@ def export(module: nn.Module, example: Sequence[torch.Tensor], *, name: str) -> 
     with torch.no_grad(), silence() as printed:
         try:
             exported = torch.export.export(module, tuple(example), strict=False)
-            if any(_writes(node) or _holds_programs(node) for node in exported.graph.nodes):
+            if any(_writes(node) or holds_programs(node) for node in exported.graph.nodes):
                 exported = exported.run_decompositions({})
             program = exported.module()
         except Exception as error:
@@ -170,9 +151,11 @@ def _refuse_state(flow: DataFlow, name: str) -> None:
             )
 
 
-def _identity() -> fx.Graph:
+def _identity(n: int) -> fx.Graph:
+    """A graph that hands on its `n` inputs."""
     graph = fx.Graph()
-    graph.output(graph.placeholder("x"))
+    given = tuple(graph.placeholder(f"x{at}") for at in range(n))
+    graph.output(given[0] if n == 1 else given)
     return graph
 
 
@@ -189,13 +172,14 @@ def _closure(start: Iterable[fx.Node], step: object) -> set[fx.Node]:
     return seen
 
 
-def _within(node: fx.Node, stage: str) -> bool:
+def within(node: fx.Node, stage: str) -> bool:
+    """Whether a node was computed inside of a submodule, by its dotted name."""
     stack = node.meta.get("nn_module_stack", {})
     paths = [str(entry[0]).split("@")[0] for entry in stack.values()]
     return any(path == stage or path.startswith(f"{stage}.") for path in paths)
 
 
-def _is_view(node: fx.Node) -> bool:
+def is_view(node: fx.Node) -> bool:
     """Whether the operator returns a view of its first argument (aliases without writing)."""
     if not isinstance(node.target, torch._ops.OpOverload) or not node.all_input_nodes:
         return False
@@ -210,7 +194,7 @@ def _is_kernel(node: fx.Node) -> bool:
     """
     if node.op != "call_function" or node.target in (getitem, torch.ops.aten._to_copy.default):
         return False
-    return not _is_view(node)
+    return not is_view(node)
 
 
 def _is_one_tensor(node: fx.Node) -> bool:
@@ -223,12 +207,6 @@ def _writes(node: fx.Node) -> bool:
     return isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
 
 
-def _holds_programs(node: fx.Node) -> bool:
+def holds_programs(node: fx.Node) -> bool:
     """Whether a node runs programs of its own, such as the branches of torch.cond."""
     return isinstance(node.target, torch._ops.HigherOrderOperator)
-
-
-def _base(node: fx.Node) -> fx.Node:
-    while _is_view(node):
-        node = node.all_input_nodes[0]
-    return node

@@ -197,7 +197,7 @@ class _Session:
 
     def _runs(self) -> list[Run]:
         module, x = self.split.network.module, self._x
-        features = {cut: self.split.head(cut)(x) for cut in self.inner}
+        features = {cut: self.split.head(cut).module(x) for cut in self.inner}
         heads = [_call(self.split.head(cut).module, x) for cut in self.inner]
         tails = [_call(self.split.tail(cut).module, features[cut]) for cut in self.inner]
         given = {"input": x, **features}
@@ -223,7 +223,7 @@ def _overhead(seconds: float) -> Layer:
     )
 
 
-def _call(module: nn.Module, x: torch.Tensor) -> Run:
+def _call(module: nn.Module, x: object) -> Run:
     return lambda: module(x)
 
 

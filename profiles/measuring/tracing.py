@@ -12,21 +12,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy.special import log_softmax
 
 import codec
 from codec.stream.base import PARTS
+from profiles.measuring import payload
 from profiles.measuring.crossing import Crossing, relative_l2, send
-from profiles.measuring.cuts import Side, Split, split
+from profiles.measuring.cuts import Split, split
 from profiles.measuring.machine import fingerprint, threads
+from profiles.measuring.sides import Side
 from profiles.measuring.timing import Progress
 from profiles.models.network import Network
+from profiles.models.scores import class_scores
 from profiles.tables import choices
 from profiles.tables.trace import Column, TraceTable
 
 CUT_KINDS = ("input", "feature")
 Settings = Mapping[str, Mapping[str, codec.Codec]]
+Values = tuple[np.ndarray, ...]
+"""The parts of what crosses, each [sample, ...]."""
 
 _CELL = ("sample", "cut", "setting")
 _UNITS = {"correct": "1", "relative_l2": "1", "logit_kl": "nat", "encode_s": "s", "decode_s": "s"}
@@ -53,16 +57,17 @@ def trace(
     cuts: Sequence[str] | None = None,
     repeats: int = 5,
     batch: int = 60,
-    answer_bytes: int = 4,
+    answer_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> TraceTable:
     """Trace `inputs` [sample, ...] at every cut and setting, on one thread.
 
     `settings` maps a name to a codec per kind of cut: "input" for the raw input, "feature" for a
     stage's output; a kind that is missing gives no rows there. At the cut "output" nothing is
-    encoded: the answer alone leaves, under every setting. `correct` compares the answer with
-    `labels` and stays NaN for random weights; `relative_l2` is the error of the tensor that
-    crossed, `logit_kl` KL(answer without codec || answer with it) in nats.
+    encoded: the answer alone leaves, under every setting. `correct` is the network's metric of the
+    answer and its label (for a classifier 1 or 0) and stays NaN for random weights; `relative_l2`
+    is the error of what crossed, `logit_kl` KL(answer without codec || answer with it) in nats,
+    NaN for a regression.
 
     Raises:
         ValueError: fewer than one repeat, an unknown cut or kind, lengths that differ.
@@ -82,7 +87,8 @@ def trace(
             if progress is not None:
                 progress(rows.stop, len(inputs))
         machine = fingerprint()
-    desk.columns["answer_bytes"] = np.full(len(inputs), float(answer_bytes))
+    one_answer = network.answer_bytes if answer_bytes is None else answer_bytes
+    desk.columns["answer_bytes"] = np.full(len(inputs), float(one_answer))
     return TraceTable(
         model=network.name,
         cuts=wanted,
@@ -130,38 +136,38 @@ class _Desk:
         self._trained = parts.network.weights == "trained"
         self._heads = {cut: parts.head(cut) for cut in {*cuts, "output"}}
         self._tails = {cut: parts.tail(cut) for cut in cuts}
-        self._cells = _cells(cuts, settings)
+        self._cells = _cells(cuts, settings, parts.network.kind_of_input)
         shape = (n, len(cuts), len(settings))
         self.columns: dict[str, np.ndarray] = {name: np.full(shape, np.nan) for name in _COLUMNS}
 
     def fill(self, rows: slice, inputs: np.ndarray, labels: np.ndarray) -> None:
         """Fill the rows of one batch at every cut and setting."""
-        features = {cut: self._run(head, inputs) for cut, head in self._heads.items()}
+        features = {cut: self._run(head, (inputs,)) for cut, head in self._heads.items()}
         crossings = _cross(self._cells, features, self._repeats)
         for cell, crossing in zip(self._cells, crossings, strict=True):
             self._book(rows, cell, crossing, features[cell.cut])
             answers = self._run(self._tails[cell.cut], crossing.received)
-            self._judge(rows, cell.at, answers, features["output"], labels)
+            self._judge(rows, cell.at, _one(answers), _one(features["output"]), labels)
         if "output" in self._cuts:
-            self._stay(rows, features["output"], labels)
+            self._stay(rows, _one(features["output"]), labels)
 
-    def _run(self, side: Side, x: np.ndarray) -> np.ndarray:
+    def _run(self, side: Side, parts: Values) -> Values:
         """One side on a batch that may be short: padded by its last sample, then cut off."""
-        short = self._parts.batch - len(x)
-        whole = np.concatenate([x, np.repeat(x[-1:], short, axis=0)]) if short else x
-        y: np.ndarray = side(torch.from_numpy(np.ascontiguousarray(whole))).numpy()
-        return y[: len(x)]
+        n = len(parts[0])
+        short = self._parts.batch - n
+        whole = [np.concatenate([x, np.repeat(x[-1:], short, axis=0)]) for x in parts]
+        return tuple(y[:n] for y in side.run(whole if short else parts))
 
-    def _book(self, rows: slice, cell: _Cell, crossing: Crossing, sent: np.ndarray) -> None:
+    def _book(self, rows: slice, cell: _Cell, crossing: Crossing, sent: Values) -> None:
         put = {name: column[rows, *cell.at] for name, column in self.columns.items()}
         put["encode_s"][:] = crossing.encode_s
         put["decode_s"][:] = crossing.decode_s
         put["relative_l2"][:] = relative_l2(sent, crossing.received)
         put["payload_bytes"][:] = [len(stream) for stream in crossing.streams]
         for row, stream in enumerate(crossing.streams):
-            parts = codec.ledger(stream)
+            spent = payload.ledger(stream, len(sent))
             for name in PARTS:
-                put[f"{name}_bytes"][row] = parts.get(name, 0)
+                put[f"{name}_bytes"][row] = spent.get(name, 0)
 
     def _judge(
         self,
@@ -171,9 +177,12 @@ class _Desk:
         reference: np.ndarray,
         labels: np.ndarray,
     ) -> None:
-        self.columns["logit_kl"][rows, *at] = _kl(reference, answers)
+        network = self._parts.network
+        whole, coded = (class_scores(network.task, each) for each in (reference, answers))
+        if whole is not None and coded is not None:
+            self.columns["logit_kl"][rows, *at] = _kl(whole, coded)
         if self._trained:
-            self.columns["correct"][rows, *at] = answers.argmax(-1) == labels
+            self.columns["correct"][rows, *at] = network.metric(answers, labels)
 
     def _stay(self, rows: slice, reference: np.ndarray, labels: np.ndarray) -> None:
         """The cut "output": nothing is encoded and nothing is lost, under every setting."""
@@ -184,7 +193,13 @@ class _Desk:
             self._judge(rows, (at, setting), reference, reference, labels)
 
 
-def _cells(cuts: Sequence[str], settings: Settings) -> list[_Cell]:
+def _one(answers: Values) -> np.ndarray:
+    if len(answers) > 1:
+        raise ValueError(f"the network gives {len(answers)} answers; to be judged it must give one")
+    return answers[0]
+
+
+def _cells(cuts: Sequence[str], settings: Settings, at_input: str) -> list[_Cell]:
     for name, kinds in settings.items():
         for kind in kinds:
             choices.position(f"kind of cut of setting {name}", kind, CUT_KINDS)
@@ -192,17 +207,15 @@ def _cells(cuts: Sequence[str], settings: Settings) -> list[_Cell]:
         _Cell(cut=cut, codec=kinds[kind], at=(at_cut, at_setting))
         for at_cut, cut in enumerate(cuts)
         for at_setting, kinds in enumerate(settings.values())
-        for kind in ("input" if cut == "input" else "feature",)
+        for kind in (at_input if cut == "input" else "feature",)
         if cut != "output" and kind in kinds
     ]
 
 
-def _cross(
-    cells: Sequence[_Cell], features: Mapping[str, np.ndarray], repeats: int
-) -> list[Crossing]:
+def _cross(cells: Sequence[_Cell], features: Mapping[str, Values], repeats: int) -> list[Crossing]:
     """Send every sample of the batch through every cell, `repeats` times in turn."""
     for cell in cells:
-        send(cell.codec, features[cell.cut][:1])
+        send(cell.codec, [part[:1] for part in features[cell.cut]])
     rounds = [[send(cell.codec, features[cell.cut]) for cell in cells] for _ in range(repeats)]
     return [
         Crossing(

@@ -18,6 +18,7 @@ from profiles.models import (
     llama2,
     llama_folder,
     mobilenet_v2,
+    own,
     residual,
     resnet34,
     scenes,
@@ -29,6 +30,7 @@ from profiles.models.data.handwriting import SPLITS, Samples
 from profiles.models.network import Network, content_digest
 from profiles.models.weights import WeightsError
 from profiles.tables.choices import unknown
+from profiles.tables.own import is_own
 
 T = TypeVar("T")
 
@@ -75,8 +77,12 @@ def names() -> tuple[str, ...]:
 def create(name: str, **options: Any) -> Network:
     """The network of that name, in eval mode, with its shipped weights where there are any.
 
-    Raises ValueError for an unknown name or option, WeightsError for damaged weights.
+    FILE.py:FUNCTION is a network of the user (`own.py`). Raises ValueError for an unknown name or
+    option, WeightsError for damaged weights.
     """
+    if is_own(name):
+        _check(f"model {name}", own.load, options, skipped=1)
+        return own.load(name).network
     maker = _lookup({**_NETWORKS, **_FROM_FOLDER}, "model", name)
     _check(f"model {name!r}", maker, options, skipped=0)
     return maker(**options)
@@ -91,8 +97,12 @@ def samples(name: str, split: str, n: int, seed: int = 0, **options: Any) -> Sam
     """`n` inputs and labels of the data that the network of that name works on.
 
     The splits `train`, `calibration` and `test` are disjoint; sample i of a split is the same
-    for every `n > i`. Raises ValueError for an unknown network, split or option.
+    for every `n > i`. Of a user's network there are at most `n`. Raises ValueError for an unknown
+    network, split or option.
     """
+    if is_own(name):
+        _check(f"data of model {name}", own.load, options, skipped=1)
+        return own.load(name).samples(split, n)
     maker = _lookup(_SAMPLES, "data of model", name)
     _check(f"data of model {name!r}", maker, options, skipped=3)
     return maker(split, n, seed, **options)

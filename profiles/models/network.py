@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-TASKS = ("classify", "language")
+from profiles.models.scores import Metric, accuracy
+
+TASKS = ("classify", "segment", "regress", "language")
 WEIGHTS = ("trained", "random")
 
 
@@ -22,7 +24,9 @@ class Network:
     `stages` are dotted names of submodules, in order, after which one tensor alone crosses.
     `weights` says whether the parameters were learnt ("trained") or drawn ("random"): with random
     ones no accuracy may be reported. `copies` > 1 says that the module holds one real layer of that
-    many identical ones. `digest` is the content hash of all parameters and buffers.
+    many identical ones. `digest` is the content hash of all parameters and buffers. `metric` says
+    how good each answer is (`scores.py`), `answer_bytes` how long it is on the way back; `origin`
+    is FILE.py:FUNCTION where a user's function made it.
     Raises ValueError where a field contradicts the module.
     """
 
@@ -34,6 +38,9 @@ class Network:
     digest: str
     task: str = "classify"
     copies: int = 1
+    metric: Metric = accuracy
+    answer_bytes: int = 4
+    origin: str = ""
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -49,6 +56,11 @@ class Network:
         missing = [stage for stage in self.stages if stage not in known]
         if missing:
             raise ValueError(f"network.stages names no module of {self.name!r}: {missing[0]!r}")
+
+    @property
+    def kind_of_input(self) -> str:
+        """The kind of codec for the raw input: "input" for bytes (images), else "feature"."""
+        return "input" if self.example_input.dtype == torch.uint8 else "feature"
 
     @property
     def n_parameters(self) -> int:

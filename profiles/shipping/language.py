@@ -52,8 +52,8 @@ def losses(
         known = activations(model, cut, n_windows)
         plain_bits, plain_right = _judge(known.answer(known.features), known.labels)
         for at, (name, chosen) in enumerate(settings.items(), 1):
-            crossing = send(chosen, known.features)
-            bits, right = _judge(known.answer(crossing.received), known.labels)
+            crossing = send(chosen, [known.features])
+            bits, right = _judge(known.answer(*crossing.received), known.labels)
             sent = 8.0 * sum(len(stream) for stream in crossing.streams)
             rows.append(
                 Loss(
@@ -61,7 +61,7 @@ def losses(
                     setting=name,
                     n_windows=n_windows,
                     bits_per_element=sent / known.features.size,
-                    relative_l2=float(relative_l2(known.features, crossing.received).mean()),
+                    relative_l2=float(relative_l2([known.features], crossing.received).mean()),
                     bits_per_byte=float(bits.mean()),
                     rise=_interval(bits - plain_bits),
                     drop=_interval(plain_right - right),

@@ -32,10 +32,10 @@ CPU = "xeon"
 
 def facts(network: Any, phase: str = "single") -> ModelProfile | None:
     """The profile of the shipped CPU of a network of that name and those stages, whatever its
-    weights: seconds do not depend on them. None if there is none.
+    weights: seconds do not depend on them. None if there is none, or for a user's network.
     """
     path = DATA / "profiles" / f"{network.name}-{phase}-1.npz"
-    if not path.is_file():
+    if network.origin or not path.is_file():
         return None
     found = ModelProfile.load(path)
     return found if found.cut_names[1:-1] == tuple(network.stages) else None

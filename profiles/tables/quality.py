@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from profiles.tables.trace import TraceTable
 
@@ -63,16 +64,37 @@ def drop_interval(n: int, n_lost: int, n_gained: int, level: float = 0.95) -> In
 
 
 def paired_drop(whole: np.ndarray, right: np.ndarray, level: float = 0.95) -> Interval:
-    """The drop from the answers `whole` to those of the same samples that are now `right`."""
+    """The drop from the answers `whole` to those of the same samples that are now `right`.
+
+    Of scores that are no mere right or wrong (an intersection over union): the mean difference with
+    Student's interval.
+    """
+    if not (_is_binary(whole) and _is_binary(right)):
+        return _mean(whole - right, level)
     lost, gained = int((whole > right).sum()), int((whole < right).sum())
     return drop_interval(len(right), lost, gained, level)
 
 
 def share(right: np.ndarray) -> Interval:
-    """Share of ones with Wilson's 95 % interval."""
+    """Share of ones with Wilson's 95 % interval; of scores their mean with Student's."""
+    if not _is_binary(right):
+        return _mean(right, 0.95)
     test = binomtest(int(right.sum()), len(right))
     low, high = test.proportion_ci(method="wilson")
     return Interval(test.statistic, float(low), float(high))
+
+
+def _is_binary(scores: np.ndarray) -> bool:
+    return bool(np.isin(scores, (0.0, 1.0)).all())
+
+
+def _mean(values: np.ndarray, level: float) -> Interval:
+    """Mean with Student's interval; unbounded for a single value."""
+    n, mean = len(values), float(values.mean())
+    if n < 2:
+        return Interval(mean, -math.inf, math.inf)
+    reach = float(student.ppf((1 + level) / 2, n - 1) * values.std(ddof=1)) / math.sqrt(n)
+    return Interval(mean, mean - reach, mean + reach)
 
 
 def merge(first: Drop, second: Drop) -> Drop:
@@ -157,5 +179,5 @@ def _drop(table: TraceTable, whole: np.ndarray, cut: str, setting: str) -> Drop:
         accuracy=float(right.mean()),
         n_lost=n_lost,
         n_gained=n_gained,
-        drop=drop_interval(len(right), n_lost, n_gained),
+        drop=paired_drop(whole, right),
     )

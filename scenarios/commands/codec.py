@@ -16,6 +16,7 @@ from typing import Any
 
 import codec
 from codec.chains.expressions import Rung, expression, rungs
+from codec.chains.klt import PREFIX
 from codec.stages.bounds import memoryless
 from profiles.measuring import coding, features
 from scenarios.shell.progress import progress
@@ -61,6 +62,8 @@ def run(config: Config) -> int:
     """Encode everything, store the rows, print them and, on demand, draw them."""
     chosen = _chosen(config)
     known = _features(config)
+    if len(known.shapes) > 1 and not config.chains:  # these have no basis in common
+        chosen = [rung for rung in chosen if not str(rung.codec["chain"]).startswith(PREFIX)]
     store = Store(Path("outputs") / config.name)
     with multirun.lock(store):
         rows = play(list(_jobs(config, known, chosen, store.folder)), store, workers=config.workers)
@@ -140,12 +143,12 @@ def _evaluate(known: Any, rung: Rung, repeats: int, folder: Path) -> Row:
 
     What was fitted for it is kept: `codec.calibration=FILE.npz` of other commands takes it.
     """
-    made = coding.fit(rung.codec, known.calibration)
+    made = coding.fit(rung.codec, known.calibration, len(known.shapes))
     fitted = made.options.get("calibration")
     kept = folder / f"{_short(rung).replace(' ', '-')}.npz" if fitted is not None else None
     if kept is not None:
         fitted.save(kept)
-    row, decoded = coding.measure(made, known.test, repeats)
+    row, decoded = coding.measure(made, known.test, repeats, known.shapes)
     return {**row, "calibration": None if kept is None else str(kept), **known.judge(decoded)}
 
 

@@ -60,7 +60,7 @@ def run(config: Config) -> int:
             profiles = portfolio.measure(
                 network, how, hardware=portfolio.hardware_name(device), progress=report, **where
             )
-        files = {phase: store.folder / f"{config.model.name}-{phase}.npz" for phase in profiles}
+        files = {phase: store.folder / f"{network.name}-{phase}.npz" for phase in profiles}
         for phase, profile in profiles.items():
             profile.save(files[phase])
         rows = [row for profile in profiles.values() for row in profile.rows()]

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary, number
 from scenarios.searching import thetas
-from scenarios.searching.options import Tables, tables
+from scenarios.searching.options import Tables
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
 from scenarios.systems.build import case
@@ -93,7 +93,7 @@ def run(config: Config) -> int:
         print(f"written: {thetas.make(config.model)}")
         return 0
     store = Store(Path("outputs") / config.name)
-    known = tables(config.model.name)
+    known = thetas.find_tables(config.model)
     problem = _problem(config, known)
     start = time.perf_counter()
     chosen = SEARCHES[config.search](problem)

@@ -47,7 +47,7 @@ def run(config: Config) -> int:
     wanted = _cuts(config, network)
     chosen = config.codecs.values() if config.codecs else [config.codec]
     settings = {str(one["name"]): coders(one) for one in chosen}
-    if network.weights == "random" or network.task == "language":
+    if not network.origin and (network.weights == "random" or network.task == "language"):
         chains = [str(one["chain"]) for one in chosen]
         if not any("feature" in kinds for kinds in settings.values()):
             raise ValueError(f"no codec of {', '.join(settings)} encodes hidden states; try slicer")
@@ -61,7 +61,7 @@ def run(config: Config) -> int:
             table = generate(network, config.model, kept, wanted, *sizes)
         else:
             table = trace(network, config.model, settings, wanted)
-        path = store.folder / f"{config.model.name}.npz"
+        path = store.folder / f"{network.name}.npz"
         table.save(path)
         if config.ship:
             table.save(DATA / "traces" / path.name)

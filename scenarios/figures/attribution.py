@@ -13,6 +13,7 @@ from functools import partial
 
 from plots import attribution
 from scenarios.present.summary import Summary, between, number
+from scenarios.shell.names import unknown
 from scenarios.study.figure import Figure, compare, grid, measure_methods, methods
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
@@ -32,6 +33,8 @@ class Config(Figure):
 def run(config: Config) -> int:
     """Play every method at every cut under both loads, take the factors, draw them."""
     known = measure_methods(config)
+    if config.cut not in known.table.cuts:
+        raise ValueError(unknown("cut", config.cut, known.table.cuts))
     draw = partial(attribution.draw, title=f"{config.model.name}, {config.link.name}")
     jobs = _jobs(config, known)
     return compare(config, "attribution", known, jobs, draw, _summary, finish=_with_factors)

@@ -41,10 +41,9 @@ def run(config: Config) -> int:
 
 
 def _jobs(config: Config, known: Answers) -> Iterator[Job]:
-    cuts = [
-        Method(cut, Split(cut, config.sent if cut == "input" else config.best))
-        for cut in known.table.cuts
-    ]
+    table = known.table  # a user's network may have inputs that no image codec takes
+    sent = config.sent if table.exists("input", config.sent) else config.best
+    cuts = [Method(cut, Split(cut, sent if cut == "input" else config.best)) for cut in table.cuts]
     yield from grid(config, known, cuts, phase=STEADY)
     fixed = replace(config, workload=replace(config.workload, requests=config.requests))
     yield from grid(fixed, known, cuts, phase=FIXED)

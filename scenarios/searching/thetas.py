@@ -1,13 +1,19 @@
-"""Measure the stored table of a search again: `splitfleet search ship=true`."""
+"""Tables of a search: the stored ones, measured again (`splitfleet search ship=true`) or of a
+network of the user.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from profiles.tables.own import is_own
 from profiles.tables.theta import FOLDER, GRIDS
 from profiles.tables.trace import TraceTable
-from scenarios.systems.answers import trace_settings
+from scenarios.searching.options import Tables, tables
+from scenarios.systems.answers import measure, trace_settings
 from scenarios.systems.coders import coders
 from scenarios.systems.generations import generate
 from scenarios.systems.scenario import Model
@@ -26,6 +32,21 @@ def make(model: Model) -> Path:
     path = FOLDER / f"{model.name}.npz"
     _lean(table).save(path)
     return path
+
+
+def find_tables(model: Model) -> Tables:
+    """The stored tables of a network; of one of the user's, tables measured here and kept.
+
+    Raises:
+        ValueError: no tables are stored, or nobody knows what the user's network should answer.
+    """
+    if not is_own(model.name):
+        return tables(model.name)
+    settings = {theta.name: theta.chain() for theta in GRIDS["scenes"] if theta.asymmetry == 1.0}
+    known = measure(model, [{"name": "raw32", "chain": "raw32"}, *settings.values()], live=True)
+    if np.isnan(known.table.columns["correct"]).all():
+        raise ValueError(f"search compares answers with labels; {model.name} gives none")
+    return Tables(model=model.name, known=known)
 
 
 def _inferences(model: Model, settings: Mapping[str, dict[str, Any]]) -> TraceTable:

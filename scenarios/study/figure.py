@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure as Drawing
 
 from plots import files
+from profiles.tables.own import is_own
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary
 from scenarios.present.table import describe_seconds
@@ -27,7 +28,7 @@ from scenarios.systems.build import job
 from scenarios.systems.coders import kind_of
 from scenarios.systems.measured import Measured
 from scenarios.systems.pace import set_pace
-from scenarios.systems.scenario import Scenario
+from scenarios.systems.scenario import Model, Scenario
 from sim.specs.check import above, option
 
 
@@ -64,14 +65,20 @@ def measure_methods(config: Figure) -> Answers:
     return measure(config.model, list(config.codecs.values()), live=config.live)
 
 
-def methods(config: Figure, cut: str | None = None) -> list[Method]:
-    """Full server per input codec, the split at `cut` per feature codec, full device."""
+def methods(config: Figure, cut: str | None = None, model: Model | None = None) -> list[Method]:
+    """Full server per input codec, the split at `cut` per feature codec, full device.
+
+    A user's network whose inputs are no images sends them as features: raw, and by the best chain.
+    """
     names = {str(chosen["name"]): kind_of(chosen) for chosen in config.codecs.values()}
-    inputs = [n for n, kind in names.items() if kind == "input"]
-    short = {"raw8": "raw", "jpeg": "JPEG"}
+    inputs = {n: n for n, kind in names.items() if kind == "input"}
     split = split_methods(config, cut or config.cut)
+    about = model or config.model
+    if is_own(about.name) and about.network().kind_of_input == "feature":
+        inputs = {"raw8": split[0].split.setting, config.best: config.best}
+    short = {"raw8": "raw", "jpeg": "JPEG"}
     return [
-        *(Method(f"full server, {short.get(n, n)}", Split("input", n)) for n in inputs),
+        *(Method(f"full server, {short.get(n, n)}", Split("input", s)) for n, s in inputs.items()),
         *split,
         Method("full device", Split("output", split[0].split.setting)),
     ]

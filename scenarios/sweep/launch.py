@@ -10,6 +10,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 
+from scenarios.shell import own
 from scenarios.shell.commands import Command
 from scenarios.shell.errors import MISTAKES
 from scenarios.shell.schema import to_spec, write_whole
@@ -37,6 +38,7 @@ def launch(command: Command, arguments: Sequence[str]) -> int:
     for word in [*parsed.overrides, *others]:
         if word.startswith("-") or not ("=" in word or word.startswith("~")):
             raise ValueError(f"write KEY=VALUE, got {word!r}")
+    own.register(arguments)
     arguments = write_whole(command.schema, arguments)
     rest = [word for word in arguments if word not in ("-m", "--multirun")]
     if len(rest) == len(arguments):

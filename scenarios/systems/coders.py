@@ -26,12 +26,15 @@ def kind_of(chosen: Codec) -> str:
     return next(iter(coders(chosen)))
 
 
-def check_kind(cut: str, settings: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse a cut whose tensor none of the codecs encodes."""
-    kind = "input" if cut == "input" else "feature"
+def check_kind(
+    cut: str, settings: Mapping[str, Mapping[str, Any]], at_input: str = "input"
+) -> None:
+    """Refuse a cut whose tensor none of the codecs encodes; `at_input`: the kind of raw inputs."""
+    kind = at_input if cut == "input" else "feature"
     if cut == "output" or any(kind in kinds for kinds in settings.values()):
         return
     sent, other = ("raw images", "jpeg") if kind == "input" else ("features", "slicer")
+    sent = "numbers" if cut == "input" and kind == "feature" else sent
     raise ValueError(
         f"cut={cut} sends {sent}, which codec {', '.join(settings)} does not encode; "
         f"choose another, such as codec={other}"

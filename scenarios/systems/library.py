@@ -74,7 +74,7 @@ class Library:
             answers.check_cuts(network, [one.cut])
             made = {str(one.codec["name"]): coders(one.codec)}
             if network.task != "language" or one.cut not in ENDS:
-                check_kind(one.cut, made)
+                check_kind(one.cut, made, network.kind_of_input)
 
     def _sound(self, config: Any) -> bool:
         try:

@@ -5,7 +5,7 @@ from dataclasses import fields
 from importlib import resources
 from typing import Any
 
-from profiles.tables import sheets
+from profiles.tables import own, sheets
 from profiles.tables.hardware import DeviceSpec, ServerSpec, parse
 from scenarios.shell.names import unknown
 
@@ -28,11 +28,14 @@ def names(group: str) -> list[str]:
 
 
 def read(group: str, name: str) -> dict[str, Any]:
-    """The content of conf/GROUP/NAME.yaml, and below it that of the files it is based on.
+    """The content of conf/GROUP/NAME.yaml, and below it that of the files it is based on; of a
+    network of the user (FILE.py:FUNCTION) what such a file would say.
 
     Raises:
         ValueError: no such file, with the nearest names.
     """
+    if group == "model" and own.is_own(name):
+        return own.sheet(name)
     if name not in (known := names(group)):
         raise ValueError(unknown(group, name, known))
     content = sheets.read(resources.files(f"conf.{group}") / f"{name}.yaml")

@@ -1,6 +1,7 @@
 """Cuts: composition equals the whole, single-tensor cuts are the dominators, errors help."""
 
 import networkx
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -77,9 +78,17 @@ def test_in_place_operators_do_not_touch_what_crossed(branches):
         assert torch.allclose(answer, branches.module(parts.example), atol=1e-5)
 
 
-def test_a_cut_beside_a_residual_is_refused_and_names_the_live_tensors(branches):
-    with pytest.raises(ValueError, match="after stage 'second' more than one tensor crosses: conv"):
-        split(branches, stages=("second",))
+def test_beside_a_residual_both_tensors_cross(branches):
+    parts = split(branches, batch=3, stages=("second",))
+    head, tail = parts.head("second"), parts.tail("second")
+    crossed = head.run([parts.example.numpy()])
+    assert [x.shape for x in crossed] == [(3, 4, 6, 6), (3, 4, 6, 6)]
+    assert parts.describe()[1].elements == 2 * 4 * 36
+    with torch.inference_mode():
+        whole = branches.module(parts.example).numpy()
+    assert np.allclose(tail.run(crossed)[0], whole, atol=1e-5)
+    with pytest.raises(ValueError, match="2 answers; to be judged it must give one"):
+        head(parts.example)
 
 
 @pytest.mark.parametrize("name", ["digits", "scenes"])

@@ -118,7 +118,7 @@ NETWORKS = {
     "names a stage that it does not have": case("lstm", ("c",)),
     "names its stages out of order": rows(THREE, ("1", "0")),
     "sends two tensors after a stage": case("u-net", ("down",)),
-    "sends a tensor that does not begin with the batch": rows(
+    "sends a tensor without the batch": rows(
         Between(nn.Flatten(0, 1), lambda y: y, nn.Linear(6, 2)), ("a",), (2, 5, 6)
     ),
     "is exported into something else": lose_writes,

@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp, ttest_rel
 
 from profiles import Column, TraceTable
-from profiles.tables.quality import concatenate, drop_interval, drops, merge, table_of
+from profiles.tables.quality import (
+    concatenate,
+    drop_interval,
+    drops,
+    merge,
+    paired_drop,
+    share,
+    table_of,
+)
 
 
 def table(right, whole, ids=None):
@@ -69,3 +78,21 @@ def test_drops_of_disjoint_samples_merge_to_the_drop_of_all():
 def test_the_table_is_markdown():
     text = table_of(drops(table([1, 0], [1, 1])))
     assert text.splitlines()[2] == "| stem | mild | 2 | 50.00 | 50.00 | -56.26 .. 100.00 |"
+
+
+def test_the_drop_of_a_score_has_students_interval():
+    numbers = np.random.default_rng(3)
+    whole = numbers.uniform(0.5, 1.0, 40)
+    coded = whole - numbers.uniform(0.0, 0.1, 40)
+    test = ttest_rel(whole, coded).confidence_interval(0.95)
+    found = paired_drop(whole, coded)
+    assert found == pytest.approx(((whole - coded).mean(), test.low, test.high))
+    assert paired_drop(whole, whole) == (0.0, 0.0, 0.0)
+    mean = ttest_1samp(whole, 0.0).confidence_interval(0.95)
+    assert share(whole) == pytest.approx((whole.mean(), mean.low, mean.high))
+
+
+def test_right_and_wrong_keep_the_intervals_of_shares():
+    right = np.array([1.0, 0.0, 1.0, 1.0])
+    assert paired_drop(right, right) == drop_interval(4, 0, 0)
+    assert share(right).lo == pytest.approx(0.3006, abs=1e-3)  # Wilson, 3 of 4

@@ -12,7 +12,7 @@ import pytest
 
 import conf
 from scenarios.__main__ import run
-from scenarios.shell import commands
+from scenarios.shell import commands, own
 from scenarios.shell.schema import register, to_spec
 
 ROOT = Path(conf.__file__).parent.parent
@@ -45,6 +45,7 @@ def test_a_documented_command_composes(where, words):
     name, *arguments = words
     command = commands.load(name)
     register(name, command.schema)
+    own.register(arguments)
     given = [word for word in arguments if "=" in word and not word.startswith("hydra")]
     if "-m" in arguments or "--multirun" in arguments:
         given = [re.sub(r"=([^,]*),.*$", r"=\1", word) for word in given]
