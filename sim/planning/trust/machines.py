@@ -1,11 +1,13 @@
 """Machines: how far N* moves where seconds that nobody measured on a machine are off.
 
-Each role's layers and codec are off by their own factor, known to its standard deviation. N* is
-taken to move as the closed-form neighbour does: to the N at which its mean latency is what it is at
-N* now. The four moves are independent, so that their logarithms add in squares; the interval is at
-1.96 standard deviations, either side by itself.
+Each role's layers and codec are off by their own factor, known to its standard deviation. The
+limited latency is taken to exceed what a request takes alone by as many times the neighbour's mean
+wait as it does at N*; N* moves to where that meets the limit again. The four moves are
+independent, so that their logarithms add in squares; the interval is at 1.96 standard deviations,
+either side by itself.
 
-Approximation: without a neighbour the N at which the slowest shared resource is always busy.
+Approximation: where no closed form is near, or what is limited is no latency, N* moves as the N at
+which the slowest shared resource is always busy.
 """
 
 import math
@@ -16,8 +18,9 @@ from typing import NamedTuple
 from scipy.stats import norm
 
 from sim import SystemSpec
-from sim.planning.forecast.demands import guess
+from sim.planning.forecast.demands import demands, guess
 from sim.planning.forecast.neighbour import neighbour
+from sim.planning.limits.goal import Goal
 from sim.sources.source import Errors, Sources, log_errors, shift
 
 _LEAST = 0.01
@@ -33,7 +36,7 @@ class Moved(NamedTuple):
     words: str = ""
 
 
-def move(spec: SystemSpec, sources: Sources, n_star: int) -> Moved:
+def move(spec: SystemSpec, sources: Sources, goal: Goal, n_star: int) -> Moved:
     """How far the capacity of a system moves with the errors of its machines."""
     known = [log_errors(source) for source in sources.values()]
     largest = Errors(*(max(each) for each in zip(*known, strict=True)))
@@ -41,7 +44,7 @@ def move(spec: SystemSpec, sources: Sources, n_star: int) -> Moved:
     if not doubtful or n_star < 1:
         return Moved()
     z = float(norm.ppf(0.5 + spec.confidence / 2))
-    capacity = _capacity(spec, sources, n_star)
+    capacity = _capacity(spec, sources, goal, n_star)
     logs = {
         (name, sign): math.log(max(capacity(Errors(**{name: sign * z})), 1e-9) / n_star)
         for name in doubtful
@@ -65,20 +68,39 @@ def _both(logs: dict[tuple[str, int], float], name: str) -> tuple[float, float]:
     return logs[name, -1], logs[name, 1]
 
 
-def _capacity(spec: SystemSpec, sources: Sources, n_star: int) -> Callable[[Errors], float]:
+def _capacity(
+    spec: SystemSpec, sources: Sources, goal: Goal, n_star: int
+) -> Callable[[Errors], float]:
     """N by the errors of the machines: N* where there are none."""
-    level = _latency(spec, sources, n_star)
 
-    def by_latency(errors: Errors) -> float:
-        off = {name: shift(source, errors) for name, source in sources.items()}
-        return _cross(lambda n: _latency(spec, off, n) <= level, n_star)
+    def off(errors: Errors) -> Sources:
+        return {name: shift(source, errors) for name, source in sources.items()}
 
     def by_load(errors: Errors) -> float:
-        off = {name: shift(source, errors) for name, source in sources.items()}
-        now, then = (guess(spec, each) for each in (sources, off))
+        now, then = (guess(spec, each) for each in (sources, off(errors)))
         return n_star * then / now if now and then else float(n_star)
 
-    return by_latency if math.isfinite(level) else by_load
+    mean_s, alone_s = _latency(spec, sources, n_star), _alone(spec, sources)
+    if not goal.column.startswith("latency") or not math.isfinite(mean_s):
+        return by_load
+    times = (goal.limit - alone_s) / max(mean_s - alone_s, 1e-9 * goal.limit)
+
+    def by_latency(errors: Errors) -> float:
+        then = off(errors)
+        slack_s = goal.limit - _alone(spec, then)
+
+        def holds(n: int) -> bool:
+            return times * (_latency(spec, then, n) - _alone(spec, then)) <= slack_s
+
+        return _cross(holds, n_star)
+
+    return by_latency if times > 0.0 else by_load
+
+
+def _alone(spec: SystemSpec, sources: Sources) -> float:
+    """Seconds of a request that meets nobody; infinite where nobody can tell."""
+    load = demands(spec, sources)
+    return math.inf if load is None else load.alone_s
 
 
 def _latency(spec: SystemSpec, sources: Sources, n: int) -> float:

@@ -120,7 +120,7 @@ def why(spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player)
         _gain(lever, changes.get(lever.name, nothing), slope, spec.confidence) for lever in LEVERS
     ]
     extra = _table_part(plain, _excess(capacity.goal, boots) if boots else None, spec.confidence)
-    root, moved = capacity.root, move(base, sources, at)
+    root, moved = capacity.root, move(base, sources, capacity.goal, at)
     lo = math.hypot(root.root - root.lo, extra / slope, root.root * (1.0 - moved.lo))
     hi = math.hypot(root.hi - root.root, extra / slope, root.root * (moved.hi - 1.0))
     return Why(

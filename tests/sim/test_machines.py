@@ -1,0 +1,91 @@
+"""How far N* moves with the errors of machines: closed forms, and N* found anew."""
+
+import math
+
+import pytest
+
+import sim
+from sim.planning import Budget, Goal, capacity
+from sim.planning.trust.machines import move
+from sim.sources.source import ConstantSource, Errors
+from sim.specs import LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.theory import md1_response_s
+
+Z = 1.959964
+GOAL = Goal(column="latency_mean_s", limit=0.05)
+
+
+def open_spec():
+    return SystemSpec(
+        workload=WorkloadSpec(kind="poisson", rate_rps=1.0),
+        link=LinkSpec(sharing="dedicated"),
+        server=ServerSpec(),
+    )
+
+
+def largest(service_s, device_s=0.0, limit_s=0.05):
+    """N of M/D/1 behind a constant device."""
+    return max(
+        n for n in range(1, 2000)
+        if n * service_s < 1 and device_s + md1_response_s(n, service_s) <= limit_s
+    )  # fmt: skip
+
+
+def test_nothing_moves_where_no_error_is_known():
+    source = ConstantSource(server_s=0.01)
+    assert move(open_spec(), {"default": source}, GOAL, 80) == (1.0, 1.0, "")
+
+
+@pytest.mark.parametrize("error", [0.05, 0.3])
+def test_a_servers_error_moves_n_as_the_exact_queue_does(error):
+    source = ConstantSource(server_s=0.01, log_errors=Errors(tail=error))
+    n = largest(0.01)
+    moved = move(open_spec(), {"default": source}, GOAL, n)
+    slow, fast = (largest(0.01 * math.exp(sign * Z * error)) for sign in (1, -1))
+    assert n * moved.lo == pytest.approx(slow, rel=0.02, abs=1.5)
+    assert n * moved.hi == pytest.approx(fast, rel=0.02, abs=1.5)
+    assert moved.words == f"the server's layers x/: {math.exp(error):.2f}"
+
+
+def test_a_device_so_slow_that_the_limit_is_missed_alone_leaves_nothing():
+    source = ConstantSource(device_s=0.03, server_s=0.01, log_errors=Errors(head=0.5))
+    moved = move(open_spec(), {"default": source}, GOAL, largest(0.01, 0.03))
+    assert moved.lo < 1e-6
+    assert moved.hi > 1.0
+
+
+def test_independent_errors_add_in_squares():
+    both = ConstantSource(device_s=0.005, server_s=0.01, log_errors=Errors(head=0.2, tail=0.1))
+    n = largest(0.01, 0.005)
+    alone = [
+        move(open_spec(), {"default": ConstantSource(
+            device_s=0.005, server_s=0.01, log_errors=one)}, GOAL, n).lo
+        for one in (Errors(head=0.2), Errors(tail=0.1))
+    ]  # fmt: skip
+    whole = move(open_spec(), {"default": both}, GOAL, n).lo
+    assert math.log(whole) == pytest.approx(-math.hypot(*map(math.log, alone)))
+
+
+def test_a_percentile_moves_as_one_that_is_planned_anew():
+    """The 95th percentile of M/D/1, whose N* is played at the shifted speed."""
+    goal = Goal(column="latency_p95_s", limit=0.1)
+    source = ConstantSource(server_s=0.01, log_errors=Errors(tail=0.2))
+    budget = Budget(requests_per_run=4000, pilot_requests=1000)
+    n, slow = (
+        capacity(open_spec(), {"default": each}, goal, budget=budget).n_star
+        for each in (source, source.shift(Errors(tail=Z)))
+    )
+    moved = move(open_spec(), {"default": source}, goal, n)
+    assert n * moved.lo == pytest.approx(slow, rel=0.05)
+
+
+def test_sources_shift_by_the_factor_of_each_error():
+    source = ConstantSource(
+        device_s=1.0, payload_bytes=9.0, decode_s=2.0, server_s=3.0,
+        log_errors=Errors(0.1, 0.2, 0.0, 0.3),
+    )  # fmt: skip
+    draw = source.shift(Errors(1.0, -1.0, 5.0, 2.0)).mean()
+    assert (draw.device_s, draw.server_s, draw.decode_s) == pytest.approx(
+        (math.exp(0.1), 3.0 * math.exp(-0.2), 2.0 * math.exp(0.6))
+    )
+    assert sim.ConstantSource(server_s=1.0).shift(Errors(1, 1, 1, 1)).mean().server_s == 1.0
