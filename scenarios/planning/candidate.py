@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scenarios.sweep.mixed import MACHINES
 from scenarios.systems.case import Case
 from sim.planning.forecast.bounds import bound
 from sim.planning.forecast.demands import parts
@@ -77,10 +78,11 @@ class Candidate:
 
 
 def name_parts(asked: Case) -> dict[str, str]:
-    """What the system consists of, as the columns of its answer."""
+    """What the system consists of, as the columns of its answer, and whose seconds these are."""
     names = ("model", "cut", "codec", "device", "link", "server")
     parts = {name: str(asked.labels[name]) for name in names}
-    return {**parts, "max_batch": str(asked.spec.server.max_batch)}
+    whose = {name: str(asked.labels[name]) for name in MACHINES if name in asked.labels}
+    return {**parts, "max_batch": str(asked.spec.server.max_batch), **whose}
 
 
 def candidate(values: Mapping[str, Any], case: Case, goals: Sequence[Goal]) -> Candidate:
