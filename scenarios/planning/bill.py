@@ -53,36 +53,43 @@ NO_BILL: Bill = dict.fromkeys(
 
 
 def say_bill(found: Mapping[str, Any]) -> list[Summary]:
-    """A section on what it costs at N*; none where no price and no watt of the server is known."""
-    rows = [
-        (words, *(number(found.get(f"{part}_{name}")) for part in _PARTS), number(found[name]))
-        for words, name in ((f"{found['currency']} per device and month", _COST),
-                            ("J per request", _ENERGY))
-        if any(found.get(f"{part}_{name}") is not None for part in _PARTS)
-    ]  # fmt: skip
-    if all(found[f"{part}_{_COST}"] is None for part in _PARTS) and found[_ENERGY] is None:
+    """A section on what it costs at N*; none where no price and no watt of a GPU is known."""
+    if not _is_known(found):
         return []
-    columns = ("", *_PARTS.values(), "together")
-    return [Summary(title="What it costs at N*", columns=columns, rows=tuple(rows))]
+    named = (f"{found['currency']} per device and month", _COST), ("J per request", _ENERGY)
+    rows = [(words, *_cells(found, name)) for words, name in named]
+    return [
+        Summary(
+            title="What it costs at N*",
+            columns=("", *_PARTS.values(), "together"),
+            rows=tuple(row for row in rows if set(row[1:]) != {"-"}),
+        )
+    ]
 
 
-def bill_columns(remedies: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Cells of the remedies' table by heading, where anything is known."""
-    currency = next((r["currency"] for r in remedies if r["currency"]), "")
-    columns = {
-        f"{currency} per device and month".strip(): [_say_cost(r) for r in remedies],
-        "J per request": [number(r[_ENERGY]) for r in remedies],
-    }
-    return {name: cells for name, cells in columns.items() if any(c != "-" for c in cells)}
+def say_bills(remedies: Sequence[Mapping[str, Any]]) -> list[Summary]:
+    """A section on what each remedy costs, likewise."""
+    known = [remedy for remedy in remedies if _is_known(remedy)]
+    if not known:
+        return []
+    money = next((each["currency"] for each in known if each["currency"]), "")
+    return [
+        Summary(
+            title=f"What each costs, {money or 'money'} per device and month",
+            columns=("resource", *_PARTS.values(), "together", "J per request"),
+            rows=tuple((r["words"], *_cells(r, _COST), number(r[_ENERGY])) for r in known),
+        )
+    ]
 
 
-def _say_cost(found: Mapping[str, Any]) -> str:
-    """The whole; the parts by name where only some are known."""
-    if found[_COST] is not None:
-        return number(found[_COST])
-    known = {words: found[f"{part}_{_COST}"] for part, words in _PARTS.items()}
-    said = [f"{words} {number(cost)}" for words, cost in known.items() if cost is not None]
-    return ", ".join(said) or "-"
+def _is_known(found: Mapping[str, Any]) -> bool:
+    priced = any(found[f"{part}_{_COST}"] is not None for part in _PARTS)
+    return priced or found[f"server_{_ENERGY}"] is not None
+
+
+def _cells(found: Mapping[str, Any], name: str) -> list[str]:
+    """The parts and their sum; a dash for what is not known."""
+    return [*(number(found.get(f"{part}_{name}")) for part in _PARTS), number(found[name])]
 
 
 def _known(value: Any) -> Any:

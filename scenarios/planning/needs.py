@@ -6,7 +6,7 @@ from typing import Any
 
 from plots.plan_inverse import draw
 from scenarios.planning.answer import Found, check_accuracy, scalars, write_files
-from scenarios.planning.bill import NO_BILL, bill_columns, bill_remedy
+from scenarios.planning.bill import NO_BILL, bill_remedy, say_bills
 from scenarios.planning.candidate import name_parts
 from scenarios.present.summary import Summary, interval, number
 from scenarios.sweep.store import Store
@@ -91,10 +91,8 @@ def flat(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
     """The remedies with their grades, and the findings against each, or `every` one."""
-    bills = bill_columns(found["remedies"])
     rows = [
-        (r["words"], _least(r), *cells, r["grade"] or "-", r["action"] or "-")
-        for r, *cells in zip(found["remedies"], *bills.values(), strict=True)
+        (r["words"], _least(r), r["grade"] or "-", r["action"] or "-") for r in found["remedies"]
     ]
     sections = [_findings(remedy, every=every) for remedy in found["remedies"]]
     return Summary(
@@ -103,9 +101,12 @@ def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
             f"limit {found['goal']}; intervals at {100 * found['confidence']:g} % confidence;"
             f" {found['requests']:,} requests"
         ),
-        columns=("resource", "least needed, by itself", *bills, "grade", "what to do with it"),
+        columns=("resource", "least needed, by itself", "grade", "what to do with it"),
         rows=tuple(rows),
-        sections=tuple(section for section in sections if section.rows),
+        sections=(
+            *say_bills(found["remedies"]),
+            *(section for section in sections if section.rows),
+        ),
     )
 
 
