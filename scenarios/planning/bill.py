@@ -19,10 +19,23 @@ _UNPRICED = {"server_speed": "server", "channel_width": "link"}
 Bill = dict[str, Any]
 
 
+NO_COST = (_COST, *(f"{part}_{_COST}" for part in _PARTS), "currency")
+_JOULES = (_ENERGY, f"device_{_ENERGY}", f"server_{_ENERGY}")
+NO_BILL: Bill = dict.fromkeys((*NO_COST, *_JOULES))
+
+
 def bill(asked: Case, spec: SystemSpec, columns: Mapping[str, float]) -> Bill:
     """Cost and energy of `spec`, whose runs have these mean columns; None: not known."""
-    energy = {name: columns[name] for name in (_ENERGY, f"device_{_ENERGY}", f"server_{_ENERGY}")}
+    energy = {name: columns[name] for name in _JOULES}
     return {k: _known(v) for k, v in {**asked.prices.per_device_month(spec), **energy}.items()}
+
+
+def bill_of(asked: Case, n: int | None) -> Bill:
+    """What `n` devices of a system cost, without their energy; nothing of no number."""
+    if not n:
+        return dict.fromkeys(NO_COST)
+    spec = replace(asked.spec, fleet=replace(asked.spec.fleet, n_devices=n))
+    return {key: _known(value) for key, value in asked.prices.per_device_month(spec).items()}
 
 
 def bill_remedy(asked: Case, remedy: Remedy, held: Held, columns: Mapping[str, float]) -> Bill:
@@ -44,12 +57,6 @@ def bill_remedy(asked: Case, remedy: Remedy, held: Held, columns: Mapping[str, f
     if part == "server":
         unknown += [_ENERGY, f"server_{_ENERGY}"]
     return {**made, **dict.fromkeys(unknown)}
-
-
-NO_BILL: Bill = dict.fromkeys(
-    [f"{part}{name}" for name in (_COST, _ENERGY) for part in ("", "server_", "device_")]
-    + [f"link_{_COST}", "currency"]
-)
 
 
 def say_bill(found: Mapping[str, Any]) -> list[Summary]:

@@ -204,6 +204,20 @@ def test_a_script_reads_the_cost_of_a_plan():
     )
 
 
+def test_systems_that_were_compared_have_their_costs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(["plan", *SMALL, *PRICED, "plan.over=['server.n_gpus=1,2']"]) == 0
+    rows = json.loads(Path("outputs/small/plan.json").read_text())["choice"]
+    assert {row["server.n_gpus"] for row in rows} == {1, 2}
+    for row in rows:
+        n, gpus = row["n_star"], row["server.n_gpus"]
+        if n is None:
+            assert row[COST] is None
+        else:
+            assert row[COST] == pytest.approx((gpus * 2.0 * 730 + 10.0) / n + 3.0)
+    assert any(row[COST] is not None for row in rows)
+
+
 COLUMNS = {
     "throughput_rps": 50.0, "energy_j_per_request": 9.0, "device_energy_j_per_request": 1.0,
     "server_energy_j_per_request": 8.0,
