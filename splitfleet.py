@@ -231,6 +231,7 @@ class Case:
         so is what is foreseen to take more than ten minutes, unless by `force`.
         """
         from scenarios.planning.workers import playing
+        from scenarios.sweep.mixed import mark_mixed
 
         grid = {**(axes or {}), **more}
         if not grid:
@@ -244,7 +245,8 @@ class Case:
         with playing("simulating", workers) as player:
             rows = player(jobs)
         said = [{key: _said(value) for key, value in point.items()} for point in points]
-        return Sweep([{**each, **row} for each, row in zip(said, rows, strict=True)], list(grid))
+        each = [{**point, **row} for point, row in zip(said, rows, strict=True)]
+        return Sweep(mark_mixed(each), list(grid))
 
     def _measure(self, config: Any, library: Any = None) -> Measured:
         """The tables of a configuration, or what stands for them; those read once are kept."""
@@ -386,6 +388,7 @@ class Sweep(Sequence[Result]):
     def __repr__(self) -> str:
         failed = sum(bool(row.get("error")) for row in self._rows)
         words = f", {failed} failed" if failed else ""
+        words += ", mixed machines" if any(row.get("mixed") for row in self._rows) else ""
         return f"Sweep({len(self)} points over {', '.join(self.axes)}{words})"
 
     def to_pandas(self) -> pandas.DataFrame:

@@ -14,8 +14,9 @@ from sim.devices.device import Device
 from sim.devices.factory import Factory
 from sim.devices.replay import say_replays, say_sizes
 from sim.measures.cautions import cautions
-from sim.measures.columns import energy_j_per_request, group_columns, measure, quantile_columns
+from sim.measures.columns import group_columns, measure, quantile_columns
 from sim.measures.decisions import decision_columns
+from sim.measures.energy import energy_columns
 from sim.measures.laws import checks
 from sim.measures.meters import Book, Meter, Snapshot
 from sim.measures.result import Estimate, Result
@@ -173,7 +174,7 @@ def play(system: System) -> Result:
     values |= decision_columns(spec, book)
     values |= _trace_columns(system, book)
     values["device_time_s"] = meter.target_s if terminating else nan
-    values["energy_j_per_request"] = energy_j_per_request(spec, book)
+    values |= energy_columns(spec, book)
     laws = checks(book, spec.server.n_gpus)
     if spec.workload.until_all:
         _run_until(clock, meter.all_reached, "every device", system)

@@ -19,6 +19,21 @@ THIS = "this"
 _PROCESSORS = ("cpu", "gpu", "npu", "mcu")
 
 
+def check_price(where: str, value: Any, currency: str) -> None:
+    """Refuse a price that is no number from 0 on, or that says not in which money it is.
+
+    Raises:
+        ValueError: either of them; None means "not known", and 0 needs no currency.
+    """
+    if value is None:
+        return
+    if not (isinstance(value, int | float | np.number) and 0 <= value < np.inf):
+        raise ValueError(f"{where} must be >= 0, got {value}")
+    if value and not currency.strip():
+        holder = where.rsplit(".", 1)[0]
+        raise ValueError(f"{holder}.currency must name the money of {where}, got none")
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Sheet:
     """What devices and servers share; rates in operations per second, a multiply-add counts 2."""
@@ -82,6 +97,9 @@ class _Sheet:
     power_limits_w: dict[str, float] = field(
         default_factory=dict, metadata={"help": "named power modes", "unit": "W"}
     )
+    currency: str = field(
+        default="", metadata={"help": "word for the money of its price, such as USD or EUR"}
+    )
     sources: dict[str, str] = field(
         default_factory=dict, metadata={"help": "where each value comes from, field by field"}
     )
@@ -113,15 +131,43 @@ class _Sheet:
         if not self.sources.get(key.split(".")[0]):
             raise ValueError(f"{self.name}.sources must name the source of {key}, got none")
 
+    def _check_price(self, key: str, value: Any) -> None:
+        """Prices are the user's own as well as a sheet's, so that no source is asked for."""
+        check_price(f"{self.name}.{key}", value, self.currency)
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceSpec(_Sheet):
     """One class of front-end devices."""
 
+    price_per_month: float | None = field(
+        default=None,
+        metadata={
+            "help": "what one device costs a month: its price over its months of life, and upkeep",
+            "unit": "currency/month",
+        },
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_price("price_per_month", self.price_per_month)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSpec(_Sheet):
-    """One kind of back-end server."""
+    """One kind of back-end server; its watts and its price are those of one GPU."""
+
+    price_per_hour: float | None = field(
+        default=None,
+        metadata={
+            "help": "what one GPU costs an hour, idle or busy; it is paid for all hours of a month",
+            "unit": "currency/h",
+        },
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_price("price_per_hour", self.price_per_hour)
 
 
 _VALUES = tuple(

@@ -2,7 +2,8 @@
 
 Every run folder below the given ones adds the rows of its last request (all finished points where
 the run was interrupted before its table); column `run` says which folder a row came from, whatever
-the row says itself. Lines that are no rows are passed over and counted.
+the row says itself. Rows that hold seconds of different machines under one name are marked in
+column `mixed`. Lines that are no rows are passed over and counted.
 """
 
 import sys
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios.sweep.columns import CHOICES
+from scenarios.sweep.mixed import mark_mixed, tell_mixed
 from scenarios.sweep.store import Row, Store, write_table
 from sim.specs.check import option
 
@@ -38,12 +40,13 @@ def run(config: Config) -> int:
         raise ValueError(f"folder {str(missing)!r} does not exist")
     below = [each for root in roots for each in sorted(p.parent for p in root.rglob("rows.jsonl"))]
     runs = [folder for folder in below if folder != store.folder]
-    rows = [_placed(folder, row) for folder in runs for row in _rows(folder)]
+    rows = mark_mixed([_placed(folder, row) for folder in runs for row in _rows(folder)])
     if not rows:
         raise ValueError(f"no run lies below {', '.join(map(str, roots))}")
     path = write_table(store.folder / "results.csv", rows, config.columns)
     failed = sum(bool(row.get("error")) for row in rows)
     print(f"{len(rows)} rows of {len(runs)} runs, {failed} failed: {path}")
+    tell_mixed(rows)
     odd = sum(not row for folder in runs for row in Store(folder).rows())
     if odd:
         print(f"splitfleet: {odd} lines that are no rows were passed over", file=sys.stderr)

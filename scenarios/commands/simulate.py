@@ -16,6 +16,7 @@ import numpy as np
 from scenarios.present import table
 from scenarios.sweep import multirun
 from scenarios.sweep.axes import Point, axes_of, points
+from scenarios.sweep.mixed import mark_mixed, tell_mixed
 from scenarios.sweep.play import play
 from scenarios.sweep.rehearse import rehearse
 from scenarios.sweep.store import Store, write_table
@@ -61,7 +62,9 @@ def run(config: Config) -> int:
         if multirun.is_multirun():
             print(table.line(rows[-1]))
             return 0
+        rows = mark_mixed(rows)
         store.write_table(rows, config.columns)
+    tell_mixed(rows)
     table.show(rows, last.provenance, columns=config.columns)
     if len(rows) == 1:
         table.tell_trust(last.trust(rows[0])).show()

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from plots import files, plan
+from scenarios.planning.bill import bill
 from scenarios.planning.candidate import Candidate, candidate, front, name_parts, unknown_row
 from scenarios.planning.choice import choose
 from scenarios.planning.options import options
@@ -20,6 +21,7 @@ from scenarios.sweep.store import Store, plain, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
 from scenarios.systems.library import Library
+from sim import SystemSpec
 from sim.planning.limits.budget import Refusal
 from sim.planning.limits.slo import check_drop, check_memory
 from sim.planning.runs.probe import Player, Tally
@@ -143,6 +145,7 @@ def describe_answer(asked: Case, found: Capacity, reasons: Why, trust: Trust) ->
             for name, words in STAGES
         ],
         "at_n_star": dict(columns),
+        **bill(asked, at_n_star(found), columns),
         "accuracy_drop_pp": asked.drop._asdict() if asked.drop is not None else None,
         "kinds": dict(asked.kinds),
         "grade": trust.grade,
@@ -155,6 +158,12 @@ def describe_answer(asked: Case, found: Capacity, reasons: Why, trust: Trust) ->
         "requests": found.requests + reasons.requests,
         "provenance": dict(asked.provenance),
     }  # fmt: skip
+
+
+def at_n_star(found: Capacity) -> SystemSpec:
+    """The system with the number of devices that was found; one where none is."""
+    fleet = replace(found.spec.fleet, n_devices=max(1, found.n_star))
+    return replace(found.spec, fleet=fleet)
 
 
 def _curve(found: Capacity | Least) -> list[Found]:
@@ -180,7 +189,7 @@ def write_files(
 ) -> None:
     """The answer as plan.json, plan.csv, a figure, and plan.html with the figure in it."""
     folder.write_text("plan.json", json.dumps(plain(found), indent=2, default=str) + "\n")
-    write_table(folder.folder / "plan.csv", [dict(row) for row in rows])
+    write_table(folder.folder / "plan.csv", [plain(row) for row in rows])
     files.save(drawing, folder.folder)
     picture = folder.folder / "figure.png"
     folder.write_text("plan.html", page("Capacity plan", whole, picture, found["provenance"]))

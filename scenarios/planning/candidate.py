@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scenarios.planning.bill import NO_COST, bill_of
+from scenarios.sweep.mixed import MACHINES
 from scenarios.systems.case import Case
 from sim.planning.forecast.bounds import bound
 from sim.planning.forecast.demands import parts
@@ -69,6 +71,7 @@ class Candidate:
             "accuracy_drop_pp_hi": drop.hi if drop else None,
             "device_energy_j": energy_j,
             "device_s": device_s,
+            **bill_of(self.case, found.n_star if found else None),
             "requests": found.requests if found else None,
             "pareto": front,
             "failed": self.failed,
@@ -77,10 +80,11 @@ class Candidate:
 
 
 def name_parts(asked: Case) -> dict[str, str]:
-    """What the system consists of, as the columns of its answer."""
+    """What the system consists of, as the columns of its answer, and whose seconds these are."""
     names = ("model", "cut", "codec", "device", "link", "server")
     parts = {name: str(asked.labels[name]) for name in names}
-    return {**parts, "max_batch": str(asked.spec.server.max_batch)}
+    whose = {name: str(asked.labels[name]) for name in MACHINES if name in asked.labels}
+    return {**parts, "max_batch": str(asked.spec.server.max_batch), **whose}
 
 
 def candidate(values: Mapping[str, Any], case: Case, goals: Sequence[Goal]) -> Candidate:
@@ -99,7 +103,8 @@ def candidate(values: Mapping[str, Any], case: Case, goals: Sequence[Goal]) -> C
 def unknown_row(values: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """The line of a combination that the tables do not hold."""
     unknown = ("n_star", "n_star_lo", "n_star_hi", "n_at_most", "accuracy_drop_pp",
-               "accuracy_drop_pp_hi", "device_energy_j", "device_s", "requests")  # fmt: skip
+               "accuracy_drop_pp_hi", "device_energy_j", "device_s", *NO_COST,
+               "requests")  # fmt: skip
     said = {name: str(values.get(name, "-")) for name in ("cut", "codec", "link")}
     said |= {"max_batch": str(values.get("server.max_batch", "-")), **_others(values)}
     fate = {"pareto": False, "failed": None, "fate": reason}

@@ -6,6 +6,7 @@ from typing import Any
 
 from plots.plan_inverse import draw
 from scenarios.planning.answer import Found, check_accuracy, scalars, write_files
+from scenarios.planning.bill import NO_BILL, bill_remedy, say_bills
 from scenarios.planning.candidate import name_parts
 from scenarios.present.summary import Summary, interval, number
 from scenarios.sweep.store import Store
@@ -55,8 +56,9 @@ def _judge(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[Fo
         for key in ("name", "words", "least", "lo", "hi", "spare", "sure", "unit")
     }
     if remedy.held is None:
-        return {**row, "goal": None, "grade": None, "action": None, "cautions": "", "trust": []}, 0
-    trust, cost = judge_remedy(
+        unknown: Found = {"goal": None, "grade": None, "action": None, "cautions": "", "trust": []}
+        return {**row, **NO_BILL, **unknown}, 0
+    trust, cost, columns = judge_remedy(
         remedy, remedy.held, target, asked.kinds, largest_batch=asked.largest_batch, play=play
     )
     against = [finding for finding in trust.findings if finding.verdict != GOOD]
@@ -67,7 +69,7 @@ def _judge(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[Fo
         "cautions": "; ".join(f"{finding.name}: {finding.words}" for finding in against),
         "trust": [asdict(finding) for finding in trust.findings],
     }
-    return {**row, **judged}, cost
+    return {**row, **bill_remedy(asked, remedy, remedy.held, columns), **judged}, cost
 
 
 def store(folder: Store, found: Found) -> None:
@@ -82,6 +84,8 @@ def flat(found: Mapping[str, Any]) -> dict[str, Any]:
     for remedy in found["remedies"]:
         for key, end in (("least", ""), ("lo", "_lo"), ("hi", "_hi"), ("grade", "_grade")):
             row[f"{remedy['name']}{end}"] = remedy[key]
+        for key in ("cost_per_device_month", "energy_j_per_request"):
+            row[f"{remedy['name']}_{key}"] = remedy[key]
     return row
 
 
@@ -99,7 +103,10 @@ def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
         ),
         columns=("resource", "least needed, by itself", "grade", "what to do with it"),
         rows=tuple(rows),
-        sections=tuple(section for section in sections if section.rows),
+        sections=(
+            *say_bills(found["remedies"]),
+            *(section for section in sections if section.rows),
+        ),
     )
 
 

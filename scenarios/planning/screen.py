@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scenarios.planning.bill import say_bill
 from scenarios.present.summary import Summary, interval, number
 from scenarios.present.table import tell_trust
 from sim.planning.trust.finding import Finding, Trust
@@ -40,7 +41,8 @@ def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
     )
     trust = Trust(findings=tuple(Finding(**finding) for finding in found["trust"]))
     choice = [_choice(found["choice"], every=every)] if found.get("choice") else []
-    sections = (*choice, _gains(found), _stages(found), tell_trust(trust, _CHECKED))
+    shown = (_gains(found), _stages(found), *say_bill(found))
+    sections = (*choice, *shown, tell_trust(trust, _CHECKED))
     return Summary(title=headline(found), finding=limit, sections=sections)
 
 

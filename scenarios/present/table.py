@@ -55,7 +55,13 @@ _SHOWN = (
     ("server_s_per_request", "server time per request", "ms", 1e3),
     ("uplink_bytes_per_request", "payload", "B", 1.0),
     ("accuracy", "accuracy as delivered", "%", 100.0),
-    ("energy_j_per_request", "device energy", "J", 1.0),
+    ("energy_j_per_request", "energy, devices and GPUs", "J", 1.0),
+    ("device_energy_j_per_request", "device energy", "J", 1.0),
+    ("server_energy_j_per_request", "GPU energy", "J", 1.0),
+    ("cost_per_device_month", "cost per device and month", "", 1.0),
+    ("server_cost_per_device_month", "cost per device and month: GPUs", "", 1.0),
+    ("device_cost_per_device_month", "cost per device and month: devices", "", 1.0),
+    ("link_cost_per_device_month", "cost per device and month: access points", "", 1.0),
     ("device_time_s", "device 0 done after", "s", 1.0),
     ("dropped_share", "dropped", "%", 100.0),
     ("in_flight_share", "in flight at the end", "%", 100.0),
@@ -137,7 +143,7 @@ def _points(rows: Sequence[Row], shown: Sequence[str]) -> Summary:
 
 def _point(row: Row) -> Summary:
     shown = [
-        (_named(name, row), _seen(row, column, factor), unit)
+        (_named(name, row), _seen(row, column, factor), unit or str(row["currency"]))
         for column, name, unit, factor in _SHOWN
         if row.get(column) is not None and _is_telling(row, column)
     ]

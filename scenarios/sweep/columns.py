@@ -21,7 +21,9 @@ COLUMNS = (
     "link_utilization",
     "latency_mean_s", "latency_p50_s", "latency_p95_s", "latency_p99_s",
     "uplink_bytes_per_request", "server_s_per_request", "accuracy", "relative_l2", "logit_kl",
-    "energy_j_per_request", "device_time_s", "device_busy_s",
+    "energy_j_per_request", "device_energy_j_per_request", "server_energy_j_per_request",
+    "cost_per_device_month", "server_cost_per_device_month", "device_cost_per_device_month",
+    "link_cost_per_device_month", "currency", "device_time_s", "device_busy_s",
     "tokens_per_s", "ttft_s", "tpot_s", "tpot_p95_s", "uplink_bits_per_token",
     "server_s_per_token", "bits_per_token_cv",
 )  # fmt: skip

@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from scenarios.shell.errors import one_line
 from scenarios.sweep.axes import values_of
+from scenarios.sweep.mixed import mark_mixed, tell_mixed
 from scenarios.sweep.store import Row, Store, point_id
 
 _VARIABLE = "SPLITFLEET_REQUEST"
@@ -99,18 +100,21 @@ def collect(folder: Path, columns: str = "all") -> int:
     """Write results.csv of the request's rows in job order; return 1 if one holds an error."""
     store = Store(folder)
     rows = store.latest()
-    chosen: list[Row] = [
-        {**rows[point], "swept": {**rows[point].get("swept", {}), **job["swept"]}}
-        for job in _request()[1]
-        for point in job["points"]
-        if point in rows
-    ]
+    chosen: list[Row] = mark_mixed(
+        [
+            {**rows[point], "swept": {**rows[point].get("swept", {}), **job["swept"]}}
+            for job in _request()[1]
+            for point in job["points"]
+            if point in rows
+        ]
+    )
     path = store.write_table(chosen, columns)
     failed = [row for row in chosen if row.get("error")]
     for row in failed:
         words = " ".join(f"{key}={value}" for key, value in row["swept"].items())
         told = row["error"].startswith(words)  # an inner sweep says itself which point
         print(f"splitfleet: {'' if told else f'{words}: '}{row['error']}", file=sys.stderr)
+    tell_mixed(chosen)
     print(f"{len(chosen)} points, {len(failed)} failed: {path}", file=sys.stderr)
     return int(bool(failed))
 

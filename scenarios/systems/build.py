@@ -16,6 +16,7 @@ from scenarios.sweep.play import Job, failing
 from scenarios.systems.by_hand import Own
 from scenarios.systems.case import Case, file_digests, identify
 from scenarios.systems.measured import About, Measured
+from scenarios.systems.prices import prices_of
 from scenarios.systems.scenario import Scenario, add_power, system_spec
 from scenarios.systems.sheets import Codec, device_sheet, read
 from sim.devices.replay import with_recorded_sizes
@@ -100,7 +101,7 @@ def case(
         labels: further columns, or other values of the usual ones.
 
     Raises:
-        ValueError: a cut, codec or machine that the tables do not hold.
+        ValueError: a cut, codec or machine that the tables do not hold, prices in two currencies.
     """
     if uses is None:
         uses, named, labels = _uses(config, measured, split, named, labels)
@@ -134,6 +135,7 @@ def case(
         },
         quality=every[0].quality if alone and not config.link.damages else {},
         drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(every) else None,
+        prices=prices_of(config, {name: use.device for name, use in uses.items()}),
         memory_bytes=max(memory) if len(memory) == len(every) else None,
         largest_batch=min((b for b in (one.largest_batch for one in every) if b), default=None),
         bounded=alone is not None and not generates and config.workload.requests is None,

@@ -16,6 +16,7 @@ from scenarios.shell.schema import field_names
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.measured import Drop
+from scenarios.systems.prices import Prices
 from scenarios.systems.scenario import Scenario
 from sim import Result, replicate, run
 from sim.medium.rates import fastest, locate
@@ -39,8 +40,9 @@ class Case:
     `labels`: the columns that say what it is; `identity` and `digests`: what its point id is made
     of; `provenance`: where every number comes from; `kinds`: resource to kind of its numbers
     (measured, scaled, modelled, assumed, random); `quality`: columns of what the codec does to the
-    answers; `drop`: None where answers are not known; `memory_bytes`: what the device that holds
-    most must hold, None where that is not known; `forced`: played however long it takes.
+    answers; `drop`: None where answers are not known; `prices`: of its parts, as far as they are
+    stated; `memory_bytes`: what the device that holds most must hold, None where that is not known;
+    `forced`: played however long it takes.
     """
 
     spec: SystemSpec
@@ -52,6 +54,7 @@ class Case:
     kinds: Mapping[str, str] = field(default_factory=dict)
     quality: Mapping[str, float] = field(default_factory=dict)
     drop: Drop | None = None
+    prices: Prices = field(default_factory=Prices)
     memory_bytes: float | None = None
     largest_batch: int | None = None
     bounded: bool = False
@@ -115,7 +118,7 @@ class Case:
             limit = bound_rps(self.spec, row)
             if not math.isnan(limit):
                 row["throughput_bound_rps"] = limit
-        return {**row, **self.quality}
+        return {**row, **self.quality, **self.prices.per_device_month(self.spec)}
 
     def job(self, *, graded: bool = False) -> Job:
         """The point of a sweep; `graded`: its row says, too, how far to believe it."""

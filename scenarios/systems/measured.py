@@ -238,12 +238,15 @@ def describe_surface(surface: CostSurface) -> dict[str, Any]:
 
 
 def name_machine(surface: CostSurface) -> str:
-    """A machine and how its seconds are known: `h100 measured, graph fp16`."""
+    """A machine and how its seconds are known: `h100 measured, graph fp16`; the file, if the user
+    gave one.
+    """
     about = surface.provenance
     kind = str(about.get("kind", "measured"))
     base = about.get("from", {}).get("hardware", surface.hardware)
     source = f" from {base}" if base != surface.hardware else ""
-    return f"{surface.hardware} {kind}{source}, {surface.mode} {surface.precision}"
+    given = f", {about['file']}" if about.get("file") else ""
+    return f"{surface.hardware} {kind}{source}, {surface.mode} {surface.precision}{given}"
 
 
 def known_of(facts: ModelProfile, surfaces: Sequence[CostSurface]) -> Known:

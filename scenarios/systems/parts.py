@@ -126,7 +126,10 @@ def _part(group: str, part: Any) -> Any:
     if type(part) is LinkSpec:
         return Link(**vars(part))
     if type(part) is ServerSpec:
-        return dataclasses.replace(sheet("server", "xeon"), name="custom", **vars(part))
+        base = sheet("server", "xeon")
+        own = dict.fromkeys(("power_idle_w", "power_busy_w"), "the script's own spec")
+        sources = {**base.sources, **own}
+        return dataclasses.replace(base, name="custom", sources=sources, **vars(part))
     part = make(kind, part, group)
     if not isinstance(part, kind):
         raise ValueError(f"{group} must be a name, or what splitfleet.{group} gives, got {part!r}")

@@ -59,6 +59,14 @@ class Link(LinkSpec):
 
     name: str = option("custom", "name of this link in the results")
     source: str = option("", "where its numbers come from")
+    price_per_month: float | None = option(
+        None, "what one access point (each of n_cells) costs a month", "currency/month"
+    )
+    currency: str = option("", "word for the money of that price, such as USD or EUR")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        hardware.check_price("link.price_per_month", self.price_per_month, self.currency)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,7 @@ import numpy as np
 
 from sim.measures.meters import Book, Records, ages_s, are_answered, join, select, since
 from sim.measures.quantiles import observe_quantiles
-from sim.places import groups_of
 from sim.request import COMPLETE, DONE, ENDINGS
-from sim.specs import SystemSpec
 
 STAGES = (
     "memory_wait_s", "device_wait_s", "device_service_s", "link_grant_s", "link_wait_s",
@@ -216,29 +214,3 @@ def freshness_s(records: Records, begin_s: float, end_s: float) -> float:
 def average(values: np.ndarray) -> float:
     """Mean, or NaN of nothing."""
     return float(np.mean(values)) if len(values) else nan
-
-
-def energy_j_per_request(spec: SystemSpec, book: Book) -> float:
-    """Joules of all devices per answer; NaN unless every group has a power sheet.
-
-    E = idle_w (seconds present) + compute_w (processor seconds) + transmit_w (airtime), over what
-    left in the window (a request's whole work counts where it left).
-    """
-    groups = tuple(groups_of(spec).values())
-    start_s = book.begin.time_s
-    gone = since(book.records, start_s)
-    n_done = int(np.count_nonzero(are_answered(gone)))
-    if n_done == 0 or any(group.power is None for group in groups):
-        return nan
-    stepped = since(book.steps, start_s)
-    total_j = 0.0
-    for number, group in enumerate(groups):
-        assert group.power is not None
-        tables = [select(table, table["group"] == number) for table in (gone, stepped)]
-        worked_s = sum(
-            float(np.nansum(table["device_end_s"] - table["device_start_s"])) for table in tables
-        )
-        present_s = book.end.present_s[number] - book.begin.present_s[number]
-        total_j += group.power.idle_w * present_s + group.power.compute_w * worked_s
-        total_j += group.power.transmit_w * float(np.sum(tables[0]["airtime_s"]))
-    return total_j / n_done

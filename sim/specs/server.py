@@ -52,6 +52,8 @@ class ServerSpec:
     )
     repair_s: float = option(1.0, "time from a failure to the restart", "s")
     on_failure: str = option("retry", "requests at a failing server: retry (sent again), lose")
+    power_idle_w: float | None = option(None, "of one GPU while nothing happens", "W")
+    power_busy_w: float | None = option(None, "of one GPU at work, idling included", "W")
 
     def __post_init__(self) -> None:
         one_of("server.discipline", self.discipline, DISCIPLINES)
@@ -74,6 +76,8 @@ class ServerSpec:
         at_least("server.session_memory_bytes", self.session_memory_bytes, 0.0)
         for name in ("speed", "mean_up_s", "repair_s"):
             above(f"server.{name}", getattr(self, name), 0.0)
+        at_least("server.power_idle_w", self.power_idle_w, 0.0)
+        at_least("server.power_busy_w", self.power_busy_w, self.power_idle_w or 0.0)
         if self.discipline == "fifo" and self.max_batch > 1:
             raise ValueError(
                 f"server.max_batch must be 1 under server.discipline=fifo, got {self.max_batch};"

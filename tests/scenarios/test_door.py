@@ -126,7 +126,7 @@ def test_own_sources_are_those_that_groups_name():
     spec = sim.SystemSpec(fleet=fleet, link=sim.LinkSpec(sharing="dedicated", rtt_s=0.0), **QUICK)
     row = sf.play(spec, {"fast": fast, "slow": slow})
     assert row["latency_mean_s_a"] < row["latency_mean_s_slow"]
-    assert math.isnan(row["energy_j_per_request"])
+    assert math.isnan(row["device_energy_j_per_request"])
     with pytest.raises(ValueError, match="unknown source 'slow'; allowed: fast"):
         sf.play(spec, {"fast": fast})
     with pytest.raises(ValueError, match="a system takes sources or request, got both"):

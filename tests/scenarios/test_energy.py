@@ -55,7 +55,9 @@ def test_a_mixed_fleet_draws_what_each_of_its_boards_draws():
     done = np.count_nonzero((records["outcome"] == DONE) & (records["done_s"] > 1.0))
     by_group = list(joules_by_group(built.spec, records))
     assert len(set(by_group)) == 2
-    assert result.value("energy_j_per_request") == pytest.approx(sum(by_group) / done, rel=1e-12)
+    assert result.value("device_energy_j_per_request") == pytest.approx(
+        sum(by_group) / done, rel=1e-12
+    )
 
 
 def test_a_member_alone_costs_what_a_fleet_of_its_board_costs():
@@ -63,13 +65,13 @@ def test_a_member_alone_costs_what_a_fleet_of_its_board_costs():
     members = {"new": BOARDS["new"]}
     group = sf.case(groups=alone, members=members, **QUICK).simulate()
     plain = sf.case("scenes", "stage3/ecsq", device="raspberry_pi_5", **QUICK).simulate()
-    assert group["energy_j_per_request"] == plain["energy_j_per_request"]
-    assert plain["energy_j_per_request"] > 0.0
+    assert group["device_energy_j_per_request"] == plain["device_energy_j_per_request"]
+    assert plain["device_energy_j_per_request"] > 0.0
 
 
 def test_a_board_without_a_power_sheet_leaves_the_fleet_without_energy():
     unlike = {**BOARDS, "new": {**BOARDS["new"], "device": "raspberry_pi_zero_2w"}}
-    assert math.isnan(mixed(members=unlike).simulate()["energy_j_per_request"])
+    assert math.isnan(mixed(members=unlike).simulate()["device_energy_j_per_request"])
 
 
 def test_a_group_keeps_the_power_that_the_user_gave_it():
@@ -79,10 +81,10 @@ def test_a_group_keeps_the_power_that_the_user_gave_it():
 
 
 def test_requests_by_hand_have_no_energy_unless_someone_says_what_devices_draw():
-    assert math.isnan(by_hand().simulate()["energy_j_per_request"])
-    assert by_hand(device="raspberry_pi_4").simulate()["energy_j_per_request"] > 0.0
+    assert math.isnan(by_hand().simulate()["device_energy_j_per_request"])
+    assert by_hand(device="raspberry_pi_4").simulate()["device_energy_j_per_request"] > 0.0
     said = by_hand(groups={"all": {"power": vars(OWN)}}).simulate()
-    assert said["energy_j_per_request"] > 0.0
+    assert said["device_energy_j_per_request"] > 0.0
 
 
 @pytest.mark.parametrize(("words", "known"), [([], False), (["device=raspberry_pi_4"], True)])
@@ -92,4 +94,4 @@ def test_the_command_line_knows_no_energy_by_hand_either(words, known, workplace
     assert run(["simulate", *costs, "replications=2", "name=energy", *words]) == 0
     with Path("outputs/energy/results.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert bool(row["energy_j_per_request"]) == known
+    assert bool(row["device_energy_j_per_request"]) == known

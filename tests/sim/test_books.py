@@ -136,7 +136,7 @@ def test_who_leaves_while_sending_pays_for_the_airtime_so_far():
     spec = closed(1, group, think_s=0.5, link=link, warmup_s=0.0, horizon_s=4.0)
     result = run(spec, sim.ConstantSource(payload_bytes=1000, server_s=1e-6))
     assert result.records["airtime_s"].tolist() == pytest.approx([0.75, 1.0])
-    assert result.value("energy_j_per_request") == pytest.approx(1.75)
+    assert result.value("device_energy_j_per_request") == pytest.approx(1.75)
 
 
 # what never finishes
@@ -441,7 +441,12 @@ def is_as_slow_as_its_rate(tmp_path, drawn, factor):
     for name in ("device", "created_s", "done_s", *BOOKED):
         np.testing.assert_allclose(first[0][name], first[1][name], rtol=1e-6, atol=1e-9)
     # rounding may swap two requests that come together; what follows differs a little
-    for name in ("throughput_rps", "latency_mean_s", "link_utilization", "energy_j_per_request"):
+    for name in (
+        "throughput_rps",
+        "latency_mean_s",
+        "link_utilization",
+        "device_energy_j_per_request",
+    ):
         assert one.value(name) == pytest.approx(two.value(name), rel=0.02, nan_ok=True), name
     if not math.isnan(one.value("latency_mean_s")):
         bounds = [
@@ -537,7 +542,7 @@ def test_absent_devices_draw_no_power():
     power = sim.PowerSpec(idle_w=1.0, compute_w=0.0, transmit_w=0.0)
     group = sim.GroupSpec(power=power, churn=sim.ChurnSpec(join_s=2.0, leave_s=10.0, back_s=55.0))
     result = run(closed(1, group, warmup_s=0.0), sim.ConstantSource(server_s=0.01))
-    spent_j = result.value("energy_j_per_request") * result.value("n_requests")
+    spent_j = result.value("device_energy_j_per_request") * result.value("n_requests")
     assert spent_j == pytest.approx(8.0 + 5.0)
 
 
@@ -584,13 +589,15 @@ def test_what_a_device_computed_before_it_left_costs_energy():
     spec = closed(1, group, think_s=0.0, warmup_s=0.0, horizon_s=4.5)
     result = run(spec, sim.ConstantSource(device_s=1.0))
     assert result.value("n_requests") == 3.0  # done at 1, 2 and 4 s
-    assert result.value("energy_j_per_request") == pytest.approx(2.0 * 3.5 / 3.0)
+    assert result.value("device_energy_j_per_request") == pytest.approx(2.0 * 3.5 / 3.0)
     sessions = sim.ConstantSessions(
         prompt=sim.Draw(0, 1.0, 0.0, 0.0, 0.0, 0.0, math.nan, 5),
         token=sim.Draw(0, 0.5, 0.0, 0.0, 0.0, 0.0, math.nan),
         n_tokens=1,
     )
-    assert run(spec, sessions).value("energy_j_per_request") == pytest.approx(2.0 * 3.5 / 3.0)
+    assert run(spec, sessions).value("device_energy_j_per_request") == pytest.approx(
+        2.0 * 3.5 / 3.0
+    )
 
 
 def test_who_leaves_while_sending_again_pays_for_it():

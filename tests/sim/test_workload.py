@@ -216,11 +216,11 @@ def test_stragglers_and_power_sheets():
     assert len(np.unique(slow)) == pytest.approx(25, abs=2)
     n_done = result.value("n_requests")
     busy_j = 3.0 * np.sum(service) + 1.0 * 0.001 * n_done
-    assert result.value("energy_j_per_request") == pytest.approx(
+    assert result.value("device_energy_j_per_request") == pytest.approx(
         (2.0 * 40.0 * 100 + busy_j) / n_done, rel=1e-6
     )
     plain = sim.run(sim.SystemSpec(link=FREE), source)
-    assert np.isnan(plain.value("energy_j_per_request"))
+    assert np.isnan(plain.value("device_energy_j_per_request"))
 
 
 def test_the_policy_switches_when_the_link_breaks_down():

@@ -49,6 +49,11 @@ class Trust:
         return ACTIONS[self.grade]
 
 
+def add_caution(grade: str) -> str:
+    """The grade of an answer with one caution more: C and D stay what they are."""
+    return {"A": "B", "B": "C"}.get(grade, grade)
+
+
 def weigh(name: str, holds: bool, words: str, otherwise: str = "") -> Finding:
     """Good where something holds, else a caution, in words of its own if there are any."""
     said = words if holds or not otherwise else otherwise

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from sim.planning.runs.probe import Player
 from sim.planning.search.answer import Capacity
@@ -17,6 +18,14 @@ from sim.statistics import replication_interval
 _BLIND = ("latency_mean_s", "freshness_s", "tpot_mean_s")
 _LOOKS = 8
 _TELLING = "latency_p95_s"
+
+
+class Judged(NamedTuple):
+    """How far to believe a remedy, the requests of the runs that told, and their mean columns."""
+
+    trust: Trust
+    requests: int
+    columns: Mapping[str, float]
 
 
 def judge_capacity(
@@ -74,9 +83,9 @@ def judge_remedy(
     *,
     largest_batch: int | None,
     play: Player,
-) -> tuple[Trust, int]:
+) -> Judged:
     """What a few runs of the system with a remedy, less its spare pieces, say of themselves and of
-    the search; and their requests.
+    the search.
     """
     looks = min(held.n_runs, _LOOKS)
     readings = play(partial(read, held.spec, held.sources, held.goal, r) for r in range(looks))
@@ -97,7 +106,8 @@ def judge_remedy(
         kinds=dict(kinds),
     )
     findings = (*trust.findings, *_judge_search(remedy, held, target))
-    return Trust(findings=findings), int(sum(r.columns["n_requests"] for r in readings))
+    requests = int(sum(r.columns["n_requests"] for r in readings))
+    return Judged(Trust(findings=findings), requests, columns)
 
 
 def _judge_search(remedy: Remedy, held: Held, target: float) -> list[Finding]:
