@@ -93,7 +93,8 @@ class SafeSearch:
         self._looks: list[Look] = []
 
     def find(self, start: int, target: Callable[[float], float]) -> Regimes | None:
-        """The safe number at or below `start`; None where long runs do not collapse there either.
+        """The safe number at or below `start`; None where no run collapses there either, however
+        many devices miss the limit: that is a plain crossing.
 
         Raises:
             Missed: even one device collapses.
@@ -108,6 +109,10 @@ class SafeSearch:
             if safe == 1:
                 raise Missed(_MISSED)
             safe, above = max(1, safe - math.ceil(target(safe))), safe
+        collapsed = [look.n for look in self._looks if look.fallen and look.n > safe]
+        if not collapsed:
+            return None
+        above = min(collapsed)
         lo, hi = interval(self._looks, safe, above, self._short.confidence)
         seen = [look for look in self._looks if look.n == above]
         return Regimes(
