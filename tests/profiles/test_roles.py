@@ -130,7 +130,7 @@ def test_a_machine_that_is_off_moves_all_points_alike():
     assert moved.ravel() == pytest.approx(np.full(4, np.exp(0.6)))
     assert on_card().shift(2.0).seconds_at("input") == 1.0
     drifted = replace(on_card(), provenance={"kind": "measured", "anchor_drift": 0.1})
-    assert drifted.log_error == pytest.approx(np.log(1.1) / 2)
+    assert drifted.log_error == pytest.approx(np.log(1.1) / np.sqrt(6))
 
 
 def test_few_comparisons_widen_the_error_of_one_more():
