@@ -90,6 +90,16 @@ class CostSurface:
         own = np.sqrt(max(0.0, drift * drift - 2.0 * chance * chance) / 6.0)
         return float(self.provenance.get("log_error", own))
 
+    @property
+    def coarse(self) -> tuple[str, ...]:
+        """Points `cut@batch` whose median is known to less than 5 %, measured here or where the
+        seconds come from.
+        """
+        said: Mapping[str, Any] = self.provenance
+        while "coarse" not in said and isinstance(said.get("from"), Mapping):
+            said = said["from"]
+        return tuple(said.get("coarse", ()))
+
     def seconds_at(
         self, cut: str, batch: float = 1, new_tokens: float = 1, kv_length: float = 0
     ) -> float:
