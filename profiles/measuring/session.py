@@ -77,7 +77,7 @@ class Session:
             tick(done + 1)
         times: list[list[float]] = []
         while rhythm.goes_on(len(times), lambda: self._spread(times)):
-            rhythm.rest(len(times), self._parts[0])
+            rhythm.rest(len(times), lambda: self._time(self._parts[0]))
             times.append(self._round())
             tick(warmup + min(len(times), rhythm.rounds))
         self.samples = self._sort(times)

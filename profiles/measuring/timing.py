@@ -157,11 +157,12 @@ def call_seconds(network: Network, *, n_threads: int = 1, device: str = "cpu") -
         return clock.seconds([start, clock.mark()])[0]
 
 
-@torch.inference_mode()
 def setup_seconds(network: Network, how: Deployment) -> float:
     """Seconds of exporting one batch size, comparing its halves and preparing all parts."""
+    here = how.place(network)
     start = perf_counter()
-    Session(split(how.place(network)), how)
+    with torch.inference_mode():
+        Session(split(here), how)
     return perf_counter() - start
 
 

@@ -96,12 +96,16 @@ def make(
             at_hand: dict[str, Any] = {
                 "n_threads": n_threads, "device": device, "precision": precision, "mode": mode,
             }  # fmt: skip
-            how = effort(network, budget_s=budget_s, **at_hand)
-            say(f"{at}/{len(chosen)} {name} on {label}: {how}")
-            profiles = measure(
-                network, how, hardware=machine or hardware_name(device), **at_hand,
-                progress=None if progress is None else progress(name),
-            )  # fmt: skip
+            try:
+                how = effort(network, budget_s=budget_s, **at_hand)
+                say(f"{at}/{len(chosen)} {name} on {label}: {how}")
+                profiles = measure(
+                    network, how, hardware=machine or hardware_name(device), **at_hand,
+                    progress=None if progress is None else progress(name),
+                )  # fmt: skip
+            except (ValueError, RuntimeError) as error:  # the others are measured all the same
+                say(f"{name} on {label}: not measured: {next(iter(str(error).splitlines()), '')}")
+                continue
             for phase, profile in profiles.items():
                 path = Path(folder) / f"{name}-{phase}-{label}.npz"
                 written += _keep(profile, path, say)

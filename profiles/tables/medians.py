@@ -36,14 +36,16 @@ def median_errors(samples: np.ndarray) -> np.ndarray:
 def share_errors(parts: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Relative standard errors of median(part / whole) x median(whole).
 
-    `whole` [round] and `parts` [round, ...]. Never less than that of the part's own median.
+    `whole` [round] and `parts` [round, ...]. Never less than that of the part's own median; 0 for a
+    part that takes nothing.
     """
     by_round = whole.reshape(-1, *(1,) * (parts.ndim - 1))
     shares = parts / by_round
     a, b = _plain(shares), _plain(by_round)
     alike = (_side(shares) * _side(by_round)).sum(0) / (len(whole) - len(whole) % 2)
     both = np.sqrt(np.maximum(0.0, a * a + b * b + 2.0 * alike * a * b))
-    return np.asarray(_widen(whole) * np.maximum(both, _plain(parts)))
+    errors = _widen(whole) * np.maximum(both, _plain(parts))
+    return np.asarray(np.where(np.median(parts, axis=0) > 0.0, errors, 0.0))
 
 
 def sides_of_calls(calls: np.ndarray, n_cuts: int) -> tuple[np.ndarray, np.ndarray]:
