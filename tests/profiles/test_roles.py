@@ -114,6 +114,18 @@ def test_a_gpu_decodes_on_its_hosts_cores():
     assert pi.factor == pytest.approx(2.0)
 
 
+def test_a_profile_tells_how_fast_the_core_beside_its_card_is():
+    said = {"kind": "measured", "codec_anchor_s": 0.025}
+    own = known(replace(on_card(), provenance=said))
+    bare = codec_of(sheet("card", **PEAKS), own, "core", server=True)
+    assert (bare.factor, bare.kind) == (pytest.approx(0.25), "scaled")
+    assert "measured with its profile" in bare.source
+    stated = {**PEAKS, "codec_anchor_s": 0.05}
+    assert codec_of(sheet("card", **stated), own, "core", server=True).factor == 0.5
+    given = sheet("card", profile="box.npz", **stated)
+    assert codec_of(given, own, "core", server=True).factor == pytest.approx(0.25)
+
+
 def test_seconds_as_they_might_be_spread_by_the_errors_of_their_points():
     exact = on_card()
     rng = np.random.default_rng(1)
