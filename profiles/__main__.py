@@ -2,7 +2,7 @@
 
     python -m profiles profiles                         every network, 1 and 2 threads
     python -m profiles profiles device=cuda             those worth it, on the GPU at hand: CUDA
-                                                        graphs, half precision, within 7 minutes;
+                                                        graphs, half precision, 50 s each;
                                                         mode=eager|compiled precision=fp32|bf16
     python -m profiles compare folder=FOLDER            against the shipped table of that GPU
     python -m profiles profiles models=digits,scenes threads=1 budget_s=30
