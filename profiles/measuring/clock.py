@@ -1,15 +1,12 @@
 """Marks in time on the processor that computes: wall time, or events in a GPU's stream."""
 
-import copy
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
 
-from profiles.models.network import Network
 from profiles.tables import choices
 
 DEVICES = ("cpu", "cuda")
@@ -52,12 +49,3 @@ def clock_of(device: str) -> Clock:
     if not torch.cuda.is_available():
         raise ValueError("device=cuda: torch finds no CUDA device here; use device=cpu")
     return _CudaClock()
-
-
-def copy_to(network: Network, device: str) -> Network:
-    """The network on another device, the original left where it is."""
-    clock_of(device)
-    if device == "cpu":
-        return network
-    module = copy.deepcopy(network.module).to(device)
-    return replace(network, module=module, example_input=network.example_input.to(device))

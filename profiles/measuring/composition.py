@@ -81,8 +81,10 @@ def answers_of(out: object) -> list[Tensor]:
     return [leaf for leaf in torch.utils._pytree.tree_leaves(out) if isinstance(leaf, Tensor)]
 
 
-def differ(again: list[Tensor], answer: list[Tensor]) -> str:
-    """In words where two lists of answers differ by more than the tolerance; empty if nowhere."""
+def differ(again: list[Tensor], answer: list[Tensor], slack: float = 1.0) -> str:
+    """In words where two lists of answers differ by more than `slack` times the tolerance; empty if
+    nowhere.
+    """
     if len(again) != len(answer):
         return f"{len(again)} tensors where the network gives {len(answer)}"
     for at, (one, other) in enumerate(zip(again, answer, strict=True)):
@@ -92,7 +94,7 @@ def differ(again: list[Tensor], answer: list[Tensor]) -> str:
             ]
             return f"{kinds[0]} where the network gives {kinds[1]}"
         a, b = _numbers(one), _numbers(other)
-        wrong = _wrong(a, b, _allowed(one.dtype))
+        wrong = _wrong(a, b, slack * _allowed(one.dtype))
         if wrong.any():
             first = int(wrong.nonzero()[0])
             which = f" in answer {at + 1}" if len(answer) > 1 else ""

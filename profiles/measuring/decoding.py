@@ -1,24 +1,32 @@
 """Seconds of autoregressive networks: prefill over new tokens, decode over the KV length, apart."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
 
-from profiles.measuring.clock import clock_of, copy_to
-from profiles.measuring.decoder import Cache, Decoder, Keys, check_decoder, decoder_of, run_layers
+from profiles.measuring.anchor import Anchor
+from profiles.measuring.calls import Call, fill, play
+from profiles.measuring.conditions import describe, finish
+from profiles.measuring.decoder import Decoder, Keys, check_decoder, decoder_of, run_layers
+from profiles.measuring.deployment import Deployment
 from profiles.measuring.flops import count_flops
-from profiles.measuring.machine import anchor, anchor_seconds, fingerprint, no_denormals, threads
-from profiles.measuring.timing import Progress
+from profiles.measuring.machine import no_denormals, threads
+from profiles.measuring.session import Rhythm
+from profiles.measuring.timing import Progress, share_time
 from profiles.models.network import Network
 from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import THIS
 from profiles.tables.layers import Cut, ModelProfile
+
+_ANCHORS = 3
+"""Calls of the anchor in the rounds of one point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +40,13 @@ class Grid:
     def phases(self) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
         """New tokens and KV lengths of prefill and decode."""
         return {"prefill": (self.prompts, (0,)), "decode": ((1,), self.kv_lengths)}
+
+    def calls(self, device: str) -> Iterator[tuple[str, tuple[int, int, int], Call]]:
+        """Every call with its phase and its place on the axes."""
+        for phase, (tokens, lengths) in self.phases().items():
+            axes = (enumerate(self.batches), enumerate(tokens), enumerate(lengths))
+            for (b, batch), (t, token), (k, kv) in itertools.product(*axes):
+                yield phase, (b, t, k), Call(batch, token, kv, device)
 
     @property
     def n_calls(self) -> int:
@@ -50,10 +65,14 @@ def measure(
     warmup: int = 3,
     n_threads: int = 1,
     device: str = "cpu",
+    precision: str = "auto",
+    mode: str = "eager",
+    budget_s: float | None = None,
     copies: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, ModelProfile]:
-    """Profiles of "prefill" (over new tokens) and "decode" (over the KV length), apart.
+    """Profiles of "prefill" (over new tokens) and "decode" (over the KV length), apart, as
+    `precision` and `mode` deploy the network.
 
     Embedding, every layer and the answer to the last token are timed within one call of the whole;
     a part's time is the median of its shares times the median of the whole. With `copies` > 1
@@ -64,7 +83,8 @@ def measure(
         CompositionError: embedding, layers and answer are not what the network computes.
         ValueError: no decoder, or `copies` > 1 for a module of more than one layer.
     """
-    here = copy_to(network, device)
+    how = Deployment(device=device, precision=precision, mode=mode).resolve(network)
+    here = how.place(network)
     check_decoder(here)
     decoder = decoder_of(here)
     copies = network.copies if copies is None else copies
@@ -73,25 +93,25 @@ def measure(
     grid = Grid(prompts=tuple(prompts), kv_lengths=tuple(kv_lengths), batches=tuple(batches))
     tick = _count_calls(progress, grid.n_calls)
     cells: dict[str, dict[tuple[int, int, int], np.ndarray]] = {"prefill": {}, "decode": {}}
+    until_s = None if budget_s is None else perf_counter() + budget_s
     with threads(n_threads), no_denormals(), torch.inference_mode():
-        before_s = anchor_seconds(device=device)
-        for phase, (tokens, lengths) in grid.phases().items():
-            axes = (range(len(batches)), range(len(tokens)), range(len(lengths)))
-            for at in itertools.product(*axes):
-                call = _Call(batches[at[0]], tokens[at[1]], lengths[at[2]], device)
-                cells[phase][at] = _rounds(decoder, call, rounds, warmup)
-                tick()
+        anchor = Anchor(device)
+        for left, (phase, at, call) in zip(
+            range(grid.n_calls, 0, -1), grid.calls(device), strict=True
+        ):
+            until = share_time(until_s, left)
+            rhythm = Rhythm(rounds, anchor, until, n_anchors=_ANCHORS)
+            cells[phase][at] = play(decoder, call, how, rhythm, warmup)
+            tick()
         provenance = {
-            "kind": "measured",
-            **anchor(before_s, anchor_seconds(device=device)),
-            "machine": fingerprint(device),
+            **describe(how, anchor, n_threads),
             "model_digest": network.digest,
             "weights": network.weights,
             "layers": f"one layer x {copies}" if copies > 1 else "every layer",
         }
         fields = {"model": network.name, "hardware": hardware, "provenance": provenance}
         return {
-            phase: _profile(decoder, phase, own, grid, copies, device, fields)
+            phase: finish(_profile(decoder, phase, own, grid, copies, how, fields))
             for phase, own in cells.items()
         }
 
@@ -102,7 +122,7 @@ def _profile(
     cells: dict[tuple[int, int, int], np.ndarray],
     grid: Grid,
     copies: int,
-    device: str,
+    how: Deployment,
     fields: dict[str, Any],
 ) -> ModelProfile:
     """The profile of one phase from the seconds of its calls."""
@@ -117,12 +137,14 @@ def _profile(
         batches=grid.batches,
         new_tokens=tokens,
         kv_lengths=lengths,
+        precision=how.precision,
+        mode=how.mode,
         provenance=fields["provenance"],
     )
     return ModelProfile(
         **fields,
         phase=phase,
-        cuts=_cuts(decoder, names, copies, tokens[0], lengths[0], device),
+        cuts=_cuts(decoder, names, copies, tokens[0], lengths[0], how.device),
         head=surface,
         tail=replace(surface, part="tail", seconds=tail),
         samples={f"parts_{'_'.join(map(str, at))}": v for at, v in cells.items()},
@@ -140,54 +162,9 @@ def _count_calls(progress: Progress | None, total: int) -> Callable[[], None]:
     return tick
 
 
-@dataclass(frozen=True)
-class _Call:
-    batch: int
-    tokens: int
-    kv: int
-    device: str = "cpu"
-
-
 def _names(decoder: Decoder, copies: int) -> tuple[str, ...]:
     n = decoder.n_layers * copies
     return ("input", *(f"layers.{index}" for index in range(n)), "output")
-
-
-def _fill(decoder: Decoder, call: _Call) -> tuple[torch.Tensor, Cache]:
-    """Tokens of the call, and a cache of `call.kv` tokens: those of one, repeated.
-
-    What the cache holds changes no time; a real prefill of long caches would take minutes.
-    """
-    generator = torch.Generator().manual_seed(0)
-    shape = (call.batch, call.tokens)
-    tokens = torch.randint(0, 32, shape, generator=generator).to(call.device)
-    cache: Cache = [None] * decoder.n_layers
-    if call.kv:
-        run_layers(decoder, decoder.embed(tokens[:, :1]), cache, 0, decoder.n_layers)
-        cache = [_repeat(keys, call.kv) for keys in cache]
-    return tokens, cache
-
-
-def _repeat(keys: Keys | None, kv: int) -> Keys:
-    assert keys is not None
-    return keys[0].repeat(1, 1, kv, 1), keys[1].repeat(1, 1, kv, 1)
-
-
-def _rounds(decoder: Decoder, call: _Call, rounds: int, warmup: int) -> np.ndarray:
-    """Seconds [round, part] of embedding, every layer and answer, the cache as it was each time."""
-    (tokens, cache), clock = _fill(decoder, call), clock_of(call.device)
-    times = []
-    for _ in range(warmup + rounds):
-        fresh, marks = list(cache), [clock.mark()]
-        hidden = decoder.embed(tokens)
-        marks.append(clock.mark())
-        for index in range(decoder.n_layers):
-            hidden = run_layers(decoder, hidden, fresh, index, index + 1)
-            marks.append(clock.mark())
-        decoder.answer(hidden[:, -1:])
-        marks.append(clock.mark())
-        times.append(clock.seconds(marks))
-    return np.array(times[warmup:])
 
 
 def _surfaces(
@@ -213,7 +190,7 @@ def _cuts(
     decoder: Decoder, names: Sequence[str], copies: int, n_tokens: int, kv: int, device: str
 ) -> tuple[Cut, ...]:
     """Cuts with the FLOPs of one call at the smallest measured point, and KV bytes per token."""
-    tokens, cache = _fill(decoder, _Call(1, n_tokens, kv, device))
+    tokens, cache = fill(decoder, Call(1, n_tokens, kv, device))
     hidden = decoder.embed(tokens)
     width, dtype = tuple(hidden.shape[1:]), str(hidden.dtype).removeprefix("torch.")
     flops, kept = [0.0], []

@@ -4,40 +4,32 @@ Machines drift, ratios hold: in every round the whole network, every head and ev
 after the other; a part's time is the median over the rounds of its share of the whole in the same
 round, times the median of the whole. Blocks, the segments between neighbouring cuts, are timed in
 the same rounds, never leaf modules; what they leave or exceed is booked as overhead. The whole and
-its parts are slices of the exported graph; the module as it was written is timed beside them.
+its parts are slices of the exported graph, run as they are deployed; the module as it was written
+is timed beside them, always eagerly.
 
 Raw samples are kept. Denormal numbers are flushed: only untrained networks would be slowed by them.
 """
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from time import perf_counter
 
 import numpy as np
 import torch
-from torch import nn
 
-from profiles.measuring.clock import clock_of, copy_to
-from profiles.measuring.cuts import Split, split
-from profiles.measuring.machine import (
-    anchor,
-    anchor_seconds,
-    fingerprint,
-    no_denormals,
-    peaks,
-    threads,
-)
+from profiles.measuring.anchor import Anchor
+from profiles.measuring.conditions import describe, finish
+from profiles.measuring.cuts import split
+from profiles.measuring.deployment import Deployment
+from profiles.measuring.machine import no_denormals, threads
+from profiles.measuring.session import Rhythm, Session
 from profiles.models.network import Network
 from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import THIS
-from profiles.tables.layers import Layer, ModelProfile
+from profiles.tables.layers import ModelProfile
 
-_FIXED_S = 8.0
-"""Export, anchor network and peaks, about."""
-
-Run = Callable[[], object]
-
+_FIXED_S = 6.0
+"""Anchor's warm-up, peaks, copies, about."""
 
 Progress = Callable[[int, int], None]
 """Told how many of how many steps are done."""
@@ -52,39 +44,48 @@ def measure(
     warmup: int = 10,
     n_threads: int = 1,
     device: str = "cpu",
+    precision: str = "auto",
+    mode: str = "eager",
+    budget_s: float | None = None,
     progress: Progress | None = None,
 ) -> ModelProfile:
-    """Profile `network` on this machine.
+    """Profile `network` on this machine, as `precision` and `mode` deploy it.
+
+    At least `rounds_at` every batch; with a budget further ones until every median's 95 % interval
+    is within 2 % or the time is over.
 
     Raises:
         ValueError: fewer than 5 rounds, batches that do not ascend, or no legal cut.
     """
     if rounds < 5:
         raise ValueError(f"rounds must be >= 5, got {rounds}")
-    here = copy_to(network, device)
+    how = Deployment(device=device, precision=precision, mode=mode).resolve(network)
+    here = how.place(network)
     played = [rounds_at(batch, rounds, warmup) for batch in batches]
     total = sum(sum(counts) for counts in played)
+    until_s = None if budget_s is None else perf_counter() + budget_s
     with threads(n_threads), no_denormals(), torch.inference_mode():
-        before_s, rates = anchor_seconds(device=device), peaks(device)
+        anchor = Anchor(device)
         runs, done = [], 0
-        for batch, counts in zip(batches, played, strict=True):
-            tick = _ticker(progress, done, total)
-            runs.append(_Session(split(here, batch=batch), device).play(*counts, tick))
-            done += sum(counts)
-        machine = fingerprint(device)
-        around = anchor(before_s, anchor_seconds(device=device))
+        for at, (batch, (n, warm)) in enumerate(zip(batches, played, strict=True)):
+            session = Session(split(here, batch=batch), how)
+            rhythm = Rhythm(n, anchor, share_time(until_s, len(batches) - at))
+            runs.append(session.play(rhythm, warm, _ticker(progress, done, total)))
+            done += n + warm
+        provenance = describe(how, anchor, n_threads)
     first = runs[0]
-    provenance: dict[str, Any] = {"kind": "measured", **around, "peaks": rates, "machine": machine}
     surface = CostSurface(
         part="head",
         hardware=hardware,
         cuts=first.split.cuts,
         batches=tuple(batches),
+        precision=how.precision,
+        mode=how.mode,
         seconds=np.stack([run.seconds("head") for run in runs], 1)[:, :, None, None],
         provenance=provenance,
     )
     tail = np.stack([run.seconds("tail") for run in runs], 1)[:, :, None, None]
-    return ModelProfile(
+    made = ModelProfile(
         model=network.name,
         hardware=hardware,
         cuts=first.split.describe(),
@@ -92,7 +93,7 @@ def measure(
         tail=replace(surface, part="tail", seconds=tail),
         layers=first.layers(),
         samples={f"{k}_b{r.split.batch}": v for r in runs for k, v in r.samples.items()},
-        fingerprint=machine,
+        fingerprint=provenance["machine"],
         provenance={
             **provenance,
             "model_digest": network.digest,
@@ -101,6 +102,15 @@ def measure(
             "warmup": warmup,
         },
     )
+    return finish(made)
+
+
+def share_time(until_s: float | None, n_left: int) -> float | None:
+    """When one of so many points must be done: an even share of the time that is left."""
+    if until_s is None:
+        return None
+    now = perf_counter()
+    return now + max(0.0, until_s - now) / n_left
 
 
 def rounds_at(batch: int, rounds: int, warmup: int) -> tuple[int, int]:
@@ -118,19 +128,28 @@ def estimate_seconds(
     rounds: int = 30,
     warmup: int = 10,
     once_s: float | None = None,
+    setup_s: float = 2.0,
+    gain: float = 1.0,
 ) -> float:
-    """About how long `measure` will take, from the seconds of one call (timed if not given)."""
+    """About how long `measure` will take, from the seconds of one call (timed if not given).
+
+    `setup_s`: of exporting, comparing and preparing the parts of one batch size; `gain`: how many
+    times faster a sample is in a batch.
+    """
     once = call_seconds(network) if once_s is None else once_s
     wholes = 4 + len(network.stages)  # whole, module, blocks; heads and tails; some slack
     # The comparison of all halves with the module takes about as long as one round more.
-    calls = sum(batch * (1 + sum(rounds_at(batch, rounds, warmup))) for batch in batches)
-    return _FIXED_S + once * wholes * calls
+    calls = sum(
+        max(1.0, batch / gain) * (1 + sum(rounds_at(batch, rounds, warmup))) for batch in batches
+    )
+    return _FIXED_S + setup_s * len(batches) + once * wholes * calls
 
 
 @torch.inference_mode()
 def call_seconds(network: Network, *, n_threads: int = 1, device: str = "cpu") -> float:
-    """Seconds of one call on the example input, after one that does not count."""
-    clock, here = clock_of(device), copy_to(network, device)
+    """Seconds of one call on the example input, eager, after one that does not count."""
+    how = Deployment(device=device, precision="auto", mode="eager")
+    clock, here = how.clock, how.place(network)
     with threads(n_threads):
         here.module(here.example_input)
         start = clock.mark()
@@ -138,93 +157,13 @@ def call_seconds(network: Network, *, n_threads: int = 1, device: str = "cpu") -
         return clock.seconds([start, clock.mark()])[0]
 
 
-class _Session:
-    """The rounds of one batch size: the parts, their clock and the samples so far."""
-
-    def __init__(self, cut: Split, device: str) -> None:
-        self.split = cut
-        self.inner = cut.cuts[1:-1]
-        self.samples: dict[str, np.ndarray] = {}
-        self._clock = clock_of(device)
-        self._x = cut.example
-        self._parts = self._runs()
-
-    def play(self, rounds: int, warmup: int, tick: Callable[[int], None]) -> "_Session":
-        """Run the rounds and keep their raw seconds."""
-        times = []
-        for index in range(warmup + rounds):
-            times.append([self._time(run) for run in self._parts])
-            tick(index + 1)
-        n_inner = len(self.inner)
-        ends = (1, 1 + n_inner, 1 + 2 * n_inner, 2 + 3 * n_inner)
-        whole, head, tail, block, module = np.split(np.array(times[warmup:]), ends, axis=1)
-        self.samples = {
-            "whole": whole[:, 0],
-            "head": head,
-            "tail": tail,
-            "block": block,
-            "module": module[:, 0],
-        }
-        return self
-
-    def seconds(self, part: str) -> np.ndarray:
-        """Seconds of the heads or tails at every cut, shape [cut]."""
-        whole = float(np.median(self.samples["whole"]))
-        shares = np.median(self.samples[part] / self.samples["whole"][:, None], axis=0)
-        ends = (0.0, whole) if part == "head" else (whole, 0.0)
-        return np.array([ends[0], *(shares * whole), ends[1]])
-
-    def layers(self) -> tuple[Layer, ...]:
-        """The blocks between the cuts, then the overhead that none of them accounts for."""
-        whole = float(np.median(self.samples["whole"]))
-        shares = np.median(self.samples["block"] / self.samples["whole"][:, None], axis=0)
-        seconds = shares * whole
-        cuts, described = self.split.cuts, self.split.describe()
-        measured = []
-        for index, (before, after) in enumerate(itertools.pairwise(described)):
-            work = self.split.work(cuts[index], cuts[index + 1])
-            measured.append(
-                Layer(
-                    name=after.name,
-                    flops=after.head_flops - before.head_flops,
-                    weight_bytes=work.weight_bytes,
-                    activation_bytes=work.activation_bytes,
-                    kernels=work.kernels,
-                    seconds=float(seconds[index]),
-                )
-            )
-        return (*measured, _overhead(whole - float(seconds.sum())))
-
-    def _runs(self) -> list[Run]:
-        module, x = self.split.network.module, self._x
-        features = {cut: self.split.head(cut).module(x) for cut in self.inner}
-        heads = [_call(self.split.head(cut).module, x) for cut in self.inner]
-        tails = [_call(self.split.tail(cut).module, features[cut]) for cut in self.inner]
-        given = {"input": x, **features}
-        steps = zip(self.split.cuts, self.split.cuts[1:], strict=False)
-        blocks = [_call(self.split.between(a, b).module, given[a]) for a, b in steps]
-        whole = _call(self.split.head("output").module, x)
-        return [whole, *heads, *tails, *blocks, _call(module, x)]
-
-    def _time(self, run: Run) -> float:
-        start = self._clock.mark()
-        run()
-        return self._clock.seconds([start, self._clock.mark()])[0]
-
-
-def _overhead(seconds: float) -> Layer:
-    return Layer(
-        name="overhead",
-        flops=0.0,
-        weight_bytes=0.0,
-        activation_bytes=0.0,
-        kernels=0,
-        seconds=seconds,
-    )
-
-
-def _call(module: nn.Module, x: object) -> Run:
-    return lambda: module(x)
+def setup_seconds(network: Network, how: Deployment) -> float:
+    """Seconds of exporting one batch size, comparing its halves and preparing all parts."""
+    here = how.place(network)
+    start = perf_counter()
+    with torch.inference_mode():
+        Session(split(here), how)
+    return perf_counter() - start
 
 
 def _ticker(progress: Progress | None, offset: int, total: int) -> Callable[[int], None]:

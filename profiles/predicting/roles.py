@@ -222,8 +222,9 @@ def _by_bandwidth(
 def codec_of(sheet: Sheet, known: Known, machine: str, *, server: bool) -> Carried:
     """How codec seconds measured on `machine` reach the processor that runs the codec there.
 
-    A GPU does not encode: that is its host's core, `codec_anchor_s`. Approximation: the anchor, a
-    network on one thread, stands for the codec.
+    A GPU does not encode: that is its host's core, `codec_anchor_s`. A profile measured on the
+    machine tells that of the processor at hand then; it goes before the sheet where the user gave
+    it. Approximation: the anchor, a network on one thread, stands for the codec.
     """
     if sheet.name == machine:
         return Carried(1.0, "measured", 0.0, machine, "measured there")
@@ -233,18 +234,27 @@ def codec_of(sheet: Sheet, known: Known, machine: str, *, server: bool) -> Carri
     )
     gpu = sheet.processor in ("gpu", "npu")
     anchor = "codec_anchor_s" if gpu else "anchor_s"
-    seconds = getattr(sheet, anchor)
-    if not gpu and sheet.slowdown is not None:
+    seconds, said = getattr(sheet, anchor), sheet.sources.get(anchor, "")
+    beside_s = _core_beside(sheet, known, "tail" if server else "head")
+    if beside_s is not None and (sheet.profile or seconds is None):
+        seconds, said = beside_s, "measured with its profile"
+    elif not gpu and sheet.slowdown is not None:
         source = sheet.sources["slowdown"]
         return Carried(sheet.slowdown, "scaled", 0.0, sheet.name, source)
     if seconds is not None and base is not None and base.provenance.get("anchor_s"):
-        factor, source = anchor_factor(seconds, sheet.sources[anchor], base)
+        factor, source = anchor_factor(seconds, said, base)
         return Carried(factor, "scaled", ways.log_error(ways.ANCHOR, "cpu"), sheet.name, source)
     whose = "its host's cores" if server else "its processor"
     return Carried(
         1.0, "assumed", ways.log_error(ways.ANCHOR, "cpu"), sheet.name,
         f"nobody measured {whose}: taken as fast as {machine}",
     )  # fmt: skip
+
+
+def _core_beside(sheet: Sheet, known: Known, part: str) -> float | None:
+    """Seconds of the anchor on one core of the machine, as a profile measured there tells them."""
+    told = (one.provenance.get("codec_anchor_s") for one in known.on(sheet, part))
+    return next((float(seconds) for seconds in told if seconds), None)
 
 
 def _explain(sheet: Sheet, part: str, known: Known) -> str:

@@ -50,14 +50,17 @@ def surfaces(model: str, phase: str) -> tuple[CostSurface, ...]:
     first = ModelProfile.load(DATA / "profiles" / f"{model}-{phase}-1.npz")
     found = [first.head, first.tail]
     for path in sorted((DATA / "machines").glob("*.csv")):
-        found += _of_machine(path, model, first)
+        found += read_machine(path, model, first)
     for path in sorted((DATA / "profiles").glob(f"{model}-{phase}-[a-z]*.npz")):
         other = ModelProfile.load(path)
         found += [_isotonic(other.head), _isotonic(other.tail)]
     return tuple(found)
 
 
-def _of_machine(path: Path, model: str, first: ModelProfile) -> list[CostSurface]:
+def read_machine(path: Path, model: str, first: ModelProfile) -> list[CostSurface]:
+    """The surfaces of a network, with the cuts and in the phase of `first`, in a machine's table;
+    none if it has no row there.
+    """
     with path.open(newline="", encoding="utf-8") as file:
         rows = read_rows(csv.DictReader(file), where=path.name).get(model)
     if rows is None:

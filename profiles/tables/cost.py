@@ -81,10 +81,24 @@ class CostSurface:
     @property
     def log_error(self) -> float:
         """Standard deviation of the logarithm of the factor that all points share: that of the way
-        they came from elsewhere, or half of how far the anchor drifted around a measurement.
+        they came from elsewhere, or of how fast a machine that drifts evenly is at one moment of a
+        measurement over how fast it is at another, drift / sqrt(6), less what chance explains of
+        the trend.
         """
-        drift = float(self.provenance.get("anchor_drift", 0.0))
-        return float(self.provenance.get("log_error", abs(np.log1p(drift)) / 2.0))
+        drift = np.log1p(float(self.provenance.get("anchor_drift", 0.0)))
+        chance = float(self.provenance.get("anchor_drift_error", 0.0))
+        own = np.sqrt(max(0.0, drift * drift - 2.0 * chance * chance) / 6.0)
+        return float(self.provenance.get("log_error", own))
+
+    @property
+    def coarse(self) -> tuple[str, ...]:
+        """Points `cut@batch` whose median is known to less than 5 %, measured here or where the
+        seconds come from.
+        """
+        said: Mapping[str, Any] = self.provenance
+        while "coarse" not in said and isinstance(said.get("from"), Mapping):
+            said = said["from"]
+        return tuple(said.get("coarse", ()))
 
     def seconds_at(
         self, cut: str, batch: float = 1, new_tokens: float = 1, kv_length: float = 0

@@ -18,9 +18,8 @@ from profiles.tables import choices
 from profiles.tables.columns import number_in
 from profiles.tables.cost import CostSurface
 from profiles.tables.layers import ModelProfile
+from profiles.tables.medians import MEDIAN
 
-MEDIAN = 1.2533
-"""Standard error of a median over that of a mean, normal samples: sqrt(pi / 2)."""
 _P95 = 1.6449
 _SLACK = 0.25
 """How far a time may fall with the batch where no standard error is known."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from profiles.tables import archive, choices
+from profiles.tables import archive, choices, medians
 from profiles.tables.cost import CostSurface
 
 PHASES = ("single", "prefill", "decode")
@@ -172,26 +172,36 @@ class ModelProfile(archive.Stored):
 
 
 def _errors(surface: CostSurface, samples: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """Relative standard errors [cut, batch, 1, 1] of shares of the whole, times the whole."""
+    """Relative standard errors [cut, batch, token, kv] from the raw samples, if they are there."""
+    one = any(name.startswith("whole_b") for name in samples)
+    made = _of_blocks(surface, samples) if one else _of_calls(surface, samples)
+    return made if made is None or made.shape == surface.seconds.shape else None
+
+
+def _of_blocks(surface: CostSurface, samples: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Those of a network that answers once: samples of the whole and of every part, by batch."""
     columns = []
     for batch in surface.batches:
         whole, parts = (samples.get(f"{name}_b{batch}") for name in ("whole", surface.part))
         if whole is None or parts is None or len(whole) < 2:
             return None
-        of_whole = _relative(whole[:, None])[0]
-        inner = np.hypot(_relative(parts / whole[:, None]), of_whole)
+        of_whole = float(medians.median_errors(whole))
+        inner = medians.share_errors(parts, whole)
         ends = (0.0, of_whole) if surface.part == "head" else (of_whole, 0.0)
         columns.append(np.array([ends[0], *inner, ends[1]]))
-    errors = np.stack(columns, axis=1)[:, :, None, None]
-    return errors if errors.shape == surface.seconds.shape else None
+    return np.stack(columns, axis=1)[:, :, None, None]
 
 
-def _relative(samples: np.ndarray) -> np.ndarray:
-    """Relative standard errors of the medians of columns, their samples taken as normal.
+def _of_calls(surface: CostSurface, samples: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Those of a decoder: seconds of embedding, layers and answer within each call.
 
-    The spread is that between the quartiles, which a stall now and then does not move.
+    One layer that counts several times is off by as much each time.
     """
-    low, middle, high = np.percentile(samples, (25, 50, 75), axis=0)
-    spread = (high - low) / 1.349
-    errors = 1.2533 * spread / np.sqrt(len(samples))
-    return np.asarray(np.divide(errors, middle, out=np.zeros_like(errors), where=middle > 0))
+    errors = np.zeros_like(surface.seconds)
+    for at in np.ndindex(*surface.seconds.shape[1:]):
+        calls = samples.get(f"parts_{'_'.join(map(str, at))}")
+        if calls is None or len(calls) < 2:
+            return None
+        sides = medians.sides_of_calls(calls, len(surface.cuts))[surface.part == "tail"]
+        errors[(slice(None), *at)] = medians.share_errors(sides, calls.sum(1))
+    return errors

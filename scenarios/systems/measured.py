@@ -18,6 +18,7 @@ from profiles.tables.layers import ModelProfile
 from profiles.tables.options import Sides
 from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
+from scenarios.systems.given import with_given
 from scenarios.systems.sheets import names, server_facts
 from sim.sources.source import Source
 
@@ -179,7 +180,8 @@ class Network(Measured):
             there = self.back[column]
         else:
             is_server = isinstance(sheet, ServerSpec)
-            there = codec_of(sheet, self.known, self.codec_machine, server=is_server)
+            known = with_given(self.known, sheet, "tail" if is_server else "head")
+            there = codec_of(sheet, known, self.codec_machine, server=is_server)
         own = self.carried_settings.get(setting or "", {}).get(column)
         if own is None or own.kind == "measured":
             return there

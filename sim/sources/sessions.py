@@ -7,13 +7,23 @@ never outlasts its record.
 import math
 from collections.abc import Callable, Sequence
 from copy import copy
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import TraceTable
-from sim.sources.source import Draw, Errors, Factor, Randomness, Source, shifted, words
+from sim.sources.source import (
+    Draw,
+    Errors,
+    Factor,
+    Randomness,
+    Source,
+    coarse_at,
+    shifted,
+    words,
+)
 
 
 class Session(NamedTuple):
@@ -264,11 +274,14 @@ class TraceSessions:
         return _mean(later) if later else self.mean()
 
     def resample(self, generator: np.random.Generator) -> "TraceSessions":
-        """A copy whose records are drawn with replacement from these."""
+        """A copy whose records are drawn with replacement from these, and whose layers were timed
+        once more.
+        """
         other = copy(self)
         picks = generator.integers(len(self.rows), size=len(self.rows)).tolist()
         other.rows = [self.rows[pick] for pick in picks]
-        return other
+        head, tail = (one and one.resample(generator) for one in (self._head, self._tail))
+        return other if head is self._head and tail is self._tail else other._time(head, tail)
 
     @property
     def log_errors(self) -> Errors:
@@ -278,32 +291,44 @@ class TraceSessions:
 
     def shift(self, errors: Errors) -> "TraceSessions":
         """The same sessions on machines that are off by so many standard deviations."""
-        other = copy(self)
         encode, decode = self._encode.shift(errors.encode), self._decode.shift(errors.decode)
         sides = zip((self._head, self._tail), errors[:2], strict=True)
-        other._head, other._tail = (side and side.shift(off) for side, off in sides)
-        tail = math.exp(self.log_errors.tail * errors.tail)
+        head, tail = (side and side.shift(off) for side, off in sides)
+        return copy(self)._time(head, tail, encode, decode)
 
-        def off(step: Draw) -> Draw:
-            head_s = self._head_s(step)
+    @property
+    def coarse(self) -> tuple[str, ...]:
+        """Points of its machines' tables that are known to less than 5 %."""
+        return coarse_at(self._cut, self._head, self._tail)
+
+    def _time(
+        self,
+        head: CostSurface | None,
+        tail: CostSurface | None,
+        encode: float = 1.0,
+        decode: float = 1.0,
+    ) -> "TraceSessions":
+        """Itself with other seconds of the layers, and factors on those of the codec."""
+
+        @cache
+        def layers(new_tokens: int, kv_length: int) -> tuple[float, ...]:
+            at = {"new_tokens": new_tokens, "kv_length": kv_length}
+            sides = (self._head, head, self._tail, tail)
+            return tuple(side.seconds_at(self._cut, **at) if side else 0.0 for side in sides)
+
+        def renew(step: Draw) -> Draw:
+            old_head, new_head, old_tail, new_tail = layers(step.new_tokens, step.kv_length)
             return step._replace(
-                device_s=other._head_s(step) + (step.device_s - head_s) * encode,
+                device_s=new_head + (step.device_s - old_head) * encode,
                 decode_s=step.decode_s * decode,
-                server_s=step.server_s * tail,
+                server_s=step.server_s - old_tail + new_tail,
             )
 
-        other.rows = [
-            session._replace(steps=tuple(map(off, session.steps))) for session in self.rows
+        self.rows = [
+            session._replace(steps=tuple(map(renew, session.steps))) for session in self.rows
         ]
-        return other
-
-    def _head_s(self, step: Draw) -> float:
-        """The network's part of a step's seconds on the device."""
-        if self._head is None:
-            return 0.0
-        return self._head.seconds_at(
-            self._cut, new_tokens=step.new_tokens, kv_length=step.kv_length
-        )
+        self._head, self._tail = head, tail
+        return self
 
     def scale_payloads(self, factor: float) -> "TraceSessions":
         """The same sessions with payloads `factor` times as large."""

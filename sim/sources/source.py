@@ -137,6 +137,18 @@ def log_errors(source: Source) -> Errors:
     return known
 
 
+def coarse_points(source: Source) -> tuple[str, ...]:
+    """Points of its machines' tables that are known to less than 5 %, as `cut@batch`."""
+    known: tuple[str, ...] = getattr(source, "coarse", ())
+    return known
+
+
+def coarse_at(cut: str, *surfaces: CostSurface | None) -> tuple[str, ...]:
+    """Those of surfaces at a cut."""
+    named = [point for one in surfaces if one is not None for point in one.coarse]
+    return tuple(dict.fromkeys(point for point in named if point.startswith(f"{cut}@")))
+
+
 def seconds_at(surface: CostSurface | None, cut: str) -> float:
     """Seconds of one sample; none where there is no such part."""
     return surface.seconds_at(cut) if surface is not None else 0.0
@@ -334,6 +346,11 @@ class TraceSource:
         """Standard deviations of the logarithms of what its machines are off by."""
         sides = (self._head, self._tail, self._encode, self._decode)
         return Errors(*(one.log_error if one is not None else 0.0 for one in sides))
+
+    @property
+    def coarse(self) -> tuple[str, ...]:
+        """Points of its machines' tables that are known to less than 5 %."""
+        return coarse_at(self._cut, self._head, self._tail)
 
     def _time(
         self,

@@ -1,7 +1,6 @@
 import pytest
 
 from profiles import DeviceSpec
-from profiles.measuring import machine
 from profiles.tables.hardware import parse
 
 BOARD = {
@@ -35,7 +34,3 @@ def test_bad_sheets_are_refused_in_one_line(changes, words):
     with pytest.raises(ValueError, match=words) as error:
         parse(DeviceSpec, BOARD | changes)
     assert "\n" not in str(error.value)
-
-
-def test_the_anchor_around_a_measurement_tells_its_drift():
-    assert machine.anchor(0.04, 0.09) == pytest.approx({"anchor_s": 0.06, "anchor_drift": 1.25})

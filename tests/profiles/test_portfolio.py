@@ -4,8 +4,18 @@ import pytest
 import torch
 
 from profiles import models
+from profiles.measuring import timing
+from profiles.measuring.anchor import Anchor
+from profiles.measuring.deployment import Deployment
 from profiles.measuring.timing import rounds_at
-from profiles.shipping import portfolio
+from profiles.shipping import effort, portfolio
+
+
+@pytest.fixture(autouse=True)
+def calm(monkeypatch):
+    """A machine that does not drift, whatever the one at hand does."""
+    said = {"anchor_s": 0.05, "anchor_drift": 0.0, "anchor_drift_error": 0.0}
+    monkeypatch.setattr(Anchor, "provenance", lambda self: said)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +49,7 @@ def test_a_profile_that_is_not_shipped_names_those_that_are(folder):
 
 def test_the_budget_drops_rounds_first_then_batches(monkeypatch):
     digits = models.create("digits")
-    monkeypatch.setattr(portfolio.timing, "call_seconds", lambda network, **how: 0.02)
+    monkeypatch.setattr(timing, "call_seconds", lambda network, **how: 0.02)
     found = [portfolio.effort(digits, budget_s=b) for b in (1e4, 30.0, 12.0, 1.0)]
     assert found[0].batches == (1, 2, 4, 8, 16)
     assert found[0].rounds == 30
@@ -51,7 +61,7 @@ def test_the_budget_drops_rounds_first_then_batches(monkeypatch):
 
 def test_large_language_models_get_a_smaller_grid(monkeypatch):
     network = models.create("bytellama")
-    monkeypatch.setattr(portfolio.timing, "call_seconds", lambda network, **how: 0.5)
+    monkeypatch.setattr(timing, "call_seconds", lambda network, **how: 0.5)
     found = portfolio.effort(network, budget_s=60)
     assert (found.rounds, found.warmup) == (5, 1)
     assert "prompts of 1-256 and caches of 0-1024 tokens" in str(found)
@@ -82,3 +92,35 @@ def test_long_calls_get_fewer_rounds_but_never_below_five():
     assert rounds_at(1, 30, 10) == (30, 10)
     assert rounds_at(4, 30, 10) == (7, 2)
     assert rounds_at(64, 30, 10) == (5, 1)
+
+
+def test_a_network_that_cannot_be_measured_does_not_stop_the_others(folder, monkeypatch):
+    def fail(network, **how):
+        raise RuntimeError("out of memory\nand much more")
+
+    monkeypatch.setattr(portfolio, "effort", fail)
+    lines: list[str] = []
+    how = {"threads": (1,), "folder": folder, "say": lines.append, "mode": "compiled"}
+    assert portfolio.make(("digits",), **how) == []
+    assert lines == ["digits on 1-compiled-fp32: not measured: out of memory"]
+
+
+def test_a_file_says_how_its_network_was_deployed(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100 80GB HBM3")
+    digits = models.create("digits")
+    names = [
+        portfolio.label_of(Deployment(**how).resolve(digits), digits, 2)
+        for how in (
+            {}, {"precision": "bf16"}, {"device": "cuda"},
+            {"device": "cuda", "mode": "eager", "precision": "fp32"},
+        )
+    ]  # fmt: skip
+    assert names == ["2", "2-eager-bf16", "h100-graph-fp16", "h100"]
+
+
+def test_a_gpu_keeps_large_batches_where_the_budget_drops_some(monkeypatch):
+    digits = models.create("digits")
+    monkeypatch.setattr(timing, "call_seconds", lambda network, **how: 0.005)
+    monkeypatch.setattr(timing, "setup_seconds", lambda network, how: 5.0)
+    found = [effort.effort(digits, budget_s=b, device="cuda") for b in (100, 40, 12)]
+    assert [one.batches for one in found] == [(1, 2, 4, 8, 16, 32, 64), (1, 4, 16, 64), (1,)]

@@ -114,6 +114,18 @@ def test_a_gpu_decodes_on_its_hosts_cores():
     assert pi.factor == pytest.approx(2.0)
 
 
+def test_a_profile_tells_how_fast_the_core_beside_its_card_is():
+    said = {"kind": "measured", "codec_anchor_s": 0.025}
+    own = known(replace(on_card(), provenance=said))
+    bare = codec_of(sheet("card", **PEAKS), own, "core", server=True)
+    assert (bare.factor, bare.kind) == (pytest.approx(0.25), "scaled")
+    assert "measured with its profile" in bare.source
+    stated = {**PEAKS, "codec_anchor_s": 0.05}
+    assert codec_of(sheet("card", **stated), own, "core", server=True).factor == 0.5
+    given = sheet("card", profile="box.npz", **stated)
+    assert codec_of(given, own, "core", server=True).factor == pytest.approx(0.25)
+
+
 def test_seconds_as_they_might_be_spread_by_the_errors_of_their_points():
     exact = on_card()
     rng = np.random.default_rng(1)
@@ -130,7 +142,7 @@ def test_a_machine_that_is_off_moves_all_points_alike():
     assert moved.ravel() == pytest.approx(np.full(4, np.exp(0.6)))
     assert on_card().shift(2.0).seconds_at("input") == 1.0
     drifted = replace(on_card(), provenance={"kind": "measured", "anchor_drift": 0.1})
-    assert drifted.log_error == pytest.approx(np.log(1.1) / 2)
+    assert drifted.log_error == pytest.approx(np.log(1.1) / np.sqrt(6))
 
 
 def test_few_comparisons_widen_the_error_of_one_more():

@@ -37,8 +37,10 @@ def test_layers_carry_all_the_work(profile):
 
 
 def test_ends_are_nothing_and_everything(profile):
-    for batch in profile.head.batches:
-        whole = np.median(profile.samples[f"whole_b{batch}"])
+    medians = [np.median(profile.samples[f"whole_b{batch}"]) for batch in profile.head.batches]
+    if "falls" not in profile.provenance:  # smaller falls are made isotonic
+        medians = np.maximum.accumulate(medians)
+    for batch, whole in zip(profile.head.batches, medians, strict=True):
         assert profile.head.seconds_at("input", batch=batch) == 0
         assert profile.tail.seconds_at("output", batch=batch) == 0
         assert profile.head.seconds_at("output", batch=batch) == whole

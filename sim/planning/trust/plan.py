@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from sim.planning.runs.levers import Gain
 from sim.planning.search.regimes import Regimes
 from sim.planning.trust.finding import BAD, CAUTION, GOOD, Finding, Trust, weigh
-from sim.planning.trust.run import judge_provenance
+from sim.planning.trust.run import judge_loops, judge_provenance
 
 
 def plan_trust(
@@ -58,6 +58,7 @@ def plan_trust(
         *_steady(n_star, stable),
         _judge_binding(next(gain for gain in gains if gain.resource)),
         _provenance(gains, kinds),
+        *judge_loops(kinds),
         *([machines] if machines is not None else []),
     )
     return Trust(findings=(*base.findings, *further))
