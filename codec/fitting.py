@@ -147,7 +147,8 @@ class _Static:
 
     def at(self, setting: float) -> FloatCodec:
         rdoq = float(self._options.get("rdoq", DEFAULT_RDOQ))
-        fitted = static.fit(self._y, self._known, float(np.float32(setting * self._scale)), rdoq)
+        step = np.float32(min(setting * self._scale, float(np.finfo(np.float32).max)))
+        fitted = static.fit(self._y, self._known, float(step), rdoq)
         inner = Ecsq(**{**self._options, "coder": "static", "calibration": fitted})
         return Klt(inner=inner, calibration=fitted)
 

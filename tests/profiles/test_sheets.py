@@ -6,12 +6,13 @@ import pytest
 from omegaconf import OmegaConf
 
 from profiles.tables import sheets
-from profiles.tables.hardware import DeviceSpec, ServerSpec, parse
+from profiles.tables.hardware import DeviceSpec, parse
+from scenarios.systems.scenario import Server
 
 CONF = Path(__file__).parents[2] / "conf"
 SHEETS = [
     *((path, DeviceSpec) for path in sorted((CONF / "device").glob("*.yaml"))),
-    *((path, ServerSpec) for path in sorted((CONF / "server").glob("*.yaml"))),
+    *((path, Server) for path in sorted((CONF / "server").glob("*.yaml"))),
 ]
 
 

@@ -146,7 +146,7 @@ def findings(row: dict) -> dict[str, str]:
 
 
 def test_a_server_of_another_speed_is_scaled_and_more_of_the_same_are_measured() -> None:
-    rows = judged(queue(), 30, server="xeon")
+    rows = judged(queue(), 30, server="measured")
     speed, gpus = findings(rows["server_speed"]), findings(rows["n_gpus"])
     assert speed["scaled or modelled numbers"] == "caution"
     assert gpus["scaled or modelled numbers"] == "good"

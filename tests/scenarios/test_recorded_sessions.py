@@ -22,7 +22,7 @@ def source_of():
 
     def make(prompt_tokens, n_tokens):
         session = Session(prompt_tokens=117, n_tokens=16, n_prompts=8)
-        whole = llama2.measure(session, server, [CODEC])
+        whole = llama2.measure(session, [CODEC])
         kind = replace(whole, prompt_tokens=prompt_tokens, n_tokens=n_tokens)
         return kind.source(Split("layers.0", "int8", n_tokens), device, server)
 
