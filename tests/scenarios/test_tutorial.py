@@ -79,7 +79,9 @@ def test_the_twelve_lines_reach_the_answer_of_the_command(tmp_path, monkeypatch)
     exec(SCRIPT.split("curve = ")[0], names)  # before pandas is needed
     assert [told[end] for end in ENDS] == [names["answer"][end] for end in ENDS]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"{told['n_star']} devices [{told['n_star_lo_total']}, {told['n_star_hi_total']}]" in readme
+    assert (
+        f"{told['n_star']} devices [{told['n_star_lo_total']}, {told['n_star_hi_total']}]" in readme
+    )
     assert names["answer"]["requests"] == told["requests"]
 
 
