@@ -48,9 +48,10 @@ def replicate(spec: SystemSpec, sources: Sources, *, play: Play | None = None) -
     plain = _until_precise(spec, sources, play)
     boot: list[Result] = []
     if len(plain) > 1 and has_rows(sources):
+        off = _machines(spec, len(plain))
         boot = play(
-            partial(run, spec, _bootstrap(spec, sources, r), replication=r)
-            for r in range(len(plain))
+            partial(run, spec, _bootstrap(spec, sources, r, errors), replication=r)
+            for r, errors in enumerate(off)
         )
     failed = next((result for result in (*plain, *boot) if result.failed_checks), plain[-1])
     judgement = _judge(spec, plain)
@@ -150,12 +151,28 @@ def has_rows(sources: Sources) -> bool:
     )
 
 
-def _bootstrap(spec: SystemSpec, sources: Sources, replication: int) -> dict[str, Source]:
-    """All sources with resampled rows, on machines that are off by as much as they may be; sources
-    of one table share the picks, and all the machines.
+def _machines(spec: SystemSpec, n_runs: int) -> list[Errors]:
+    """How far the machines are off in every run, in standard deviations.
+
+    How wrong a way is, is known beforehand, so that few runs need not guess it from what they draw:
+    every error takes the normal scores of `n_runs`, in an order of its own, as far apart as makes
+    Student's interval of their mean's error the normal one.
+    """
+    from sim.statistics import normal_scores
+
+    scores = normal_scores(n_runs, spec.confidence)
+    generator = Streams(spec.seed).generator("machines")
+    orders = [generator.permutation(scores).tolist() for _ in Errors._fields]
+    return [Errors(*each) for each in zip(*orders, strict=True)]
+
+
+def _bootstrap(
+    spec: SystemSpec, sources: Sources, replication: int, errors: Errors
+) -> dict[str, Source]:
+    """All sources with resampled rows, on machines that are off by so many standard deviations;
+    sources of one table share the picks, and all the machines.
     """
     streams = Streams(spec.seed, replication)
-    errors = Errors(*streams.generator("machines").standard_normal(len(Errors._fields)).tolist())
     return {
         name: shift(source.resample(streams.generator("bootstrap")), errors)
         for name, source in sources.items()

@@ -10,7 +10,7 @@ from profiles.predicting.analytic import LlamaShape, model_phases
 from profiles.predicting.roles import anchor_factor
 from profiles.predicting.roofline import Efficiency, peaks_of
 from profiles.tables.hardware import DeviceSpec, ServerSpec
-from profiles.tables.layers import Layer, ModelProfile
+from profiles.tables.layers import ModelProfile
 
 _PATH = Path(__file__).parent.parent / "data" / "published.csv"
 
@@ -101,57 +101,10 @@ def by_roofline(
     return comparisons
 
 
-def by_other_networks(
-    published: Sequence[Latency],
-    sheets: Mapping[str, DeviceSpec | ServerSpec],
-    layers: Mapping[str, Sequence[Layer]],
-) -> list[Comparison]:
-    """The roofline of vision networks with one efficiency, fitted on the machine's other networks.
-
-    Both roofs get the same efficiency, the geometric mean of roof over published seconds; a CPU's
-    fixed seconds per kernel are not carried over. Machines with published latencies of fewer than
-    two networks, or without peaks, are left out.
-    """
-    full = Efficiency(compute=1.0, memory=1.0, kernel_s=0.0)
-    roofs: dict[str, list[Comparison]] = {}
-    for one in published:
-        sheet, parts = sheets.get(one.machine), layers.get(one.model)
-        if sheet is None or parts is None or sheet.memory_bandwidth_bytes_per_s is None:
-            continue
-        peaks = peaks_of(sheet, one.precision)
-        seconds = sum(full.seconds(layer, peaks, one.batch) for layer in parts)
-        comparison = Comparison(
-            published=one, method="roofline x other networks", predicted_s=seconds
-        )
-        roofs.setdefault(one.machine, []).append(comparison)
-    return [
-        replace(one, predicted_s=one.predicted_s / _share([o for o in same if o is not one]))
-        for same in roofs.values()
-        if len(same) > 1
-        for one in same
-    ]
-
-
 def _share(roofs: Sequence[Comparison]) -> float:
     """Geometric mean of roof over published seconds."""
     logs = [math.log(one.predicted_s / one.published.seconds) for one in roofs]
     return math.exp(sum(logs) / len(logs))
-
-
-def roof_share(sheet: DeviceSpec | ServerSpec, shape: LlamaShape) -> float:
-    """Share of the roof that the published latencies of a network on a machine reach.
-
-    Raises:
-        ValueError: there is none.
-    """
-    full = Efficiency(compute=1.0, memory=1.0, kernel_s=0.0)
-    roofs = by_roofline(latencies(), {sheet.name: sheet}, {shape.name: shape}, full)
-    if not roofs:
-        raise ValueError(
-            f"{shape.name.replace('-', '_')} needs a server with published latencies, such as"
-            f" server=a100 or h100, and a device with fp16 peaks; got {sheet.name}"
-        )
-    return _share(roofs)
 
 
 def by_other_machines(

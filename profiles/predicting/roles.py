@@ -135,22 +135,29 @@ def _scale(
 
 
 def _by_roofline(sheet: Sheet, part: str, known: Known) -> _Reach | None:
-    """The layers against the sheet's peaks, or the factor between two GPUs for tokens."""
-    if sheet.processor != "gpu":
+    """The layers against the sheet's peaks, or the factor between two GPUs for tokens.
+
+    Both hold for half precision under CUDA graphs: eager calls are bound by their launches, which
+    no peak tells.
+    """
+    fitted = sheet.precision != "fp32" and sheet.mode in ("auto", "graph")
+    if sheet.processor != "gpu" or not fitted:
         return None
     try:
-        peaks = peaks_of(sheet, "fp16" if sheet.precision in ("auto", "bf16") else sheet.precision)
+        peaks = peaks_of(sheet, "fp16")
     except ValueError:
         return None
     gpus = [
-        one for one in known.of_processor(part, gpu=True) if one.precision in ("fp16", "bf16")
-    ] or known.of_processor(part, gpu=True)
+        one
+        for one in known.of_processor(part, gpu=True)
+        if one.mode == "graph" and one.precision in ("fp16", "bf16")
+    ]
     if known.facts.phase != "single":
         return _by_bandwidth(sheet, peaks, gpus, known) if gpus else None
     layers = [one for one in known.facts.layers if one.name != "overhead"]
     if len(layers) != len(known.facts.cuts) - 1:
         return None
-    gpus = [one for one in gpus if one.precision == "fp16" and one.mode == "graph"]
+    gpus = [one for one in gpus if one.precision == "fp16"]
     way = ways.CALIBRATED if gpus else ways.ROOFLINE
     error = ways.log_error(way, "gpu")
     return _Reach(error, lambda: _roof(sheet, part, peaks, layers, gpus, known, way, error))
@@ -263,6 +270,12 @@ def _explain(sheet: Sheet, part: str, known: Known) -> str:
     if mine:
         there = ", ".join(f"{precision} {mode}" for precision, mode in mine)
         return f"{sheet.name} was measured with {known.facts.model} as {there}, not as {asked}"
+    if sheet.processor == "gpu" and sheet.memory_bandwidth_bytes_per_s is not None:
+        return (
+            f"nothing leads to {sheet.name} for {known.facts.model}, {known.facts.phase}, as"
+            f" {asked}: a GPU is reached from networks that were timed under CUDA graphs in half"
+            f" precision; measure it there and give the file as profile"
+        )
     machines = ", ".join(dict.fromkeys(one.hardware for one in known.surfaces)) or "no machine"
     return (
         f"{sheet.name} states neither slowdown nor anchor_s nor a GPU's peaks that lead from"

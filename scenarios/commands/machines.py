@@ -2,8 +2,8 @@
 
 One line per machine and network: the way by which its seconds are known as configured (the best of
 its own table, a stated slowdown, the anchor and the roofline), how it ran, the batches that are
-known, milliseconds of the whole network at batch 1, and by what factor that way was off against
-published latencies (one standard deviation).
+known, milliseconds of the whole network at batch 1, and the factor to which they are known (one
+standard deviation), by how far that way was off from published latencies.
 """
 
 import math
@@ -29,8 +29,8 @@ _NETWORKS = (
 )  # fmt: skip
 _ROLES = {"device": "head", "server": "tail"}
 _ERRORS = (
-    "x/: the factor by which that way was off (1 sigma) against published latencies,"
-    " profiles/data/published.md; of language networks: decode steps"
+    "x/: the factor to which the seconds are known (1 sigma), by how far that way was off from"
+    " published latencies (profiles/data/published.md); of language networks: decode steps"
 )
 _FEW = 24
 _UNNAMED = (THIS, "unknown")

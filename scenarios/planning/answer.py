@@ -95,7 +95,7 @@ def explain(config: Any, asked: Case, found: Capacity, *, play: Player) -> Found
         target=config.plan.target(found.root.root), largest_batch=asked.largest_batch,
         kinds=asked.kinds, better=better,
     )  # fmt: skip
-    described = describe_answer(asked, found, reasons, trust)
+    described = describe_answer(asked, found, reasons, asked.weigh_memory(trust))
     return {**described, "requests": described["requests"] + tally.requests}
 
 

@@ -61,6 +61,7 @@ def _judge(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[Fo
     trust, cost, columns = judge_remedy(
         remedy, remedy.held, target, asked.kinds, largest_batch=asked.largest_batch, play=play
     )
+    trust = asked.weigh_memory(trust)
     against = [finding for finding in trust.findings if finding.verdict != GOOD]
     judged = {
         "goal": str(remedy.held.goal),

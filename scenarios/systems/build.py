@@ -137,6 +137,7 @@ def case(
         drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(every) else None,
         prices=prices_of(config, {name: use.device for name, use in uses.items()}),
         memory_bytes=max(memory) if len(memory) == len(every) else None,
+        too_small=_say_too_small(uses, known),
         largest_batch=min((b for b in (one.largest_batch for one in every) if b), default=None),
         bounded=alone is not None and not generates and config.workload.requests is None,
         forced=config.force,
@@ -241,6 +242,16 @@ def _label(config: Any, splits: Sequence[Split]) -> dict[str, Any]:
         "server": "-" if by_hand else config.server.name,
         "seed": config.seed,
     }
+
+
+def _say_too_small(uses: Mapping[str, Use], known: Mapping[tuple[str, str], About]) -> str:
+    """Which device cannot hold what it is to run; empty where all can, or nobody knows."""
+    for (name, _), one in known.items():
+        device = uses[name].device
+        need, has = one.memory_bytes, device.memory_bytes
+        if need is not None and has is not None and need > has:
+            return f"{device.name} has {has / 1e9:.3g} GB, its part takes {need / 1e9:.3g} GB"
+    return ""
 
 
 def _machines(every: Sequence[About]) -> dict[str, str]:

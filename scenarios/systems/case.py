@@ -5,7 +5,7 @@ import hashlib
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -21,7 +21,7 @@ from scenarios.systems.scenario import Scenario
 from sim import Result, replicate, run
 from sim.medium.rates import fastest, locate
 from sim.planning.forecast.work import Work, predict_work
-from sim.planning.trust.finding import Trust
+from sim.planning.trust.finding import BAD, Finding, Trust
 from sim.planning.trust.run import run_trust
 from sim.sources.source import Source
 from sim.specs import SystemSpec
@@ -42,6 +42,7 @@ class Case:
     (measured, scaled, modelled, assumed, random); `quality`: columns of what the codec does to the
     answers; `drop`: None where answers are not known; `prices`: of its parts, as far as they are
     stated; `memory_bytes`: what the device that holds most must hold, None where that is not known;
+    `too_small`: which device cannot hold it, in words;
     `forced`: played however long it takes.
     """
 
@@ -56,6 +57,7 @@ class Case:
     drop: Drop | None = None
     prices: Prices = field(default_factory=Prices)
     memory_bytes: float | None = None
+    too_small: str = ""
     largest_batch: int | None = None
     bounded: bool = False
     forced: bool = False
@@ -134,7 +136,7 @@ class Case:
 
     def trust(self, row: Row) -> Trust:
         """How far to believe a row of it."""
-        return run_trust(
+        trust = run_trust(
             self.spec,
             self.sources,
             {name: math.nan if value is None else value for name, value in row.items()},
@@ -143,6 +145,14 @@ class Case:
             largest_batch=self.largest_batch,
             kinds=self.kinds,
         )
+        return self.weigh_memory(trust)
+
+    def weigh_memory(self, trust: Trust) -> Trust:
+        """A judgement with what the devices cannot hold."""
+        if not self.too_small:
+            return trust
+        found = Finding(name="memory", verdict=BAD, words=self.too_small)
+        return replace(trust, findings=(*trust.findings, found))
 
     def estimate_s(self) -> float:
         """CPU seconds of a point, from one of its replications; bootstraps double them. What would

@@ -96,7 +96,19 @@ def _measure(config: Any, network: Any, cuts: Sequence[str], codecs: Sequence[Co
 
 
 def _is_here(config: Any) -> bool:
-    """Whether a device or the server is the machine at hand."""
+    """Whether a device or the server is the machine at hand.
+
+    Raises:
+        ValueError: its GPU: that is a profile of its own.
+    """
+    for role in ("device", "server"):
+        sheet = getattr(config, role)
+        if sheet.name == THIS and sheet.processor != "cpu":
+            raise ValueError(
+                f"{role}=this times one thread of the processor at hand, got {role}.processor="
+                f"{sheet.processor}; `splitfleet profile` measures a GPU, {role}.profile=FILE takes"
+                " it"
+            )
     members = [member.device for member in config.members.values()]
     return THIS in (config.device.name, config.server.name, *members)
 

@@ -230,11 +230,10 @@ class Big(Measured):
 
     def machines(self, split: Split, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:
         """Whose seconds these are; the codec's are the smaller network's."""
-        small = self.small.machines(split, device, server)
         return {
             "device_machine": name_machine(self.side(device, "head", "decode")),
             "server_machine": name_machine(self.side(server, "tail", "decode")),
-            "codec_machine": small["codec_machine"],
+            "codec_machine": self.small.name_codec(split, device, server),
         }
 
     def kinds(self, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:

@@ -221,16 +221,19 @@ class Network(Measured):
 
     def machines(self, split: Split, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:
         """Whose seconds these are, role by role, in columns of a row."""
+        return {
+            "device_machine": name_machine(self.side(device, "head")),
+            "server_machine": name_machine(self.side(server, "tail")),
+            "codec_machine": self.name_codec(split, device, server),
+        }
+
+    def name_codec(self, split: Split, device: DeviceSpec, server: ServerSpec) -> str:
+        """Whose seconds encoding and decoding take."""
         ways = [
             self.carried(sheet, column, split.setting)
             for sheet, column in ((device, "encode_s"), (server, "decode_s"))
         ]
-        kinds = dict.fromkeys(f"{one.machine} {one.kind}" for one in ways)
-        return {
-            "device_machine": name_machine(self.side(device, "head")),
-            "server_machine": name_machine(self.side(server, "tail")),
-            "codec_machine": " + ".join(kinds),
-        }
+        return " + ".join(dict.fromkeys(f"{one.machine} {one.kind}" for one in ways))
 
 
 def describe_surface(surface: CostSurface) -> dict[str, Any]:

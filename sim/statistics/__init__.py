@@ -15,6 +15,7 @@ from sim.statistics.batches import (
 from sim.statistics.interval import (
     Interval,
     log_interval,
+    normal_scores,
     replication_interval,
     table_interval,
     two_sided_t,
@@ -31,6 +32,7 @@ __all__ = [
     "independent_parts",
     "log_interval",
     "mser5",
+    "normal_scores",
     "replication_interval",
     "runs_still_needed",
     "section_quantile",

@@ -4,8 +4,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri, stdtrit
 
 
 class Interval(NamedTuple):
@@ -28,6 +28,15 @@ class Interval(NamedTuple):
     def __contains__(self, value: object) -> bool:
         """Whether a number lies between the limits."""
         return isinstance(value, int | float) and self.lo <= value <= self.hi
+
+
+def normal_scores(n: int, confidence: float) -> NDArray[np.float64]:
+    """Normal quantiles at (i + 1/2) / n, whose sample standard deviation times Student's t of n - 1
+    is what the normal quantile of `confidence` is; shape [n], 2 or more.
+    """
+    scores = ndtri((np.arange(n) + 0.5) / n)
+    width = ndtri(0.5 + 0.5 * confidence) / two_sided_t(confidence, n - 1)
+    return np.asarray(scores * (width / np.std(scores, ddof=1)))
 
 
 def two_sided_t(confidence: float, freedom: int) -> float:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from profiles import CostSurface, Layer, ServerSpec
-from profiles.predicting import fitting, published
+from profiles import CostSurface, Layer
+from profiles.predicting import fitting
 from profiles.predicting.published import Comparison, Latency
 from profiles.predicting.roles import predict
 from profiles.predicting.roofline import Efficiency, Peaks
@@ -25,25 +25,6 @@ def latency(model, seconds, machine="gpu"):
         machine=machine, model=model, precision="fp32", batch=2, prompt_tokens=0, new_tokens=0,
         seconds=seconds, source="somewhere",
     )  # fmt: skip
-
-
-GPU = ServerSpec(
-    name="gpu", title="a GPU", processor="gpu", peak_fp32_flops=1e12,
-    memory_bandwidth_bytes_per_s=1e12,
-    sources=dict.fromkeys(("peak_fp32_flops", "memory_bandwidth_bytes_per_s"), "sheet"),
-)  # fmt: skip
-
-
-def test_the_efficiency_comes_from_the_other_networks_alone():
-    layers = {name: [layer(1e12)] for name in "abc"}  # a roof of 2 s at batch 2
-    known = [latency("a", 4.0), latency("b", 8.0), latency("c", 5.0)]
-    found = published.by_other_networks(known, {"gpu": GPU}, layers)
-    for one, others in zip(found, [(8, 5), (4, 5), (4, 8)], strict=True):
-        assert one.predicted_s == pytest.approx(math.sqrt(others[0] * others[1]))
-
-
-def test_one_network_predicts_nothing():
-    assert published.by_other_networks([latency("a", 4.0)], {"gpu": GPU}, {"a": [layer(1)]}) == []
 
 
 def test_the_shipped_report_and_errors_are_those_of_the_shipped_profiles(tmp_path):

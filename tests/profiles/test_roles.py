@@ -149,3 +149,21 @@ def test_few_comparisons_widen_the_error_of_one_more():
     two, many = (ways.Way(way="w", processor="gpu", n=n, log_error=0.1) for n in (2, 10_000))
     assert two.sigma == pytest.approx(0.1 * np.sqrt(1.5) * 4.30265 / 1.959964, rel=1e-5)
     assert many.sigma == pytest.approx(0.1, rel=1e-3)
+
+
+@pytest.mark.parametrize("asked", [{"precision": "fp32"}, {"mode": "eager"}])
+def test_a_roofline_does_not_stand_for_what_it_was_not_fitted_to(asked):
+    other = sheet("other", **PEAKS, **asked)
+    with pytest.raises(ValueError, match="nothing leads to other for net, single, as"):
+        seconds_of(other, "tail", known(on_card()))
+
+
+def test_eager_tokens_are_bound_by_launches_and_carry_nothing():
+    """Memory rates scale what reads weights; an eager step of a small network does not."""
+    graph = known(on_card((1.0,), batches=(1,)))
+    decode = replace(graph, facts=replace(graph.facts, phase="decode"))
+    half = {**PEAKS, "memory_bandwidth_bytes_per_s": 5e10}
+    assert seconds_of(sheet("other", **half), "tail", decode).seconds_at("input") == 2.0
+    eager = replace(decode, surfaces=tuple(replace(s, mode="eager") for s in decode.surfaces))
+    with pytest.raises(ValueError, match="nothing leads to other for net, decode"):
+        seconds_of(sheet("other", **half), "tail", eager)

@@ -2,11 +2,13 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import splitfleet as sf
 from profiles.tables.hardware import DeviceSpec, parse
 from profiles.tables.split import Split
 from scenarios.__main__ import run
@@ -174,3 +176,14 @@ def test_no_closed_form_is_near_devices_that_choose(capsys):
     assert "no closed form is near" in capsys.readouterr().out
     (row,) = rows("simulate")
     assert "closed-form neighbour" in row["cautions"]
+
+
+def test_a_device_that_cannot_hold_its_part_spoils_the_grade():
+    """Llama-2-7B in bf16 takes 2 bytes a weight; a Jetson Orin Nano has 8.6 GB."""
+    asked = {"device": "jetson_orin_nano", "server": "h100", "horizon_s": 20.0}
+    row = sf.case("llama2_7b", "output", session=sf.session(n_tokens=2), **asked).simulate()
+    assert row["grade"] == "D"
+    said = r"memory: jetson_orin_nano has 8\.59 GB, its part takes 13\.5 GB"
+    assert re.search(said, row["cautions"])
+    part = sf.case("llama2_7b", "layers.3/ecsq", session=sf.session(n_tokens=2), **asked)
+    assert "memory" not in part.simulate()["cautions"]

@@ -9,6 +9,7 @@ from sim.planning import Budget, Goal, capacity
 from sim.planning.trust.machines import move
 from sim.sources.source import ConstantSource, Errors
 from sim.specs import LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.statistics import normal_scores, two_sided_t
 from sim.theory import md1_response_s
 
 Z = 1.959964
@@ -89,3 +90,24 @@ def test_sources_shift_by_the_factor_of_each_error():
         (math.exp(0.1), 3.0 * math.exp(-0.2), 2.0 * math.exp(0.6))
     )
     assert sim.ConstantSource(server_s=1.0).shift(Errors(1, 1, 1, 1)).mean().server_s == 1.0
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 40])
+def test_normal_scores_make_students_interval_the_normal_one(n):
+    scores = normal_scores(n, 0.95)
+    assert scores.mean() == pytest.approx(0.0, abs=1e-12)
+    assert two_sided_t(0.95, n - 1) * scores.std(ddof=1) == pytest.approx(Z)
+
+
+@pytest.mark.parametrize("replications", [3, 5, 20])
+def test_a_known_error_is_as_wide_in_few_runs_as_in_many(replications):
+    """One device whose second is known to 10 %: its latency to 1.96 times that."""
+    source = ConstantSource(device_s=1.0, log_errors=Errors(head=0.1))
+    spec = SystemSpec(
+        workload=WorkloadSpec(think_s=0.0), link=LinkSpec(sharing="dedicated"), warmup_s=0.0,
+        horizon_s=60.0, replications=replications,
+    )  # fmt: skip
+    latency = sim.replicate(spec, {"default": source}).estimates["latency_mean_s"]
+    assert latency.mean == pytest.approx(1.0)
+    assert latency.hi_total - latency.mean == pytest.approx(0.1 * Z, rel=0.03)
+    assert latency.mean - latency.lo_total == pytest.approx(0.1 * Z, rel=0.03)
