@@ -272,9 +272,10 @@ def _explain(sheet: Sheet, part: str, known: Known) -> str:
         return f"{sheet.name} was measured with {known.facts.model} as {there}, not as {asked}"
     if sheet.processor == "gpu" and sheet.memory_bandwidth_bytes_per_s is not None:
         return (
-            f"nothing leads to {sheet.name} for {known.facts.model}, {known.facts.phase}, as"
-            f" {asked}: a GPU is reached from networks that were timed under CUDA graphs in half"
-            f" precision; measure it there and give the file as profile"
+            f"nobody timed {known.facts.model} ({known.facts.phase}) on {sheet.name}, and with"
+            f" {asked} nothing leads there: other GPUs are scaled from what ran under CUDA graphs in"
+            " half precision; measure it there and name the file in server.profile or"
+            " device.profile"
         )
     machines = ", ".join(dict.fromkeys(one.hardware for one in known.surfaces)) or "no machine"
     return (

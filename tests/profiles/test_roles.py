@@ -154,7 +154,7 @@ def test_few_comparisons_widen_the_error_of_one_more():
 @pytest.mark.parametrize("asked", [{"precision": "fp32"}, {"mode": "eager"}])
 def test_a_roofline_does_not_stand_for_what_it_was_not_fitted_to(asked):
     other = sheet("other", **PEAKS, **asked)
-    with pytest.raises(ValueError, match="nothing leads to other for net, single, as"):
+    with pytest.raises(ValueError, match=r"nobody timed net \(single\) on other"):
         seconds_of(other, "tail", known(on_card()))
 
 
@@ -165,5 +165,5 @@ def test_eager_tokens_are_bound_by_launches_and_carry_nothing():
     half = {**PEAKS, "memory_bandwidth_bytes_per_s": 5e10}
     assert seconds_of(sheet("other", **half), "tail", decode).seconds_at("input") == 2.0
     eager = replace(decode, surfaces=tuple(replace(s, mode="eager") for s in decode.surfaces))
-    with pytest.raises(ValueError, match="nothing leads to other for net, decode"):
+    with pytest.raises(ValueError, match=r"nobody timed net \(decode\) on other"):
         seconds_of(sheet("other", **half), "tail", eager)
