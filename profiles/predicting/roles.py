@@ -273,7 +273,7 @@ def _explain(sheet: Sheet, part: str, known: Known) -> str:
     if sheet.processor == "gpu" and sheet.memory_bandwidth_bytes_per_s is not None:
         return (
             f"nobody timed {known.facts.model} ({known.facts.phase}) on {sheet.name}, and with"
-            f" {asked} nothing leads there: other GPUs are scaled from what ran under CUDA graphs in"
+            f" {asked} nothing leads there: other GPUs are scaled from what ran in CUDA graphs in"
             " half precision; measure it there and name the file in server.profile or"
             " device.profile"
         )
