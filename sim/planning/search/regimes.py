@@ -109,22 +109,35 @@ class SafeSearch:
             if safe == 1:
                 raise Missed(_MISSED)
             safe, above = max(1, safe - math.ceil(target(safe))), safe
-        collapsed = [look.n for look in self._looks if look.fallen and look.n > safe]
-        if not collapsed:
+        collapsed = self._find_collapsed(safe)
+        if collapsed is None:
             return None
-        above = min(collapsed)
-        lo, hi = interval(self._looks, safe, above, self._short.confidence)
-        seen = [look for look in self._looks if look.n == above]
+        lo, hi = interval(self._looks, safe, collapsed, self._short.confidence)
+        seen = [look for look in self._looks if look.n == collapsed]
         return Regimes(
             n_safe=safe,
             lo=lo,
             hi=hi,
             n_runs=self._n_runs,
             longer=1.0 / self._share,
-            above=above,
+            above=collapsed,
             fallen=sum(look.fallen for look in seen),
             looked_at=sum(look.n_runs for look in seen),
         )
+
+    def _find_collapsed(self, safe: int) -> int | None:
+        """The least number above `safe` at which runs collapsed; None where no long one did.
+
+        Near the load at which a queue grows a short run may be twice as slow by chance. A second
+        regime is the likelier the longer a run is.
+        """
+        collapsed = [look.n for look in self._looks if look.fallen and look.n > safe]
+        if not collapsed:
+            return None
+        if not any(look.fallen for look in self._looks if look.length == 1.0):
+            self._misses(self._long, max(collapsed), _SHORT_RUNS)
+        lasting = any(look.fallen for look in self._looks if look.length == 1.0)
+        return min(collapsed) if lasting else None
 
     def _go_down(self, start: int) -> tuple[int, int]:
         """A safe number, and the least one above it that is known not to be."""
