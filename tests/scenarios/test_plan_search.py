@@ -1,6 +1,7 @@
 """The pieces of the search for N*: its points, its crossing, its regimes, and what levers bring."""
 
 import math
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from sim.planning.limits.goal import Sample
 from sim.planning.runs.levers import LEVERS
 from sim.planning.runs.probe import Heard, Probe
 from sim.planning.search.crossing import around, extend
+from sim.planning.search.regimes import Look, SafeSearch
 from sim.planning.trust.why import why
 
 NONE = np.empty(0)
@@ -150,3 +152,27 @@ def test_no_lever_lowers_the_capacity_and_the_binding_one_raises_it_most(
             assert found.root.root >= before.root.root - 0.05 * before.root.half_width
     best = max((gain.name for gain in reasons.resources), key=lambda name: after[name].root.root)
     assert reasons.binding.name == best == ("uplink" if rate_bps == 1e6 else "server")
+
+
+@pytest.mark.parametrize(
+    ("looks", "long_falls", "above"),
+    [
+        ([Look(540, 0.1, 4, 1)], False, None),  # slow by chance, once
+        ([Look(540, 0.1, 4, 1), Look(530, 0.1, 4, 1)], True, 530),
+        ([Look(540, 0.1, 4, 1), Look(535, 1.0, 4, 2)], False, 535),
+        ([Look(540, 0.1, 4, 0)], True, None),
+        ([Look(510, 1.0, 4, 1)], True, None),  # not above what is safe
+    ],
+)
+def test_a_second_regime_is_one_that_long_runs_fall_into(
+    looks: list[Look], long_falls: bool, above: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = SafeSearch.__new__(SafeSearch)
+    search._looks, search._long = list(looks), cast("Probe", None)
+
+    def play(probe: Probe, n: int, n_runs: int) -> bool:
+        search._looks.append(Look(n, 1.0, n_runs, int(long_falls)))
+        return long_falls
+
+    monkeypatch.setattr(search, "_misses", play)
+    assert search._find_collapsed(515) == above
