@@ -135,7 +135,7 @@ class SafeSearch:
         if not collapsed:
             return None
         if not any(look.fallen for look in self._looks if look.length == 1.0):
-            self._misses(self._long, max(collapsed), _SHORT_RUNS)
+            self._misses(self._long, max(collapsed), _MANY)
         lasting = any(look.fallen for look in self._looks if look.length == 1.0)
         return min(collapsed) if lasting else None
 
