@@ -46,7 +46,9 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
 
 def _panel(axes: Axes, rows: Sequence[Row], cuts: Sequence[str], column: str) -> None:
     for method, look in looks(names(rows)).items():
-        chosen = [row for row in rows if row["method"] == method]
+        chosen = [row for row in rows if row["method"] == method and row[column] is not None]
+        if not chosen:  # nothing was answered within the span
+            continue
         if method.startswith("full server"):
             axes.axhline(chosen[0][column], label=method, color=look["color"],
                          linestyle=look["linestyle"], linewidth=1.0)  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from plots import attribution
-from scenarios.present.summary import Summary, between, number
+from scenarios.present.summary import Summary, between, number, ratio
 from scenarios.shell.names import unknown
 from scenarios.study.figure import Figure, compare, grid, measure_methods, methods
 from scenarios.sweep.play import Job
@@ -63,23 +63,23 @@ def _with_factor(row: Row, base: Row | None) -> Row:
     whole = dict(row)
     for metric, saved in zip(METRICS, SAVED, strict=True):
         up = metric == "throughput_rps"
-        whole[saved] = _over(row[metric], base[metric], up)
+        whole[saved] = _factor(row[metric], base[metric], up)
         for end, other in (_ENDS, _ENDS[::-1]):
             # conservative: the ends of both intervals against each other
             mine, theirs = (row.get(metric + (end if up else other)),
                             base.get(metric + (other if up else end)))  # fmt: skip
-            if mine is not None and theirs is not None:
-                whole[saved + end] = _over(mine, theirs, up)
+            whole[saved + end] = _factor(mine, theirs, up)
     return whole
 
 
-def _over(value: float, base: float, up: bool) -> float:
-    top, bottom = (value, base) if up else (base, value)
-    return top / bottom if bottom > 0 else math.inf
+def _factor(value: float | None, base: float | None, up: bool) -> float | None:
+    return ratio(value, base) if up else ratio(base, value)
 
 
-def sentence(saved: float, split: float, codec: float, cut: str) -> str:
+def sentence(saved: float | None, split: float | None, codec: float | None, cut: str) -> str:
     """How much of the server's saving is the split's and how much the codec's, either way."""
+    if saved is None or split is None:
+        return f"Nothing was answered within the span behind {cut}; give a longer span_s."
     share = 100 * math.log(split) / math.log(saved) if saved > 1 and split > 0 else math.nan
     if saved <= 1:
         return (
@@ -111,10 +111,11 @@ def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
     finding = sentence(
         best["server_saved"], split["server_saved"], codec["server_saved"], config.cut
     )
+    rest = ratio(best["uplink_saved"], split["uplink_saved"])
     finding += (
         f" Of the uplink's {number(best['uplink_saved'])}x the split alone gives "
         f"{number(split['uplink_saved'])}x, the codec the remaining "
-        f"{number(best['uplink_saved'] / split['uplink_saved'])}x; JPEG without a split gives "
+        f"{number(rest)}x; JPEG without a split gives "
         f"{number(codec['uplink_saved'])}x."
     )
     shown = [r for r in rows if r["n_devices"] == light and r["cut"] in (config.cut, "input")]
@@ -124,7 +125,7 @@ def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
         columns=("method", "server ms/request", "server saved x", "payload B", "uplink saved x",
                  f"throughput gained x, N = {heavy}", "accuracy %"),
         rows=tuple(
-            (row["method"], number(1e3 * row["server_s_per_request"]),
+            (row["method"], number(row["server_s_per_request"], factor=1e3),
              between(row, "server_saved"), number(row["uplink_bytes_per_request"]),
              between(row, "uplink_saved"),
              between(at[row["method"], row["cut"], heavy], "throughput_gained"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from plots import fig1_server_load as server_load
-from scenarios.present.summary import Summary, between, number
+from scenarios.present.summary import Summary, between, number, ratio
 from scenarios.study.figure import Figure, compare, grid, measure_methods, methods
 from scenarios.sweep.store import Row
 
@@ -39,11 +39,12 @@ def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
     full = at["full server, raw" if "full server, raw" in names else names[0], first]
     plain = at["split, no codec", first]
     best = at[f"split, {config.best}", first]
-    saved = [full["server_s_per_request"] / row["server_s_per_request"] for row in (plain, best)]
+    costs = [row["server_s_per_request"] for row in (full, plain, best)]
+    saved = [ratio(costs[0], one) for one in costs[1:]]
     return Summary(
         title=f"Server load against the number of devices, {_title(config)}",
         finding=(
-            f"A request costs the full server {number(1e3 * full['server_s_per_request'])} ms; "
+            f"A request costs the full server {number(costs[0], factor=1e3)} ms; "
             f"splitting after {config.cut} alone saves a factor of {number(saved[0])}, with "
             f"{config.best}, whose decoding counts, {number(saved[1])} (claimed by the paper: 4.4)."
         ),

@@ -47,6 +47,8 @@ def _part(config: Config, known: Answers, rows: Sequence[Row]) -> list[Row]:
     head, tail = known.side(config.device, "head"), known.side(config.server, "tail")
     whole = []
     for row in rows:
+        if row.get("error") is None and row["latency_mean_s"] is None:
+            row = {**row, "error": "nothing was answered within the span; give a longer span_s"}
         if row.get("error"):
             whole.append(row)
             continue

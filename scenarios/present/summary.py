@@ -48,15 +48,22 @@ class Summary:
         terminal.show(self)
 
 
-def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
+def number(value: float | None, digits: int = 3, *, sign: bool = False, factor: float = 1.0) -> str:
     """So many significant digits, thousands as they are, a dash where nothing is known."""
     if value is None or math.isnan(value):
         return "-"
-    value += 0.0  # no negative zero
+    value = factor * value + 0.0  # no negative zero
     plus = "+" if sign and value else ""
     if abs(float(f"{value:.{digits}g}")) >= 1000:
         return f"{value:{plus},.0f}"
     return f"{value:{plus}.{digits}g}"
+
+
+def ratio(top: float | None, bottom: float | None) -> float | None:
+    """top / bottom; None where one is unknown: nothing was answered within the span."""
+    if top is None or bottom is None:
+        return None
+    return top / bottom if bottom > 0 else math.inf
 
 
 def interval(

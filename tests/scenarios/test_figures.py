@@ -194,6 +194,21 @@ def test_the_split_and_the_codec_get_their_share_either_way():
     both = sentence(4.0, 2.0, 1.0, "stage3")
     assert "gives 2x (50 % of it on a logarithmic scale), the codec adds a factor of 2" in both
     assert "saves nothing (0.9x)" in sentence(0.9, 1.1, 0.9, "stage3")
+    assert sentence(None, 1.1, 0.9, "stage3") == (
+        "Nothing was answered within the span behind stage3; give a longer span_s."
+    )
+
+
+def test_a_method_of_which_nothing_was_answered_has_no_factor_and_no_mark() -> None:
+    from plots import attribution as drawing
+    from scenarios.figures.attribution import BASE, METRICS, SAVED, _with_factors
+
+    full, slow = ({"method": name, "cut": cut, "n_devices": 1, **dict.fromkeys(METRICS, value)}
+                  for name, cut, value in ((BASE, "input", 2.0), ("split", "a", None)))  # fmt: skip
+    rows = _with_factors([full, slow])
+    assert [row[SAVED[0]] for row in rows] == [1.0, None]
+    figure = drawing.draw(rows)
+    assert len(figure.axes[0].get_lines()) == 2  # the full server and the line at 1
 
 
 class _Page(HTMLParser):
