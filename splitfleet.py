@@ -263,7 +263,14 @@ class Case:
         if library is not None:
             found: Measured = library.measured(config)
             return found
-        about = (config.model, config.session, config.live, config.server, config.request)
+        about = (
+            config.model,
+            config.session,
+            config.live,
+            config.server,
+            config.request,
+            config.trace,
+        )
         key = repr((about, choices(config)))
         if key not in self._known:
             self._known[key] = Library([config]).measured(config)

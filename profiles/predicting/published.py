@@ -64,7 +64,8 @@ def by_anchor(
         sheet, profile = sheets.get(one.machine), profiles.get(one.model)
         if sheet is None or profile is None or sheet.anchor_s is None:
             continue
-        factor, _ = anchor_factor(sheet.anchor_s, sheet.sources["anchor_s"], profile.head)
+        measured_s, said = float(profile.head.provenance["anchor_s"]), sheet.sources["anchor_s"]
+        factor, _ = anchor_factor(sheet.anchor_s, said, measured_s, profile.head.hardware)
         seconds = factor * profile.head.seconds_at("output", batch=one.batch)
         comparisons.append(Comparison(published=one, method="anchor", predicted_s=seconds))
     return comparisons

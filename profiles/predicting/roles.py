@@ -50,20 +50,6 @@ class Known:
         return [s for s in self.surfaces if s.part == part and (s.hardware in self.sheets) == gpu]
 
 
-class Carried(NamedTuple):
-    """Codec seconds carried from the machine where they were measured: times `factor`."""
-
-    factor: float
-    kind: str
-    log_error: float
-    machine: str
-    source: str
-
-    def provenance(self) -> dict[str, object]:
-        """As it stands in `run.json`."""
-        return self._asdict()
-
-
 def seconds_of(sheet: Sheet, part: str, known: Known) -> CostSurface:
     """Head or tail of the network on the machine of a sheet.
 
@@ -108,17 +94,18 @@ def _by_anchor(sheet: Sheet, part: str, known: Known) -> _Reach | None:
     base = [one for one in known.of_processor(part, gpu=False) if one.provenance.get("anchor_s")]
     if sheet.anchor_s is None or not base:
         return None
-    factor, source = anchor_factor(sheet.anchor_s, sheet.sources["anchor_s"], base[0])
+    measured_s = float(base[0].provenance["anchor_s"])
+    said = sheet.sources["anchor_s"]
+    factor, source = anchor_factor(sheet.anchor_s, said, measured_s, base[0].hardware)
     error = ways.log_error(ways.ANCHOR, sheet.processor)
     surface = base[0] if sheet.processor == "cpu" else _at_batch_one(base[0])
     return _Reach(error, lambda: _scale(surface, sheet, factor, source, ways.ANCHOR, error))
 
 
-def anchor_factor(anchor_s: float, said: str, surface: CostSurface) -> tuple[float, str]:
-    """Seconds there over seconds on the surface's machine, and in words where that is from."""
-    measured = float(surface.provenance["anchor_s"])
-    words = f"ResNet-18 in {anchor_s:g} s ({said}) over {measured:.4g} s on {surface.hardware}"
-    return anchor_s / measured, words
+def anchor_factor(anchor_s: float, said: str, measured_s: float, machine: str) -> tuple[float, str]:
+    """Seconds there over those on the measured machine, and in words where that is from."""
+    words = f"ResNet-18 in {anchor_s:g} s ({said}) over {measured_s:.4g} s on {machine}"
+    return anchor_s / measured_s, words
 
 
 def _at_batch_one(surface: CostSurface) -> CostSurface:
@@ -224,44 +211,6 @@ def _by_bandwidth(
     source = f"{base.hardware}'s {what} over that of {sheet.name}, by their data sheets"
     error = ways.log_error(ways.BANDWIDTH, "gpu")
     return _Reach(error, lambda: _scale(base, sheet, factor, source, ways.BANDWIDTH, error))
-
-
-def codec_of(sheet: Sheet, known: Known, machine: str, *, server: bool) -> Carried:
-    """How codec seconds measured on `machine` reach the processor that runs the codec there.
-
-    A GPU does not encode: that is its host's core, `codec_anchor_s`. A profile measured on the
-    machine tells that of the processor at hand then; it goes before the sheet where the user gave
-    it. Approximation: the anchor, a network on one thread, stands for the codec.
-    """
-    if sheet.name == machine:
-        return Carried(1.0, "measured", 0.0, machine, "measured there")
-    base = next(
-        (s for s in known.of_processor("head", gpu=False) if s.hardware == machine),
-        next(iter(known.of_processor("head", gpu=False)), None),
-    )
-    gpu = sheet.processor in ("gpu", "npu")
-    anchor = "codec_anchor_s" if gpu else "anchor_s"
-    seconds, said = getattr(sheet, anchor), sheet.sources.get(anchor, "")
-    beside_s = _core_beside(sheet, known, "tail" if server else "head")
-    if beside_s is not None and (sheet.profile or seconds is None):
-        seconds, said = beside_s, "measured with its profile"
-    elif not gpu and sheet.slowdown is not None:
-        source = sheet.sources["slowdown"]
-        return Carried(sheet.slowdown, "scaled", 0.0, sheet.name, source)
-    if seconds is not None and base is not None and base.provenance.get("anchor_s"):
-        factor, source = anchor_factor(seconds, said, base)
-        return Carried(factor, "scaled", ways.log_error(ways.ANCHOR, "cpu"), sheet.name, source)
-    whose = "its host's cores" if server else "its processor"
-    return Carried(
-        1.0, "assumed", ways.log_error(ways.ANCHOR, "cpu"), sheet.name,
-        f"nobody measured {whose}: taken as fast as {machine}",
-    )  # fmt: skip
-
-
-def _core_beside(sheet: Sheet, known: Known, part: str) -> float | None:
-    """Seconds of the anchor on one core of the machine, as a profile measured there tells them."""
-    told = (one.provenance.get("codec_anchor_s") for one in known.on(sheet, part))
-    return next((float(seconds) for seconds in told if seconds), None)
 
 
 def _explain(sheet: Sheet, part: str, known: Known) -> str:

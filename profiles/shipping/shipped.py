@@ -127,13 +127,13 @@ def generation(
             and len(table.sample_ids) == sizes["samples"]
             and table.size("token") >= sizes["token"]
             and set(cuts) <= set(table.cuts)
-            and all(_alike(about["codecs"].get(n, ""), c.spec) for n, c in settings.items())
+            and all(alike(about["codecs"].get(n, ""), c.spec) for n, c in settings.items())
         ):
             return table
     return None
 
 
-def _alike(one: str, other: str) -> bool:
+def alike(one: str, other: str) -> bool:
     """Whether two settings are the same but for the last digits of a fitted number.
 
     What a chain is fitted to are a network's features, whose last digits differ between processors:

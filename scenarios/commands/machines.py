@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from profiles.predicting.roles import codec_of, seconds_of
+from profiles.predicting.codecs import Clock, codec_of
+from profiles.predicting.roles import seconds_of
 from profiles.shipping import shipped
 from profiles.tables.hardware import THIS, DeviceSpec
 from profiles.tables.layers import ModelProfile
@@ -92,7 +93,8 @@ def _known(sheet: Any, part: str, model: str) -> dict[str, Any]:
         surface = seconds_of(sheet, part, known)
     except ValueError as error:
         return {"kind": "missing", "way": str(error).split(";")[0]}
-    carried = codec_of(sheet, known, shipped.CPU, server=not isinstance(sheet, DeviceSpec))
+    clock = Clock(machine=shipped.CPU)
+    carried = codec_of(sheet, known, clock, server=not isinstance(sheet, DeviceSpec))
     at = (surface.batches[0], surface.new_tokens[0], surface.kv_lengths[0])
     whole = surface.seconds_at("output" if part == "head" else "input", *at)
     return {

@@ -20,6 +20,7 @@ from scenarios.systems.answers import choose_cuts, trace
 from scenarios.systems.coders import coders
 from scenarios.systems.generations import generate
 from scenarios.systems.scenario import Model
+from scenarios.systems.traces import with_anchor
 from sim.specs.check import at_least, option
 
 
@@ -61,6 +62,7 @@ def run(config: Config) -> int:
             table = generate(network, config.model, kept, wanted, *sizes)
         else:
             table = trace(network, config.model, settings, wanted)
+        table = with_anchor(table)
         path = store.folder / f"{network.name}.npz"
         table.save(path)
         if config.ship:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from profiles.predicting.codecs import Clock
 from profiles.shipping.shipped import CPU, DATA, surfaces
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
@@ -146,12 +147,12 @@ def tables(model: str) -> Tables:
         known = Generations(
             model=model, prefill=profile("prefill"), decode=profile("decode"), table=table,
             others={phase: surfaces(model, phase)[2:] for phase in ("prefill", "decode")},
-            codec_machine=CPU,
+            clock=Clock(machine=CPU),
         )  # fmt: skip
     else:
         known = Answers(
             model=model, profile=profile("single"), table=table,
-            others=surfaces(model, "single")[2:], codec_machine=CPU,
+            others=surfaces(model, "single")[2:], clock=Clock(machine=CPU),
         )  # fmt: skip
     return Tables(model=model, known=known)
 

@@ -62,7 +62,7 @@ class Method(NamedTuple):
 
 def measure_methods(config: Figure) -> Answers:
     """The tables behind a figure: all methods at every cut, one trace for all figures."""
-    return measure(config.model, list(config.codecs.values()), live=config.live)
+    return measure(config.model, list(config.codecs.values()), live=config.live, given=config.trace)
 
 
 def methods(config: Figure, cut: str | None = None, model: Model | None = None) -> list[Method]:

@@ -32,7 +32,7 @@ class Panel(NamedTuple):
 
 def pictures(config: Figure, model: Model, cut: str, *, requests: int | None = None) -> Panel:
     """Every method on `model` split at `cut`; to the end of device 0's `requests` if given."""
-    known = measure(model, list(config.codecs.values()), live=config.live)
+    known = measure(model, list(config.codecs.values()), live=config.live, given=config.trace)
     chosen = methods(config, cut, model)
     if known.table.provenance["weights"] != "trained":
         there = known.table.settings

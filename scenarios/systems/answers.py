@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import sem
 
-from profiles.predicting.roles import Carried, Known, seconds_of
+from profiles.predicting.codecs import Carried, Clock
+from profiles.predicting.roles import Known, seconds_of
 from profiles.shipping import shipped
 from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import THIS, DeviceSpec, ServerSpec
@@ -23,7 +24,7 @@ from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
-from scenarios.systems import carrying
+from scenarios.systems import carrying, traces
 from scenarios.systems.coders import coders
 from scenarios.systems.given import with_given
 from scenarios.systems.measured import Drop, Network, describe_trace, known_of
@@ -119,6 +120,7 @@ def measure(
     live: bool = False,
     here: bool = False,
     network: Any = None,
+    given: str = "",
 ) -> Answers:
     """What is known of `model` and these codecs, measured on this machine or read.
 
@@ -133,9 +135,11 @@ def measure(
         live: whether to measure here what is shipped.
         here: whether a device or a server is the machine at hand, so that it is timed as well.
         network: the network where it was made already.
+        given: a trace table that the user made elsewhere, a file: its payloads, answers and codec
+            seconds, of its samples.
 
     Raises:
-        ValueError: an unknown cut or chain.
+        ValueError: an unknown cut or chain, a file that is none or another network's.
     """
     from profiles.shipping import store  # torch: not needed to print a help text
 
@@ -152,6 +156,14 @@ def measure(
         others = others if facts is None else (*others, mine.head, mine.tail)
         facts = facts or mine
     wanted = [cut for cut in facts.cut_names if cuts is None or cut in cuts]
+    if given:
+        from profiles.measuring.tracing import specs
+
+        table = traces.read(given, network, specs(settings), [c for c in wanted if c != "output"])
+        return Answers(
+            model=model.name, profile=facts, others=others, table=table,
+            clock=traces.clock_of(given, table), trace_file=given,
+        )  # fmt: skip
     if facts.head.hardware == THIS:
         table = trace(network, model, settings, wanted)
         return Answers(model=model.name, profile=facts, others=others, table=table)
@@ -159,7 +171,7 @@ def measure(
     table, carried = _complete(network, model, settings, chains, wanted)
     return Answers(
         model=model.name, profile=facts, others=others, table=table,
-        codec_machine=shipped.CPU, carried_settings=carried,
+        clock=Clock(machine=shipped.CPU), carried_settings=carried,
         back=carrying.back(CACHE) if here else {},
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import sem
 
-from profiles.predicting.roles import Carried
+from profiles.predicting.codecs import Carried
 from profiles.shipping.shipped import CPU, DATA
 from profiles.tables.hardware import THIS
 from profiles.tables.trace import TraceTable

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from profiles.predicting.roles import Carried, Known, seconds_of
+from profiles.predicting.codecs import Carried, Clock
+from profiles.predicting.roles import Known, seconds_of
 from profiles.shipping import equal, shipped
 from profiles.tables.cost import CostSurface, join_phases
 from profiles.tables.hardware import DeviceSpec, ServerSpec
@@ -18,7 +19,7 @@ from profiles.tables.sessions import cut_sessions
 from profiles.tables.split import ENDS, Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.progress import progress
-from scenarios.systems import carrying
+from scenarios.systems import carrying, traces
 from scenarios.systems.answers import CACHE
 from scenarios.systems.coders import coders_by_name, kind_of
 from scenarios.systems.given import with_given
@@ -55,13 +56,15 @@ class Session:
         *,
         live: bool = False,
         here: bool = False,
+        given: str = "",
     ) -> "Generations":
         """Profiles of both phases and one trace; codecs of features only."""
         known = generations(
             model, [one for one in codecs if kind_of(one) == "feature"],
             [cut for cut in cuts if cut not in ENDS],
             n_prompts=self.n_prompts, prompt_tokens=self.prompt_tokens,
-            n_tokens=self.traced_tokens, repeats=self.repeats, live=live, here=here,
+            n_tokens=self.n_tokens if given else self.traced_tokens,
+            repeats=self.repeats, live=live, here=here, given=given,
         )  # fmt: skip
         return replace(known, session=asdict(self), n_tokens=self.n_tokens)
 
@@ -254,6 +257,7 @@ def generations(
     repeats: int,
     live: bool = False,
     here: bool = False,
+    given: str = "",
 ) -> Generations:
     """What is known of a language network and these codecs, as `answers.measure` says.
 
@@ -265,12 +269,17 @@ def generations(
 
     network = models.create(model)
     made = coders_by_name(codecs)
+    asked = {name: chosen.spec for name, chosen in made.items()}
     made |= equal.settings_for(network, [str(chosen["chain"]) for chosen in codecs])
     sizes = {"prompt_tokens": prompt_tokens, "token": n_tokens, "samples": n_prompts}
     facts = {} if live else {p: shipped.facts(network, p) for p in ("prefill", "decode")}
     known = {phase: one for phase, one in facts.items() if one is not None}
-    table = None
-    if not live:
+    table, clock = None, None
+    if given:
+        table = traces.read(given, network, asked, cuts)
+        traces.check_tokens(given, table, n_tokens)
+        clock = traces.clock_of(given, table)
+    elif not live:
         table = shipped.generation(network, made, cuts, sizes, repeats=repeats)
     with progress(f"measuring {model}") as report:
         if table is None:
@@ -295,8 +304,9 @@ def generations(
     }
     return Generations(
         model=model, prefill=own["prefill"], decode=own["decode"], others=others, table=table,
-        codec_machine=own["decode"].head.hardware, carried_settings=carried,
-        back=carrying.back(CACHE) if here and own is known else {},
+        clock=clock or Clock(machine=own["decode"].head.hardware),
+        carried_settings=carried, trace_file=given,
+        back=carrying.back(CACHE) if here and own is known and not given else {},
     )  # fmt: skip
 
 

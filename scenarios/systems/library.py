@@ -30,10 +30,11 @@ class Library:
             ValueError: an unknown network, cut or codec, a codec that does not encode what crosses
                 a cut.
         """
+        _check_trace(config)
         if config.request is not None:
             return ByHand(request=config.request)
         self._check(config)
-        about = attrgetter("request", "model", "session", "live")
+        about = attrgetter("request", "model", "session", "live", "trace")
         asked = [one for one in self._configs if about(one) == about(config)]
         cuts, codecs = _collect([one for one in asked if self._sound(one)])
         mine = _collect([config])
@@ -45,7 +46,17 @@ class Library:
             return self._measure(config, *mine)
 
     def _measure(self, config: Any, cuts: list[str], codecs: dict[str, Codec]) -> Measured:
-        key = repr((config.model, config.session, config.live, cuts, codecs, _is_here(config)))
+        key = repr(
+            (
+                config.model,
+                config.session,
+                config.live,
+                config.trace,
+                cuts,
+                codecs,
+                _is_here(config),
+            )
+        )
         if key not in self._known:
             self._known[key] = self._put_together(config, cuts, list(codecs.values()))
         return self._known[key]
@@ -88,11 +99,25 @@ def _measure(config: Any, network: Any, cuts: Sequence[str], codecs: Sequence[Co
     """A network that answers once, or one that generates tokens."""
     if network.task != "language":
         every = [*cuts, "output"] if "output" not in cuts else list(cuts)  # to pair with no codec
-        how = {"live": config.live, "here": _is_here(config)}
+        how = {"live": config.live, "here": _is_here(config), "given": config.trace}
         return answers.measure(config.model, codecs, every, network=network, **how)
     text: Session = config.session
-    how = {"live": config.live, "here": _is_here(config)}
+    how = {"live": config.live, "here": _is_here(config), "given": config.trace}
     return text.measure(config.model.name, codecs, cuts, **how)
+
+
+def _check_trace(config: Any) -> None:
+    """Refuse a trace table where nothing reads one."""
+    reasons = {
+        "requests by hand have their own bytes": config.request is not None,
+        f"{config.model.name} takes payloads scaled from a smaller network": llama2.models(
+            config.model.name
+        ),
+        "live=true traces here": config.live,
+    }
+    for reason, holds in reasons.items():
+        if config.trace and holds:
+            raise ValueError(f"trace={config.trace} is not read: {reason}; leave one of them out")
 
 
 def _is_here(config: Any) -> bool:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from profiles.predicting.analytic import LLAMA2_7B
-from profiles.predicting.roles import Carried, Known, seconds_of
+from profiles.predicting.codecs import Carried
+from profiles.predicting.roles import Known, seconds_of
 from profiles.shipping import shipped
 from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import DeviceSpec, ServerSpec

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from profiles.predicting.roles import Carried, Known, codec_of
+from profiles.predicting.codecs import Carried, Clock, codec_of
+from profiles.predicting.roles import Known
 from profiles.tables import quality
 from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import THIS, DeviceSpec, ServerSpec
@@ -147,13 +148,14 @@ class Measured(ABC):
 class Network(Measured):
     """A network that was timed and traced.
 
-    The codec's seconds in its `table` are those of `codec_machine`; `carried_settings` says how
-    those settings came to it that were measured elsewhere, by setting and column; `back`, how the
-    table's seconds reach the machine at hand, by column.
+    The codec's seconds in its `table` were measured by `clock`; `carried_settings` says how those
+    settings came to it that were measured elsewhere, by setting and column; `back`, how the table's
+    seconds reach the machine at hand, by column. `trace_file`: the table where a user gave it.
     """
 
     table: TraceTable
-    codec_machine: str = THIS
+    clock: Clock = field(default_factory=lambda: Clock(machine=THIS))
+    trace_file: str = ""
     carried_settings: Mapping[str, Mapping[str, Carried]] = field(default_factory=dict)
     back: Mapping[str, Carried] = field(default_factory=dict)
 
@@ -181,7 +183,7 @@ class Network(Measured):
         else:
             is_server = isinstance(sheet, ServerSpec)
             known = with_given(self.known, sheet, "tail" if is_server else "head")
-            there = codec_of(sheet, known, self.codec_machine, server=is_server)
+            there = codec_of(sheet, known, self.clock, server=is_server)
         own = self.carried_settings.get(setting or "", {}).get(column)
         if own is None or own.kind == "measured":
             return there
@@ -214,10 +216,15 @@ class Network(Measured):
                 name: {column: one._asdict() for column, one in columns.items()}
                 for name, columns in self.carried_settings.items()
             },
-            "payloads": dict(self.table.provenance),
+            "payloads": self._payloads(),
             "samples": len(self.table.sample_ids),
             **self.digests,
         }
+
+    def _payloads(self) -> dict[str, Any]:
+        """Where payloads and answers come from."""
+        given = {"file": self.trace_file} if self.trace_file else {}
+        return {**self.table.provenance, **given}
 
     def machines(self, split: Split, device: DeviceSpec, server: ServerSpec) -> dict[str, str]:
         """Whose seconds these are, role by role, in columns of a row."""

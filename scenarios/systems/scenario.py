@@ -96,6 +96,9 @@ class Scenario(Rows, SystemSpec):
     """One system: what `sim` needs, and the measured things its sources are made of."""
 
     model: Model = field(default_factory=Model)
+    trace: str = option(
+        "", "trace table made elsewhere: payloads, answers, codec seconds; npz of splitfleet trace"
+    )
     device: hardware.DeviceSpec
     server: Server
     link: Link

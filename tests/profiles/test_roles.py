@@ -7,7 +7,8 @@ import pytest
 
 from profiles import CostSurface, Cut, DeviceSpec, Layer, ModelProfile, ServerSpec
 from profiles.predicting import ways
-from profiles.predicting.roles import Known, codec_of, seconds_of
+from profiles.predicting.codecs import Clock, codec_of
+from profiles.predicting.roles import Known, seconds_of
 
 CUTS = ("input", "middle", "output")
 PEAKS = {"processor": "gpu", "peak_fp16_flops": 1e12, "memory_bandwidth_bytes_per_s": 1e11}
@@ -105,25 +106,27 @@ def test_a_sheet_that_nothing_leads_to_is_refused():
 
 def test_a_gpu_decodes_on_its_hosts_cores():
     card = sheet("card", **PEAKS, codec_anchor_s=0.05, anchor_s=7.0)
-    found = codec_of(card, known(on_card()), "core", server=True)
+    found = codec_of(card, known(on_card()), Clock(machine="core"), server=True)
     assert (found.factor, found.kind) == (pytest.approx(0.5), "scaled")
-    bare = codec_of(sheet("card", **PEAKS), known(on_card()), "core", server=True)
+    bare = codec_of(sheet("card", **PEAKS), known(on_card()), Clock(machine="core"), server=True)
     assert (bare.factor, bare.kind) == (1.0, "assumed")
-    assert codec_of(sheet("core"), known(), "core", server=True).kind == "measured"
-    pi = codec_of(sheet("pi", DeviceSpec, anchor_s=0.2), known(), "core", server=False)
+    assert codec_of(sheet("core"), known(), Clock(machine="core"), server=True).kind == "measured"
+    pi = codec_of(
+        sheet("pi", DeviceSpec, anchor_s=0.2), known(), Clock(machine="core"), server=False
+    )
     assert pi.factor == pytest.approx(2.0)
 
 
 def test_a_profile_tells_how_fast_the_core_beside_its_card_is():
     said = {"kind": "measured", "codec_anchor_s": 0.025}
     own = known(replace(on_card(), provenance=said))
-    bare = codec_of(sheet("card", **PEAKS), own, "core", server=True)
+    bare = codec_of(sheet("card", **PEAKS), own, Clock(machine="core"), server=True)
     assert (bare.factor, bare.kind) == (pytest.approx(0.25), "scaled")
     assert "measured with its profile" in bare.source
     stated = {**PEAKS, "codec_anchor_s": 0.05}
-    assert codec_of(sheet("card", **stated), own, "core", server=True).factor == 0.5
+    assert codec_of(sheet("card", **stated), own, Clock(machine="core"), server=True).factor == 0.5
     given = sheet("card", profile="box.npz", **stated)
-    assert codec_of(given, own, "core", server=True).factor == pytest.approx(0.25)
+    assert codec_of(given, own, Clock(machine="core"), server=True).factor == pytest.approx(0.25)
 
 
 def test_seconds_as_they_might_be_spread_by_the_errors_of_their_points():
