@@ -91,6 +91,16 @@ class CostSurface:
         return float(self.provenance.get("log_error", own))
 
     @property
+    def drift(self) -> float:
+        """How much slower the anchor became while this was measured, here or where the seconds
+        come from; 0 where nobody looked.
+        """
+        said: Mapping[str, Any] = self.provenance
+        while "anchor_drift" not in said and isinstance(said.get("from"), Mapping):
+            said = said["from"]
+        return float(said.get("anchor_drift", 0.0))
+
+    @property
     def coarse(self) -> tuple[str, ...]:
         """Points `cut@batch` whose median is known to less than 5 %, measured here or where the
         seconds come from.

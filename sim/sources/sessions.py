@@ -21,6 +21,7 @@ from sim.sources.source import (
     Randomness,
     Source,
     coarse_at,
+    largest_drift,
     shifted,
     words,
 )
@@ -295,6 +296,11 @@ class TraceSessions:
         sides = zip((self._head, self._tail), errors[:2], strict=True)
         head, tail = (side and side.shift(off) for side, off in sides)
         return copy(self)._time(head, tail, encode, decode)
+
+    @property
+    def drift(self) -> float:
+        """How far a machine drifted while its table was measured."""
+        return largest_drift(self._head, self._tail)
 
     @property
     def coarse(self) -> tuple[str, ...]:

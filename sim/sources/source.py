@@ -143,6 +143,17 @@ def coarse_points(source: Source) -> tuple[str, ...]:
     return known
 
 
+def drift_of(source: Source) -> float:
+    """The largest drift of a machine while its table was measured, as a fraction."""
+    drift: float = getattr(source, "drift", 0.0)
+    return drift
+
+
+def largest_drift(*surfaces: CostSurface | None) -> float:
+    """Of the machines of these tables, up or down."""
+    return max((one.drift for one in surfaces if one is not None), key=abs, default=0.0)
+
+
 def coarse_at(cut: str, *surfaces: CostSurface | None) -> tuple[str, ...]:
     """Those of surfaces at a cut."""
     named = [point for one in surfaces if one is not None for point in one.coarse]
@@ -346,6 +357,11 @@ class TraceSource:
         """Standard deviations of the logarithms of what its machines are off by."""
         sides = (self._head, self._tail, self._encode, self._decode)
         return Errors(*(one.log_error if one is not None else 0.0 for one in sides))
+
+    @property
+    def drift(self) -> float:
+        """How far a machine drifted while its table was measured."""
+        return largest_drift(self._head, self._tail)
 
     @property
     def coarse(self) -> tuple[str, ...]:

@@ -5,9 +5,13 @@ import math
 import pytest
 
 import sim
+from profiles.shipping import shipped
+from profiles.tables.layers import ModelProfile
 from sim.planning import Budget, Goal, capacity
+from sim.planning.trust.finding import CAUTION
 from sim.planning.trust.machines import move
-from sim.sources.source import ConstantSource, Errors
+from sim.planning.trust.run import run_trust
+from sim.sources.source import ConstantSource, Errors, largest_drift
 from sim.specs import LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.statistics import normal_scores, two_sided_t
 from sim.theory import md1_response_s
@@ -111,3 +115,23 @@ def test_a_known_error_is_as_wide_in_few_runs_as_in_many(replications):
     assert latency.mean == pytest.approx(1.0)
     assert latency.hi_total - latency.mean == pytest.approx(0.1 * Z, rel=0.03)
     assert latency.mean - latency.lo_total == pytest.approx(0.1 * Z, rel=0.03)
+
+
+@pytest.mark.parametrize(("drift", "grade"), [(0.04, 0), (-0.08, 1), (0.4, 1)])
+def test_a_machine_that_drifted_by_more_than_five_percent_is_a_caution(drift, grade):
+    source = ConstantSource(device_s=0.001, payload_bytes=10, server_s=0.01)
+    source.drift = drift  # as a source of measured tables says it
+    spec = open_spec()
+    result = sim.run(spec, {"default": source})
+    columns = {name: each.mean for name, each in result.estimates.items()}
+    found = run_trust(spec, {"default": source}, columns, ()).findings
+    cautions = [one for one in found if one.name == "drift"]
+    assert [one.verdict for one in cautions] == [CAUTION] * grade
+
+
+def test_a_drift_goes_with_the_seconds_to_other_machines():
+    profile = ModelProfile.load(shipped.DATA / "profiles" / "efficientnet_b0-single-1.npz")
+    there = profile.head.scale(3.0, hardware="slow", source="a book")
+    assert there.drift == profile.head.drift == pytest.approx(0.3986, abs=1e-4)
+    assert largest_drift(there, None) == there.drift
+    assert largest_drift(None) == 0.0

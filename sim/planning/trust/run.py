@@ -9,11 +9,12 @@ from sim.measures.laws import Check
 from sim.planning.forecast.neighbour import count_senders, neighbour
 from sim.planning.trust.finding import BAD, CAUTION, GOOD, Finding, Trust
 from sim.radio import ns3_curves
-from sim.sources.source import Sources, coarse_points
+from sim.sources.source import Sources, coarse_points, drift_of
 
 _NEAR = 0.3
 _ROUGH = 0.05
 _SPREAD = 0.1
+_DRIFT = 0.05
 _AT_SERVER = ("server_", "decoder_", "memory_", "repair_")
 _FIRM = ("measured", "published", "assumed")
 _IN_LOOPS = ("measured", "scaled", "modelled")
@@ -40,6 +41,7 @@ def run_trust(
             *_range(spec, columns, largest_batch),
             *_seeds(columns),
             *_coarse(spec, sources),
+            *_drift(sources),
             *([_latency_provenance(columns, kinds), *judge_loops(kinds)] if kinds else []),
             *(_judge_warning(text) for text in warnings),
         )
@@ -142,6 +144,15 @@ def _coarse(spec: SystemSpec, sources: Sources) -> list[Finding]:
         return []
     words = f"seconds known to less than 5 %: {', '.join(used[:5])}"
     return [Finding(name="coarse seconds", verdict=CAUTION, words=words)]
+
+
+def _drift(sources: Sources) -> list[Finding]:
+    """Machines that became slower or faster while they were measured."""
+    drift = max((drift_of(source) for source in sources.values()), key=abs, default=0.0)
+    if abs(drift) <= _DRIFT:
+        return []
+    words = f"a machine drifted by {100 * drift:+.0f} % while its seconds were measured"
+    return [Finding(name="drift", verdict=CAUTION, words=words)]
 
 
 def _batch_of(point: str) -> int:
