@@ -48,6 +48,7 @@ _NOTHING = {
     "request": "a request by hand has neither cut nor codec",
     "members": "every group has its own cut and codec",
     "alternatives": "devices choose for themselves, per request",
+    "trace": "settings are chosen from tables of many of them, which ship=true measures",
 }
 
 

@@ -37,7 +37,10 @@ def one_line(error: BaseException, keys: Iterable[str] = ()) -> str:
 def _explain(error: BaseException, keys: list[str]) -> str:
     text = str(error)
     if match := _NO_GROUP.search(text):
-        return unknown("field", match[1].split("@")[0], keys)
+        group = match[1].split("@")[0]
+        if group in keys:
+            return f"this command chooses {group} itself; it takes no file of {group}"
+        return unknown("field", group, keys)
     if match := _NO_FILE.search(text):
         return unknown(match[1], match[2], match[3].split())
     if match := _FIELD.search(text):
