@@ -20,7 +20,7 @@ SCRIPT = (ROOT / "examples" / "plan_curve.py").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"```console\n\$ splitfleet (.*)\n((?:.*\n)*?)```", PAGE)
 BLOCKS = re.findall(r"```python\n((?:.*\n)*?)```", PAGE)
 LONG = "slo.accuracy_drop_pp=1"
-SLOW = (LONG, "plan model=", "simulate model=")
+SLOW = (LONG, "plan model=", "plan server", "simulate model=")
 ENDS = ("n_star", "n_star_lo", "n_star_hi", "n_star_lo_total", "n_star_hi_total", "curve")
 
 
