@@ -6,7 +6,7 @@ the codec from token to token, but not the cut: both caches stay where they are.
 """
 
 from collections.abc import Mapping, Sequence
-from math import inf, log1p
+from math import inf
 from typing import Any, cast
 
 from simpy import Event, Interrupt
@@ -56,6 +56,7 @@ class Conversation(Device):
 
     def handle(self, size: Size | None = None) -> Steps:
         """One session from birth to record, of a recorded size if there is one."""
+        self.rows.advance()
         choice = self.choose()
         sessions = self._follow(choice, size)
         request = self.create(sessions[choice].steps[0], choice)
@@ -175,7 +176,9 @@ class _Once:
 
     def exponential(self, scale: float = 1.0) -> float:
         """As `Stream.exponential` makes it of that number."""
-        return -scale * log1p(-self._uniform)
+        from sim import philox
+
+        return scale * float(philox.minus_log(self._uniform))
 
 
 class _Held:

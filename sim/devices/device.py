@@ -18,7 +18,7 @@ from sim.sources.sizes import Size
 from sim.sources.source import Draw, Source
 from sim.specs import GroupSpec, WorkloadSpec
 from sim.station import FifoStation, PoolStation, QueuePool, timeout_at
-from sim.streams import Stream
+from sim.streams import RequestStream
 
 Steps = Generator[Event, Any, Any]
 
@@ -64,7 +64,7 @@ class Device:
         slowdown: float,
         sources: Sequence[Source],
         policy: Policy | None,
-        rows: Stream,
+        rows: RequestStream,
         link: Link,
         channel: Channel | RadioChannel,
         server: Server,
@@ -118,6 +118,7 @@ class Device:
         """One request from birth to record; dropped at once if too many are in flight. Only
         sessions have a `size`.
         """
+        self.rows.advance()
         choice = 0 if self.policy is None else self.choose()
         request = self.create(self.sources[choice].draw(self.rows), choice)
         if self.max_in_flight is not None and self.in_flight >= self.max_in_flight:

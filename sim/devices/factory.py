@@ -64,18 +64,19 @@ class Factory:
             slowdown=slowdown,
             sources=sources,
             policy=self._policy(index, group, workload, sources, slowdown),
-            rows=streams.stream("rows", index),
+            rows=streams.rows(index),
             link=self._link,
             channel=self._link.channel(index, group, streams),
             server=self._server,
             retries=self._spec.server.on_failure == "retry",
             meter=self._meter,
         )
-        arrivals = streams.stream("arrivals", index)
+        pauses = streams.pauses(index)
         if group.churn is not None:
-            self._env.process(presence(self._env, device, workload, arrivals, group))
+            stays = streams.stream("presence", index)
+            self._env.process(presence(self._env, device, workload, pauses, group, stays))
         else:
-            device.spawn(WORKLOADS[workload.kind](self._env, device, workload, arrivals))
+            device.spawn(WORKLOADS[workload.kind](self._env, device, workload, pauses))
         return device
 
     def _policy(

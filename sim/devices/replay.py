@@ -10,10 +10,10 @@ from sim.places import groups_of
 from sim.sources.sizes import Size, SizedSessions, held
 from sim.sources.source import Source, Sources
 from sim.specs import SystemSpec, WorkloadSpec
-from sim.streams import Stream
+from sim.streams import RequestStream
 
 
-def replay(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
+def replay(env: Environment, device: Device, spec: WorkloadSpec, stream: RequestStream) -> Steps:
     """The recorded times of this device, and the lengths of its sessions where they are known."""
     found = arrivals(spec, device.meter.n_devices)
     times = found.times_s.get(device.index, ())

@@ -14,16 +14,19 @@ from sim.devices.device import Device, Steps
 from sim.devices.replay import replay
 from sim.places import phase
 from sim.specs import GroupSpec, WorkloadSpec
-from sim.streams import Stream
+from sim.streams import RequestStream, Stream
 
 
-def closed_loop(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
+def closed_loop(
+    env: Environment, device: Device, spec: WorkloadSpec, stream: RequestStream
+) -> Steps:
     """Think, make one request, wait for its answer, again."""
     mean_s = spec.think_s
     constant = spec.think == "constant"
     if spec.start_spread_s > 0.0:
         yield env.timeout(phase(device.index) * spec.start_spread_s)
     while True:
+        stream.advance()
         if mean_s > 0.0:
             yield env.timeout(mean_s if constant else stream.exponential(mean_s))
         began_s = env.now
@@ -35,9 +38,10 @@ def closed_loop(env: Environment, device: Device, spec: WorkloadSpec, stream: St
 def open_loop(gap: Callable[[WorkloadSpec, Stream], Callable[[], float]]) -> "Workload":
     """A workload whose requests come after independent gaps, whatever happens to them."""
 
-    def life(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
+    def life(env: Environment, device: Device, spec: WorkloadSpec, stream: RequestStream) -> Steps:
         next_gap = gap(spec, stream)
         while True:
+            stream.advance()
             yield env.timeout(next_gap())
             device.spawn(device.handle())
 
@@ -75,17 +79,19 @@ def mmpp_gap(spec: WorkloadSpec, stream: Stream) -> Callable[[], float]:
     means_s = tuple(1.0 / (r + q) for r, q in zip(rates, leaving, strict=True))
     wins = tuple(r * mean_s for r, mean_s in zip(rates, means_s, strict=True))
     losses = tuple(q * mean_s for q, mean_s in zip(leaving, means_s, strict=True))
-    log_empty = sum(
+    log_empty = math.fsum(
         math.log1p(-win) if win < 0.5 else math.log(loss)
         for win, loss in zip(wins, losses, strict=True)
     )
     at_once = tuple(win / -math.expm1(log_empty) for win in wins)
-    bursting = int(stream.random() < share)
+    bursting = -1
 
     def next_gap() -> float:
         nonlocal bursting
+        if bursting < 0:
+            bursting = int(stream.random() < share)
         here, there = bursting, 1 - bursting
-        rounds = math.floor(math.log1p(-stream.random()) / log_empty)
+        rounds = math.floor(-stream.exponential() / log_empty)
         crosses = stream.random() >= at_once[here]
         if crosses:
             bursting = there
@@ -110,7 +116,7 @@ def in_turn(env: Environment, delay_s: float, turn: float) -> Event:
     return event
 
 
-def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Stream) -> Steps:
+def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: RequestStream) -> Steps:
     """A camera: frame k is taken at (k + phase) * period, late by a jitter that does not add up.
 
     Cameras that fire together queue up in random order, drawn anew for every frame.
@@ -119,6 +125,7 @@ def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Strea
     offset = 0.0 if spec.synchronised else phase(device.index)
     frame = math.ceil(env.now / period_s - offset - 1e-9)
     while True:
+        stream.advance()
         due_s = (frame + offset) * period_s
         if spec.jitter_s > 0.0:
             due_s += spec.jitter_s * stream.random()
@@ -131,9 +138,16 @@ def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Strea
 
 
 def presence(
-    env: Environment, device: Device, spec: WorkloadSpec, stream: Stream, group: GroupSpec
+    env: Environment,
+    device: Device,
+    spec: WorkloadSpec,
+    stream: RequestStream,
+    group: GroupSpec,
+    stays: Stream,
 ) -> Steps:
-    """Joining, leaving, restarting: the workload runs while the device is there."""
+    """Joining, leaving, restarting: the workload runs while the device is there; `stays` says for
+    how long it is and is not.
+    """
     churn = group.churn
     assert churn is not None
     life = WORKLOADS[spec.kind]
@@ -143,9 +157,9 @@ def presence(
         device.join()
         device.spawn(life(env, device, spec, stream))
         if churn.mean_up_s is not None:
-            yield env.timeout(stream.exponential(churn.mean_up_s))
+            yield env.timeout(stays.exponential(churn.mean_up_s))
             device.leave()
-            yield env.timeout(stream.exponential(churn.mean_down_s))
+            yield env.timeout(stays.exponential(churn.mean_down_s))
         elif churn.leave_s is not None and env.now < churn.leave_s:
             yield env.timeout(churn.leave_s - env.now)
             device.leave()
@@ -156,7 +170,7 @@ def presence(
             return
 
 
-Workload = Callable[[Environment, Device, WorkloadSpec, Stream], Steps]
+Workload = Callable[[Environment, Device, WorkloadSpec, RequestStream], Steps]
 
 WORKLOADS: dict[str, Workload] = {
     "closed": closed_loop,

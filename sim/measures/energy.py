@@ -1,5 +1,6 @@
 """Joules per answer: what the devices draw, what the server draws, and both together."""
 
+import math
 from math import nan
 
 import numpy as np
@@ -54,7 +55,7 @@ def device_energy_j(spec: SystemSpec, book: Book) -> float:
     for number, group in enumerate(groups):
         assert group.power is not None
         tables = [select(table, table["group"] == number) for table in (gone, stepped)]
-        worked_s = sum(
+        worked_s = math.fsum(
             float(np.nansum(table["device_end_s"] - table["device_start_s"])) for table in tables
         )
         present_s = book.end.present_s[number] - book.begin.present_s[number]

@@ -128,7 +128,7 @@ class RadioChannel:
                 self._enter(self._block + 1)
                 request.link_outage_s += env.now - entered_s
                 continue
-            request.air_bytes += sum(size + spec.header_bytes for size, _ in run.frames)
+            request.air_bytes += math.fsum(size + spec.header_bytes for size, _ in run.frames)
             began_s, request.link_end_s = yield from self._transfer(request, run, weight)
             if start_s != start_s:
                 request.link_start_s = start_s = began_s

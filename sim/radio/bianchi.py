@@ -6,6 +6,7 @@ station did before (decoupling); stations are saturated and hear each other; err
 and the retry limit are left out.
 """
 
+import math
 from dataclasses import dataclass
 
 from scipy.optimize import brentq
@@ -57,7 +58,7 @@ class Access:
 
 def transmit_probability(collision: float, access: Access) -> float:
     """tau(p) = 2 / (1 + W + p W sum_{i<m} (2 p)^i), Bianchi's equation 7 without its pole."""
-    powers = sum((2.0 * collision) ** i for i in range(access.doublings))
+    powers = math.fsum((2.0 * collision) ** i for i in range(access.doublings))
     return 2.0 / (1.0 + access.window_min * (1.0 + collision * powers))
 
 

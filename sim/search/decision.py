@@ -1,5 +1,6 @@
 """The one protocol of all searches: `search(problem) -> Decision`."""
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
@@ -114,7 +115,7 @@ def _find_binding(predictor: Predictor, predicted: Predicted, rows: tuple[int, .
         )
     name = max(used, key=lambda key: used[key])
     words = f"{name} ({100 * used[name]:.0f} % used)"
-    least_s = sum(float(each.min()) for each in predictor.objective)
+    least_s = math.fsum(float(each.min()) for each in predictor.objective)
     return f"none, closest {words}" if predicted.server_s[0] <= least_s * (1.0 + 1e-9) else words
 
 

@@ -8,6 +8,7 @@ so that the first feasible joint choice is the optimum.
 
 import heapq
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -110,7 +111,7 @@ def _ascend(predictor: Predictor, fronts: list[list[int]]) -> Iterator[tuple[int
         for column, rows in zip(predictor.objective, fronts, strict=True)
     ]
     start = (0,) * len(fronts)
-    heap = [(sum(cost[0] for cost in costs), start)]
+    heap = [(math.fsum(cost[0] for cost in costs), start)]
     seen = {start}
     while heap:
         _, at = heapq.heappop(heap)
@@ -119,5 +120,5 @@ def _ascend(predictor: Predictor, fronts: list[list[int]]) -> Iterator[tuple[int
             further = (*at[:g], at[g] + 1, *at[g + 1 :])
             if further[g] < len(fronts[g]) and further not in seen:
                 seen.add(further)
-                cost = sum(one[i] for one, i in zip(costs, further, strict=True))
+                cost = math.fsum(one[i] for one, i in zip(costs, further, strict=True))
                 heapq.heappush(heap, (cost, further))

@@ -5,6 +5,7 @@ columns have shape [option] and hold means over requests; autoregressive ones ho
 token step, and `first` those of the prompt step. Memory and the accuracy drop are upper ends.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -182,7 +183,7 @@ class Problem:
             g.n_devices * (g.rate_rps if g.rate_rps is not None else 1.0 / (g.think_s or 1.0))
             for g in self.groups
         ]
-        return np.asarray(offered, dtype=float) / sum(offered)
+        return np.asarray(offered, dtype=float) / math.fsum(offered)
 
     def of_group(self, number: int, n_devices: int | None = None) -> "Problem":
         """One group alone, as if it were the whole fleet of `n_devices` (default: its own)."""

@@ -7,7 +7,7 @@ on the request from the moment at which they are known, so that work in progress
 """
 
 from heapq import heapify, heapreplace
-from math import inf
+from math import fsum, inf
 from typing import Protocol
 
 from simpy import Environment, Event
@@ -134,7 +134,7 @@ class QueueServer:
     def busy_s(self) -> float:
         """Seconds of GPU work so far, per GPU."""
         now = self._env.now
-        return (self._busy_s + sum(now - start for _, start in self._running.values())) / (
+        return (self._busy_s + fsum(now - start for _, start in self._running.values())) / (
             self._spec.n_gpus
         )
 

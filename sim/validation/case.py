@@ -135,9 +135,11 @@ def row_of_two(case: str, metric: str, seed: int, values: ArrayLike, reference: 
     samples = [np.asarray(each, dtype=float) for each in (values, reference)]
     means = [float(np.mean(each)) for each in samples]
     errors = [float(np.var(each, ddof=1)) / each.size for each in samples]
-    parts = sum(error**2 / (each.size - 1) for error, each in zip(errors, samples, strict=True))
-    freedom = math.floor(sum(errors) ** 2 / parts) if parts > 0.0 else samples[0].size - 1
-    half = two_sided_t(CONFIDENCE, freedom) * math.sqrt(sum(errors))
+    parts = math.fsum(
+        error**2 / (each.size - 1) for error, each in zip(errors, samples, strict=True)
+    )
+    freedom = math.floor(math.fsum(errors) ** 2 / parts) if parts > 0.0 else samples[0].size - 1
+    half = two_sided_t(CONFIDENCE, freedom) * math.sqrt(math.fsum(errors))
     return Row(
         case=case,
         metric=metric,

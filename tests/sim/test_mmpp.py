@@ -16,8 +16,9 @@ BURSTS = [
 
 def arrivals_s(spec, n, seed=0):
     """Times of `n` arrivals of one device."""
-    gap = mmpp_gap(spec, Streams(seed).stream("arrivals"))
-    return np.cumsum([gap() for _ in range(n)])
+    stream = Streams(seed).pauses()
+    gap = mmpp_gap(spec, stream)
+    return np.cumsum([stream.advance() or gap() for _ in range(n)])
 
 
 def process(spec):

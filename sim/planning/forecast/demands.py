@@ -52,7 +52,7 @@ def parts(spec: SystemSpec, sources: Sources) -> tuple[Part, ...] | None:
         except (ValueError, KeyError, AttributeError, ZeroDivisionError):
             return None
     rates = [one.rate_rps * g.share for one, g in zip(each, groups.values(), strict=True)]
-    weights = [rate / sum(rates) for rate in rates]
+    weights = [rate / math.fsum(rates) for rate in rates]
     return tuple(Part(*of) for of in zip(groups.values(), each, weights, strict=True))
 
 

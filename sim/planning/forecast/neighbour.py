@@ -174,6 +174,6 @@ def count_senders(spec: SystemSpec, columns: Mapping[str, float]) -> float:
 
     Approximation: who waits in a device's own queue counts as a station.
     """
-    on_air_s = sum(columns[f"link_{part}_s"] for part in ("wait", "service", "resend"))
+    on_air_s = math.fsum(columns[f"link_{part}_s"] for part in ("wait", "service", "resend"))
     senders = columns["throughput_rps"] * on_air_s / spec.link.n_cells
     return min(senders, spec.fleet.n_devices / spec.link.n_cells)

@@ -160,7 +160,7 @@ def _runs(link: LinkSpec, snr_db: float, payload_bytes: float) -> tuple[float, f
     lost = _loss(link, size)
     tries = link.max_retries + 1 if link.transport == "exact" else 1
     sent = frames * (1.0 - lost**tries) / (1.0 - lost)
-    rounds = 1.0 + sum(
+    rounds = 1.0 + math.fsum(
         -math.expm1(frames * math.log1p(-(lost**k))) for k in range(1, min(tries, 100)) if lost
     )
     gains = _GAINS if link.fading != "none" and link.rate != "outage" else (1.0,)

@@ -1,5 +1,6 @@
 """Judge: how far to believe a capacity, and a remedy."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -106,7 +107,7 @@ def judge_remedy(
         kinds=dict(kinds),
     )
     findings = (*trust.findings, *_judge_search(remedy, held, target))
-    requests = int(sum(r.columns["n_requests"] for r in readings))
+    requests = int(math.fsum(r.columns["n_requests"] for r in readings))
     return Judged(Trust(findings=findings), requests, columns)
 
 

@@ -174,7 +174,9 @@ def judge_loops(kinds: Mapping[str, str]) -> list[Finding]:
 def _latency_provenance(columns: Mapping[str, float], kinds: Mapping[str, str]) -> Finding:
     """The share of the mean latency that rests on numbers which nobody measured there."""
     seconds = {
-        name: sum(s for column, s in columns.items() if column in STAGES and column.startswith(at))
+        name: math.fsum(
+            s for column, s in columns.items() if column in STAGES and column.startswith(at)
+        )
         for name, at in (("device", "device_"), ("uplink", "link_"), ("server", _AT_SERVER))
     }
     return judge_provenance(seconds, kinds, "the mean latency")
@@ -182,13 +184,13 @@ def _latency_provenance(columns: Mapping[str, float], kinds: Mapping[str, str]) 
 
 def judge_provenance(weights: Mapping[str, float], kinds: Mapping[str, str], what: str) -> Finding:
     """The share of what the `weights` add up to that rests on numbers which nobody measured."""
-    whole = sum(weights.values())
+    whole = math.fsum(weights.values())
     soft = {
         name: weight / whole if whole else 0.0
         for name, weight in weights.items()
         if kinds.get(name) not in _FIRM
     }
-    share = sum(soft.values())
+    share = math.fsum(soft.values())
     named = ", ".join(
         f"{name} {kinds[name]} {100 * part:.0f} %" for name, part in soft.items() if part >= 0.01
     )

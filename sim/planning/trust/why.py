@@ -132,7 +132,7 @@ def why(spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player)
         machines=moved.words,
         spread=float(np.std(plain, ddof=1)),
         collapsed=capacity.goal.count_apart([reading.sample for reading in as_is]),
-        requests=int(sum(reading.columns["n_requests"] for reading in (*first, *second))),
+        requests=int(math.fsum(reading.columns["n_requests"] for reading in (*first, *second))),
         stop=tell_stop(as_is),
     )
 

@@ -46,9 +46,11 @@ def idiomatic(spec: sim.SystemSpec) -> Meter:
     header_bytes, mtu_bytes = spec.link.header_bytes, spec.link.mtu_bytes
 
     def device(index: int):
-        think, rows = streams.stream("arrivals", index), streams.stream("rows", index)
+        think, rows = streams.pauses(index), streams.rows(index)
         processor = simpy.Resource(env)
         while True:
+            think.advance()
+            rows.advance()
             yield env.timeout(think.exponential(spec.workload.think_s))
             draw = drawn.draw(rows)
             request = Request(index, 0, draw, env.now)
