@@ -195,12 +195,12 @@ def test_answers_at_one_access_point_settle_where_answers_that_contend_each_do_n
     answer a station, the more of them waited the less would get through.
     """
     cell = radios.RUNGS["Wi-Fi, 40 radios, one access point"]
-    engine, loop = radios.play_both(cell, 7)
+    engine, loop = radios.play_both(cell, 8)
     first, last = np.array_split(engine.latency_s, 2)
     assert engine.latency_s.mean() == pytest.approx(loop.latency_s.mean(), rel=1e-9)
     assert engine.latency_s.mean() == pytest.approx(8.9e-3, rel=0.05)
     assert last.mean() == pytest.approx(first.mean(), rel=0.1)
-    _, crowd = radios.play_both(cell, 7, Crowd)
+    _, crowd = radios.play_both(cell, 8, Crowd)
     first, last = np.array_split(crowd.latency_s, 2)
     assert first.mean() > 1.0
     assert last.mean() > 2.0 * first.mean()
