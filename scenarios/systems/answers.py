@@ -77,13 +77,17 @@ class Answers(Network):
             tensor_bytes=4.0 * self.profile.cut(split.cut).elements,
         )  # fmt: skip
 
+    def right(self, split: Split) -> np.ndarray:
+        """Scores [sample] of the answers; NaN where they are not known."""
+        return self.table.cell("correct", split.cut, split.setting)
+
     def quality(self, split: Split) -> dict[str, float]:
         """All that is known, means over the table's samples: share of right answers with Wilson's
         95 % interval, unless weights are random; relative L2 of the feature and KL of the answer
         with their normal intervals.
         """
         columns: dict[str, float] = {}
-        right = self.table.cell("correct", split.cut, split.setting)
+        right = self.right(split)
         if not np.isnan(right).any():
             columns |= share(right).columns("table_accuracy")
         for name in (n for n in ("relative_l2", "logit_kl") if n in self.table.columns):
@@ -99,7 +103,7 @@ class Answers(Network):
             return Drop(0.0, 0.0, 0.0)
         if "output" not in self.table.cuts:
             return None
-        right = self.table.cell("correct", split.cut, split.setting)
+        right = self.right(split)
         whole = self.table.cell("correct", "output", split.setting)
         if np.isnan(whole).any() or np.isnan(right).any():
             return None
