@@ -109,9 +109,7 @@ def fit(
     mend(module)
     n_steps = recipe.epochs * -(-len(epoch(0).labels) // recipe.batch)
     learning = [weight for weight in module.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(
-        learning, lr=recipe.peak_rate, weight_decay=recipe.weight_decay
-    )
+    optimiser = torch.optim.AdamW(learning, lr=recipe.peak_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.peak_rate, n_steps, pct_start=recipe.warmup
     )
@@ -123,7 +121,7 @@ def fit(
             shuffle = torch.from_numpy(order.permutation(len(labels)))
             for rows in torch.split(shuffle, recipe.batch):
                 optimiser.zero_grad()
-                measure(module, inputs[rows], labels[rows]).backward()
+                torch.autograd.backward(measure(module, inputs[rows], labels[rows]))
                 optimiser.step()
                 mend(module)
                 schedule.step()

@@ -101,9 +101,7 @@ def setup(model: str, fold: int = 0) -> Setup:
             n_test=N_TEST_SCENES,
             data="scenes of scikit-learn's digits and photographs, 64 x 64",
         )  # fmt: skip
-    raise ValueError(
-        f"scheme early_exit is trained for model {' or '.join(MODELS)}, got {model!r}"
-    )
+    raise ValueError(f"scheme early_exit is trained for model {' or '.join(MODELS)}, got {model!r}")
 
 
 def _digits(fold: int, split: str, n: int) -> Samples:

@@ -25,8 +25,13 @@ class Gate(Protocol):
     with that stage as its only one. `spec` says in words what it decides by.
     """
 
-    after: str
-    early: Network
+    @property
+    def after(self) -> str:
+        """The stage."""
+
+    @property
+    def early(self) -> Network:
+        """The network."""
 
     @property
     def spec(self) -> str:
@@ -45,8 +50,13 @@ class Adapter(Protocol):
     `after`: the stage whose output it takes.
     """
 
-    after: str
-    module: nn.Module
+    @property
+    def after(self) -> str:
+        """The stage."""
+
+    @property
+    def module(self) -> nn.Module:
+        """A feature to a feature."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

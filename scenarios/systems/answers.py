@@ -30,7 +30,7 @@ from scenarios.systems.given import with_given
 from scenarios.systems.measured import Drop, Network, describe_trace, known_of
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
-from sim.sources.source import Factor, TraceSource
+from sim.sources.source import Factor, Source, TraceSource
 
 CACHE = Path("outputs/cache")
 DEFAULT_CUT = "stage3"
@@ -66,7 +66,11 @@ class Answers(Network):
         """Seconds of head or tail on the machine of a sheet."""
         return seconds_of(sheet, part, with_given(self.known, sheet, part))
 
-    def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> TraceSource:
+    def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> Source:
+        return self._rows(split, device, server)
+
+    def _rows(self, split: Split, device: DeviceSpec, server: ServerSpec) -> TraceSource:
+        """The rows of its table, each through the whole network."""
         encode = self.carried(device, "encode_s", split.setting)
         decode = self.carried(server, "decode_s", split.setting)
         return TraceSource(

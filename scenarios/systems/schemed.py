@@ -112,7 +112,7 @@ class Schemed(Answers):
         return known_of(self.early, (self.early.head, self.early.tail))
 
     def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> Source:
-        late = super()._source(split, device, server)
+        late = self._rows(split, device, server)
         if self.early is None:
             return late
         return GatedSource(self._early_source(device, split), self._with_gate(late, device, server,

@@ -23,7 +23,7 @@ def names(group: str) -> list[str]:
         folder = resources.files(f"conf.{group}")
         return sorted(path.name[:-5] for path in folder.iterdir() if path.name.endswith(".yaml"))
     except ModuleNotFoundError:
-        allowed = "codec, device, link, model, request, server or workload"
+        allowed = "codec, device, link, model, request, scheme, server or workload"
         raise ValueError(f"group must be {allowed}, got {group!r}") from None
 
 
