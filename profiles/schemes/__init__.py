@@ -15,10 +15,11 @@ from typing import Any
 from torch import nn
 
 from profiles.models.recipe import cache_folder
-from profiles.schemes import early_exit
+from profiles.schemes import early_exit, own
 from profiles.schemes.scheme import Adapter, Gate, Scheme
 from profiles.schemes.shipped import SHIPPED
 from profiles.tables.choices import unknown
+from profiles.tables.own import is_own
 
 _SCHEMES: dict[str, Callable[..., Scheme]] = {"early_exit": early_exit.scheme}
 _TRAINING: dict[str, Callable[..., tuple[nn.Module, dict[str, Any]]]] = {
@@ -44,9 +45,13 @@ def models(name: str) -> tuple[str, ...]:
 def create(name: str, model: str, **options: Any) -> Scheme:
     """The scheme of that name for the data of a model, with its shipped weights.
 
+    FILE.py:FUNCTION is a scheme of the user (`own.py`).
+
     Raises:
         ValueError: an unknown scheme, one that is not trained for these data, a bad option.
     """
+    if is_own(name):
+        return own.make(name, model, **options)
     maker = _SCHEMES[_known(name)]
     allowed = [one for one in inspect.signature(maker).parameters if one != "model"]
     for option in options:

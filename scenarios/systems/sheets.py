@@ -34,8 +34,8 @@ def read(group: str, name: str) -> dict[str, Any]:
     Raises:
         ValueError: no such file, with the nearest names.
     """
-    if group == "model" and own.is_own(name):
-        return own.sheet(name)
+    if group in own.GROUPS and own.is_own(name):
+        return own.sheet(name, group)
     if name not in (known := names(group)):
         raise ValueError(unknown(group, name, known))
     content = sheets.read(resources.files(f"conf.{group}") / f"{name}.yaml")

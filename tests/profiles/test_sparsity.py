@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from profiles.schemes import sparsity
+from profiles.schemes import kernels, sparsity
 
 WIDTHS = st.sampled_from((4, 6, 8, 10, 12, 40))
 
@@ -56,3 +56,20 @@ def test_a_convolution_keeps_or_loses_whole_kernels():
     assert set(kernels.unique().tolist()) == {0, 9}
     assert sparsity.n_links(masks, module) == 16 * 8 * 9
     assert torch.equal(kernels > 0, masks["0"].flatten(1))
+
+
+def test_the_sparse_kernel_computes_the_masked_product():
+    layer = nn.Linear(64, 40)
+    links = torch.from_numpy(sparsity.mask(64, 40, 5, 0))
+    weight, x = layer.weight.detach() * links, torch.rand(7, 64)
+    torch.testing.assert_close(kernels.product(weight, x), x @ weight.t())
+
+
+def test_every_way_is_timed_at_every_batch():
+    layer = nn.Linear(64, 40)
+    links = torch.from_numpy(sparsity.mask(64, 40, 5, 0))
+    found = kernels.layer_seconds(layer, links, (1, 8), rounds=20)
+    assert {batch: tuple(ways) for batch, ways in found.items()} == dict.fromkeys(
+        (1, 8), kernels.WAYS
+    )
+    assert all(seconds > 0.0 for ways in found.values() for seconds in ways.values())

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -108,3 +109,43 @@ def test_train_compares_with_what_is_shipped(workplace, monkeypatch, capfd):
     said = capfd.readouterr().out.splitlines()
     assert said[0].startswith("early_exit on digits, trained here: 95.83 % right, early 95.56 %")
     assert said[0].split(": ")[1] == said[1].split(": ")[1]
+
+
+PAGE = Path(schemes.__file__).parents[2] / "docs" / "extend.md"
+
+
+def test_the_pages_own_scheme_is_played_by_its_own_name(quick, capfd):
+    recipe = PAGE.read_text(encoding="utf-8").partition("## A scheme")[2]
+    code = re.search(r"`margin.py`:\n\n```python\n(.*?)```", recipe, re.S)[1]
+    Path("margin.py").write_text(code)
+    words = ["scheme=margin.py:make", "+scheme.threshold=0.9", "codec=raw32"]
+    assert run(["simulate", *quick, *words, "model.batches=[1]", "name=margin"]) == 0
+    (row,) = rows("margin")
+    assert row["method"] == "margin.py:make, layer1 raw32"
+    assert "Scheme margin (margin > 0.9 after layer1)" in " ".join(capfd.readouterr().out.split())
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["scheme=there.py"], "scheme=there.py needs the function that makes it"),
+    (["scheme=there.py:make"], "scheme=there.py:make: no such file"),
+    (["scheme=wrong.py:make"], "make() must return a profiles.schemes.Scheme, got int"),
+    (["scheme=wrong.py:fails"], "fails() fails at wrong.py:6: ZeroDivisionError"),
+])  # fmt: skip
+def test_an_own_scheme_that_is_none_is_refused_with_its_line(quick, capfd, words, said):
+    Path("wrong.py").write_text(
+        "def make(model):\n    return 1\n\n\ndef fails(model):\n    return 1 / 0\n"
+    )
+    assert run(["simulate", *quick, *words]) == 2
+    assert said in " ".join(capfd.readouterr().err.split())
+
+
+def test_a_search_says_why_it_takes_no_scheme(capfd):
+    assert run(["search", "scheme=early_exit"]) == 2
+    assert "reads stored tables of a network, got scheme=early_exit" in capfd.readouterr().err
+
+
+def test_a_plan_chooses_among_a_schemes_own_cuts(quick):
+    from scenarios.planning.options import _cuts
+
+    case = sf.case(split=("layer1", "raw32"), scheme="early_exit", **SMALL)
+    assert _cuts(case.config) == ["layer1", "layer2"]
