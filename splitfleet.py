@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer", "Case", "Refusal", "Result", "Sweep", "case", "codec", "device", "link", "model",
-    "names", "play", "request", "server", "session", "workload",
+    "names", "play", "request", "scheme", "server", "session", "workload",
 ]  # fmt: skip
 
 
@@ -54,7 +54,7 @@ _SPLIT = "stage3/slicer"
 
 
 def names(group: str) -> list[str]:
-    """The sheets of a group: codec, device, link, model, server or workload."""
+    """The sheets of a group: codec, device, link, model, scheme, server or workload."""
     from scenarios.systems import sheets
 
     return sheets.names(group)
@@ -95,6 +95,12 @@ def codec(name: str, **options: Any) -> dict[str, Any]:
     return made
 
 
+def scheme(name: str, **options: Any) -> dict[str, Any]:
+    """A scheme as configured: `sf.scheme("early_exit", threshold=0.9)`."""
+    made: dict[str, Any] = _parts().sheet("scheme", name, **options)
+    return made
+
+
 def session(**lengths: int) -> Any:
     """What a network that generates tokens is asked: `sf.session(n_tokens=32)`."""
     parts = _parts()
@@ -115,8 +121,9 @@ def case(model: Any = "scenes", split: Any = _SPLIT, **parts: Any) -> Case:
         split: "CUT/CODEC" or "output"; or a cut and what `sf.codec` gives.
         parts: `device`, `server`, `link`, `workload` (a name, what their functions give, or a spec
             of `sim`), `n_devices`, `seed`, `alternatives` (["stage2/int8", "output"]) with
-            `policy`, `groups` and `members` by name, `request`, `session`, `sources` (a source of
-            your own, or one by name for each group) with `spec` (a `sim.SystemSpec`), and every
+            `policy`, `groups` and `members` by name, `scheme` (a name, or what `sf.scheme` gives),
+            `request`, `session`, `sources` (a source of your own, or one by name for each group)
+            with `spec` (a `sim.SystemSpec`), and every
             field of the command line that is in no group (`replications`, `horizon_s`, ...).
 
     Raises:
@@ -265,6 +272,7 @@ class Case:
             return found
         about = (
             config.model,
+            config.scheme,
             config.session,
             config.live,
             config.server,

@@ -20,6 +20,10 @@ from profiles.models.weights import WeightsError, load_weights, read_provenance,
 Epoch = Callable[[int], Samples]
 Judge = Callable[[nn.Module], dict[str, Any]]
 """Figures of a trained network for its provenance, such as accuracy and n_test."""
+Loss = Callable[[Any, torch.Tensor, torch.Tensor], torch.Tensor]
+"""Of a module on a batch of inputs and their labels."""
+After = Callable[[Any], None]
+"""What is done to a module after every step, such as applying a mask."""
 CACHE_VARIABLE = "SPLITFLEET_CACHE"
 
 
@@ -61,7 +65,14 @@ def cache_folder() -> Path:
 
 
 def load_or_train(
-    recipe: Recipe, build: Callable[[], nn.Module], epoch: Epoch, judge: Judge, *, folder: Path
+    recipe: Recipe,
+    build: Callable[[], nn.Module],
+    epoch: Epoch,
+    judge: Judge,
+    *,
+    folder: Path,
+    loss: Loss | None = None,
+    after: After | None = None,
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a recipe and its provenance, trained now or found in `folder`.
 
@@ -73,24 +84,35 @@ def load_or_train(
         provenance = load_weights(module, path)
         return module.eval(), provenance
     except WeightsError:
-        module = fit(recipe, build, epoch)
+        module = fit(recipe, build, epoch, loss=loss, after=after)
     save_weights(module, path, describe(recipe, judge(module)))
     return module, read_provenance(path)
 
 
-def fit(recipe: Recipe, build: Callable[[], nn.Module], epoch: Epoch) -> nn.Module:
-    """Train from scratch; `epoch(number)` gives the samples of one epoch. Shows a progress bar."""
+def fit(
+    recipe: Recipe,
+    build: Callable[[], nn.Module],
+    epoch: Epoch,
+    *,
+    loss: Loss | None = None,
+    after: After | None = None,
+) -> nn.Module:
+    """Train from scratch; `epoch(number)` gives the samples of one epoch. Shows a progress bar.
+
+    `loss`: cross-entropy unless given; `after`: what is done to the module after every step, and
+    before the first one.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         module = build().train()
+    measure, mend = loss or _cross_entropy(recipe), after or (lambda module: None)
+    mend(module)
     n_steps = recipe.epochs * -(-len(epoch(0).labels) // recipe.batch)
-    optimiser = torch.optim.AdamW(
-        module.parameters(), lr=recipe.peak_rate, weight_decay=recipe.weight_decay
-    )
+    learning = [weight for weight in module.parameters() if weight.requires_grad]
+    optimiser = torch.optim.AdamW(learning, lr=recipe.peak_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.peak_rate, n_steps, pct_start=recipe.warmup
     )
-    loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
     order = np.random.default_rng(recipe.seed)
     with progress_bar() as bar:
         task = bar.add_task(f"training {recipe.name}", total=n_steps)
@@ -99,12 +121,23 @@ def fit(recipe: Recipe, build: Callable[[], nn.Module], epoch: Epoch) -> nn.Modu
             shuffle = torch.from_numpy(order.permutation(len(labels)))
             for rows in torch.split(shuffle, recipe.batch):
                 optimiser.zero_grad()
-                scores = module(inputs[rows])
-                loss(scores.flatten(0, -2), labels[rows].flatten()).backward()
+                torch.autograd.backward(measure(module, inputs[rows], labels[rows]))
                 optimiser.step()
+                mend(module)
                 schedule.step()
                 bar.advance(task)
     return module.eval()
+
+
+def _cross_entropy(recipe: Recipe) -> Loss:
+    entropy = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+
+    def measure(module: Any, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        scores = module(inputs)
+        loss: torch.Tensor = entropy(scores.flatten(0, -2), labels.flatten())
+        return loss
+
+    return measure
 
 
 def accuracy(module: nn.Module, test: Samples, batch: int = 500) -> float:

@@ -5,14 +5,13 @@ so offloading, splitting and computing on the device all have a price. A scene i
 of (split, index, seed); the digits of the three splits are disjoint, so are their streams.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from profiles.models.data.draws import uniforms
 from profiles.models.data.handwriting import Samples, check_split, handwriting, shuffle
+from profiles.models.data.painting import Placement, add_contrast, draw, paint
 from profiles.models.data.photographs import crops
 from profiles.models.network import Network
 from profiles.models.recipe import Recipe
@@ -21,20 +20,10 @@ from profiles.models.weights import SHIPPED, load_weights
 
 SIZE = 64
 DIGIT_PIXELS = (20.0, 48.0)
-MIN_CONTRAST = 64.0
 N_TRAIN_DIGITS, N_CALIBRATION_DIGITS = 1347, 90
 SCENES_PER_EPOCH = 8 * N_TRAIN_DIGITS
 RECIPE = Recipe(name="scenes", version=1, epochs=16, batch=64, peak_rate=4e-3, weight_decay=0.05)
 BLOCK = 64
-LUMA = np.array([0.299, 0.587, 0.114])
-
-
-class Placement(NamedTuple):
-    """Where and how large each digit is, in pixels of the scene: [scene] each."""
-
-    top: NDArray[np.float64]
-    left: NDArray[np.float64]
-    size: NDArray[np.float64]
 
 
 def samples(split: str, n: int, seed: int = 0, *, start: int = 0) -> Samples:
@@ -86,43 +75,15 @@ def network() -> Network:
     )
 
 
+def placement(unit: NDArray[np.float64]) -> Placement:
+    """Where the digits of scenes are, from their nine uniform draws each."""
+    size = DIGIT_PIXELS[0] + unit[:, 3] * (DIGIT_PIXELS[1] - DIGIT_PIXELS[0])
+    return Placement(unit[:, 4] * (SIZE - size), unit[:, 5] * (SIZE - size), size)
+
+
 def _compose(digits: NDArray[np.uint8], unit: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Scenes from digits [scene, 8, 8] and nine uniform draws each."""
     backgrounds = crops(unit[:, :3], SIZE).astype(np.float32)
-    size = DIGIT_PIXELS[0] + unit[:, 3] * (DIGIT_PIXELS[1] - DIGIT_PIXELS[0])
-    place = Placement(unit[:, 4] * (SIZE - size), unit[:, 5] * (SIZE - size), size)
-    opacity = _draw(digits / 16.0, place)[..., None]
-    colours = _add_contrast(unit[:, 6:9] * 255.0, backgrounds, opacity)
-    backgrounds += opacity * (colours[:, None, None, :] - backgrounds)
-    return np.rint(backgrounds).astype(np.uint8)
-
-
-def _draw(digits: NDArray[np.float64], place: Placement) -> NDArray[np.float32]:
-    """Digits [scene, 8, 8] bilinearly enlarged into place: opacity [scene, 64, 64] in [0, 1]."""
-    rows, columns = _hats(place.top, place.size), _hats(place.left, place.size)
-    opacity: NDArray[np.float32] = rows @ digits.astype(np.float32) @ columns.transpose(0, 2, 1)
-    return opacity
-
-
-def _hats(offset: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Weight of each of a digit's 8 rows in each of the scene's 64: [scene, 64, 8]."""
-    centre = (np.arange(SIZE) + 0.5 - offset[:, None]) * (8.0 / size[:, None]) - 0.5
-    distance = np.abs(centre[:, :, None] - np.arange(8))
-    return np.maximum(0.0, 1.0 - distance).astype(np.float32)
-
-
-def _add_contrast(
-    colours: NDArray[np.float64], backgrounds: NDArray[np.float32], opacity: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Move colours whose brightness is too near to what lies behind the digit away from it.
-
-    A digit the eye cannot find would only put a ceiling on accuracy.
-    """
-    behind = (backgrounds * opacity).sum((1, 2)) / opacity.sum((1, 2))
-    luma, level = colours @ LUMA, behind @ LUMA
-    sign = np.where(level > 127.5, -1.0, 1.0)
-    short = np.maximum(0.0, MIN_CONTRAST - np.abs(luma - level))
-    wanted = np.where(short > 0, level + sign * MIN_CONTRAST, luma)
-    moved = colours + (wanted - luma)[:, None]
-    shown: NDArray[np.float32] = np.clip(moved, 0.0, 255.0).astype(np.float32)
-    return shown
+    opacity = draw(digits / 16.0, placement(unit), SIZE)[..., None]
+    colours = add_contrast(unit[:, 6:9] * 255.0, backgrounds, opacity)
+    return paint(backgrounds, opacity, colours)

@@ -1,9 +1,11 @@
-"""How a network of the user is called: FILE.py:FUNCTION."""
+"""How a network or a scheme of the user is called: FILE.py:FUNCTION."""
 
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+GROUPS = ("model", "scheme")
+"""Groups of conf in which such a name may stand."""
 _NAME = re.compile(r"(?P<path>.+\.py):(?P<function>[A-Za-z_]\w*)")
 
 
@@ -15,7 +17,7 @@ class Place(NamedTuple):
 
 
 def is_own(name: str) -> bool:
-    """Whether a name of a network is FILE.py:FUNCTION."""
+    """Whether a name of a network or a scheme is FILE.py:FUNCTION."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -26,6 +28,8 @@ def place(name: str) -> Place:
     return Place(Path(match["path"]).expanduser(), match["function"])
 
 
-def sheet(name: str) -> dict[str, Any]:
-    """What conf/model would say of it: at most 300 samples, batches of one."""
+def sheet(name: str, group: str = "model") -> dict[str, Any]:
+    """What conf/GROUP would say of it; of a network: at most 300 samples, batches of one."""
+    if group == "scheme":
+        return {"name": name}
     return {"name": name, "samples": 300, "batches": [1]}

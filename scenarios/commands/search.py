@@ -21,6 +21,7 @@ from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
 from scenarios.systems.build import case
 from scenarios.systems.scenario import recorded
+from scenarios.systems.schemed import is_plain, name_of
 from scenarios.systems.system import System
 from sim.medium.channel import rate_bps
 from sim.planning.limits.slo import Slo
@@ -72,6 +73,11 @@ class Config(System):
         for name, why in _NOTHING.items():
             if getattr(self, name):
                 raise ValueError(f"there is nothing to search with {name}: {why}")
+        if not is_plain(self):
+            raise ValueError(
+                f"a search reads stored tables of a network, got scheme={name_of(self)}; splitfleet"
+                " plan plan.over=[cut,codec] chooses the cut and the codec of a scheme"
+            )
         one_of("search", self.search, SEARCHES)
         one_of("workload.kind", self.workload.kind, ("closed", "poisson"))
         one_of("server.discipline", self.server.discipline, ("fifo", "edf"))

@@ -9,6 +9,7 @@ from scenarios.planning.answer import Found, check_accuracy, scalars, write_file
 from scenarios.planning.bill import NO_BILL, bill_remedy, say_bills
 from scenarios.planning.candidate import name_parts
 from scenarios.present.summary import Summary, interval, number
+from scenarios.present.table import say_scheme
 from scenarios.sweep.store import Store
 from scenarios.systems.case import Case
 from sim.planning.runs.probe import Player
@@ -108,6 +109,7 @@ def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
             *say_bills(found["remedies"]),
             *(section for section in sections if section.rows),
         ),
+        origin=say_scheme(found["provenance"]).strip(),
     )
 
 

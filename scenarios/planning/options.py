@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from scenarios.shell.names import unknown
 from scenarios.sweep.axes import Axis, axes_of, points
 from scenarios.systems import sheets
+from scenarios.systems.schemed import is_plain, make
 
 _NO_SYSTEM = (
     "slo", "plan", "name", "seed", "workers", "horizon_s", "warmup", "warmup_s", "replications",
@@ -76,11 +77,9 @@ def _spell_out(config: Any, text: str) -> str:
     """`text` with all that are known of an axis without values."""
     if "=" in text:
         return text
-    from profiles import models
-
     known: dict[str, Callable[[], list[str]]] = {
         # not "output": with everything on the devices no number of them is too large
-        "cut": lambda: ["input", *models.create(config.model.name).stages],
+        "cut": lambda: _cuts(config),
         "codec": lambda: list(config.codecs),
         "server.max_batch": lambda: [str(size) for size in config.model.batches],
         "link": lambda: [name for name in sheets.names("link") if name != "ideal"],
@@ -88,3 +87,13 @@ def _spell_out(config: Any, text: str) -> str:
     if text not in known:
         raise ValueError(f"{unknown('axis of plan.over', text, known)}; others need KEY=A,B")
     return f"{text}={','.join(known[text]())}"
+
+
+def _cuts(config: Any) -> list[str]:
+    """Every cut but "output" of a network, or those at which a scheme is one."""
+    from profiles import models
+
+    if is_plain(config):
+        return ["input", *models.create(config.model.name).stages]
+    scheme = make(config)
+    return list(scheme.cuts[scheme.cuts.index(scheme.first_cut) : -1])

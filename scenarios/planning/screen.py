@@ -5,7 +5,7 @@ from typing import Any
 
 from scenarios.planning.bill import say_bill
 from scenarios.present.summary import Summary, interval, number
-from scenarios.present.table import tell_trust
+from scenarios.present.table import say_scheme, tell_trust
 from sim.planning.trust.finding import Finding, Trust
 
 _CHECKED = ("verdict", "what was checked", "figures")
@@ -43,7 +43,8 @@ def summary(found: Mapping[str, Any], *, every: bool = False) -> Summary:
     choice = [_choice(found["choice"], every=every)] if found.get("choice") else []
     shown = (_gains(found), _stages(found), *say_bill(found))
     sections = (*choice, *shown, tell_trust(trust, _CHECKED))
-    return Summary(title=headline(found), finding=limit, sections=sections)
+    origin = say_scheme(found["provenance"]).strip()
+    return Summary(title=headline(found), finding=limit, sections=sections, origin=origin)
 
 
 def _words(found: Mapping[str, Any], key: str) -> str:

@@ -197,10 +197,23 @@ def _origin(provenance: Mapping[str, Any]) -> str:
     tokens = provenance["payloads"].get("prompt_tokens")
     samples = "test samples" if tokens is None else f"generations from {tokens} tokens each"
     return (
+        f"{say_scheme(provenance)}"
         f"Payloads and answers: measured on {provenance['samples']} {samples}. "
         f"Device seconds: {describe_seconds(head)}. Server seconds: {describe_seconds(tail)}. "
         "Intervals include the table's sampling error and those of the machines."
     )
+
+
+def say_scheme(provenance: Mapping[str, Any]) -> str:
+    """Which scheme is played, what its gate decides by, and where its weights come from; nothing
+    of a plain split.
+    """
+    about = provenance.get("scheme")
+    if not about:
+        return ""
+    gate = f" ({about['gate']})" if "gate" in about else ""
+    right = f", {100.0 * about['accuracy']:.2f} % right on {about['n_test']} test samples"
+    return f"Scheme {about['name']}{gate}: trained here on {about['trained_on']}{right}. "
 
 
 _MODES = {"graph": "CUDA graph", "compiled": "compiled", "eager": "eager"}

@@ -1,4 +1,5 @@
-"""`model=path/to/file.py:make` on a command line: a network of the user stands in the group.
+"""`model=path/to/file.py:make` on a command line: a network of the user stands in the group, and a
+scheme by `scheme=path/to/file.py:make` likewise.
 
 Hydra chooses a file of conf/model by its name. A name that is FILE.py:FUNCTION gets such a sheet
 in memory, also where it is one of several values (`-m`) or of an axis (`sweep=[...]`).
@@ -13,7 +14,6 @@ from hydra.errors import HydraException
 
 from profiles.tables import own
 
-_GROUP = "model"
 _LISTS = ("sweep", "plan.over")
 """Fields that hold axes, KEY=A,B, each."""
 
@@ -24,22 +24,28 @@ def register(arguments: Sequence[str]) -> None:
     Raises:
         ValueError: a file without a function.
     """
-    for value in _values(arguments):
-        if value.endswith(".py"):
-            raise ValueError(f"model={value} needs the function that makes it: model={value}:make")
-        if own.is_own(value):
-            folder, _, name = f"{_GROUP}/{value}".rpartition("/")
-            group = "/".join(part for part in folder.split("/") if part)
-            store = ConfigStore.instance()
-            store.store(name=name, node=own.sheet(value), group=group, package=_GROUP)
+    for group in own.GROUPS:
+        for value in _values(arguments, group):
+            if value.endswith(".py"):
+                raise ValueError(
+                    f"{group}={value} needs the function that makes it: {group}={value}:make"
+                )
+            if own.is_own(value):
+                _store(value, group)
 
 
-def _values(arguments: Sequence[str]) -> Iterator[str]:
-    """Every value of the group, those of axes too."""
+def _store(value: str, group: str) -> None:
+    folder, _, name = f"{group}/{value}".rpartition("/")
+    path = "/".join(part for part in folder.split("/") if part)
+    ConfigStore.instance().store(name=name, node=own.sheet(value, group), group=path, package=group)
+
+
+def _values(arguments: Sequence[str], group: str) -> Iterator[str]:
+    """Every value of a group, those of axes too."""
     parser = OverridesParser.create()
     for word in arguments:
         key = word.partition("=")[0].lstrip("+").partition("@")[0]
-        if key != _GROUP and key not in _LISTS:
+        if key != group and key not in _LISTS:
             continue
         try:
             override = parser.parse_override(word)
@@ -50,10 +56,10 @@ def _values(arguments: Sequence[str]) -> Iterator[str]:
         else:
             value = override.value()
             given = [_text(each) for each in (value if isinstance(value, list) else [value])]
-        if key == _GROUP:
+        if key == group:
             yield from given
         else:
-            yield from _values(given)
+            yield from _values(given, group)
 
 
 def _text(value: Any) -> str:

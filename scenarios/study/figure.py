@@ -16,7 +16,7 @@ from plots import files
 from profiles.tables.own import is_own
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary
-from scenarios.present.table import describe_seconds
+from scenarios.present.table import describe_seconds, say_scheme
 from scenarios.shell.names import unknown
 from scenarios.sweep import multirun
 from scenarios.sweep.axes import axes_of, points
@@ -208,6 +208,7 @@ def origin(config: Any, provenance: Mapping[str, Any]) -> str:
     if config.link.sharing == "wifi" and config.link.contention == "ns3":
         link += " (802.11ax contention from ns-3 runs, beyond them by Bianchi)"
     return (
+        f"{say_scheme(provenance)}"
         f"{what}: measured on {provenance['samples']} test samples"
         f"{_equal_words(payloads)}. "
         f"Server: {config.server.title}, {describe_seconds(provenance['tail_seconds'])}. "

@@ -30,7 +30,7 @@ from scenarios.systems.given import with_given
 from scenarios.systems.measured import Drop, Network, describe_trace, known_of
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
-from sim.sources.source import Factor, TraceSource
+from sim.sources.source import Factor, Source, TraceSource
 
 CACHE = Path("outputs/cache")
 DEFAULT_CUT = "stage3"
@@ -66,7 +66,11 @@ class Answers(Network):
         """Seconds of head or tail on the machine of a sheet."""
         return seconds_of(sheet, part, with_given(self.known, sheet, part))
 
-    def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> TraceSource:
+    def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> Source:
+        return self._rows(split, device, server)
+
+    def _rows(self, split: Split, device: DeviceSpec, server: ServerSpec) -> TraceSource:
+        """The rows of its table, each through the whole network."""
         encode = self.carried(device, "encode_s", split.setting)
         decode = self.carried(server, "decode_s", split.setting)
         return TraceSource(
@@ -77,13 +81,17 @@ class Answers(Network):
             tensor_bytes=4.0 * self.profile.cut(split.cut).elements,
         )  # fmt: skip
 
+    def right(self, split: Split) -> np.ndarray:
+        """Scores [sample] of the answers; NaN where they are not known."""
+        return self.table.cell("correct", split.cut, split.setting)
+
     def quality(self, split: Split) -> dict[str, float]:
         """All that is known, means over the table's samples: share of right answers with Wilson's
         95 % interval, unless weights are random; relative L2 of the feature and KL of the answer
         with their normal intervals.
         """
         columns: dict[str, float] = {}
-        right = self.table.cell("correct", split.cut, split.setting)
+        right = self.right(split)
         if not np.isnan(right).any():
             columns |= share(right).columns("table_accuracy")
         for name in (n for n in ("relative_l2", "logit_kl") if n in self.table.columns):
@@ -99,7 +107,7 @@ class Answers(Network):
             return Drop(0.0, 0.0, 0.0)
         if "output" not in self.table.cuts:
             return None
-        right = self.table.cell("correct", split.cut, split.setting)
+        right = self.right(split)
         whole = self.table.cell("correct", "output", split.setting)
         if np.isnan(whole).any() or np.isnan(right).any():
             return None

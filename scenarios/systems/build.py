@@ -18,6 +18,7 @@ from scenarios.systems.case import Case, file_digests, identify
 from scenarios.systems.measured import About, Measured
 from scenarios.systems.prices import prices_of
 from scenarios.systems.scenario import Scenario, add_power, system_spec
+from scenarios.systems.schemed import is_plain, name_of
 from scenarios.systems.sheets import Codec, device_sheet, read
 from sim.devices.replay import with_recorded_sizes
 from sim.specs import AdaptSpec, GroupSpec, SystemSpec
@@ -117,6 +118,8 @@ def case(
     if measured.settings is not None:
         mine = {"scenario": identify(config), "source": measured.settings}
         identity = {**mine, **(named or {})}
+    if not is_plain(config):
+        identity = {**identity, "scheme": dict(config.scheme)}
     provenance = dict(every[0].provenance)
     if getattr(config, "members", None):  # unlike groups: the first one's, and all by name
         provenance["members"] = {name: one.provenance for (name, _), one in known.items()}
@@ -173,7 +176,7 @@ def _uses(
         return _own(config), named, {"method": "own sources", "codec": "-", **labels}
     groups = list(system_spec(config).fleet.groups)
     if split is not None:
-        method = {"method": _method(split)}
+        method = {"method": _called(config, split)}
         return {g: Use(config.device, {g: split}) for g in groups}, named, {**method, **labels}
     chosen = choices(config)
     splits = {name: measured.split(one.cut, str(one.codec["name"])) for name, one in chosen.items()}
@@ -231,11 +234,11 @@ def _label(config: Any, splits: Sequence[Split]) -> dict[str, Any]:
     by_hand = splits[0].cut == "-"
     settings = [s.setting if s.cut != "output" or len(splits) > 1 else "none" for s in splits]
     return {
-        "method": _method(splits[0]),
+        "method": _called(config, splits[0]),
         "n_devices": config.fleet.n_devices,
         "model": "-" if by_hand else config.model.name,
         "cut": _join(split.cut for split in splits),
-        "scheme": "split",
+        "scheme": name_of(config),
         "codec": _join(settings),
         "device": "-" if by_hand else config.device.name,
         "link": config.link.name,
@@ -258,6 +261,11 @@ def _machines(every: Sequence[About]) -> dict[str, str]:
     """Whose seconds the roles of all groups take."""
     columns = dict.fromkeys(name for one in every for name in one.machines)
     return {name: _join(one.machines[name] for one in every if one.machines) for name in columns}
+
+
+def _called(config: Any, split: Split) -> str:
+    """What a row calls a system: its scheme, if it is more than a cut and a codec, and those."""
+    return _method(split) if is_plain(config) else f"{name_of(config)}, {_method(split)}"
 
 
 def _method(split: Split) -> str:

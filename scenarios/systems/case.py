@@ -69,7 +69,12 @@ class Case:
 
     @property
     def words(self) -> str:
-        """Cut and codec as a person says them."""
+        """Cut and codec, and a scheme, as a person says them."""
+        scheme = str(self.labels.get("scheme", "split"))
+        return self._way if scheme == "split" else f"scheme {scheme}, {self._way}"
+
+    @property
+    def _way(self) -> str:
         cut, codec = self.labels["cut"], self.labels["codec"]
         if cut == "-":
             by_hand = self.labels["method"] == "by hand"

@@ -6,7 +6,7 @@ from typing import Any
 
 from profiles.tables.hardware import THIS
 from profiles.tables.split import ENDS
-from scenarios.systems import answers, llama2
+from scenarios.systems import answers, llama2, schemed
 from scenarios.systems.build import choices
 from scenarios.systems.by_hand import ByHand
 from scenarios.systems.coders import check_kind, coders
@@ -34,7 +34,7 @@ class Library:
         if config.request is not None:
             return ByHand(request=config.request)
         self._check(config)
-        about = attrgetter("request", "model", "session", "live", "trace")
+        about = attrgetter("request", "model", "scheme", "session", "live", "trace")
         asked = [one for one in self._configs if about(one) == about(config)]
         cuts, codecs = _collect([one for one in asked if self._sound(one)])
         mine = _collect([config])
@@ -49,6 +49,7 @@ class Library:
         key = repr(
             (
                 config.model,
+                config.scheme,
                 config.session,
                 config.live,
                 config.trace,
@@ -63,6 +64,11 @@ class Library:
 
     def _put_together(self, config: Any, cuts: Sequence[str], codecs: Sequence[Codec]) -> Measured:
         """A big network of layers that were timed elsewhere, or one that is at hand."""
+        if not schemed.is_plain(config):
+            scheme = self._scheme(config)
+            own = [schemed.cut_of(scheme, cut) for cut in cuts]
+            how = {"live": config.live, "here": _is_here(config)}
+            return schemed.measure(scheme, config.model, codecs, own, **how)
         if llama2.models(config.model.name):
             return llama2.measure(config.session, codecs, live=config.live)
         return _measure(config, self._network(config), cuts, codecs)
@@ -73,9 +79,18 @@ class Library:
             self._networks[key] = config.model.network()
         return self._networks[key]
 
+    def _scheme(self, config: Any) -> Any:
+        key = repr((config.model.name, config.scheme))
+        if key not in self._networks:
+            self._networks[key] = schemed.make(config)
+        return self._networks[key]
+
     def _check(self, config: Any) -> None:
         """Refuse what cannot be measured, before anything is timed."""
         chosen = choices(config).values()
+        if not schemed.is_plain(config):
+            self._check_scheme(config)
+            return
         if llama2.models(config.model.name):
             llama2.check_cuts([one.cut for one in chosen])
             return
@@ -86,6 +101,13 @@ class Library:
             made = {str(one.codec["name"]): coders(one.codec)}
             if network.task != "language" or one.cut not in ENDS:
                 check_kind(one.cut, made, network.kind_of_input)
+
+    def _check_scheme(self, config: Any) -> None:
+        scheme = self._scheme(config)
+        for one in choices(config).values():
+            cut = schemed.cut_of(scheme, one.cut)
+            made = {str(one.codec["name"]): coders(one.codec)}
+            check_kind(cut, made, scheme.network.kind_of_input)
 
     def _sound(self, config: Any) -> bool:
         try:

@@ -90,6 +90,8 @@ def system(given: Mapping[str, Any]) -> System:
     parts = {"cut": cut, **parts, "codec": codec}
     for name in _KINDS:
         parts[name] = _part(name, parts[name])
+    if isinstance(parts.get("scheme"), str):
+        parts["scheme"] = sheets.read("scheme", parts["scheme"])
     groups = _named(GroupSpec, parts.pop("groups", {}), "groups")
     n_devices = parts.pop("n_devices", 1)
     if isinstance(n_devices, float) and n_devices.is_integer():

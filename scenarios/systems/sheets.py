@@ -23,7 +23,7 @@ def names(group: str) -> list[str]:
         folder = resources.files(f"conf.{group}")
         return sorted(path.name[:-5] for path in folder.iterdir() if path.name.endswith(".yaml"))
     except ModuleNotFoundError:
-        allowed = "codec, device, link, model, request, server or workload"
+        allowed = "codec, device, link, model, request, scheme, server or workload"
         raise ValueError(f"group must be {allowed}, got {group!r}") from None
 
 
@@ -34,8 +34,8 @@ def read(group: str, name: str) -> dict[str, Any]:
     Raises:
         ValueError: no such file, with the nearest names.
     """
-    if group == "model" and own.is_own(name):
-        return own.sheet(name)
+    if group in own.GROUPS and own.is_own(name):
+        return own.sheet(name, group)
     if name not in (known := names(group)):
         raise ValueError(unknown(group, name, known))
     content = sheets.read(resources.files(f"conf.{group}") / f"{name}.yaml")

@@ -26,6 +26,9 @@ class System(Scenario):
 
     cut: str = option(DEFAULT_CUT, "last stage on the device; input: none of them; output: all")
     codec: dict[str, Any] = option({}, "chain and its options; see group codec")
+    scheme: dict[str, Any] = option(
+        {}, "scheme and its options, split: the network as it is; see group scheme"
+    )
     session: Session = option(Session, "networks that generate tokens: its sessions")
     request: Request | None = option(None, "requests by hand instead of a measured network")
     members: dict[str, Member] = option(
@@ -40,6 +43,17 @@ class System(Scenario):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("policy", self.policy, POLICIES)
+        self._check_scheme()
         given = [n for n in ("request", "members", "alternatives") if getattr(self, n)]
         if len(given) > 1:
             raise ValueError(f"a system takes one of request, members, alternatives; got {given}")
+
+    def _check_scheme(self) -> None:
+        """Refuse a scheme where nothing would read it."""
+        name = self.scheme.get("name", "split") if self.scheme else "split"
+        if name == "split":
+            return
+        if self.request is not None:
+            raise ValueError(f"scheme={name} needs a network, got requests by hand")
+        if self.trace:
+            raise ValueError(f"scheme={name} traces its own network, got trace={self.trace}")

@@ -14,6 +14,7 @@ import numpy as np
 
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import TraceTable
+from sim.sources.gated import GatedSource
 from sim.sources.source import (
     Draw,
     Errors,
@@ -74,8 +75,11 @@ def steps_of(source: Source) -> float:
 
 def mean_steps(source: Source) -> list[tuple[Draw, float]]:
     """The steps of a request of average costs, alike ones together with their number: itself once;
-    of sessions, the prompt and the later tokens.
+    of sessions, the prompt and the later tokens; where a gate decides, the mean of either way with
+    its share.
     """
+    if isinstance(source, GatedSource):
+        return source.ways()
     if not isinstance(source, TraceSessions | ConstantSessions):
         return [(source.mean(), 1.0)]
     steps = [(source.mean(), 1.0), (source.token_mean(), steps_of(source) - 1.0)]

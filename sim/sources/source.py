@@ -337,9 +337,21 @@ class TraceSource:
         other = copy(self)
         picks = generator.integers(len(self.rows), size=len(self.rows)).tolist()
         other.rows = [self.rows[pick] for pick in picks]
+        return other.retime(generator)
+
+    def retime(self, generator: np.random.Generator) -> "TraceSource":
+        """The same rows with layers that were timed once more; itself where nothing is off."""
         head, tail = (one and one.resample(generator) for one in (self._head, self._tail))
-        if head is not self._head or tail is not self._tail:
-            other._time(head, tail)
+        if head is self._head and tail is self._tail:
+            return self
+        other = copy(self)
+        other._time(head, tail)
+        return other
+
+    def with_head(self, head: CostSurface) -> "TraceSource":
+        """The same rows on a device whose layers take other seconds."""
+        other = copy(self)
+        other._time(head, self._tail)
         return other
 
     def shift(self, errors: Errors) -> "TraceSource":

@@ -14,7 +14,7 @@ from scenarios.shell.schema import defaults, register, to_spec
 
 FOLDER = Path(conf.__file__).parent
 COMMANDS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-IN_SIMULATE = ("codec", "device", "link", "model", "server", "workload")
+IN_SIMULATE = ("codec", "device", "link", "model", "scheme", "server", "workload")
 CHOICES = sorted((path.parent.name, path.stem) for path in FOLDER.glob("*/*.yaml"))
 METHODS = sorted(path.stem for path in FOLDER.glob("methods/*.yaml"))
 SECOND = (

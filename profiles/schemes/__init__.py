@@ -1,0 +1,83 @@
+"""The schemes: systems of split computing, a file each, made by name.
+
+    scheme = create("early_exit", "digits", threshold=0.9)
+    scheme.network        what is cut, timed and traced
+    scheme.gate           what ends on the device
+
+A scheme is one choice for every slot (`scheme.py`); what it leaves is a trace table.
+"""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from profiles.models.recipe import cache_folder
+from profiles.schemes import early_exit, own
+from profiles.schemes.scheme import Adapter, Gate, Scheme
+from profiles.schemes.shipped import SHIPPED
+from profiles.tables.choices import unknown
+from profiles.tables.own import is_own
+
+_SCHEMES: dict[str, Callable[..., Scheme]] = {"early_exit": early_exit.scheme}
+_TRAINING: dict[str, Callable[..., tuple[nn.Module, dict[str, Any]]]] = {
+    "early_exit": early_exit.train
+}
+_MODELS: dict[str, tuple[str, ...]] = {"early_exit": early_exit.MODELS}
+
+
+def names() -> tuple[str, ...]:
+    """All schemes that are shipped."""
+    return tuple(_SCHEMES)
+
+
+def models(name: str) -> tuple[str, ...]:
+    """The data sets that a scheme is trained for.
+
+    Raises:
+        ValueError: an unknown scheme.
+    """
+    return _MODELS[_known(name)]
+
+
+def create(name: str, model: str, **options: Any) -> Scheme:
+    """The scheme of that name for the data of a model, with its shipped weights.
+
+    FILE.py:FUNCTION is a scheme of the user (`own.py`).
+
+    Raises:
+        ValueError: an unknown scheme, one that is not trained for these data, a bad option.
+    """
+    if is_own(name):
+        return own.make(name, model, **options)
+    maker = _SCHEMES[_known(name)]
+    allowed = [one for one in inspect.signature(maker).parameters if one != "model"]
+    for option in options:
+        if option not in allowed:
+            raise ValueError(
+                f"scheme {name!r} has no option {option!r}; it takes: {', '.join(allowed)}"
+            )
+    return maker(model, **options)
+
+
+def train(
+    name: str, model: str, *, folder: Path | None = None, **options: Any
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The trained part of a scheme by its recipe, and its provenance; what lies in `folder` is
+    read (outputs/cache unless given).
+
+    Raises:
+        ValueError: an unknown scheme, or one that is not trained for these data.
+    """
+    return _TRAINING[_known(name)](model, folder=folder or cache_folder(), **options)
+
+
+def _known(name: str) -> str:
+    if name not in _SCHEMES:
+        raise ValueError(unknown("scheme", name, _SCHEMES))
+    return name
+
+
+__all__ = ["SHIPPED", "Adapter", "Gate", "Scheme", "create", "models", "names", "train"]

@@ -1,0 +1,108 @@
+"""A scheme: one choice for every slot of split computing, put together as one network and its data.
+
+    variant + adapter + heads  ->  network    cut, timed and traced as any other, under any codec
+    gate                       ->  early      what answers on the device, and for which inputs
+    transport                  ->  tolerance  what a damaged payload still answers (transport.py)
+
+The simulator sees none of it: only the rows of the trace table and the seconds of both sides.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from torch import nn
+
+from profiles.models.data.handwriting import Samples
+from profiles.models.network import Network
+
+
+class Gate(Protocol):
+    """Decides on the device, from its own early answer, which inputs end there.
+
+    `after`: the stage that it looks at; `early`: the network from the input to the early answer,
+    with that stage as its only one. `spec` says in words what it decides by.
+    """
+
+    @property
+    def after(self) -> str:
+        """The stage."""
+
+    @property
+    def early(self) -> Network:
+        """The network."""
+
+    @property
+    def spec(self) -> str:
+        """What it decides by, for provenance and ids."""
+
+    def confidence(self, answers: np.ndarray) -> np.ndarray:
+        """How sure early answers [sample, class] are, [sample]."""
+
+    def ends(self, confidence: np.ndarray) -> np.ndarray:
+        """Whether the request ends on the device, bool [sample]."""
+
+
+class Adapter(Protocol):
+    """Changes the feature on the device, trained while all else is frozen; keeps its shape.
+
+    `after`: the stage whose output it takes.
+    """
+
+    @property
+    def after(self) -> str:
+        """The stage."""
+
+    @property
+    def module(self) -> nn.Module:
+        """A feature to a feature."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scheme:
+    """One system of split computing, ready to be traced and timed.
+
+    `network`: the variant with its adapter and its heads in it; `cut`: where it is split unless the
+    user says otherwise; `first_cut`: the earliest one at which it still is this scheme ("input":
+    any); `samples(split, n)`: inputs and labels of the data that it was trained for; `tasks`: names
+    of what its heads answer, in order; `options`: what the user chose; `provenance`: how it was
+    trained, `trained` in words.
+    """
+
+    name: str
+    model: str
+    network: Network
+    cut: str
+    samples: Callable[[str, int], Samples] = field(repr=False)
+    first_cut: str = "input"
+    gate: Gate | None = None
+    tasks: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("cut", "first_cut"):
+            if getattr(self, name) not in self.cuts:
+                allowed = ", ".join(self.cuts)
+                raise ValueError(
+                    f"scheme {self.name}: {name} must be one of {allowed}, got"
+                    f" {getattr(self, name)!r}"
+                )
+
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """Every cut of its network."""
+        return ("input", *self.network.stages, "output")
+
+    def check_cut(self, cut: str) -> None:
+        """Refuse a cut at which it would not be this scheme.
+
+        Raises:
+            ValueError: the cut lies before what the device must compute.
+        """
+        if self.cuts.index(cut) < self.cuts.index(self.first_cut):
+            raise ValueError(
+                f"scheme {self.name}: its device computes up to {self.first_cut}, so cut must be"
+                f" one of {', '.join(self.cuts[self.cuts.index(self.first_cut) :])}, got {cut!r}"
+            )

@@ -1,0 +1,225 @@
+"""A network under a scheme: cut, timed and traced like any other, with what its gate ends early."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from profiles.predicting.roles import Known, seconds_of
+from profiles.tables.hardware import DeviceSpec, ServerSpec
+from profiles.tables.layers import ModelProfile
+from profiles.tables.quality import paired_drop, share
+from profiles.tables.split import Split
+from scenarios.shell.progress import progress
+from scenarios.systems import answers
+from scenarios.systems.answers import CACHE, DEFAULT_CUT, Answers
+from scenarios.systems.given import with_given
+from scenarios.systems.measured import Drop, known_of
+from scenarios.systems.scenario import Model
+from scenarios.systems.sheets import Codec
+from sim.sources.gated import GatedSource
+from sim.sources.source import Source, TraceSource
+
+PLAIN = "split"
+"""The scheme without any: a network of its own, cut where the user says."""
+
+
+def name_of(config: Any) -> str:
+    """The scheme of a configuration."""
+    return str((getattr(config, "scheme", None) or {}).get("name", PLAIN))
+
+
+def is_plain(config: Any) -> bool:
+    """Whether there is nothing but a network, a cut and a codec."""
+    return name_of(config) == PLAIN
+
+
+def make(config: Any) -> Any:
+    """The scheme that a configuration names, a `profiles.schemes.Scheme`.
+
+    Raises:
+        ValueError: an unknown scheme or option, or data that it is not trained for.
+    """
+    from profiles import schemes  # torch: not needed to print a help text
+
+    model: Model = config.model
+    for name in ("weights", "data"):
+        if getattr(model, name):
+            raise ValueError(
+                f"scheme {name_of(config)} has weights and data of its own, got model.{name}="
+                f"{getattr(model, name)}"
+            )
+    options = {key: value for key, value in config.scheme.items() if key != "name"}
+    return schemes.create(name_of(config), model.name, **options)
+
+
+def cut_of(scheme: Any, cut: str) -> str:
+    """The cut that is meant: the scheme's own where it does not have the default one.
+
+    Raises:
+        ValueError: an unknown cut, or one before what its device must compute.
+    """
+    if cut == DEFAULT_CUT and cut not in scheme.cuts:
+        return str(scheme.cut)
+    answers.check_cuts(scheme.network, [cut])
+    scheme.check_cut(cut)
+    return cut
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traced(Model):
+    """The network of a scheme and its samples, where a model's are asked for."""
+
+    scheme: Any
+
+    def network(self) -> Any:
+        """The variant with its adapter and heads."""
+        return self.scheme.network
+
+    def inputs(self) -> Any:
+        """Test samples and their labels."""
+        return self.scheme.samples("test", self.samples)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schemed(Answers):
+    """What one network costs and answers under a scheme.
+
+    `own_cut`: where it is split unless the user says otherwise; `early`: seconds and layers of the
+    way to the early answer, None without a gate; `ends`: which samples of the table end there.
+    """
+
+    own_cut: str
+    scheme: Mapping[str, Any]
+    tasks: tuple[str, ...] = ()
+    early: ModelProfile | None = None
+    ends: np.ndarray = field(default_factory=lambda: np.zeros(0, bool), repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        return f"Schemed({self.scheme['name']}, {super().__repr__()})"
+
+    def split(self, cut: str, setting: str) -> Split:
+        """The split at `cut`, or at the scheme's own where it does not have the default one."""
+        known = cut != DEFAULT_CUT or cut in self.profile.cut_names
+        return Split(cut if known else self.own_cut, setting)
+
+    @cached_property
+    def known_early(self) -> Known:
+        """What was measured of the way to the early answer."""
+        assert self.early is not None
+        return known_of(self.early, (self.early.head, self.early.tail))
+
+    def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> Source:
+        late = self._rows(split, device, server)
+        if self.early is None:
+            return late
+        return GatedSource(self._early_source(device, split), self._with_gate(late, device, server,
+                           split), self.ends.tolist())  # fmt: skip
+
+    def _early_source(self, device: DeviceSpec, split: Split) -> TraceSource:
+        """All on the device: up to the early answer, nothing is sent."""
+        assert self.early is not None
+        head = seconds_of(device, "head", with_given(self.known_early, device, "head"))
+        table = replace(
+            self.table,
+            columns={**self.table.columns, "correct": self._early_correct()},
+        )
+        return TraceSource(table, "output", split.setting, head, None)
+
+    def _early_correct(self) -> np.ndarray:
+        """The early answers' correctness in the shape of the table's."""
+        correct = np.array(self.table.columns["correct"])
+        right = self.table.columns["exit_correct"]
+        return np.broadcast_to(right[:, None, None], correct.shape)
+
+    def _with_gate(
+        self, late: TraceSource, device: DeviceSpec, server: ServerSpec, split: Split
+    ) -> TraceSource:
+        """The way to the server, whose device computes the exit head, too."""
+        assert self.early is not None
+        gate = seconds_of(device, "tail", with_given(self.known_early, device, "tail"))
+        more_s = gate.seconds_at(self.early.cut_names[1])
+        return late.with_head(self.side(device, "head").plus(more_s))
+
+    def right(self, split: Split) -> np.ndarray:
+        """Scores [sample] of the answers, early ones where the request ends early."""
+        late = super().right(split)
+        if self.early is None:
+            return late
+        return np.where(self.ends, self.table.columns["exit_correct"], late)
+
+    def quality(self, split: Split) -> dict[str, float]:
+        """The share of right answers and of requests that end early, with their intervals; how far
+        answers are off from those without codec is not known where some are early ones.
+        """
+        columns = super().quality(split)
+        if self.early is not None:
+            columns = {k: v for k, v in columns.items() if k.startswith("table_accuracy")}
+            columns |= share(self.ends.astype(np.float64)).columns("exit_share")
+        return {**columns, **self._by_task(split)}
+
+    def _by_task(self, split: Split) -> dict[str, float]:
+        """The share of right answers of every task."""
+        columns: dict[str, float] = {}
+        for number, task in enumerate(self.tasks):
+            right = self.table.cell("task_correct", split.cut, split.setting)[:, number]
+            columns |= share(right).columns(f"table_accuracy_{task}")
+        return columns
+
+    def drop(self, split: Split) -> Drop | None:
+        """Paired per sample against the late answers without codec."""
+        if self.early is None:
+            return super().drop(split)
+        whole = self.table.cell("correct", "output", split.setting)
+        return Drop(*(100.0 * each for each in paired_drop(whole, self.right(split))))
+
+    def memory_bytes(self, split: Split) -> float | None:
+        """Weights before the cut and of the exit head, and the largest activation among them."""
+        late = super().memory_bytes(split)
+        if self.early is None or late is None:
+            return late
+        return late + sum(layer.weight_bytes for layer in self.early.layers[1:])
+
+    def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
+        """That of its network, and how the scheme was trained."""
+        return {**super().describe(device, server), "scheme": dict(self.scheme)}
+
+
+def measure(
+    scheme: Any,
+    model: Model,
+    codecs: Sequence[Codec],
+    cuts: Sequence[str],
+    *,
+    live: bool = False,
+    here: bool = False,
+) -> Schemed:
+    """What is known of a scheme under these codecs, measured on this machine or read.
+
+    Raises:
+        ValueError: as `answers.measure`.
+    """
+    from profiles.schemes import tracing
+    from profiles.shipping import store
+
+    traced = Traced(
+        name=scheme.network.name, samples=model.samples, repeats=model.repeats,
+        batches=model.batches, scheme=scheme,
+    )  # fmt: skip
+    every = list(dict.fromkeys([*cuts, "output"]))
+    base = answers.measure(traced, codecs, every, live=live, here=here, network=scheme.network)
+    about = {"name": scheme.name, "model": scheme.model, "options": dict(scheme.options),
+             "kind": "trained here", **scheme.provenance}  # fmt: skip
+    kept = {item.name: getattr(base, item.name) for item in fields(base) if item.init}
+    if scheme.gate is None:
+        return Schemed(**kept, own_cut=scheme.cut, scheme=about, tasks=scheme.tasks)
+    with progress(f"timing the early answer of {scheme.name}") as report:
+        early = store.profile(CACHE, scheme.gate.early, batches=(1,), progress=report)
+    table = tracing.with_exits(base.table, scheme.gate, traced.inputs())
+    ends = scheme.gate.ends(table.columns[tracing.CONFIDENCE])
+    return Schemed(
+        **{**kept, "table": table}, own_cut=scheme.cut, tasks=scheme.tasks, early=early, ends=ends,
+        scheme={**about, "gate": scheme.gate.spec},
+    )  # fmt: skip

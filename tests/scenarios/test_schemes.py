@@ -1,0 +1,151 @@
+"""`scheme=NAME` on the commands and through the door, on the small network of the digits."""
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+import splitfleet as sf
+from profiles import schemes
+from scenarios.__main__ import run
+
+EXIT = ("scheme=early_exit", "codec=raw32", "model.batches=[1]")
+SMALL = {"model": sf.model("digits", samples=40, repeats=1, batches=[1]), "horizon_s": 2.0,
+         "warmup_s": 0.5, "replications": 2}  # fmt: skip
+
+
+def rows(name):
+    with Path(f"outputs/{name}/results.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_exits_answer_on_the_device_and_say_where_the_network_was_trained(quick, capfd):
+    assert run(["simulate", *EXIT, *quick, "fleet.n_devices=64", "name=exits"]) == 0
+    said = " ".join(capfd.readouterr().out.split())
+    assert (
+        "Scheme early_exit (confidence > 0.7 after layer1): trained here on scikit-learn's" in said
+    )
+    (row,) = rows("exits")
+    assert (row["scheme"], row["cut"], row["model"]) == ("early_exit", "layer1", "digits")
+    assert 0.0 < float(row["exit_share"]) <= 1.0
+    assert float(row["exit_share_lo"]) < float(row["exit_share"])
+    assert float(row["accuracy_lo"]) <= float(row["accuracy"])
+    about = json.loads(Path("outputs/exits/run.json").read_text())["provenance"]["scheme"]
+    assert about["kind"] == "trained here"
+    assert about["recipe"]["name"] == "early_exit-digits-0"
+
+
+def test_fewer_bytes_the_lower_the_threshold(quick):
+    axis = "sweep=['scheme.threshold=0.0,0.7,0.97,1.0']"
+    assert run(["simulate", *EXIT, *quick, axis, "name=thresholds"]) == 0
+    every = rows("thresholds")
+    sent = [float(row["uplink_bytes_per_request"]) for row in every]
+    shares = [float(row["exit_share"]) for row in every]
+    assert sent[0] == 0.0
+    assert sent == sorted(sent)
+    whole = sent[-1]
+    assert shares[0] == 1.0
+    assert shares[-1] == 0.0
+    for share, size in zip(shares, sent, strict=True):
+        assert size == pytest.approx((1.0 - share) * whole, abs=0.1 * whole)
+    assert len({row["point_id"] for row in every}) == 4
+
+
+def test_a_plan_of_a_scheme_has_intervals_and_provenance(quick, capfd):
+    slow = ["server.slowdown=3000", "+server.sources.slowdown=assumed", "scheme.threshold=0.97",
+            "link=ideal", "workload.kind=poisson", "workload.rate_rps=10"]  # fmt: skip
+    budget = ["plan.requests_per_run=800", "plan.pilot_requests=200", "plan.n_runs=3", "workers=1",
+              "plan.half_width=0.3", "slo.p95_s=0.5"]  # fmt: skip
+    args = [one for one in quick if not one.startswith("replications")]
+    assert run(["plan", *EXIT, *args, *slow, *budget, "name=planned"]) == 0
+    plan = json.loads(Path("outputs/planned/plan.json").read_text())
+    assert plan["n_star_lo"] <= plan["n_star"] <= plan["n_star_hi"]
+    assert plan["provenance"]["scheme"]["trained_on"] == "scikit-learn's digits, 8 x 8"
+    assert "trained here on" in " ".join(capfd.readouterr().out.split())
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["scheme=early_exit", "cut=input", "codec=raw8"],
+     "scheme early_exit: its device computes up to layer1, so cut must be one of layer1, layer2,"
+     " output, got 'input'"),
+    (["scheme=early_exit", "cut=stage9"], "unknown cut 'stage9'"),
+    (["scheme=early_exit", "scheme.threshold=2"], "scheme.threshold must be in 0..1, got 2"),
+    (["scheme=early_exit", "trace=some.npz"], "scheme=early_exit traces its own network"),
+    (["scheme=early_exit", "request=by_hand"], "scheme=early_exit needs a network"),
+    (["scheme=early_exit", "model.weights=there"], "has weights and data of its own"),
+    (["scheme=early_exit", "model.name=resnet34"], "is trained for model digits or scenes"),
+])  # fmt: skip
+def test_what_a_scheme_cannot_be_is_refused_in_a_line(quick, capfd, words, said):
+    assert run(["simulate", *quick, *words]) == 2
+    assert said in " ".join(capfd.readouterr().err.split())
+
+
+def test_the_door_plays_a_scheme_with_any_codec(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    chosen = sf.scheme("early_exit", threshold=0.97)
+    case = sf.case(split=("layer1", "int8"), scheme=chosen, **SMALL)
+    with_exits = case.simulate()
+    without = case.change(scheme=sf.scheme("early_exit", threshold=1.0)).simulate()
+    assert with_exits["uplink_bytes_per_request"] < without["uplink_bytes_per_request"]
+    assert without["exit_share"] == 0.0
+    assert "exit_share" not in sf.case(split=("stage3", "int8"), **SMALL).simulate()
+
+
+def test_every_shipped_scheme_has_a_sheet():
+    assert set(sf.names("scheme")) == {"split", *schemes.names()}
+
+
+def test_train_compares_with_what_is_shipped(workplace, monkeypatch, capfd):
+    monkeypatch.chdir(workplace)
+    folder, name = Path("outputs/cache"), "early_exit-digits-0"
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = schemes.create("early_exit", "digits").provenance["recipe_digest"]
+    for suffix in ("npz", "json"):  # as if it had been trained here before
+        shutil.copy(schemes.SHIPPED / f"{name}.{suffix}", folder / f"{name}-{digest}.{suffix}")
+    assert run(["train", "scheme=early_exit", "model=digits"]) == 0
+    said = capfd.readouterr().out.splitlines()
+    assert said[0].startswith("early_exit on digits, trained here: 95.83 % right, early 95.56 %")
+    assert said[0].split(": ")[1] == said[1].split(": ")[1]
+
+
+PAGE = Path(schemes.__file__).parents[2] / "docs" / "extend.md"
+
+
+def test_the_pages_own_scheme_is_played_by_its_own_name(quick, capfd):
+    recipe = PAGE.read_text(encoding="utf-8").partition("## A scheme")[2]
+    code = re.search(r"`margin.py`:\n\n```python\n(.*?)```", recipe, re.S)[1]
+    Path("margin.py").write_text(code)
+    words = ["scheme=margin.py:make", "+scheme.threshold=0.9", "codec=raw32"]
+    assert run(["simulate", *quick, *words, "model.batches=[1]", "name=margin"]) == 0
+    (row,) = rows("margin")
+    assert row["method"] == "margin.py:make, layer1 raw32"
+    assert "Scheme margin (margin > 0.9 after layer1)" in " ".join(capfd.readouterr().out.split())
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["scheme=there.py"], "scheme=there.py needs the function that makes it"),
+    (["scheme=there.py:make"], "scheme=there.py:make: no such file"),
+    (["scheme=wrong.py:make"], "make() must return a profiles.schemes.Scheme, got int"),
+    (["scheme=wrong.py:fails"], "fails() fails at wrong.py:6: ZeroDivisionError"),
+])  # fmt: skip
+def test_an_own_scheme_that_is_none_is_refused_with_its_line(quick, capfd, words, said):
+    Path("wrong.py").write_text(
+        "def make(model):\n    return 1\n\n\ndef fails(model):\n    return 1 / 0\n"
+    )
+    assert run(["simulate", *quick, *words]) == 2
+    assert said in " ".join(capfd.readouterr().err.split())
+
+
+def test_a_search_says_why_it_takes_no_scheme(capfd):
+    assert run(["search", "scheme=early_exit"]) == 2
+    assert "reads stored tables of a network, got scheme=early_exit" in capfd.readouterr().err
+
+
+def test_a_plan_chooses_among_a_schemes_own_cuts(quick):
+    from scenarios.planning.options import _cuts
+
+    case = sf.case(split=("layer1", "raw32"), scheme="early_exit", **SMALL)
+    assert _cuts(case.config) == ["layer1", "layer2"]
