@@ -4,6 +4,7 @@ import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from math import nan
+from typing import NamedTuple
 
 from simpy import Environment, Event
 
@@ -13,6 +14,7 @@ from sim.devices.conversation import Conversation
 from sim.devices.device import Device
 from sim.devices.factory import Factory
 from sim.devices.replay import say_replays, say_sizes
+from sim.engine.choice import COMPILED, choose
 from sim.measures.cautions import cautions
 from sim.measures.columns import group_columns, measure, quantile_columns
 from sim.measures.decisions import decision_columns
@@ -148,8 +150,18 @@ def breakdowns(
         server.repair()
 
 
+class Played(NamedTuple):
+    """What a run leaves: its book, and when device 0 and every device had reached the target."""
+
+    book: Book
+    target_s: float
+    all_s: float
+
+
 def run(spec: SystemSpec, sources: Sources, *, replication: int = 0) -> Result:
     """One run. Its estimates are points without intervals; its records are kept."""
+    if choose(spec.engine, spec, sources)[0] == COMPILED:
+        return _assess(spec, _play_compiled(spec, sources, replication), None)
     return play(build(spec, sources, replication))
 
 
@@ -157,32 +169,62 @@ def play(system: System) -> Result:
     """Run a system that was built to its end and measure it."""
     spec, env, meter = system.spec, system.env, system.meter
     clock = Clock(env, spec, meter)
-    terminating = spec.workload.requests is not None
     begin = system.snapshot()
-    if terminating:
-        _run_until(clock, meter.target_reached, "device 0", system)
+    if spec.workload.requests is not None:
+        reached = clock.run_until(meter.target_reached)
+        _check_end(spec, "device 0", env.now, reached)
     else:
         if spec.warmup_s > 0.0:
             clock.run_to(spec.warmup_s)
             begin = system.snapshot()
         clock.run_to(spec.horizon_s)
     book = _book(system, begin)
+    if spec.workload.until_all:
+        reached = clock.run_until(meter.all_reached)
+        _check_end(spec, "every device", env.now, reached)
+    return _assess(spec, Played(book, meter.target_s, meter.all_s), system)
+
+
+def _play_compiled(spec: SystemSpec, sources: Sources, replication: int) -> Played:
+    """The same by the compiled engine."""
+    from sim.engine.layout import ON_ALL, ON_TARGET
+    from sim.engine.run import Run  # numba: who only looks at a spec does without
+
+    running = Run(spec, sources, replication)
+    begin = running.snapshot()
+    if spec.workload.requests is not None:
+        reached = running.run_until(ON_TARGET)
+        _check_end(spec, "device 0", running.now_s, reached)
+    else:
+        if spec.warmup_s > 0.0:
+            running.run_to(spec.warmup_s)
+            begin = running.snapshot()
+        running.run_to(spec.horizon_s)
+    book = running.book(begin)
+    if spec.workload.until_all:
+        reached = running.run_until(ON_ALL)
+        _check_end(spec, "every device", running.now_s, reached)
+    return Played(book, running.target_s, running.all_s)
+
+
+def _assess(spec: SystemSpec, played: Played, system: System | None) -> Result:
+    """Every column of a run, its laws and what must be said of it; `system` where SimPy played."""
+    book, workload = played.book, spec.workload
     values = measure(book)
     groups = tuple(groups_of(spec))
     values |= group_columns(book, groups, values["throughput_rps"])
     values |= quantile_columns(book, groups)
     values |= decision_columns(spec, book)
-    values |= _trace_columns(system, book)
-    values["device_time_s"] = meter.target_s if terminating else nan
+    values |= _trace_columns(system, book) if system else {}
+    values["device_time_s"] = played.target_s if workload.requests is not None else nan
     values |= energy_columns(spec, book)
     laws = checks(book, spec.server.n_gpus)
-    if spec.workload.until_all:
-        _run_until(clock, meter.all_reached, "every device", system)
-    values["device_time_all_s"] = meter.all_s if spec.workload.until_all else nan
+    values["device_time_all_s"] = played.all_s if workload.until_all else nan
     carried = load(spec, book, values["dropped_share"] > 0.0)
     judgement = judge(spec, [carried])
-    said = [judgement.warning, *cautions(values), _unknown_answers(system, values)]
-    said += [*say_replays(spec), *system.unplayed]
+    said = [judgement.warning, *cautions(values)]
+    if system:
+        said += [_unknown_answers(system, values), *say_replays(spec), *system.unplayed]
     return Result(
         spec=spec,
         estimates={name: Estimate(mean=value) for name, value in values.items()},
@@ -238,15 +280,15 @@ def _unknown_answers(system: System, values: dict[str, float]) -> str:
     )
 
 
-def _run_until(clock: Clock, reached: Event, who: str, system: System) -> None:
-    """Play until the target is reached; refuse a workload that ends before, or takes no time."""
-    wanted = system.spec.workload.requests
-    if not clock.run_until(reached):
+def _check_end(spec: SystemSpec, who: str, now_s: float, reached: bool) -> None:
+    """Refuse a workload that ends before its target, or takes no time."""
+    wanted = spec.workload.requests
+    if not reached:
         raise ValueError(
             f"workload.requests must be reached by {who}, got {wanted}, and"
-            f" nothing more happens after {system.env.now:g} s"
+            f" nothing more happens after {now_s:g} s"
         )
-    if system.env.now == 0.0:
+    if now_s == 0.0:
         raise ValueError(
             f"workload.requests must take time, got {wanted} that {who} was rid of at 0 s"
         )

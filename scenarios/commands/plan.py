@@ -103,7 +103,8 @@ def run(config: Config) -> int:
         answered["elapsed_s"] = time.monotonic() - began_s
         own = Store(store.folder / "plans" / multirun.job()) if multirun.is_multirun() else store
         told.store(own, answered)
-        own.write_run(command="plan", config=asdict(config), provenance=answered["provenance"])
+        own.write_run(command="plan", config=asdict(config), provenance=answered["provenance"],
+                      engine=answered["engine"])  # fmt: skip
     if multirun.is_multirun():
         multirun.keep(store, {**told.flat(answered), "folder": str(own.folder)})
         print(said.headline(answered))

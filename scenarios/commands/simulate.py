@@ -17,7 +17,7 @@ from scenarios.present import table
 from scenarios.sweep import multirun
 from scenarios.sweep.axes import Point, axes_of, points
 from scenarios.sweep.mixed import mark_mixed, tell_mixed
-from scenarios.sweep.play import play
+from scenarios.sweep.play import count_engines, play
 from scenarios.sweep.rehearse import rehearse
 from scenarios.sweep.store import Store, write_table
 from scenarios.systems.build import case, job
@@ -56,7 +56,8 @@ def run(config: Config) -> int:
         if not sound:  # every point was refused
             raise ValueError(rows[0]["error"])
         last = case(chosen[sound[-1]].config, known[sound[-1]])
-        store.write_run(command="simulate", config=asdict(config), provenance=last.provenance)
+        store.write_run(command="simulate", config=asdict(config), provenance=last.provenance,
+                        engines=count_engines(jobs))  # fmt: skip
         if config.timeline:
             _write_timeline(store, last)
         if multirun.is_multirun():

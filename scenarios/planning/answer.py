@@ -157,6 +157,7 @@ def describe_answer(asked: Case, found: Capacity, reasons: Why, trust: Trust) ->
         **{name: getattr(spec, name) for name in ("warmup_s", "horizon_s", "seed")},
         "requests": found.requests + reasons.requests,
         "provenance": dict(asked.provenance),
+        "engine": asked.engine,
     }  # fmt: skip
 
 

@@ -47,6 +47,7 @@ def find_needs(config: Any, asked: Case, *, play: Player) -> Found:
         "seed": asked.spec.seed,
         "requests": requests,
         "provenance": dict(asked.provenance),
+        "engine": asked.engine,
     }
 
 

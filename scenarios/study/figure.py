@@ -20,7 +20,7 @@ from scenarios.present.table import describe_seconds, say_scheme
 from scenarios.shell.names import unknown
 from scenarios.sweep import multirun
 from scenarios.sweep.axes import axes_of, points
-from scenarios.sweep.play import Job, play
+from scenarios.sweep.play import Job, count_engines, play
 from scenarios.sweep.rehearse import rehearse
 from scenarios.sweep.store import Row, Store
 from scenarios.systems.answers import Answers, measure
@@ -192,7 +192,8 @@ def produce(
         summary = summarise(sound)
         written = files.save(draw(sound), store.folder)
         store.write_text("table.md", summary.markdown())
-        made = {"config": asdict(config), "provenance": dict(provenance)}
+        made = {"config": asdict(config), "provenance": dict(provenance),
+                "engines": count_engines(jobs)}  # fmt: skip
         store.write_run(command=command, summary=summary.plain(), **made)
     summary.show()
     print(f"written: {', '.join(map(str, written))}, {store.folder}/results.csv and table.md")

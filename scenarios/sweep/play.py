@@ -1,5 +1,6 @@
 """Points to rows: what is finished is kept, what fails is a row, what runs shows progress."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,7 +20,8 @@ class Job:
 
     `evaluate` is pickled where workers play. For a dry run `foreseen` tells its CPU seconds
     without playing anything, `seconds` by playing a part of it, `refusal` why it would be refused.
-    `swept` holds the values of the keys that a sweep varies: columns, but no part of the identity.
+    `swept` holds the values of the keys that a sweep varies: columns, but no part of the identity;
+    `engine`, what plays it, and why not the compiled one, likewise.
     """
 
     spec: Any
@@ -30,6 +32,7 @@ class Job:
     foreseen: Callable[[], float] | None = None
     refusal: Callable[[], str] | None = None
     swept: dict[str, Any] = field(default_factory=dict)
+    engine: str = ""
 
     @cached_property
     def point_id(self) -> str:
@@ -48,6 +51,11 @@ def failing(error: str, labels: dict[str, Any]) -> Job:
         raise ValueError(error)
 
     return Job(spec=error, digests={}, labels=labels, evaluate=evaluate, refusal=lambda: error)
+
+
+def count_engines(jobs: Iterable[Job]) -> dict[str, int]:
+    """How many points each engine plays; of SimPy with the reason."""
+    return dict(Counter(job.engine for job in jobs if job.engine))
 
 
 def play(

@@ -19,6 +19,7 @@ from scenarios.systems.measured import Drop
 from scenarios.systems.prices import Prices
 from scenarios.systems.scenario import Scenario
 from sim import Result, replicate, run
+from sim.engine.choice import choose
 from sim.medium.rates import fastest, locate
 from sim.planning.forecast.work import Work, predict_work
 from sim.planning.trust.finding import BAD, Finding, Trust
@@ -27,7 +28,7 @@ from sim.sources.source import Source
 from sim.specs import SystemSpec
 from sim.theory.closed import bound_rps
 
-_NOT_IDENTITY = ("name", "sweep", "columns", "workers", "dry_run", "force", "max_events")
+_NOT_IDENTITY = ("name", "sweep", "columns", "workers", "dry_run", "force", "max_events", "engine")
 _PATIENCE_S = 600.0
 """A point that is foreseen to take longer asks for `force`."""
 _IDENTITY = [f.name for f in dataclasses.fields(Scenario) if f.name not in _NOT_IDENTITY]
@@ -91,6 +92,12 @@ class Case:
         return f"codec {codec} after {each[0]}"
 
     @property
+    def engine(self) -> str:
+        """What plays it; of SimPy, where it was not asked for, why."""
+        name, why = choose(self.spec.engine, self.spec, self.sources)
+        return f"{name}: {why}" if why else name
+
+    @property
     def generates(self) -> bool:
         """Whether some of its requests are sessions of tokens."""
         return any(hasattr(source, "session") for source in self.sources.values())
@@ -137,6 +144,7 @@ class Case:
             seconds=self.estimate_s,
             foreseen=self.foresee_s,
             refusal=self.refusal,
+            engine=self.engine,
         )
 
     def trust(self, row: Row) -> Trust:

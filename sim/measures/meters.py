@@ -4,7 +4,7 @@ Every figure is taken over the window from the end of the warm-up to the end of 
 """
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import nan
 from struct import Struct
@@ -122,8 +122,12 @@ class Meter:
 
 def _columns(rows: bytearray) -> Records:
     """The packed rows, as named columns."""
-    table = np.frombuffer(rows, dtype=np.float64).reshape(-1, len(COLUMNS)).copy()  # may go on
-    return {name: table[:, i] for i, name in enumerate(COLUMNS)}
+    return named(np.frombuffer(rows, dtype=np.float64).reshape(-1, len(COLUMNS)))
+
+
+def named(table: np.ndarray) -> Records:
+    """Rows [request, column] as named columns, a copy."""
+    return dict(zip(COLUMNS, table.T.copy(), strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,19 +174,40 @@ class Book:
         return self.end.time_s - self.begin.time_s
 
 
+class _Derived(Mapping[str, np.ndarray]):
+    """Columns that are made when they are asked for: few of them ever are."""
+
+    def __init__(self, names: Iterable[str], make: Callable[[str], np.ndarray]) -> None:
+        self._names = tuple(names)
+        self._make = make
+        self._made: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 def select(table: Records, chosen: np.ndarray) -> Records:
     """Some rows of a table."""
-    return {name: column[chosen] for name, column in table.items()}
+    return _Derived(table, lambda name: table[name][chosen])
 
 
 def since(table: Records, start_s: float) -> Records:
-    """The rows that left after an instant."""
-    return select(table, table["done_s"] > start_s)
+    """The rows that left after an instant; records stand in the order in which they left."""
+    first = int(np.searchsorted(table["done_s"], start_s, side="right"))
+    return _Derived(table, lambda name: table[name][first:])
 
 
 def join(first: Records, second: Records) -> Records:
     """The rows of two tables."""
-    return {name: np.concatenate((first[name], second[name])) for name in first}
+    return _Derived(first, lambda name: np.concatenate((first[name], second[name])))
 
 
 def are_answered(table: Records) -> np.ndarray:

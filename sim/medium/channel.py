@@ -4,6 +4,7 @@ Equation. Shannon with a gap: R = W log2(1 + snr g / gap), g the fading gain, 1 
 """
 
 import math
+from typing import NamedTuple
 
 from simpy import Event
 
@@ -36,6 +37,16 @@ def passes(spec: LinkSpec, snr_db: float) -> bool:
     return spec.fading == "none" or frame_s < spec.coherence_s
 
 
+class Cost(NamedTuple):
+    """What a payload takes on the air, `fixed_s` of it at any speed."""
+
+    airtime_s: float
+    fixed_s: float
+    air_bytes: float
+    accesses: float
+    frames: float
+
+
 class Channel:
     """Frames, airtime and bytes of a payload at a fixed rate, nothing lost."""
 
@@ -58,14 +69,17 @@ class Channel:
         self._aggregation = spec.frames_per_access(rate)
         self._byte_s = 8.0 / rate
 
-    def send(self, request: Request, weight: float) -> Event:
-        """Put a payload on the air: an access for every so many frames, then the bytes."""
-        payload_bytes = request.payload_bytes
+    def cost(self, payload_bytes: float) -> Cost:
+        """What a payload takes: an access for every so many frames, then the bytes."""
         frames = -(-payload_bytes // self._mtu_bytes) or 1.0
         air_bytes = payload_bytes + frames * self._header_bytes
         accesses = frames if self._aggregation == 1 else -(-frames // self._aggregation)
         fixed_s = accesses * self._fixed_s
-        airtime_s = fixed_s + air_bytes * self._byte_s
+        return Cost(fixed_s + air_bytes * self._byte_s, fixed_s, air_bytes, accesses, frames)
+
+    def send(self, request: Request, weight: float) -> Event:
+        """Put a payload on the air."""
+        airtime_s, fixed_s, air_bytes, accesses, frames = self.cost(request.payload_bytes)
         request.air_bytes += air_bytes
         medium = self.medium
         if isinstance(medium, Radio):

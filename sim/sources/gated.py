@@ -42,6 +42,11 @@ class GatedSource:
             f" {words(self.mean())})"
         )
 
+    @property
+    def even_rows(self) -> list[Draw]:
+        """Its rows, ended or not."""
+        return self.rows
+
     def draw(self, stream: Randomness) -> Draw:
         """One whole row, uniformly."""
         return self.rows[stream.integers(len(self.rows))]

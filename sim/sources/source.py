@@ -137,6 +137,19 @@ def log_errors(source: Source) -> Errors:
     return known
 
 
+def rows_of(source: Source) -> list[Draw] | None:
+    """The rows of which a source hands out any, all alike likely, by one number of its stream; None
+    where it draws otherwise, as a class does that has a `draw` but no `even_rows` of its own.
+    """
+    for kind in type(source).__mro__:
+        if "even_rows" in vars(kind):
+            rows: list[Draw] | None = getattr(source, "even_rows", None)
+            return rows
+        if "draw" in vars(kind):
+            return None
+    return None
+
+
 def coarse_points(source: Source) -> tuple[str, ...]:
     """Points of its machines' tables that are known to less than 5 %, as `cut@batch`."""
     known: tuple[str, ...] = getattr(source, "coarse", ())
@@ -193,6 +206,11 @@ class ConstantSource:
 
     def __repr__(self) -> str:
         return f"ConstantSource({words(self._draw)})"
+
+    @property
+    def even_rows(self) -> list[Draw]:
+        """The one request."""
+        return [self._draw]
 
     def draw(self, stream: Randomness) -> Draw:
         """The one request; the stream is not touched."""
@@ -312,6 +330,11 @@ class TraceSource:
 
     def __repr__(self) -> str:
         return f"TraceSource({self.key}, {len(self.rows)} rows: {words(self.mean())})"
+
+    @property
+    def even_rows(self) -> list[Draw]:
+        """Its rows."""
+        return self.rows
 
     def draw(self, stream: Randomness) -> Draw:
         """One whole row, uniformly."""

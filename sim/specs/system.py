@@ -29,6 +29,9 @@ class SystemSpec:
     max_events: int = option(20_000_000, "events after which a run ends with an error")
     confidence: float = option(0.95, "level of the intervals")
     seed: int = option(0, "seed of all random streams")
+    engine: str = option(
+        "auto", "what plays: auto (compiled where it knows all of the system), simpy, compiled"
+    )
 
     def __post_init__(self) -> None:
         above("horizon_s", self.horizon_s, 0.0)
@@ -39,6 +42,7 @@ class SystemSpec:
             )
         at_least("replications", self.replications, 1)
         one_of("warmup", self.warmup, ("fixed", "mser5"))
+        one_of("engine", self.engine, ("auto", "simpy", "compiled"))
         self._check_end()
         self._check_links()
         above("precision", self.precision, 0.0)

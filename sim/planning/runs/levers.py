@@ -9,7 +9,7 @@ import numpy as np
 from sim import FleetSpec, Source, SystemSpec
 from sim.places import groups_of
 from sim.sources.sessions import ConstantSessions, TraceSessions
-from sim.sources.source import Draw, Randomness, Sources
+from sim.sources.source import Draw, Randomness, Sources, rows_of
 
 Pull = Callable[[SystemSpec, Sources, float], tuple[SystemSpec, Sources]]
 
@@ -41,6 +41,12 @@ class Lighter:
     def __init__(self, source: Source, factor: float) -> None:
         self.key = source.key
         self._source, self._factor = source, factor
+
+    @property
+    def even_rows(self) -> list[Draw] | None:
+        """Those of the source, if it has some, scaled."""
+        rows = rows_of(self._source)
+        return None if rows is None else [self._scale(row) for row in rows]
 
     def draw(self, stream: Randomness) -> Draw:
         """One request of the source, with its payload scaled."""

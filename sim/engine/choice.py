@@ -1,0 +1,57 @@
+"""Which engine plays a system: the compiled one what it knows, SimPy the rest.
+
+SimPy is the reference and the place where new behaviour is written first.
+"""
+
+from sim.places import groups_of
+from sim.sources.source import Sources, rows_of
+from sim.specs import SystemSpec
+
+AUTO, SIMPY, COMPILED = ENGINES = ("auto", "simpy", "compiled")
+_KNOWN_KINDS = ("closed", "poisson")
+_KNOWN_SHARING = ("fifo", "ps", "weighted", "dedicated", "wifi")
+_KNOWN_DISCIPLINES = ("fifo", "take_all", "dynamic")
+
+
+def refusal(spec: SystemSpec, sources: Sources) -> str:
+    """What of a system the compiled engine does not know, by its name; empty where it knows all."""
+    link, server = spec.link, spec.server
+    found = {
+        f"link.sharing={link.sharing}": link.sharing not in _KNOWN_SHARING,
+        "link.downlink=shared": link.downlink == "shared",
+        "link.outage_at_s": bool(link.outage_at_s),
+        "link.rate_csv": bool(link.rate_csv),
+        f"link.fading={link.fading}": link.fading != "none",
+        "lost frames": not link.plain,
+        "link.snr_spread_db": link.snr_spread_db > 0.0,
+        f"server.discipline={server.discipline}": server.discipline not in _KNOWN_DISCIPLINES,
+        "failures of the server": server.fails,
+        f"server.service_law={server.service_law}": server.service_law != "constant",
+    }
+    for name, group in groups_of(spec).items():
+        workload = group.workload or spec.workload
+        found |= {
+            f"workload.kind={workload.kind}": workload.kind not in _KNOWN_KINDS,
+            f"the churn of group {name}": group.churn is not None,
+            f"policy={group.policy}": group.policy != "fixed" or bool(group.alternatives),
+        }
+        source = sources.get(group.source or name)
+        drawn = source is not None and rows_of(source) is None
+        found[f"sources of kind {type(source).__name__}"] = drawn
+    return next((name for name, holds in found.items() if holds), "")
+
+
+def choose(engine: str, spec: SystemSpec, sources: Sources) -> tuple[str, str]:
+    """The engine that plays a system, and why where it is not the compiled one.
+
+    Raises:
+        ValueError: the compiled one is asked for and does not know all of the system.
+    """
+    if engine == SIMPY:
+        return SIMPY, "asked for"
+    why = refusal(spec, sources)
+    if not why:
+        return COMPILED, ""
+    if engine == COMPILED:
+        raise ValueError(f"engine=compiled does not know {why}; engine=auto takes SimPy for it")
+    return SIMPY, f"the compiled engine does not know {why}"

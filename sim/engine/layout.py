@@ -1,0 +1,52 @@
+"""Layout of the compiled engine's arrays: what stands in which column.
+
+Numba freezes these numbers into the kernel; both sides take them from here alone.
+"""
+
+# scalars, floats
+(NOW, ARRIVAL_SUM, LEFT_SUM, GPU_FREE, GPU_WORK, GPU_BUSY, DECODER_WORK, DECODER_BUSY, AGAIN,
+ TARGET_AT, ALL_AT, N_FLOATS) = range(12)  # fmt: skip
+# scalars, whole numbers
+(ORDER, HEAP, FRONT, QUEUED, FREE, ROWS, ARRIVED, LEFT, HEAD, TAIL, UNREADY, EVENTS, FREE_HOP,
+ MADE, DECODING, DECODER_FRONT, DECODER_QUEUED, TARGET_PASSED, ALL_PASSED, HOPS, WIDE,
+ N_WHOLE) = range(22)  # fmt: skip
+
+# of the system, floats and whole numbers
+(BEFORE, HALF_RTT, SPEED, OVERHEAD, BATCH_OVERHEAD, COPY_FIXED, COPY_RATE, MAX_WAIT,
+ N_SYSTEM_FLOATS) = range(9)  # fmt: skip
+(LINK, SERVER, N_GPUS, N_DECODERS, MAX_BATCH, QUEUE_LIMIT, DROP_EXPIRED, ON_GPU, TARGET, EVERYONE,
+ REPLICATION, REQUESTS_0, REQUESTS_1, CONTENTION_0, CONTENTION_1, MAX_EVENTS, OWN, ONE_KEY,
+ N_SYSTEM_WHOLE) = range(19)  # fmt: skip
+FIFO_LINK, SHARED_LINK, CONTENDED_LINK = range(3)
+PLAIN, SINGLE, TAKE_ALL, DYNAMIC = range(4)
+
+# of a device
+(P_FREE, P_WORK, SLOWDOWN, WEIGHT, MEAN, DEADLINE, SPREAD, BEGAN, N_DEVICE_FLOATS) = range(9)
+(GROUP, WAY, CELL, KIND, LIMIT, COUNT, IN_FLIGHT, BEHIND, FIRST, LAST, PLACE, ROW_0, N_ROWS, KEY,
+ SOURCE, N_DEVICE_WHOLE) = range(16)  # fmt: skip
+THINKS, PAUSES, COMES = range(3)
+
+# of a request in flight
+(CREATED, D_START, D_END, L_START, L_END, S_START, S_END, SHARE, D_WAIT, L_WAIT, AIRTIME, C_WAIT,
+ C_SERVICE, S_WAIT, S_SERVICE, NETWORK, AIR_BYTES, ENTERED, T_START, T_END, T_ALONE, TAG,
+ N_SLOT_FLOATS) = range(23)  # fmt: skip
+DEVICE, ROW, NUMBER, NEXT, ACCESSES, TURN, N_SLOT_WHOLE = range(7)
+
+# of a row, and of a row sent at a rate
+(R_DEVICE, R_DECODE, R_PAYLOAD, R_TENSOR, R_CORRECT, R_SAMPLE, R_SENT, R_SERVER, R_ALONE,
+ N_ROW) = range(10)  # fmt: skip
+W_AIRTIME, W_BYTES, W_AFTER, W_FRAMES, W_ACCESSES, N_WAY = range(6)
+
+# of a cell, floats and whole numbers
+(C_FREE, C_WORK, C_BUSY, CLOCK, SINCE, PACE, WEIGHTS, DUE, TODO, ACCESS, STRETCH,
+ N_CELL_FLOATS) = range(12)  # fmt: skip
+ACTIVE, SENDER, TURNS, TIMER, FRESH, DRAWN, FLOWS, N_CELL_WHOLE = range(8)
+
+# kinds of events; the code of one is kind << SHIFT | what it is about
+SHIFT = 40
+(ON_BIRTH, ON_START, ON_THOUGHT, ON_ARRIVAL, ON_DEVICE, ON_LINK, ON_SENT, ON_SHARED, ON_AIR,
+ ON_DECODED, ON_SERVED, ON_BATCH, ON_WAKE, ON_LATER, ON_HOP, ON_DONE, ON_REFUSED, ON_EXPIRED,
+ ON_CORE, ON_ANSWER, ON_TARGET, ON_ALL) = range(22)  # fmt: skip
+
+# why the kernel comes back
+REACHED, STOPPED, EMPTY, GROW, GROW_ROWS, GROW_CONTENTION, NO_TIME, NO_TAIL, BUDGET = range(9)

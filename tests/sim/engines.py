@@ -1,0 +1,176 @@
+"""Systems at random, and whether two engines play them alike to the last bit."""
+
+import math
+from dataclasses import astuple, replace
+
+import numpy as np
+from hypothesis import strategies as st
+
+from profiles.shipping import shipped
+from profiles.tables.layers import ModelProfile
+from profiles.tables.trace import TraceTable
+from sim.measures.result import Result
+from sim.sources.source import ConstantSource, Source, TraceSource
+from sim.specs import GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.specs.fleet import FleetSpec
+from sim.system import run
+
+TABLE = TraceTable.load(shipped.DATA / "traces" / "scenes.npz")
+PROFILE = ModelProfile.load(shipped.DATA / "profiles" / "scenes-single-1.npz")
+DISCIPLINES = ("fifo", "fifo", "take_all", "dynamic")
+
+
+@st.composite
+def sources(draw: st.DrawFn, lattice: bool) -> Source:
+    """Measured rows, or requests all alike: on a lattice of few values, full of ties, or not."""
+    if draw(st.integers(0, 2)) == 0:
+        cut = draw(st.sampled_from(["stage1", "stage3", "stage4"]))
+        setting = draw(st.sampled_from(["ecsq", "int8", "slicer"]))
+        return TraceSource(
+            TABLE, cut, setting, PROFILE.head, PROFILE.tail, tensor_bytes=4096.0
+        )  # fmt: skip
+    if lattice:
+        return ConstantSource(
+            device_s=draw(st.sampled_from([0.0, 0.01, 0.02])),
+            payload_bytes=draw(st.sampled_from([0.0, 1000.0, 1500.0, 9000.0])),
+            server_s=draw(st.sampled_from([0.0, 0.005, 0.01])),
+            batch_slope_s=draw(st.sampled_from([0.0, 0.001])),
+        )
+    part = st.floats(0.0, 1.0, allow_subnormal=False)
+    return ConstantSource(
+        device_s=0.02 * draw(part), payload_bytes=9000.0 * draw(part),
+        server_s=0.01 * draw(part), batch_slope_s=0.002 * draw(part),
+    )  # fmt: skip
+
+
+@st.composite
+def links(draw: st.DrawFn) -> LinkSpec:
+    """Every way of sharing that the compiled engine knows."""
+    sharing = draw(st.sampled_from(["fifo", "ps", "weighted", "dedicated", "wifi"]))
+    by_ratio = draw(st.booleans())
+    return LinkSpec(
+        sharing=sharing,
+        n_cells=draw(st.sampled_from([1, 1, 2, 3])),
+        rate_bps=draw(st.sampled_from([8e6, 24e6, 1e8])),
+        rate="mcs" if by_ratio else "fixed",
+        snr_db=18.0 if by_ratio else 20.0,
+        rtt_s=draw(st.sampled_from([0.0, 0.002, 0.01])),
+        header_bytes=draw(st.sampled_from([0, 64])),
+        frame_airtime_s=draw(st.sampled_from([1e-4, 2e-4] if sharing == "wifi" else [0.0, 1e-4])),
+        aggregation=draw(st.sampled_from([1, 4, 39])),
+        downlink_rate_bps=draw(st.sampled_from([None, 5e7])),
+        contention=draw(st.sampled_from(["ns3", "bianchi"])),
+    )
+
+
+@st.composite
+def servers(draw: st.DrawFn) -> ServerSpec:
+    """Batches, limits, deadlines, several GPUs, decoding cores, overheads and copies."""
+    discipline = draw(st.sampled_from(DISCIPLINES))
+    return ServerSpec(
+        discipline=discipline,
+        max_batch=1 if discipline == "fifo" else draw(st.sampled_from([2, 4, 8])),
+        max_wait_s=draw(st.sampled_from([0.0, 0.005, 0.02])),
+        n_gpus=draw(st.sampled_from([1, 1, 2, 3])),
+        decode_on=draw(st.sampled_from(["gpu", "cpu"])),
+        cpu_workers=draw(st.sampled_from([1, 2, 4])),
+        queue_limit=draw(st.sampled_from([None, None, 0, 3])),
+        drop_expired=draw(st.booleans()),
+        overhead_s=draw(st.sampled_from([0.0, 1e-4])),
+        batch_overhead_s=draw(st.sampled_from([0.0, 2e-4])),
+        copy_fixed_s=draw(st.sampled_from([0.0, 1e-5])),
+        copy_bytes_per_s=draw(st.sampled_from([None, 1e9])),
+        speed=draw(st.sampled_from([1.0, 1.7])),
+    )
+
+
+@st.composite
+def workloads(draw: st.DrawFn) -> WorkloadSpec:
+    """Closed loops, with and without pauses, and open ones."""
+    deadline_s = draw(st.sampled_from([None, 0.03]))
+    if draw(st.booleans()):
+        return WorkloadSpec(
+            kind="closed",
+            think_s=draw(st.sampled_from([0.0, 0.01, 0.05])),
+            think=draw(st.sampled_from(["constant", "exponential"])),
+            start_spread_s=draw(st.sampled_from([0.0, 0.1])),
+            deadline_s=deadline_s,
+        )
+    return WorkloadSpec(
+        kind="poisson",
+        rate_rps=draw(st.sampled_from([5.0, 20.0, 60.0])),
+        max_in_flight=draw(st.sampled_from([None, 1, 3])),
+        deadline_s=deadline_s,
+    )
+
+
+@st.composite
+def systems(draw: st.DrawFn) -> tuple[SystemSpec, dict[str, Source]]:
+    """A system of one to three groups, and their sources."""
+    link, lattice = draw(links()), draw(st.booleans())
+    groups, found = {}, {}
+    for name in "abc"[: draw(st.integers(1, 3))]:
+        weighted = link.sharing == "weighted"
+        groups[name] = GroupSpec(
+            share=draw(st.sampled_from([1.0, 2.0])),
+            slowdown=draw(st.sampled_from([1.0, 1.3])),
+            straggler_share=draw(st.sampled_from([0.0, 0.3])),
+            straggler_slowdown=2.0,
+            workload=draw(workloads()),
+            link_weight=draw(st.sampled_from([1.0, 0.25, 3.0, 1e-4])) if weighted else 1.0,
+            rate_bps=draw(st.sampled_from([None, 4e6, 3e7])) if link.rate == "fixed" else None,
+        )
+        found[name] = draw(sources(lattice))
+    ends = draw(st.sampled_from([None, None, None, 1, 5, 20]))
+    spec = SystemSpec(
+        link=link,
+        server=draw(servers()),
+        fleet=FleetSpec(n_devices=draw(st.sampled_from([1, 2, 5, 17, 40])), groups=groups),
+        workload=WorkloadSpec(requests=ends, until_all=ends is not None and draw(st.booleans())),
+        horizon_s=draw(st.sampled_from([1.0, 2.0, 3.0])),
+        warmup_s=draw(st.sampled_from([0.0, 0.3, 0.7])),
+        seed=draw(st.integers(0, 2**64 - 1)),
+        max_events=200_000,
+    )
+    return spec, found
+
+
+def played(
+    spec: SystemSpec, given: dict[str, Source], engine: str, replication: int
+) -> Result | str:
+    """What an engine makes of a system, or why it refuses it."""
+    try:
+        return run(replace(spec, engine=engine), given, replication=replication)
+    except ValueError as error:
+        return str(error)
+
+
+def difference(one: Result | str, other: Result | str) -> str:
+    """Where two results differ first; empty where all is equal to the bit."""
+    if isinstance(one, str) or isinstance(other, str):
+        both = isinstance(one, str) and isinstance(other, str)
+        return "" if both and _same_refusal(str(one), str(other)) else f"{one} against {other}"
+    for name in ("records", "in_flight", "steps"):
+        mine, theirs = getattr(one.book, name), getattr(other.book, name)
+        for column in mine:
+            if not np.array_equal(mine[column], theirs[column], equal_nan=True):
+                return f"{name}: {column}"
+    for name in ("begin", "end"):
+        if _numbers(getattr(one.book, name)) != _numbers(getattr(other.book, name)):
+            return f"counters at the {name}"
+    for name, each in one.estimates.items():
+        if repr(float(each.mean)) != repr(float(other.estimates[name].mean)):
+            return name
+    return "" if one.warnings == other.warnings else "warnings"
+
+
+def _same_refusal(one: str, other: str) -> bool:
+    """The engines count different events towards a budget, so that it ends elsewhere."""
+    return one == other or (one.startswith("max_events") and other.startswith("max_events"))
+
+
+def _numbers(snapshot: object) -> list[str]:
+    flat: list[float] = []
+    for value in astuple(snapshot):  # type: ignore[call-overload]
+        flat += value if isinstance(value, tuple) else [value]
+    return ["nan" if math.isnan(value) else repr(float(value)) for value in flat]

@@ -1,0 +1,155 @@
+"""The compiled engine against the SimPy model: alike to the bit, or a refusal by name."""
+
+import math
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import sim
+from sim.engine import choice
+from sim.engine import layout as at
+from sim.engine.lists import fsum, pop, push
+from sim.engine.run import Run
+from sim.sources.source import ConstantSource, ExponentialSource
+from sim.specs import GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.specs.fleet import FleetSpec
+from tests.sim.engines import difference, played, systems
+
+CALM = {
+    "deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow],
+}  # fmt: skip
+SOURCE = {"default": ConstantSource(device_s=0.01, payload_bytes=2000.0, server_s=0.002)}
+
+
+def wired(**changes):
+    base = SystemSpec(link=LinkSpec(sharing="fifo"), horizon_s=4.0, warmup_s=1.0)
+    return replace(base, **changes)
+
+
+@settings(max_examples=60, **CALM)
+@given(systems(), st.integers(0, 3))
+def test_random_systems_are_played_alike_to_the_bit(system, replication):
+    assert_alike(*system, replication)
+
+
+@pytest.mark.slow
+@settings(max_examples=4000, **CALM)
+@given(systems(), st.integers(0, 3))
+def test_many_random_systems_are_played_alike_to_the_bit(system, replication):
+    assert_alike(*system, replication)
+
+
+def assert_alike(spec, sources, replication):
+    simpy, compiled = (played(spec, sources, name, replication) for name in ("simpy", "compiled"))
+    assert difference(simpy, compiled) == ""
+
+
+def test_many_in_flight_make_the_lists_grow():
+    """300 open loops before a server that is far too slow: tens of thousands in flight."""
+    spec = wired(
+        fleet=FleetSpec(n_devices=300), workload=WorkloadSpec(kind="poisson", rate_rps=20.0),
+        server=ServerSpec(discipline="dynamic", max_batch=4, decode_on="cpu", cpu_workers=2),
+    )  # fmt: skip
+    slow = {"default": ConstantSource(device_s=0.0, payload_bytes=100.0, server_s=0.05)}
+    assert difference(*(played(spec, slow, name, 0) for name in ("simpy", "compiled"))) == ""
+    for sharing in ("wifi", "ps"):
+        crowded = replace(
+            spec, link=LinkSpec(sharing=sharing, rate_bps=1e6, frame_airtime_s=1e-4), horizon_s=2.0
+        )
+        assert difference(*(played(crowded, slow, n, 1) for n in ("simpy", "compiled"))) == ""
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        (wired(link=LinkSpec(sharing="cellular")), "link.sharing=cellular"),
+        (wired(link=LinkSpec(sharing="ps", downlink="shared")), "link.downlink=shared"),
+        (wired(link=LinkSpec(sharing="ps", outage_at_s=[1.0])), "link.outage_at_s"),
+        (wired(link=LinkSpec(sharing="ps", rate_csv="burst.csv")), "link.rate_csv"),
+        (wired(link=LinkSpec(sharing="ps", frame_error_rate=0.1)), "lost frames"),
+        (wired(server=ServerSpec(discipline="edf")), "server.discipline=edf"),
+        (wired(server=ServerSpec(fail_at_s=[2.0])), "failures of the server"),
+        (wired(workload=WorkloadSpec(kind="mmpp")), "workload.kind=mmpp"),
+        (
+            wired(fleet=FleetSpec(groups={"default": GroupSpec(policy="fastest")})),
+            "policy=fastest",
+        ),
+    ],
+)
+def test_what_it_does_not_know_is_refused_by_name_and_left_to_simpy(spec, name):
+    with pytest.raises(ValueError, match=f"engine=compiled does not know {name}"):
+        sim.run(replace(spec, engine="compiled"), SOURCE)
+    assert choice.choose("auto", spec, SOURCE) == (
+        "simpy", f"the compiled engine does not know {name}"
+    )  # fmt: skip
+
+
+def test_sources_that_are_functions_are_left_to_simpy():
+    random_source = {"default": ExponentialSource(server_s=0.01)}
+    assert choice.choose("auto", wired(), random_source)[0] == "simpy"
+    assert choice.choose("auto", wired(), SOURCE) == ("compiled", "")
+    assert choice.choose("simpy", wired(), SOURCE)[0] == "simpy"
+    with pytest.raises(ValueError, match="engine must be one of auto, compiled, simpy"):
+        wired(engine="fast")
+
+
+def test_a_budget_of_events_ends_a_run_with_the_same_words():
+    spec = wired(max_events=50, fleet=FleetSpec(n_devices=4), engine="compiled")
+    with pytest.raises(ValueError, match=r"max_events=50 events are used up at .* of 4 s, with"):
+        sim.run(spec, SOURCE)
+
+
+def test_a_loop_that_takes_no_time_is_refused_by_both():
+    nothing = {"default": ConstantSource(device_s=0.0, payload_bytes=0.0, server_s=0.0)}
+    for engine in ("simpy", "compiled"):
+        with pytest.raises(ValueError, match="think_s must be > 0 for a request that takes no"):
+            sim.run(wired(engine=engine), nothing)
+
+
+def test_a_batch_beyond_the_table_is_refused_when_it_is_formed():
+    class Narrow(ConstantSource):
+        def batch_s(self, draws):
+            if len(draws) > 2:
+                raise ValueError("the table ends at batch 2")
+            return super().batch_s(draws)
+
+    narrow = {"default": Narrow(device_s=0.0, payload_bytes=0.0, server_s=0.01)}
+    running = Run(
+        wired(server=ServerSpec(discipline="take_all", max_batch=8), fleet=FleetSpec(n_devices=6)),
+        narrow,
+    )
+    with pytest.raises(ValueError, match="ends at batch 2"):
+        running.run_to(1.0)
+
+
+@given(st.lists(st.floats(-1e300, 1e300), max_size=60))
+def test_the_compiled_sum_is_fsum(values):
+    got = fsum(np.array(values, float), len(values), np.zeros(128))
+    assert repr(got) == repr(math.fsum(values))
+
+
+@given(st.lists(st.integers(0, 5), max_size=80), st.integers(0, 2**32))
+def test_the_heap_pops_by_time_then_by_order(times, seed):
+    shuffled = random.Random(seed)
+    when, key, held, popped = np.zeros(100), np.zeros((100, 2), np.int64), [], []
+    n = 0
+    for order, time_s in enumerate(times):
+        push(when, key, n, float(time_s), order, order + 7)
+        held.append((float(time_s), order))
+        n += 1
+        while n and shuffled.random() < 0.4:
+            popped.append((when[0], key[0, 0]))
+            assert popped[-1] == min(held)
+            assert key[0, 1] == key[0, 0] + 7
+            held.remove(popped[-1])
+            pop(when, key, n)
+            n -= 1
+
+
+def test_every_kind_of_event_has_a_number_of_its_own():
+    events = [v for name, v in vars(at).items() if name.startswith("ON_") and name != "ON_GPU"]
+    assert sorted(events) == list(range(len(events)))
