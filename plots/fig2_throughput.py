@@ -20,7 +20,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     Args:
         rows: columns `panel` (a network's name, or "splits"), `n_devices`, `method`, `cut`,
             `throughput_rps` (with `_lo_total`, `_hi_total`) and, where one is known,
-            `throughput_bound_rps`.
+            `throughput_bound_rps`; `device` and `server`.
         title: one line above the axes.
 
     Raises:
@@ -42,8 +42,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
                 _legend_within(axes)
             else:
                 _panel(axes, here, how)
-                cut = next((r["cut"] for r in here if r["cut"] not in ("input", "output")), "")
-                axes.set_title(f"({letter}) {panel}, split after {cut}", loc="left")
+                axes.set_title(f"({letter}) {panel}, {_where(here, rows[0])}", loc="left")
             devices_axis(axes, rows, label=axes is drawn[-1])
         drawn[0].set_title(f"{title}\n{drawn[0].get_title(loc='left')}", loc="left")
         handles = [
@@ -57,6 +56,15 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
             title_fontsize=6.5,
         )  # fmt: skip
         return figure
+
+
+def _where(rows: Sequence[Row], first: Row) -> str:
+    """Where a network is split, and on which machines where those are not the first panel's."""
+    cut = next((row["cut"] for row in rows if row["cut"] not in ("input", "output")), "")
+    machines = [rows[0].get(role) for role in ("device", "server")]
+    if machines == [first.get(role) for role in ("device", "server")]:
+        return f"split after {cut}"
+    return f"after {cut}: {', '.join(map(str, machines))}"
 
 
 def _panel(axes: Axes, rows: Sequence[Row], how: Mapping[str, Mapping[str, Any]]) -> None:

@@ -61,10 +61,10 @@ def rank(rows: Sequence[Row], measure: str) -> list[Row]:
 
 
 def overlap(one: Row, other: Row, measure: str) -> bool:
-    """Whether the intervals of both have something in common."""
+    """Whether the intervals of both have something in common, or nobody knows them."""
     less, more = sorted((one, other), key=lambda row: row[measure])
     high, low = less.get(f"{measure}_hi_total"), more.get(f"{measure}_lo_total")
-    return is_known(high) and is_known(low) and high >= low
+    return not (is_known(high) and is_known(low) and high < low)
 
 
 def _map(

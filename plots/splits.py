@@ -90,4 +90,4 @@ def _map(figure: Figure, axes: Axes, rows: Sequence[Row], cuts: Sequence[str]) -
 
 def _tick_size(cuts: Sequence[str]) -> float:
     """Points in which the names of all cuts stand side by side."""
-    return min(7.0, 270.0 / len("  ".join(cuts)))
+    return min(7.0, 330.0 / len("  ".join(cuts)))

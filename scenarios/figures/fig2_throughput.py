@@ -69,12 +69,17 @@ def run(config: Config) -> int:
     }
     panels = {name: make[name]() for name in config.panels}
     draw = partial(
-        throughput.draw, title=f"{config.device.name}, {config.link.name}, {config.server.name}"
+        throughput.draw, title=_title(config)
     )
     summarise = partial(_summary, " ".join(panel.origin for panel in panels.values()))
     provenance = {name: panel.provenance for name, panel in panels.items()}
     jobs = [job for panel in panels.values() for job in panel.jobs]
     return produce(config, "fig2_throughput", jobs, draw, summarise, provenance)
+
+
+def _title(config: Config) -> str:
+    cells = f" ({config.link.n_cells} cells)" if config.link.n_cells > 1 else ""
+    return f"{config.device.name}, {config.link.name}{cells}, {config.server.name}"
 
 
 def _serve_text(config: Config) -> Config:
