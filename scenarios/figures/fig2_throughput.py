@@ -68,9 +68,7 @@ def run(config: Config) -> int:
         SPLITS: partial(_move_split, config),
     }
     panels = {name: make[name]() for name in config.panels}
-    draw = partial(
-        throughput.draw, title=_title(config)
-    )
+    draw = partial(throughput.draw, title=_title(config))
     summarise = partial(_summary, " ".join(panel.origin for panel in panels.values()))
     provenance = {name: panel.provenance for name, panel in panels.items()}
     jobs = [job for panel in panels.values() for job in panel.jobs]
