@@ -42,7 +42,9 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
                 _legend_within(axes)
             else:
                 _panel(axes, here, how)
-                axes.set_title(f"({letter}) {panel}, {_where(here, rows[0])}", loc="left")
+                cut = next((r["cut"] for r in here if r["cut"] not in ("input", "output")), "")
+                axes.set_title(f"({letter}) {panel}, split after {cut}", loc="left")
+                _say_machines(axes, here[0], rows[0])
             devices_axis(axes, rows, label=axes is drawn[-1])
         drawn[0].set_title(f"{title}\n{drawn[0].get_title(loc='left')}", loc="left")
         handles = [
@@ -58,13 +60,14 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
         return figure
 
 
-def _where(rows: Sequence[Row], first: Row) -> str:
-    """Where a network is split, and on which machines where those are not the first panel's."""
-    cut = next((row["cut"] for row in rows if row["cut"] not in ("input", "output")), "")
-    machines = [rows[0].get(role) for role in ("device", "server")]
-    if machines == [first.get(role) for role in ("device", "server")]:
-        return f"split after {cut}"
-    return f"after {cut}: {', '.join(map(str, machines))}"
+def _say_machines(axes: Axes, row: Row, first: Row) -> None:
+    """Name a panel's machines where they are not the first panel's."""
+    if _machines(row) != _machines(first):
+        axes.text(0.99, 0.04, _machines(row), transform=axes.transAxes, ha="right", fontsize=6.5)
+
+
+def _machines(row: Row) -> str:
+    return ", ".join(str(row[role]) for role in ("device", "server") if row.get(role))
 
 
 def _panel(axes: Axes, rows: Sequence[Row], how: Mapping[str, Mapping[str, Any]]) -> None:

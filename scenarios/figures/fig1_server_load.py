@@ -5,7 +5,7 @@ counts as server time where the GPU decodes; on the host's cores it is told apar
 of 4.4x is drawn as a band below the full server's seconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,6 +34,15 @@ def _title(config: Config) -> str:
     return f"{config.model.name} on {config.server.name}, split after {config.cut}"
 
 
+def _say_jpeg(at: Mapping[tuple[str, int], Row], best: str, n: int) -> str:
+    """The factor against images that are compressed as well, where there are such."""
+    image = at.get(("full server, JPEG", n))
+    if image is None:
+        return ""
+    saved = ratio(image["server_s_per_request"], at[best, n]["server_s_per_request"])
+    return f", there against JPEG images {number(saved)}"
+
+
 def _say_decoding(config: Config, row: Row) -> str:
     if config.server.decode_on == "gpu":
         return "Decoding counts."
@@ -59,7 +68,8 @@ def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:
             f"A request costs the full server {number(alone[0], factor=1e3)} ms; "
             f"splitting after {config.cut} alone saves a factor of {number(saved[0])}, with "
             f"{config.best} {number(saved[1])} at N = {first} and {number(ratio(*busy))} at "
-            f"N = {last} (claimed by the paper: 4.4). {_say_decoding(config, at[best, last])}"
+            f"N = {last} (claimed by the paper: 4.4){_say_jpeg(at, best, last)}. "
+            f"{_say_decoding(config, at[best, last])}"
         ),
         columns=("method", f"server ms/request, N = {first}", f"N = {last}",
                  f"server busy %, N = {last}", "accuracy %"),

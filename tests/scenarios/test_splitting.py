@@ -63,7 +63,6 @@ def test_a_split_loses_where_the_device_is_faster_than_the_link(played):
         assert interval(device, column)[1] < interval(split, column)[0]
     assert float(device["latency_mean_s"]) < 0.5 * float(split["latency_mean_s"])
     assert float(device["server_s_per_request"]) == 0.0
-    assert interval(device, "throughput_rps")[0] > interval(split, "throughput_rps")[1]
 
 
 def test_the_reason_given_is_the_one(played):
