@@ -66,9 +66,10 @@ def test_a_split_loses_where_the_device_is_faster_than_the_link(played):
 
 
 def test_the_reason_given_is_the_one(played):
-    """The whole network on the device takes less than the link's round trip."""
-    assert float(played["split_loses", "full device"]["device_service_s"]) < 0.0025
-    assert float(played["split_loses", "split"]["network_s"]) > 0.0019
+    """The whole network on the device takes less than the round trip and the air of a split."""
+    split = played["split_loses", "split"]
+    sent_s = float(split["network_s"]) + float(split["link_service_s"])
+    assert float(played["split_loses", "full device"]["device_service_s"]) < sent_s
     camera = played["split_wins", "full device"]
     assert 0.1 < float(camera["device_service_s"]) < 0.14  # eight pictures a second, ten are taken
     assert float(played["split_wins", "full server"]["link_utilization"]) > 0.95
