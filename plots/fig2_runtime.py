@@ -14,7 +14,8 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     """Return one panel per workload with a line per method.
 
     Args:
-        rows: `panel`, `method`, `n_devices`, `device_time_s` with its interval.
+        rows: `panel`, `method`, `n_devices`, `device_time_s` with its interval; `device` and
+            `server`.
         title: one line above the panels.
     """
     panels = names(rows, "panel")
@@ -27,7 +28,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
                 chosen = [r for r in rows if (r["panel"], r["method"]) == (panel, method)]
                 line(axes, chosen, "device_time_s", look)
             axes.set(yscale="log", ylabel="device 0 time (s)")
-            axes.set_title(panel, loc="left", fontsize=7)
+            axes.set_title(f"{panel}{_machines(rows, panel)}", loc="left", fontsize=7)
             log_axis(axes.yaxis, (1, 2, 5))
             devices_axis(axes, rows, label=panel == panels[-1])
         figure.suptitle(title, x=0.02, ha="left", fontsize=8)
@@ -38,3 +39,8 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
             title_fontsize=6.5,
         )  # fmt: skip
         return figure
+
+
+def _machines(rows: Sequence[Row], panel: str) -> str:
+    row = next(row for row in rows if row["panel"] == panel)
+    return f": {row['device']}, {row['server']}" if row.get("device") else ""

@@ -20,7 +20,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
     Args:
         rows: columns `panel` (a network's name, or "splits"), `n_devices`, `method`, `cut`,
             `throughput_rps` (with `_lo_total`, `_hi_total`) and, where one is known,
-            `throughput_bound_rps`.
+            `throughput_bound_rps`; `device` and `server`.
         title: one line above the axes.
 
     Raises:
@@ -44,6 +44,7 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
                 _panel(axes, here, how)
                 cut = next((r["cut"] for r in here if r["cut"] not in ("input", "output")), "")
                 axes.set_title(f"({letter}) {panel}, split after {cut}", loc="left")
+                _say_machines(axes, here[0], rows[0])
             devices_axis(axes, rows, label=axes is drawn[-1])
         drawn[0].set_title(f"{title}\n{drawn[0].get_title(loc='left')}", loc="left")
         handles = [
@@ -57,6 +58,16 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
             title_fontsize=6.5,
         )  # fmt: skip
         return figure
+
+
+def _say_machines(axes: Axes, row: Row, first: Row) -> None:
+    """Name a panel's machines where they are not the first panel's."""
+    if _machines(row) != _machines(first):
+        axes.text(0.99, 0.04, _machines(row), transform=axes.transAxes, ha="right", fontsize=6.5)
+
+
+def _machines(row: Row) -> str:
+    return ", ".join(str(row[role]) for role in ("device", "server") if row.get(role))
 
 
 def _panel(axes: Axes, rows: Sequence[Row], how: Mapping[str, Mapping[str, Any]]) -> None:

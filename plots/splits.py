@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from plots.lines import Row, log_axis, names, whiskers
 from plots.style import COLOURS, COLUMN_IN, apply
@@ -59,7 +58,7 @@ def _panel(
             yerr=whiskers(chosen, column, factor),
             color=colour, marker=marker, linewidth=1.0, elinewidth=0.7, label=f"N = {n}",
         )  # fmt: skip
-    axes.set_xticks(range(len(cuts)), cuts)
+    axes.set_xticks(range(len(cuts)), cuts, fontsize=_tick_size(cuts))
 
 
 def _map(figure: Figure, axes: Axes, rows: Sequence[Row], cuts: Sequence[str]) -> None:
@@ -80,10 +79,15 @@ def _map(figure: Figure, axes: Axes, rows: Sequence[Row], cuts: Sequence[str]) -
     best = np.nanargmin(latency_s, axis=1)
     axes.plot(best + 0.5, np.arange(len(sizes)) + 0.5, color="#D55E00", marker="s",
               markersize=11, markerfacecolor="none", linewidth=1.2)  # fmt: skip
-    axes.set_xticks(np.arange(len(cuts)) + 0.5, cuts)
+    axes.set_xticks(np.arange(len(cuts)) + 0.5, cuts, fontsize=_tick_size(cuts))
     axes.set_yticks(np.arange(len(sizes)) + 0.5, [str(n) for n in sizes])
     axes.set(xlabel="cut: last stage on the device", ylabel="$N$")
     axes.set_title("mean latency over that of the best cut (squares)", loc="left", fontsize=7)
     axes.grid(visible=False)
-    bar = figure.colorbar(image, ax=axes, pad=0.01, format=ScalarFormatter())
-    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    bar = figure.colorbar(image, ax=axes, pad=0.01)
+    log_axis(bar.ax.yaxis)
+
+
+def _tick_size(cuts: Sequence[str]) -> float:
+    """Points in which the names of all cuts stand side by side."""
+    return min(7.0, 330.0 / len("  ".join(cuts)))

@@ -2,21 +2,32 @@
 
 A panel per network, every method at one split: ResNet-34 on photographs (random weights, chains
 with a knob at equal relative L2), the scenes network and the byte Llama (real payloads and
-answers). Below, the split moves through the scenes network. Dashed: operational bounds.
+answers). Below, the split moves through the first of them. Dashed: operational bounds. The byte
+Llama keeps machines of its own, as in fig2_runtime.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from plots import fig2_throughput as throughput
+from profiles.tables.hardware import DeviceSpec
 from scenarios.present.summary import Summary, between, number
 from scenarios.shell.names import unknown
-from scenarios.study.figure import Figure, grid, measure_methods, origin, produce, split_methods
+from scenarios.study.cuts import bear_errors, last_cuts
+from scenarios.study.figure import (
+    AUTO,
+    Figure,
+    grid,
+    measure_methods,
+    origin,
+    produce,
+    split_methods,
+)
 from scenarios.study.panels import Panel, pictures, text
 from scenarios.sweep.store import Row
 from scenarios.systems.generations import Text
-from scenarios.systems.scenario import Model
+from scenarios.systems.scenario import Model, Server
 from sim.specs.check import option
 
 BIG, OWN, TEXT, SPLITS = PANELS = ("big", "own", "text", "splits")
@@ -27,18 +38,20 @@ class Config(Figure):
     """The figure: its networks and splits; `sweep` holds the numbers of devices."""
 
     panels: list[str] = option(
-        lambda: list(PANELS), "big: big_model; own: model; text: generations; splits: model's cuts"
+        lambda: list(PANELS),
+        "big: big_model; own: model; text: generations; splits: cuts of big_model, of model"
+        " without big",
     )
-    splits: list[str] = option([], "cuts that the lowest panel compares")
+    splits: list[str] = option([], "cuts that the lowest panel compares; empty: the last three")
     big_model: Model = field(default_factory=Model)
-    big_cut: str = option("layer3.4", "where the big network is split")
+    big_cut: str = option(AUTO, "where the big network is split; auto: as for cut")
     text: Text = field(default_factory=Text)
+    text_device: DeviceSpec
+    text_server: Server
     text_devices: int = option(64, "largest N of the generations, whose every token is played")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.splits:
-            raise ValueError("splits must name at least one cut, got []")
         if not self.panels:
             raise ValueError(f"panels must name some of {', '.join(PANELS)}, got none")
         for panel in self.panels:
@@ -51,29 +64,41 @@ def run(config: Config) -> int:
     make = {
         BIG: partial(pictures, config, config.big_model, config.big_cut),
         OWN: partial(pictures, config, config.model, config.cut),
-        TEXT: partial(text, config, config.text, most=config.text_devices),
+        TEXT: partial(text, _serve_text(config), config.text, most=config.text_devices),
         SPLITS: partial(_move_split, config),
     }
     panels = {name: make[name]() for name in config.panels}
-    draw = partial(throughput.draw, title=f"{config.device.name}, {config.link.name}")
+    draw = partial(throughput.draw, title=_title(config))
     summarise = partial(_summary, " ".join(panel.origin for panel in panels.values()))
     provenance = {name: panel.provenance for name, panel in panels.items()}
     jobs = [job for panel in panels.values() for job in panel.jobs]
     return produce(config, "fig2_throughput", jobs, draw, summarise, provenance)
 
 
+def _title(config: Config) -> str:
+    cells = f" ({config.link.n_cells} cells)" if config.link.n_cells > 1 else ""
+    return f"{config.device.name}, {config.link.name}{cells}, {config.server.name}"
+
+
+def _serve_text(config: Config) -> Config:
+    return replace(config, device=config.text_device, server=config.text_server)
+
+
 def _move_split(config: Config) -> Panel:
-    """The best chain and no codec at every split of the model."""
+    """The best chain and no codec at every split of the first network of pictures."""
+    if BIG in config.panels:
+        config = replace(config, model=config.big_model)
     known = measure_methods(config)
     chosen = [
         method._replace(name=f"{cut}, {method.name.removeprefix('split, ')}")
-        for cut in config.splits
+        for cut in config.splits or last_cuts(known, 3)
         for method in split_methods(config, cut)
         if method.split.setting == config.best or method.name == "split, no codec"
     ]
     about = known.describe(config.device, config.server)
-    jobs = list(grid(config, known, chosen, panel=SPLITS))
-    where = "" if OWN in config.panels else f"{config.model.name}: {origin(config, about)}"
+    jobs = list(grid(config, known, bear_errors(chosen, known), panel=SPLITS))
+    drawn = {BIG, OWN} & {*config.panels}
+    where = "" if drawn else f"{config.model.name}: {origin(config, about)}"
     return Panel(SPLITS, jobs, where, about)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from plots import fig3_breakdown as breakdown
 from profiles.tables.split import ENDS
 from scenarios.present.summary import Summary, between, number
+from scenarios.study.cuts import bear_errors
 from scenarios.study.figure import Figure, compare, grid, measure_methods, methods, split_methods
 from scenarios.sweep.store import Row
 from scenarios.systems.answers import Answers
@@ -35,7 +36,8 @@ def run(config: Config) -> int:
     """Play one device by every method at every cut, part its latency, draw the parts."""
     known = measure_methods(config)
     ends = [m for m in methods(config, config.cuts[0]) if m.split.cut in ENDS]
-    chosen = [*ends, *(m for cut in config.cuts for m in split_methods(config, cut))]
+    split = [m for cut in config.cuts for m in split_methods(config, cut)]
+    chosen = [*ends, *bear_errors(split, known)]
     draw = partial(breakdown.draw, title=f"{config.model.name}, {config.link.name}, one device")
     jobs = grid(config, known, chosen)
     finish = partial(_part, config, known)

@@ -11,6 +11,7 @@ from functools import partial
 
 from plots import links
 from scenarios.present.summary import Summary, between, number
+from scenarios.study.cuts import bear_errors, place_cut
 from scenarios.study.figure import Subset, compare, grid, measure_methods
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
@@ -32,12 +33,13 @@ class Config(Subset):
 def run(config: Config) -> int:
     """Play every method on every link three ways, draw one panel per link."""
     known = measure_methods(config)
+    config = place_cut(config, known)
     draw = partial(links.draw, title=f"{config.model.name}, split after {config.cut}")
     return compare(config, "links", known, _jobs(config, known), draw, _summary)
 
 
 def _jobs(config: Config, known: Answers) -> Iterator[Job]:
-    chosen = config.chosen()
+    chosen = bear_errors(config.chosen(), known)
     yield from grid(config, known, chosen, arrivals=CLOSED)
     yield from grid(config, known, chosen, arrivals=STRAGGLERS, change=_straggling)
     yield from grid(config, known, chosen, arrivals=POISSON, change=_asynchronous)

@@ -12,6 +12,7 @@ from functools import partial
 from plots import splits
 from profiles.tables.split import Split
 from scenarios.present.summary import Summary, between
+from scenarios.study.cuts import bear_errors
 from scenarios.study.figure import Figure, Method, compare, grid, measure_methods
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
@@ -44,13 +45,14 @@ def _jobs(config: Config, known: Answers) -> Iterator[Job]:
     table = known.table  # a user's network may have inputs that no image codec takes
     sent = config.sent if table.exists("input", config.sent) else config.best
     cuts = [Method(cut, Split(cut, sent if cut == "input" else config.best)) for cut in table.cuts]
+    cuts = bear_errors(cuts, known)
     yield from grid(config, known, cuts, phase=STEADY)
     fixed = replace(config, workload=replace(config.workload, requests=config.requests))
     yield from grid(fixed, known, cuts, phase=FIXED)
 
 
 def _title(config: Config) -> str:
-    return f"{config.model.name}, {config.best}, {config.link.name}"
+    return f"{config.model.name} on {config.server.name}, {config.best}, {config.link.name}"
 
 
 def _summary(config: Config, where: str, rows: Sequence[Row]) -> Summary:

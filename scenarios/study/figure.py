@@ -31,6 +31,9 @@ from scenarios.systems.pace import set_pace
 from scenarios.systems.scenario import Model, Scenario
 from sim.specs.check import above, option
 
+AUTO = "auto"
+"""A cut that is left to the network; see scenarios.study.cuts."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure(Scenario):
@@ -38,7 +41,9 @@ class Figure(Scenario):
 
     codecs: dict[str, dict[str, Any]] = option({}, "what is compared; see group methods")
     best: str = option("ecsq", "codec that is named the best chain")
-    cut: str = option("stage3", "where the methods split the network")
+    cut: str = option(
+        AUTO, "where the methods split the network; auto: behind the last stage but one"
+    )
     span_s: float = option(
         60.0, "device-seconds per run: N devices play span_s / N or more", unit="s"
     )

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from profiles.shipping import equal
 from profiles.tables.split import Split
-from scenarios.study.figure import Figure, Method, grid, methods, origin, split_methods
+from scenarios.study.cuts import bear_errors, choose_cut
+from scenarios.study.figure import Figure, grid, methods, origin, split_methods
 from scenarios.sweep.axes import Point, axes_of, points
 from scenarios.sweep.play import Job
 from scenarios.systems.answers import measure
@@ -18,7 +18,7 @@ from scenarios.systems.build import job
 from scenarios.systems.generations import Text
 from scenarios.systems.measured import Measured
 from scenarios.systems.pace import set_pace
-from scenarios.systems.scenario import Model
+from scenarios.systems.scenario import Model, Server
 
 
 class Panel(NamedTuple):
@@ -33,13 +33,8 @@ class Panel(NamedTuple):
 def pictures(config: Figure, model: Model, cut: str, *, requests: int | None = None) -> Panel:
     """Every method on `model` split at `cut`; to the end of device 0's `requests` if given."""
     known = measure(model, list(config.codecs.values()), live=config.live, given=config.trace)
-    chosen = methods(config, cut, model)
-    if known.table.provenance["weights"] != "trained":
-        there = known.table.settings
-        chosen = [
-            Method(name, split._replace(setting=equal.twin(split.setting, there)))
-            for name, split in chosen
-        ]
+    cut = choose_cut(cut, known)
+    chosen = bear_errors(methods(config, cut, model), known)
 
     def change(at: Any) -> Any:
         workload = replace(at.workload, requests=requests)
@@ -80,7 +75,11 @@ def sessions_grid(
     sessions: int | None,
     **labels: Any,
 ) -> Iterator[Job]:
-    """Full server, every split and full device on generations, at every point."""
+    """Full server, every split and full device on generations, at every point.
+
+    One token is served at a time unless server.discipline is continuous: what a full server would
+    gain by batches of whole generations was not measured.
+    """
     names = [method.name for method in split_methods(config, config.cut)]
     ends = [Split(cut, cut) for cut in ("input", "output")]  # a session is one request there
     lines = [("full server, raw", ends[0]), *zip(names, chosen, strict=True)]
@@ -89,6 +88,13 @@ def sessions_grid(
         for point in swept:
             if not point.error:
                 load = replace(point.config.workload, requests=sessions)
-                at = replace(point.config, workload=load)
+                server = _serve_singly(point.config.server)
+                at = replace(point.config, workload=load, server=server)
                 point = point._replace(config=set_pace(at, known, split))
             yield job(point, known, split=split, **named)
+
+
+def _serve_singly(server: Server) -> Server:
+    if server.discipline == "continuous":
+        return server
+    return replace(server, discipline="fifo", max_batch=1)

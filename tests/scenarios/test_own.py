@@ -152,7 +152,8 @@ def test_the_door_takes_it(own):
         ("simulate model=skips.py:make cut=input codec=jpeg", "cut=input sends numbers, which c"),
         ("trace model=skips.py:make model.weights=here", "has no option 'weights'; it takes: none"),
         ("search model=skips.py:make ship=true", "model must be one of scenes, bytellama for a"),
-        ("attribution model=skips.py:make model.repeats=1", "unknown cut 'stage3'; allowed: deep,"),
+        ("attribution model=skips.py:make cut=stage3 model.repeats=1",
+         "unknown cut 'stage3'; allowed: deep,"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line_and_status_2(own, words, told, capsys):

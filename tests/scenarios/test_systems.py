@@ -109,14 +109,17 @@ def test_sessions_agree_with_the_figure_of_running_time(monkeypatch):
 
 
 def _workload():
-    """What conf/fig2_runtime.yaml says of the workload, as overrides."""
+    """What conf/fig2_runtime.yaml says of the workload and the link, as overrides."""
     from omegaconf import OmegaConf
 
     import conf
 
     file = OmegaConf.load(Path(conf.__file__).parent / "fig2_runtime.yaml")
-    said = file.get("workload") or {}
-    return [f"workload.{key}={value}" for key, value in said.items() if key != "requests"]
+    said = [(group, file.get(group) or {}) for group in ("workload", "link")]
+    return [
+        f"{group}.{key}={value}"
+        for group, keys in said for key, value in keys.items() if key != "requests"
+    ]  # fmt: skip
 
 
 def test_sessions_agree_with_search():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import ceil
 
-from sim import LinkSpec, SystemSpec, WorkloadSpec
+from sim import LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.places import groups_of
 from sim.planning.forecast.bounds import has_timetable
 from sim.planning.limits.budget import Refusal
@@ -83,16 +83,27 @@ def warm_up(spec: SystemSpec, sources: Sources, *, play: Player) -> tuple[System
 def cycle_s(spec: SystemSpec, mean: Draw, *, steps: int = 1) -> float:
     """Seconds in which a device goes once around, by the operational bound; a request of `mean`
     costs in all crosses the link `steps` times.
+
+    A cell is shared by its own devices alone, decoding cores and GPUs by all of them.
+    Approximation: nothing is batched, so that the bound is long where batches are.
     """
-    n = spec.fleet.n_devices
-    air_s = steps * airtime_s(spec.link, mean.payload_bytes / steps, n)
-    server_s = mean.decode_s + mean.server_s
     if spec.workload.kind != "closed":
         return 1.0 / float(spec.workload.rate_rps)
-    network_s = steps * spec.link.rtt_s
-    alone_s = spec.workload.think_s + mean.device_s + air_s + server_s + network_s
-    shared_s = server_s if spec.link.sharing == "dedicated" else max(server_s, air_s)
-    return float(max(alone_s, n * shared_s))
+    n = spec.fleet.n_devices
+    in_cell = ceil(n / spec.link.n_cells)
+    air_s = steps * airtime_s(spec.link, mean.payload_bytes / steps, in_cell)
+    alone_s = spec.workload.think_s + mean.device_s + air_s + mean.decode_s + mean.server_s
+    turns_s = [n * each for each in _visits_s(spec.server, mean)]
+    if spec.link.sharing != "dedicated":
+        turns_s.append(in_cell * air_s)
+    return float(max(alone_s + steps * spec.link.rtt_s, *turns_s))
+
+
+def _visits_s(server: ServerSpec, mean: Draw) -> list[float]:
+    """Seconds that a request takes of the GPUs, and of the cores if they decode, all at once."""
+    if server.decode_on == "gpu":
+        return [(mean.decode_s + mean.server_s) / server.n_gpus]
+    return [mean.server_s / server.n_gpus, mean.decode_s / server.cpu_workers]
 
 
 def airtime_s(link: LinkSpec, payload_bytes: float, n_active: int = 1) -> float:
