@@ -42,7 +42,7 @@ class Factory:
         self._shares = tuple(group.share for group in self._groups)
         self._memory = Memory(env, spec.server.session_memory_bytes)
         self._means: dict[tuple[int, ...], list[Draw]] = {}
-        self._sources = [_sources(name, group, sources) for name, group in groups.items()]
+        self._sources = [sources_of(name, group, sources) for name, group in groups.items()]
 
     def device(self, index: int) -> Device:
         """Device `index`, with its process started."""
@@ -107,7 +107,7 @@ class Factory:
         )
 
 
-def _sources(name: str, group: GroupSpec, sources: Sources) -> list[Source]:
+def sources_of(name: str, group: GroupSpec, sources: Sources) -> list[Source]:
     """The group's own source and its alternatives: requests all, or sessions all."""
     wanted = (group.source or name, *group.alternatives)
     for each in wanted:

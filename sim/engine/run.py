@@ -11,6 +11,7 @@ import numpy as np
 from simpy import Environment
 
 from sim.clock import EventBudgetError
+from sim.devices.factory import sources_of
 from sim.engine import kernel
 from sim.engine import layout as at
 from sim.measures.meters import Book, Snapshot, named
@@ -36,7 +37,7 @@ class Run:
     def __init__(self, spec: SystemSpec, sources: Sources, replication: int = 0) -> None:
         self.spec = spec
         self._groups = groups_of(spec)
-        self._sources = [sources[g.source or name] for name, g in self._groups.items()]
+        self._sources = [sources_of(name, g, sources)[0] for name, g in self._groups.items()]
         self._streams = Streams(spec.seed, replication)
         self._set_system(replication)
         self._set_devices()

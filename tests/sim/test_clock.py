@@ -18,6 +18,7 @@ SPEC = sim.SystemSpec(
     workload=sim.WorkloadSpec(kind="poisson", rate_rps=4.0),
     horizon_s=20.0,
     warmup_s=3.0,
+    engine="simpy",
 )
 
 
