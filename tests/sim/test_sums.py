@@ -8,7 +8,7 @@ import sim
 COUNTS = (
     "len(", "n_devices", "n_changes", "n_probes", "n_runs", "new_tokens", "answers", "waiting",
     "dropped", "requests", "fallen", "inside", "size", "searchsorted", "map(len", " > ", " <= ",
-    " == ", "math.floor", "heard", "_ends",
+    " == ", "math.floor", "heard", "self._ends",
 )  # fmt: skip
 """What the arguments of the remaining sums hold: whole numbers and truths."""
 
