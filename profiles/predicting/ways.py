@@ -13,7 +13,7 @@ from functools import lru_cache
 from math import sqrt
 from pathlib import Path
 
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from profiles.predicting.roofline import Efficiency
 
@@ -44,7 +44,7 @@ class Way:
         """Of one more prediction: the normal deviation whose 95 % interval is as wide as Student's
         from so few comparisons, rms x sqrt(1 + 1 / n) x t(n) / 1.96.
         """
-        return float(self.log_error * sqrt(1 + 1 / self.n) * t.ppf(0.975, self.n) / 1.959964)
+        return float(self.log_error * sqrt(1 + 1 / self.n) * stdtrit(self.n, 0.975) / 1.959964)
 
 
 @lru_cache(maxsize=2)

@@ -12,7 +12,7 @@ Shapes: samples [round, ...].
 """
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 MEDIAN = 1.2533
 """Standard error of a median over that of a mean, normal samples: sqrt(pi / 2)."""
@@ -26,6 +26,11 @@ def part_seconds(parts: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Seconds of parts [round, part] of a `whole` [round]: machines drift, ratios hold."""
     shares = np.median(parts / whole[:, None], axis=0)
     return np.asarray(shares * np.median(whole))
+
+
+def mean_error(samples: np.ndarray) -> float:
+    """Standard error of the mean of samples [sample]."""
+    return float(np.std(samples, ddof=1) / np.sqrt(len(samples)))
 
 
 def median_errors(samples: np.ndarray) -> np.ndarray:
@@ -74,7 +79,7 @@ def _side(samples: np.ndarray) -> np.ndarray:
 def _widen(whole: np.ndarray) -> np.ndarray:
     """For few rounds, and for rounds that are like the one before beyond chance."""
     n = len(whole)
-    student = t.ppf(0.975, (n - 1) / 2) / Z
+    student = stdtrit((n - 1) / 2, 0.975) / Z
     side = _side(whole)
     alike = (side[1:] * side[:-1]).sum(0) / n
     alike = np.where(alike > 1.645 / np.sqrt(n), np.minimum(alike, _MOST_ALIKE), 0.0)

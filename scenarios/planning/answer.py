@@ -4,11 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-
-from plots import files, plan
 from scenarios.planning.bill import bill
 from scenarios.planning.candidate import Candidate, candidate, front, name_parts, unknown_row
 from scenarios.planning.choice import choose
@@ -30,6 +27,9 @@ from sim.planning.search.capacity import capacity
 from sim.planning.trust.finding import Trust
 from sim.planning.trust.judge import judge_capacity
 from sim.planning.trust.why import Why, find_better_split, why
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Found = dict[str, Any]
 
@@ -178,19 +178,23 @@ def _curve(found: Capacity | Least) -> list[Found]:
 def store(folder: Store, found: Found) -> None:
     """plan.json, plan.csv, the figure and plan.html."""
     whole = summary(found, every=True)
-    write_files(folder, found, [flat(found), *found.get("choice", [])], plan.draw(found), whole)
+    from plots.plan import draw as draw_plan  # matplotlib: half a second before anything is asked
+
+    write_files(folder, found, [flat(found), *found.get("choice", [])], draw_plan(found), whole)
 
 
 def write_files(
     folder: Store,
     found: Found,
     rows: Sequence[Mapping[str, Any]],
-    drawing: Figure,
+    drawing: "Figure",
     whole: Summary,
 ) -> None:
     """The answer as plan.json, plan.csv, a figure, and plan.html with the figure in it."""
     folder.write_text("plan.json", json.dumps(plain(found), indent=2, default=str) + "\n")
     write_table(folder.folder / "plan.csv", [plain(row) for row in rows])
+    from plots import files
+
     files.save(drawing, folder.folder)
     picture = folder.folder / "figure.png"
     folder.write_text("plan.html", page("Capacity plan", whole, picture, found["provenance"]))

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from plots.plan_inverse import draw
 from scenarios.planning.answer import Found, check_accuracy, scalars, write_files
 from scenarios.planning.bill import NO_BILL, bill_remedy, say_bills
 from scenarios.planning.candidate import name_parts
@@ -78,6 +77,8 @@ def _judge(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[Fo
 def store(folder: Store, found: Found) -> None:
     """plan.json, plan.csv with a row per remedy, the figure and plan.html."""
     rows = [{key: row[key] for key in row if key != "trust"} for row in found["remedies"]]
+    from plots.plan_inverse import draw  # matplotlib: only once all is found
+
     write_files(folder, found, rows, draw(found), summary(found, every=True))
 
 

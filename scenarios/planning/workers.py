@@ -1,5 +1,6 @@
 """Workers: tasks played in order, here or in processes, with the progress shown."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,10 +8,15 @@ from typing import Any
 from scenarios.shell.progress import Report, progress
 from sim.planning.runs.probe import Player
 
+_WORTH_S = 4.0
+"""Processes are started for more than that; they take two seconds to begin."""
+
 
 @contextmanager
 def playing(label: str, workers: int) -> Iterator[Player]:
-    """Yield a player of tasks; without joblib (extra `parallel`) it plays them here."""
+    """Yield a player of tasks; without joblib (extra `parallel`) it plays them here, as it does
+    where processes would take longer to start than the tasks to play.
+    """
     with progress(label) as report:
         pool = _pool(workers)
         counter = _Counter(report)
@@ -20,7 +26,12 @@ def playing(label: str, workers: int) -> Iterator[Player]:
             counter.more(len(todo))
             if pool is None or len(todo) < 2:
                 return [counter.one(task()) for task in todo]
-            return [counter.one(result) for result in pool(todo)]
+            began_s = time.perf_counter()
+            first = counter.one(todo[0]())
+            rest_s = (time.perf_counter() - began_s) * (len(todo) - 1)
+            if rest_s < _WORTH_S:
+                return [first, *(counter.one(task()) for task in todo[1:])]
+            return [first, *(counter.one(result) for result in pool(todo[1:]))]
 
         yield play
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import sem
 
 from profiles.predicting.codecs import Carried, Clock
 from profiles.predicting.roles import Known, seconds_of
@@ -19,6 +18,7 @@ from profiles.shipping import shipped
 from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import THIS, DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
+from profiles.tables.medians import mean_error
 from profiles.tables.quality import Interval, paired_drop, share
 from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
@@ -97,7 +97,7 @@ class Answers(Network):
         for name in (n for n in ("relative_l2", "logit_kl") if n in self.table.columns):
             values = self.table.cell(name, split.cut, split.setting)
             if not np.isnan(values).any():
-                mean, reach = float(values.mean()), _Z * float(sem(values))
+                mean, reach = float(values.mean()), _Z * float(mean_error(values))
                 columns |= Interval(mean, max(0.0, mean - reach), mean + reach).columns(name)
         return columns
 

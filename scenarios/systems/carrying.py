@@ -9,11 +9,11 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.stats import sem
 
 from profiles.predicting.codecs import Carried
 from profiles.shipping.shipped import CPU, DATA
 from profiles.tables.hardware import THIS
+from profiles.tables.medians import mean_error
 from profiles.tables.trace import TraceTable
 from scenarios.shell.progress import progress
 from scenarios.systems.coders import coders
@@ -66,7 +66,7 @@ def _ratio(there: TraceTable, here: TraceTable, cut: str, anchor: str, column: s
         f"{anchor} on the scenes ({cut}) takes {factor:.3g} times as long on {CPU}"
         f" as on the machine at hand ({column.removesuffix('_s')})"
     )
-    return Carried(factor, "scaled", float(sem(logs)), CPU, source)
+    return Carried(factor, "scaled", float(mean_error(logs)), CPU, source)
 
 
 def back(folder: Any) -> dict[str, Carried]:

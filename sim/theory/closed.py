@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammainc
-from scipy.stats import binom
+from scipy.special import gammainc, gammaln, xlog1py, xlogy
 
 from sim.specs import SystemSpec
 from sim.theory.inverse import time_at_s
@@ -141,7 +140,7 @@ def contention(
     none_left = np.zeros(n)
     for k in range(1, n + 1):
         comers = np.arange(n - k + 1)
-        law = binom.pmf(comers, n - k, -math.expm1(-lengths_s[k - 1] / think_s))
+        law = _binomial(comers, n - k, -math.expm1(-lengths_s[k - 1] / think_s))
         left = k - 1 + comers
         none_left[k - 1] = law[left == 0].sum()
         np.add.at(steps[k - 1], np.maximum(left, 1) - 1, law)
@@ -151,6 +150,12 @@ def contention(
     throughput = 1.0 / (busy_s + float(states @ none_left) * think_s / n)
     response_s = n / throughput - think_s
     return Network(throughput, response_s, (throughput * response_s,), (throughput * busy_s,))
+
+
+def _binomial(hits: np.ndarray, n: int, p: float) -> np.ndarray:
+    """The binomial law at `hits`; scipy.stats, which has it, takes half a second to import."""
+    ways = gammaln(n + 1) - gammaln(hits + 1) - gammaln(n - hits + 1)
+    return np.asarray(np.exp(ways + xlogy(hits, p) + xlog1py(n - hits, -p)))
 
 
 def repairman_response_cdf(n: int, think_s: float, service_s: float, time_s: float) -> float:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from scipy.optimize import brentq
-
 
 def time_at_s(cdf: Callable[[float], float], probability: float, near_s: float) -> float:
     """Where a growing `cdf` reaches `probability`, looked for from `near_s` upwards."""
+    from scipy.optimize import brentq  # a third of a second, which few commands need
+
     high = near_s
     while cdf(high) < probability:
         high *= 2.0

@@ -225,7 +225,7 @@ def test_a_queue_that_grows_slower_than_a_run_shows_is_no_service() -> None:
     assert stability(spec, sources) == 24
     budget = Budget(n_runs=4, requests_per_run=1000, pilot_requests=300, half_width=0.3)
     found = capacity(spec, sources, Goal(column="latency_p95_s", limit=1.5), budget=budget)
-    assert (found.n_star, found.n_star_hi, found.stable) == (24, 24, 24)
+    assert 23 <= found.n_star <= found.n_star_hi <= found.stable == 24
     steady = replace(spec, workload=replace(spec.workload, kind="periodic"))
     assert stability(steady, sources) == 25
     for patient in (

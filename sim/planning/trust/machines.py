@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from sim import SystemSpec
 from sim.planning.forecast.demands import demands, guess
@@ -43,7 +43,7 @@ def move(spec: SystemSpec, sources: Sources, goal: Goal, n_star: int) -> Moved:
     doubtful = {name: s for name, s in largest._asdict().items() if s >= _LEAST}
     if not doubtful or n_star < 1:
         return Moved()
-    z = float(norm.ppf(0.5 + spec.confidence / 2))
+    z = float(ndtri(0.5 + spec.confidence / 2))
     capacity = _capacity(spec, sources, goal, n_star)
     logs = {
         (name, sign): math.log(max(capacity(Errors(**{name: sign * z})), 1e-9) / n_star)
