@@ -17,7 +17,8 @@ import numpy.typing as npt
 from codec.stream import container, floats
 from codec.stream.base import CorruptBitstreamError, UnsupportedInputError
 from codec.stream.container import MAX_ELEMENTS, Chunk, Header, Section
-from codec.stream.frame import flat_piece, require_int, sections_of
+from codec.stream.fields import Reader
+from codec.stream.frame import flat_piece, require_int, sections_of, strided
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -50,7 +51,7 @@ class ByteCodec(ABC):
     def encode(self, x: Any) -> bytes:
         """A self-describing stream of a uint8 array; UnsupportedInputError for anything else."""
         torch = type(x).__module__.partition(".")[0] == "torch"
-        pixels = x.detach().cpu().numpy() if torch and str(x.dtype) == "torch.uint8" else x
+        pixels = strided(x).numpy() if torch and str(x.dtype) == "torch.uint8" else x
         if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
             kind = getattr(x, "dtype", type(x))
             raise UnsupportedInputError(f"{self.name} takes uint8 arrays, got {kind}")
@@ -65,10 +66,14 @@ class ByteCodec(ABC):
 
     def decode(self, data: bytes, *, max_elements: int = MAX_ELEMENTS, device: str = "cpu") -> Any:
         """The uint8 array of a stream of this codec; CorruptBitstreamError for damaged ones."""
-        header, chunks = container.read(data, max_elements=max_elements)
+        header, body = container.open_stream(data, max_elements=max_elements)
         if header.chain != self.chain_id:
             raise CorruptBitstreamError(f"stream of chain {header.chain}, not of {self.name!r}")
-        return self.decode_stream(header, chunks, device=device)
+        return self.decode_body(header, body, device=device)
+
+    def decode_body(self, header: Header, body: Reader, *, device: str = "cpu") -> Any:
+        """The array of a stream of which `container.open_stream` has read the header."""
+        return self.decode_stream(header, container.read_chunks(header, body), device=device)
 
     def decode_stream(self, header: Header, chunks: list[Chunk], *, device: str = "cpu") -> Any:
         """The array of a stream that `container.read` has taken apart."""

@@ -91,7 +91,7 @@ class Klt(FloatCodec):
         if rest:
             y = self.inner.decode_chunk(rest, inner)
         assert known.basis is not None
-        vectors = transform.inverse(y.reshape(-1, known.size), known.mean, known.basis)
+        vectors = transform.inverse(y.reshape(-1, known.size), known)
         out = transform.elements_of(vectors, shape, known.axis)
         if far:
             put_far(memoryview(sections[1].data), out)

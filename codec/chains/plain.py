@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.entropy import packing
+from codec.stages import integers
 from codec.stream import floats
 from codec.stream.base import CodecOptionError, CorruptBitstreamError
 from codec.stream.container import Section
-from codec.stream.fields import Reader, Writer
-from codec.stream.frame import FloatCodec, Patch, sections_of
+from codec.stream.fields import Reader
+from codec.stream.frame import Bytes, FloatCodec, Patch, sections_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -72,37 +73,41 @@ class _Integer(FloatCodec):
         if self.axis is not None and not (valid and -_MAX_NDIM <= self.axis < _MAX_NDIM):
             raise CodecOptionError(f"{self.name}.axis must be None or an axis, got {self.axis!r}")
 
+    def encode_whole(self, x: Floats, patch: Patch) -> Bytes | None:
+        """One range for all."""
+        return integers.encode(x, self.bits) if self.axis is None else None
+
+    def decode_whole(self, data: Bytes, at: int, patch: Patch) -> Floats | None:
+        """One range for all."""
+        return integers.decode(data, at, patch.size, self.bits)
+
     def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
         """Levels of `bits` bits, a range of two float32 per channel."""
         axis = 0 if self.axis is None else self._find_axis(patch) + 1
-        channel, n_channels = _channels(patch, axis)
-        low, high = _ranges(x, channel, n_channels)
-        top = (1 << self.bits) - 1
-        step = (high.astype(np.float64) - low) / top
-        safe = np.where(step > 0, step, 1.0)
-        levels = np.clip(np.rint((x - low[channel].astype(np.float64)) / safe[channel]), 0, top)
-        ranges = np.stack([low, high], axis=1).astype("<f4").tobytes()
+        channels = _channels(patch, axis)
+        low, high = integers.ranges(x, channels)
         return [
-            Section("header", Writer().u8(axis).done()),
-            Section("scales", ranges),
-            Section("values", packing.pack(levels.astype(np.uint32), self.bits)),
+            Section("header", bytes([axis])),
+            Section("scales", np.stack([low, high], axis=1).astype("<f4", copy=False).tobytes()),
+            Section("values", integers.pack(x, low, high, channels, self.bits).tobytes()),
         ]
 
     def decode_chunk(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
         """low + level * step of the element's channel."""
         head, scales, values = sections_of(sections, "header", "scales", "values")
         fields = Reader(head)
-        channel, n_channels = _channels(patch, fields.u8(len(patch.shape)))
+        channels = _channels(patch, fields.u8(len(patch.shape)))
         fields.end()
-        if len(scales) != 8 * n_channels:
-            raise CorruptBitstreamError(f"{n_channels} ranges do not take {len(scales)} bytes")
+        if len(scales) != 8 * channels.count:
+            raise CorruptBitstreamError(f"{channels.count} ranges do not take {len(scales)} bytes")
         ranges = np.frombuffer(scales, dtype="<f4").reshape(-1, 2)
         if not np.isfinite(ranges).all() or (ranges[:, 0] > ranges[:, 1]).any():
             raise CorruptBitstreamError("a range must rise and be finite")
-        low, high = ranges.T.astype(np.float64)
-        levels = packing.unpack(values, patch.size, self.bits)
-        step = (high - low) / ((1 << self.bits) - 1)
-        return np.asarray(low[channel] + levels * step[channel], dtype=np.float32)
+        packing.check_length(values, patch.size * self.bits)
+        out = np.empty(patch.size, dtype=np.float32)
+        low, high = np.ascontiguousarray(ranges.T, dtype=np.float32)
+        integers.unpack(np.frombuffer(values, dtype=np.uint8), low, high, channels, out)
+        return out
 
     def _find_axis(self, patch: Patch) -> int:
         axis, ndim = self.axis or 0, len(patch.shape)
@@ -140,23 +145,9 @@ def _floats(sections: tuple[Section, ...], size: int, dtype: int) -> Floats:
     return x
 
 
-def _channels(patch: Patch, axis: int) -> tuple[npt.NDArray[np.intp], int]:
-    """Channel of every element and number of channels; axis 0 means one channel for all."""
+def _channels(patch: Patch, axis: int) -> integers.Channels:
+    """Which channel every element belongs to; axis 0 means one channel for all."""
     if axis == 0:
-        return np.zeros(1, dtype=np.intp).repeat(patch.size), 1
+        return integers.Channels(1, 1, 0)
     inner = math.prod(patch.shape[axis:])
-    index = np.arange(patch.start, patch.stop, dtype=np.intp)
-    return index // inner % patch.shape[axis - 1], patch.shape[axis - 1]
-
-
-def _ranges(x: Floats, channel: npt.NDArray[np.intp], n_channels: int) -> tuple[Floats, Floats]:
-    """Least and greatest number of every channel; one that the chunk lacks spans 0..0."""
-    if n_channels == 1:
-        return x.min(keepdims=True), x.max(keepdims=True)
-    low = np.full(n_channels, np.inf, dtype=np.float32)
-    high = np.full(n_channels, -np.inf, dtype=np.float32)
-    np.minimum.at(low, channel, x)
-    np.maximum.at(high, channel, x)
-    absent = low > high
-    low[absent] = high[absent] = 0
-    return low, high
+    return integers.Channels(patch.shape[axis - 1], inner, patch.start)

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,15 +100,23 @@ def decode(
     Raises CorruptBitstreamError for anything but a whole stream of at most `max_elements`
     elements, MissingCalibrationError for one that names another `calibration` than the given.
     """
-    header, chunks = container.read(data, max_elements=max_elements)
+    header, body = container.open_stream(data, max_elements=max_elements)
     if header.chain == Klt.chain_id:
+        chunks = container.read_chunks(header, body)
         chain = Klt(inner=_behind(chunks, calibration), calibration=calibration)
         return chain.decode_stream(header, chunks, device=device)
+    if header.chain == Ecsq.chain_id and calibration is not None:
+        return Ecsq(calibration=calibration).decode_body(header, body, device=device)
+    return _decoder(header.chain).decode_body(header, body, device=device)
+
+
+@cache
+def _decoder(chain_id: int) -> Chain:
+    """The chain of that id; CorruptBitstreamError where there is none."""
     for kind in CHAINS:
-        if kind.chain_id == header.chain:
-            made = kind(calibration=calibration) if kind is Ecsq else kind()
-            return made.decode_stream(header, chunks, device=device)
-    raise CorruptBitstreamError(f"no chain has the id {header.chain}")
+        if kind.chain_id == chain_id:
+            return kind()
+    raise CorruptBitstreamError(f"no chain has the id {chain_id}")
 
 
 def ledger(data: bytes) -> dict[str, int]:

@@ -53,7 +53,7 @@ def unpack_bytes(data: bytes | memoryview, count: int, width: int) -> npt.NDArra
     if not 0 <= width <= 8:
         raise ValueError(f"width must lie in 0..8, got {width}")
     size = packed_size(count, width)
-    _check_length(data, count * width)
+    check_length(data, count * width)
     groups = -(-count // 8)
     padded = np.zeros(groups * width + 8, dtype=np.uint8)
     padded[:size] = np.frombuffer(data, dtype=np.uint8)
@@ -119,13 +119,13 @@ def words_of(data: bytes | memoryview, n_bits: int) -> npt.NDArray[np.uint32]:
 
     Raises CorruptBitstreamError for another length, or for padding that is not zero.
     """
-    size = _check_length(data, n_bits)
+    size = check_length(data, n_bits)
     words = np.zeros(size // 4 + 4, dtype="<u4")
     words.view(np.uint8)[:size] = np.frombuffer(data, dtype=np.uint8)
     return words.astype(np.uint32, copy=False)
 
 
-def _check_length(data: bytes | memoryview, n_bits: int) -> int:
+def check_length(data: bytes | memoryview, n_bits: int) -> int:
     """Bytes of so many bits; CorruptBitstreamError for others, or for padding that is not zero."""
     size = (n_bits + 7) // 8
     if len(data) != size:

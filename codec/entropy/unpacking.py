@@ -1,8 +1,7 @@
 """Packed bits to levels, and levels to values: the loops that several decoders share.
 
-A kernel calls helpers of its own file only, since numba's cache watches one file
-(`codec.stream.kernel`); so whoever unpacks does it here. Block m has counts[m] levels of width
-widths[m]; its values are low[m] + level * (high[m] - low[m]) / (2**bits[m] - 1).
+Block m has counts[m] levels of width widths[m]; its values are
+low[m] + level * (high[m] - low[m]) / (2**bits[m] - 1).
 """
 
 import numpy as np

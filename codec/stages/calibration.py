@@ -91,6 +91,12 @@ class Calibration:
             total.update(np.ascontiguousarray(array).tobytes())
         return total.digest()[:ID_BYTES]
 
+    @cached_property
+    def inverse(self) -> Floats:
+        """The basis transposed, one component a row; kept, for a copy costs more than a token."""
+        assert self.basis is not None
+        return np.ascontiguousarray(self.basis.T)
+
     def require(self, wanted: bytes) -> None:
         """Raise MissingCalibrationError unless a stream's id is this one's."""
         if bytes(wanted) != self.id:

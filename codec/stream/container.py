@@ -16,10 +16,10 @@ checksum can be forged.
 """
 
 import math
-import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from codec.stream.base import FORMAT_VERSION, PARTS, CorruptBitstreamError
 from codec.stream.fields import Reader, Writer
@@ -64,36 +64,39 @@ class Header:
             yield start, min(start + self.chunk_elements, self.elements)
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """Bytes that the ledger books under one part, an entry of `PARTS`."""
 
     part: str
     data: bytes | memoryview
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """Sections of a coded chunk, or the kind that needs none; a constant's element is in `data`."""
+class Chunk(NamedTuple):
+    """Sections of a coded chunk, or the kind that needs none; a constant's element is in `data`.
+
+    A chain that frames its sections itself (`codec.stream.framing`) hands on the `framed` chunk.
+    """
 
     kind: int
     sections: tuple[Section, ...] = ()
     data: bytes | memoryview = b""
+    framed: bytes | memoryview = b""
 
 
 def write(header: Header, chunks: Iterable[Chunk]) -> bytes:
     """The stream of a header and its chunks, checksum included."""
-    out = Writer().raw(_MAGIC).u8(FORMAT_VERSION).u8(header.chain)
+    shape = header.shape
     chunked = header.chunk_elements != CHUNK_ELEMENTS or header.n_chunks > 1
     flags = (_TORCH_FLAG if header.torch else 0) | (_CHUNKED_FLAG if chunked else 0)
-    out.u8(header.dtype | flags).u8(len(header.shape))
-    for dim in header.shape:
+    head = bytes((*_MAGIC, FORMAT_VERSION, header.chain, header.dtype | flags, len(shape)))
+    out = Writer().raw(head)
+    for dim in shape:
         out.varint(dim)
     if chunked:
         out.varint(header.chunk_elements)
     for chunk in chunks:
         _write_chunk(out, chunk)
-    return out.raw(struct.pack("<I", zlib.crc32(out.buffer))).done()
+    return out.raw(zlib.crc32(out.buffer).to_bytes(_CHECKSUM_BYTES, "little")).done()
 
 
 def read(
@@ -104,8 +107,21 @@ def read(
     Raises CorruptBitstreamError for anything but a whole stream of this version whose tensor has
     at most `max_elements` elements.
     """
-    body = Reader(_check_ends(memoryview(data).cast("B")))
-    header = _read_header(body, max_elements)
+    header, body = open_stream(data, max_elements=max_elements)
+    return header, read_chunks(header, body)
+
+
+def open_stream(
+    data: bytes | memoryview, *, max_elements: int = MAX_ELEMENTS
+) -> tuple[Header, Reader]:
+    """Header of a stream whose ends and checksum are right, and its chunks yet unread."""
+    whole = memoryview(data)
+    body = Reader(_check_ends(whole if whole.format == "B" else whole.cast("B")))
+    return _read_header(body, max_elements), body
+
+
+def read_chunks(header: Header, body: Reader) -> list[Chunk]:
+    """All chunks, which must end where the stream does."""
     if header.n_chunks > body.remaining:
         raise CorruptBitstreamError(
             f"{header.n_chunks} chunks cannot lie in {body.remaining} bytes"
@@ -113,7 +129,7 @@ def read(
     element_bytes = ELEMENT_BYTES[header.dtype]
     chunks = [_read_chunk(body, element_bytes) for _ in range(header.n_chunks)]
     body.end()
-    return header, chunks
+    return chunks
 
 
 ELEMENT_BYTES = (4, 2, 2, 1)
@@ -133,6 +149,9 @@ def ledger(data: bytes | memoryview) -> dict[str, int]:
 
 
 def _write_chunk(out: Writer, chunk: Chunk) -> None:
+    if chunk.framed:
+        out.raw(chunk.framed)
+        return
     out.u8(chunk.kind)
     if chunk.kind == CONSTANT:
         out.raw(chunk.data)
@@ -149,7 +168,7 @@ def _check_ends(data: memoryview) -> memoryview:
     """The bytes in front of the checksum, after comparing magic, version and checksum."""
     if len(data) < len(_MAGIC) + 1 + _CHECKSUM_BYTES or data[: len(_MAGIC)] != _MAGIC:
         raise CorruptBitstreamError("not a stream of this library: no magic number")
-    body, stored = data[:-_CHECKSUM_BYTES], struct.unpack("<I", data[-_CHECKSUM_BYTES:])[0]
+    body, stored = data[:-_CHECKSUM_BYTES], int.from_bytes(data[-_CHECKSUM_BYTES:], "little")
     if body[2] != FORMAT_VERSION:
         raise CorruptBitstreamError(f"version must be {FORMAT_VERSION}, got {body[2]}")
     if zlib.crc32(body) != stored:
@@ -163,14 +182,15 @@ def _read_header(body: Reader, max_elements: int) -> Header:
     dtype = flags & _DTYPE_MASK
     if dtype >= len(ELEMENT_BYTES) or flags & ~(_DTYPE_MASK | _TORCH_FLAG | _CHUNKED_FLAG):
         raise CorruptBitstreamError(f"unknown dtype or flags 0x{flags:02x}")
-    shape = tuple(body.varint((1 << 62) - 1) for _ in range(ndim))
-    if math.prod(shape) > max_elements or math.prod(d for d in shape if d) >= 1 << 62:
+    shape = tuple([body.varint((1 << 62) - 1) for _ in range(ndim)])
+    elements = math.prod(shape)
+    if elements > max_elements or (not elements and math.prod(filter(None, shape)) >= 1 << 62):
         raise CorruptBitstreamError(
             f"shape {shape} holds more than {max_elements} elements; pass max_elements= for more"
         )
     chunked = bool(flags & _CHUNKED_FLAG)
     size = body.varint(CHUNK_ELEMENTS) if chunked else CHUNK_ELEMENTS
-    if size < 1 or (not chunked and math.prod(shape) > size):
+    if size < 1 or (not chunked and elements > size):
         raise CorruptBitstreamError(f"chunks of {size} elements do not make {shape}")
     return Header(
         chain=chain, dtype=dtype, shape=shape, torch=bool(flags & _TORCH_FLAG), chunk_elements=size

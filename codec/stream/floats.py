@@ -16,6 +16,7 @@ FLOAT32, FLOAT16, BFLOAT16, UINT8 = 0, 1, 2, 3
 STORAGE = (np.dtype("<f4"), np.dtype("<f2"), np.dtype("<u2"), np.dtype("u1"))
 """numpy dtype that holds each of them; bfloat16 lies in uint16, which numpy lacks a name for."""
 
+INFINITY_BITS = 0x7F800000
 _LARGEST = np.finfo(np.float32).max
 _SIGN = np.uint32(0x80000000)
 _HALF_MAX_BITS = np.uint32(0x477FE000)  # 65504 as float32
@@ -37,14 +38,21 @@ def look(x: npt.NDArray[np.float32]) -> Look:
     """Largest magnitude, whether any sign bit is set, all bits alike, all numbers finite."""
     top, union, differing = _look(x.view(np.uint32))
     maximum = float(np.uint32(top).view(np.float32))
-    finite = top < 0x7F800000
+    finite = top < INFINITY_BITS
     return Look(maximum, bool(union & _SIGN), differing == 0, finite)
+
+
+def look_briefly(x: npt.NDArray[np.float32]) -> tuple[int, bool]:
+    """Bits of the largest magnitude, `INFINITY_BITS` or more unless finite; all bits alike."""
+    top, _, differing = _look(x.view(np.uint32))
+    return top, differing == 0
 
 
 def to_float32(x: npt.NDArray[np.generic], dtype: int) -> npt.NDArray[np.float32]:
     """(n,) numbers of a stored dtype as float32, exactly; infinities and NaN survive."""
     if dtype == FLOAT32:
-        return np.ascontiguousarray(x, dtype=np.float32)
+        whole = x.flags.c_contiguous and x.dtype == np.float32
+        return x if whole else np.ascontiguousarray(x, dtype=np.float32)
     bits = np.ascontiguousarray(x).view(np.uint16)
     out = np.empty(bits.size, dtype=np.float32)
     if dtype == FLOAT16:

@@ -12,7 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +25,14 @@ from codec.stream.base import (
     UnsupportedInputError,
 )
 from codec.stream.container import CHUNK_ELEMENTS, MAX_ELEMENTS, Chunk, Header, Section
+from codec.stream.fields import Reader
 
 Stored = npt.NDArray[np.generic]
 Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Patch:
+class Patch(NamedTuple):
     """The place of a chunk in its tensor: elements start..stop of the flattened `shape`."""
 
     shape: tuple[int, ...]
@@ -86,6 +87,17 @@ class FloatCodec(ABC):
     def decode_chunk(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
         """The finite (patch.size,) values of `sections`, whatever this object's options are."""
 
+    def encode_whole(self, x: Floats, patch: Patch) -> Bytes | None:
+        """The framed chunk that `encode_chunk` would make, in one piece; None where it must."""
+        return None
+
+    def decode_whole(self, data: Bytes, at: int, patch: Patch) -> Floats | None:
+        """What `decode_chunk` makes of the framed chunk data[at:], the last one; None where it must.
+
+        Nothing is refused here: `decode_chunk` says what is wrong with a chunk.
+        """
+        return None
+
     def encode(self, x: Any) -> bytes:
         """A self-describing stream of a float tensor.
 
@@ -109,10 +121,21 @@ class FloatCodec(ABC):
         CorruptBitstreamError for damaged streams, for those of another chain, and for tensors of
         more than `max_elements` elements.
         """
-        header, chunks = container.read(data, max_elements=max_elements)
+        header, body = container.open_stream(data, max_elements=max_elements)
         if header.chain != self.chain_id:
             raise CorruptBitstreamError(f"stream of chain {header.chain}, not of {self.name!r}")
-        return self.decode_stream(header, chunks, device=device)
+        return self.decode_body(header, body, device=device)
+
+    def decode_body(self, header: Header, body: Reader, *, device: str = "cpu") -> Any:
+        """The tensor of a stream of which `container.open_stream` has read the header."""
+        size = header.elements
+        if 0 < size <= header.chunk_elements and header.dtype != floats.UINT8:
+            data = np.frombuffer(body.data, dtype=np.uint8)
+            whole = self.decode_whole(data, body.at, Patch(header.shape, 0, size))
+            if whole is not None:
+                stored = _stored(whole, header.dtype)
+                return from_numpy(stored.reshape(header.shape), header, device)
+        return self.decode_stream(header, container.read_chunks(header, body), device=device)
 
     def decode_stream(self, header: Header, chunks: list[Chunk], *, device: str = "cpu") -> Any:
         """The tensor of a stream that `container.read` has taken apart."""
@@ -130,18 +153,23 @@ class FloatCodec(ABC):
         for start, stop in header.spans():
             piece = flat_piece(array, start, stop)
             x = floats.to_float32(piece, header.dtype)
-            facts = floats.look(x)
-            if not facts.finite:
+            largest, constant = floats.look_briefly(x)
+            if largest >= floats.INFINITY_BITS:
                 x = self._clamp(x, header.dtype)
-                facts = floats.look(x)
-            if facts.maximum == 0:
+                largest, constant = floats.look_briefly(x)
+            if largest == 0:
                 yield Chunk(container.ZERO)
-            elif facts.constant:
+            elif constant:
                 element = floats.from_float32(x[:1], header.dtype)
                 yield Chunk(container.CONSTANT, data=element.tobytes())
             else:
-                sections = self.encode_chunk(x, Patch(header.shape, start, stop))
-                yield Chunk(container.CODED, tuple(sections))
+                yield self._code(x, Patch(header.shape, start, stop))
+
+    def _code(self, x: Floats, patch: Patch) -> Chunk:
+        whole = self.encode_whole(x, patch)
+        if whole is not None:
+            return Chunk(container.CODED, framed=whole.data)
+        return Chunk(container.CODED, tuple(self.encode_chunk(x, patch)))
 
     def _clamp(self, x: Floats, dtype: int) -> Floats:
         if self.nonfinite == "error":
@@ -160,11 +188,14 @@ class FloatCodec(ABC):
             if not floats.look(floats.to_float32(element, header.dtype)).finite:
                 raise CorruptBitstreamError("a constant chunk must be finite")
             return element[0]
-        values = self.decode_chunk(chunk.sections, patch)
-        if header.dtype == floats.FLOAT32:
-            return values
-        stored = floats.from_float32(values, header.dtype)
-        return stored.view(floats.STORAGE[header.dtype])
+        return _stored(self.decode_chunk(chunk.sections, patch), header.dtype)
+
+
+def _stored(values: Floats, dtype: int) -> Stored:
+    """Finite values in the dtype of their tensor."""
+    if dtype == floats.FLOAT32:
+        return values
+    return floats.from_float32(values, dtype).view(floats.STORAGE[dtype])
 
 
 def to_numpy(x: Any) -> tuple[Stored, int, bool]:
@@ -180,7 +211,7 @@ def to_numpy(x: Any) -> tuple[Stored, int, bool]:
         raise UnsupportedInputError(f"input must be a numpy array or a torch tensor, got {type(x)}")
     import torch
 
-    tensor = x.detach().cpu()
+    tensor = strided(x)
     if tensor.dtype == torch.bfloat16:
         return tensor.view(torch.int16).numpy().view(np.uint16), floats.BFLOAT16, True
     if tensor.dtype not in (torch.float32, torch.float16):
@@ -189,6 +220,16 @@ def to_numpy(x: Any) -> tuple[Stored, int, bool]:
         )
     code = floats.FLOAT32 if tensor.dtype == torch.float32 else floats.FLOAT16
     return tensor.numpy(), code, True
+
+
+def strided(x: Any) -> Any:
+    """A torch tensor's numbers on this machine; UnsupportedInputError where it holds none."""
+    import torch
+
+    if x.layout != torch.strided or x.is_meta or x.is_quantized:
+        kind = "meta" if x.is_meta else "quantized" if x.is_quantized else str(x.layout)
+        raise UnsupportedInputError(f"tensor must be dense and hold numbers, got {kind}")
+    return x.detach().cpu().resolve_conj().resolve_neg()
 
 
 def from_numpy(array: Stored, header: Header, device: str) -> Any:

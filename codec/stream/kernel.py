@@ -32,8 +32,8 @@ def array(kind: Any, *, ndim: int = 1, writable: bool = False) -> Any:
 def kernel(*signatures: tuple[Any, ...]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile the function for these argument types, when it is first called.
 
-    Kernels release the GIL, are serial (so their output cannot depend on a thread count) and may
-    call `helper` functions of their own file only, since numba's cache watches one file.
+    Kernels release the GIL, are serial (so their output cannot depend on a thread count) and call
+    `helper` functions, imported by name.
     """
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
@@ -51,5 +51,5 @@ def kernel(*signatures: tuple[Any, ...]) -> Callable[[Callable[P, R]], Callable[
 
 
 def helper(function: Callable[P, R]) -> Callable[P, R]:
-    """Let kernels of the same file call this function; it is compiled into them."""
+    """Let kernels call this function; it is compiled into them."""
     return cast(Callable[P, R], numba.njit(function, inline="never"))

@@ -3,6 +3,9 @@
 numba keeps them beside the source, in the folder that NUMBA_CACHE_DIR names, or below the home
 folder. On a read-only installation without a home they lie in a folder of the user's own below the
 temporary one; where nothing at all can be written they are compiled in every process.
+
+numba compiles a kernel anew when its own file has changed. What a kernel calls may lie in other
+files of this package: those are watched as well.
 """
 
 import os
@@ -58,7 +61,30 @@ def _user() -> int:
 def _compile(
     function: Callable[..., Any], signatures: Sequence[tuple[Any, ...]], *, cache: bool
 ) -> Any:
-    return numba.njit(list(signatures), cache=cache, nogil=True)(function)
+    made = numba.njit(cache=cache, nogil=True)(function)
+    if cache:
+        index = made._cache._cache_file
+        index._source_stamp = (index._source_stamp, _stamps_of(function))
+    for signature in signatures:
+        made.compile(signature)
+    made.disable_compile()
+    return made
+
+
+def _stamps_of(function: Callable[..., Any]) -> tuple[tuple[str, int, int], ...]:
+    """Name, time and size of every file that holds a helper of the function, or of its helpers."""
+    files: set[str] = set()
+    waiting, seen = [function], {function}
+    while waiting:
+        one = waiting.pop()
+        files.add(one.__code__.co_filename)
+        named = (one.__globals__.get(name) for name in one.__code__.co_names)
+        for helper in (called.py_func for called in named if hasattr(called, "py_func")):
+            if helper not in seen:
+                seen.add(helper)
+                waiting.append(helper)
+    about = [(Path(file).name, Path(file).stat()) for file in sorted(files)]
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in about)
 
 
 @contextmanager
