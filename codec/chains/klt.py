@@ -21,11 +21,12 @@ from codec.stages import scalar, transform
 from codec.stages.calibration import ID_BYTES, Calibration
 from codec.stages.scalar import Floats
 from codec.stream.base import CorruptBitstreamError, MissingCalibrationError, UnsupportedInputError
-from codec.stream.container import Section
+from codec.stream.container import CHUNK_ELEMENTS, Section
 from codec.stream.frame import FloatCodec, Patch
 
 PREFIX = "klt+"
 _WILD = 4096.0
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,18 +58,36 @@ class Klt(FloatCodec):
         """The inner chain's sections behind the ids of the calibration and of that chain."""
         known = self._need_calibration()
         assert known.basis is not None
-        shape = self._shape(patch, known)
+        shape, axis = self._vectors(patch, known)
         limit = min(_WILD * scalar.scale_of(x), float(np.finfo(np.float32).max))
         where = np.flatnonzero(np.abs(x) > np.float32(limit))
         head = [Section("header", known.id + bytes([self.inner.chain_id]))]
         if where.size:
             head.append(Section("positions", pack_far(x, where)))
-            x = transform.without(x, where, shape, known)
-        vectors = transform.vectors_of(x, shape, known.axis)
+            x = transform.without(x, where, shape, axis, known.mean)
+        vectors = transform.vectors_of(x, shape, axis)
         y = transform.forward(vectors, known.mean, known.basis)
         if not y.any():  # every vector is the mean
             return head
-        return [*head, *self.inner.encode_chunk(y.reshape(-1), Patch(y.shape, 0, y.size))]
+        inner = Patch(y.shape, 0, y.size)
+        sections = self.inner.encode_chunk(y.reshape(-1), inner)
+        if _energy(x) < _energy(y):
+            self._check_gain(sections, inner, x, y)
+        return [*head, *sections]
+
+    def _check_gain(self, sections: list[Section], inner: Patch, x: Floats, y: Floats) -> None:
+        """UnsupportedInputError where zeros would be nearer to the features than the stream is.
+
+        That is so for features far smaller than those of the calibration: it takes off its mean.
+        """
+        back = self.inner.decode_chunk(tuple(sections), inner)
+        ratio = math.sqrt(_energy(back - y.reshape(-1)) / max(_energy(x), _LEAST))
+        if ratio > 1:
+            raise UnsupportedInputError(
+                f"{self.name}: relative L2 error would be {ratio:.3g}: features of root mean square"
+                f" {scalar.scale_of(x):.3g} lie {scalar.scale_of(y.reshape(-1)):.3g} from the mean"
+                " of the calibration; fit one to such features"
+            )
 
     def decode_chunk(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
         """What the inner chain decodes, turned back."""
@@ -83,7 +102,7 @@ class Klt(FloatCodec):
         known.require(head[:ID_BYTES])
         if head[ID_BYTES] != self.inner.chain_id:
             raise CorruptBitstreamError(f"the stream holds no {self.inner.name!r} behind its basis")
-        shape = self._shape(patch, known)
+        shape, axis = self._vectors(patch, known)
         inner = Patch((patch.size // known.size, known.size), 0, patch.size)
         far = len(sections) > 1 and sections[1].part == "positions"
         rest = sections[2:] if far else sections[1:]
@@ -92,7 +111,7 @@ class Klt(FloatCodec):
             y = self.inner.decode_chunk(rest, inner)
         assert known.basis is not None
         vectors = transform.inverse(y.reshape(-1, known.size), known)
-        out = transform.elements_of(vectors, shape, known.axis)
+        out = transform.elements_of(vectors, shape, axis)
         if far:
             put_far(memoryview(sections[1].data), out)
         return out
@@ -105,17 +124,30 @@ class Klt(FloatCodec):
             )
         return self.calibration
 
-    def _shape(self, patch: Patch, known: Calibration) -> tuple[int, ...]:
-        """The chunk's own shape: the tensor's, or its whole rows of the last axis."""
-        whole = patch.size == math.prod(patch.shape)
-        if len(patch.shape) >= -known.axis and patch.shape[known.axis] == known.size:
-            if whole:
-                return patch.shape
-            if known.axis == -1 and patch.cols == known.size:
-                return (patch.rows, patch.cols)
+    def axes(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Channels last where a tensor takes several chunks, so that each holds whole vectors."""
+        known, n = self.calibration, len(shape)
+        if known is None or known.axis == -1 or n < 3 or math.prod(shape) <= CHUNK_ELEMENTS:
+            return None
+        return (*range(n - 3), n - 2, n - 1, n - 3)
+
+    def _vectors(self, patch: Patch, known: Calibration) -> tuple[tuple[int, ...], int]:
+        """The chunk's own shape, the tensor's or whole rows of its last axis; the vectors' axis."""
+        ordered = patch.size < math.prod(patch.shape)
+        axis = -1 if ordered else known.axis
+        if len(patch.shape) < -axis or patch.shape[axis] != known.size:
             raise UnsupportedInputError(
-                f"a basis along axis {known.axis} takes tensors of one chunk, got {patch.shape}"
+                f"the basis has {known.size} features along axis {known.axis}, got {patch.shape}"
             )
-        raise UnsupportedInputError(
-            f"the basis has {known.size} features along axis {known.axis}, got {patch.shape}"
-        )
+        if not ordered:
+            return patch.shape, axis
+        if patch.cols != known.size:
+            raise UnsupportedInputError(
+                f"a vector of {known.size} features must lie in one chunk, got {patch.shape}"
+            )
+        return (patch.rows, patch.cols), axis
+
+
+def _energy(x: Floats) -> float:
+    """Sum of squares."""
+    return float(np.square(x, dtype=np.float64).sum())

@@ -98,8 +98,8 @@ class _Integer(FloatCodec):
         fields = Reader(head)
         channels = _channels(patch, fields.u8(len(patch.shape)))
         fields.end()
-        if len(scales) != 8 * channels.count:
-            raise CorruptBitstreamError(f"{channels.count} ranges do not take {len(scales)} bytes")
+        if len(scales) != 8 * channels.size:
+            raise CorruptBitstreamError(f"{channels.size} ranges do not take {len(scales)} bytes")
         ranges = np.frombuffer(scales, dtype="<f4").reshape(-1, 2)
         if not np.isfinite(ranges).all() or (ranges[:, 0] > ranges[:, 1]).any():
             raise CorruptBitstreamError("a range must rise and be finite")

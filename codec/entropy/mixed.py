@@ -11,6 +11,7 @@ where the rows of a table begin.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ from codec.stream.base import CorruptBitstreamError
 from codec.stream.kernel import U8, U16, U32, U64, array, helper, kernel
 
 _SPARE = 16
+_KEPT = 4
+"""Sets of tables of which the joined rows are kept: those of a calibration serve every token."""
+Longs = npt.NDArray[np.uint64]
 Symbols = npt.NDArray[np.uint16]
 Contexts = npt.NDArray[np.uint8]
 
@@ -42,7 +46,7 @@ def decode(data: bytes | memoryview, contexts: Contexts, tables: Sequence[Table]
     marks = _check_contexts(contexts, tables)
     states, words = rans.split(data, rans.n_lanes(marks.size))
     out = np.empty(marks.size, dtype=np.uint16)
-    slots, bases, precisions = decoder_tables(tables)
+    slots, bases, precisions = _slots_of(tuple(tables))
     if not _decode(words, marks, slots, bases, precisions, states, out):
         raise CorruptBitstreamError("rANS stream does not end where its symbols end")
     return out
@@ -60,10 +64,7 @@ def encode_strided(
     values = np.ascontiguousarray(symbols, dtype=np.uint16)
     if marks.shape != values.shape:
         raise ValueError(f"contexts must have the shape {values.shape}, got {marks.shape}")
-    steps = np.concatenate([table.steps for table in tables])
-    sizes = np.array([table.freqs.size for table in tables], dtype=np.uint64)
-    bases = np.cumsum(sizes, dtype=np.uint64) - sizes
-    precisions = np.array([table.precision for table in tables], dtype=np.uint64)
+    steps, bases, sizes, precisions = _steps_of(tuple(tables))
     bad = _first_missing(values, marks, steps, bases, sizes)
     if bad >= 0:
         raise ValueError(f"symbol {values[bad]} has no frequency in table {marks[bad]}")
@@ -74,9 +75,17 @@ def encode_strided(
     return rans.join(states, words[first:])
 
 
-def decoder_tables(
-    tables: Sequence[Table],
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+@lru_cache(maxsize=_KEPT)
+def _steps_of(tables: tuple[Table, ...]) -> tuple[Longs, Longs, Longs, Longs]:
+    """Steps of all tables in one row, where each table begins, their sizes and precisions."""
+    steps = np.concatenate([table.steps for table in tables])
+    sizes = np.array([table.freqs.size for table in tables], dtype=np.uint64)
+    precisions = np.array([table.precision for table in tables], dtype=np.uint64)
+    return steps, np.cumsum(sizes, dtype=np.uint64) - sizes, sizes, precisions
+
+
+@lru_cache(maxsize=_KEPT)
+def _slots_of(tables: tuple[Table, ...]) -> tuple[Longs, Longs, Longs]:
     """Slots of all tables in one row, where each table begins, and the precisions."""
     slots = np.concatenate([table.slots for table in tables])
     sizes = np.array([table.slots.size for table in tables], dtype=np.uint64)

@@ -24,19 +24,19 @@ _PARTS = np.array([0, 4, 1], dtype=np.uint8)
 
 
 class Channels(NamedTuple):
-    """Which channel an element belongs to: (start + i) // inner % count."""
+    """Which channel an element belongs to: (start + i) // inner % size."""
 
-    count: int
+    size: int
     inner: int
     start: int
 
 
 def ranges(x: Floats, channels: Channels) -> tuple[Floats, Floats]:
     """Least and greatest number of every channel; one that the chunk lacks spans 0..0."""
-    if channels.count == 1:
+    if channels.size == 1:
         return x.min(keepdims=True), x.max(keepdims=True)
-    low = np.full(channels.count, np.inf, dtype=np.float32)
-    high = np.full(channels.count, -np.inf, dtype=np.float32)
+    low = np.full(channels.size, np.inf, dtype=np.float32)
+    high = np.full(channels.size, -np.inf, dtype=np.float32)
     _ranges(x, channels.inner, channels.start, low, high)
     absent = low > high
     low[absent] = high[absent] = 0
@@ -50,7 +50,7 @@ def pack(x: Floats, low: Floats, high: Floats, channels: Channels, bits: int) ->
     levels = np.empty(x.size, dtype=np.uint8)
     out = np.empty((x.size + 1) // 2, dtype=np.uint8) if bits == 4 else levels
     top = float((1 << bits) - 1)
-    if channels.count == 1:
+    if channels.size == 1:
         _pack(x, float(low[0]), float(safe[0]), top, out)
         return out
     _levels(x, channels.inner, channels.start, low.astype(np.float64), safe, top, levels)
@@ -63,7 +63,7 @@ def unpack(data: Bytes, low: Floats, high: Floats, channels: Channels, out: Floa
     """Fill out (n,) from levels of 8 bits, where `data` has n bytes, or else of 4."""
     bits = 8 if data.size == out.size else 4
     steps = _steps(low, high, bits)
-    if channels.count == 1:
+    if channels.size == 1:
         points = (float(low[0]) + np.arange(1 << bits) * steps[0]).astype(np.float32)
         if bits == 8:
             _look_up(data, points, out)

@@ -54,12 +54,12 @@ def inverse(y: Floats, known: Calibration) -> Floats:
 
 
 def without(
-    x: Floats, where: npt.NDArray[np.int64], shape: tuple[int, ...], known: Calibration
+    x: Floats, where: npt.NDArray[np.int64], shape: tuple[int, ...], axis: int, mean: Floats
 ) -> Floats:
     """x (n,) with the mean of their feature in the places `where`."""
-    means = np.broadcast_to(known.mean, (x.size // known.size, known.size))
+    means = np.broadcast_to(mean, (x.size // mean.size, mean.size))
     out = x.copy()
-    out[where] = elements_of(means, shape, known.axis)[where]
+    out[where] = elements_of(means, shape, axis)[where]
     return out
 
 

@@ -51,8 +51,7 @@ def look_briefly(x: npt.NDArray[np.float32]) -> tuple[int, bool]:
 def to_float32(x: npt.NDArray[np.generic], dtype: int) -> npt.NDArray[np.float32]:
     """(n,) numbers of a stored dtype as float32, exactly; infinities and NaN survive."""
     if dtype == FLOAT32:
-        whole = x.flags.c_contiguous and x.dtype == np.float32
-        return x if whole else np.ascontiguousarray(x, dtype=np.float32)
+        return np.ascontiguousarray(x, dtype=np.float32)
     bits = np.ascontiguousarray(x).view(np.uint16)
     out = np.empty(bits.size, dtype=np.float32)
     if dtype == FLOAT16:

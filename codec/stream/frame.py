@@ -87,12 +87,16 @@ class FloatCodec(ABC):
     def decode_chunk(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
         """The finite (patch.size,) values of `sections`, whatever this object's options are."""
 
+    def axes(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """In which order the axes of a tensor of this shape are chunked; None for its own order."""
+        return None
+
     def encode_whole(self, x: Floats, patch: Patch) -> Bytes | None:
         """The framed chunk that `encode_chunk` would make, in one piece; None where it must."""
         return None
 
     def decode_whole(self, data: Bytes, at: int, patch: Patch) -> Floats | None:
-        """What `decode_chunk` makes of the framed chunk data[at:], the last one; None where it must.
+        """What `decode_chunk` makes of the last chunk, data[at:], framed; None where it must.
 
         Nothing is refused here: `decode_chunk` says what is wrong with a chunk.
         """
@@ -105,14 +109,16 @@ class FloatCodec(ABC):
         `nonfinite="clamp"`.
         """
         array, dtype, torch = to_numpy(x)
+        axes = self.axes(array.shape)
+        laid = array if axes is None else array.transpose(axes)
         header = Header(
             chain=self.chain_id,
             dtype=dtype,
-            shape=tuple(array.shape),
+            shape=array.shape,
             torch=torch,
-            chunk_elements=chunk_elements(array.shape),
+            chunk_elements=chunk_elements(laid.shape),
         )
-        return container.write(header, self._chunks(array, header))
+        return container.write(header, self._chunks(laid, header))
 
     def decode(self, data: bytes, *, max_elements: int = MAX_ELEMENTS, device: str = "cpu") -> Any:
         """The tensor of a stream that this chain wrote, with any options.
@@ -144,10 +150,15 @@ class FloatCodec(ABC):
         if len(chunks) == 1 and chunks[0].kind == container.CODED:
             whole = self._decode_one(chunks[0], Patch(header.shape, 0, header.elements), header)
             return from_numpy(whole.reshape(header.shape), header, device)
+        axes = self.axes(header.shape)
+        shape = header.shape if axes is None else tuple(header.shape[axis] for axis in axes)
         out = np.empty(header.elements, dtype=floats.STORAGE[header.dtype])
         for chunk, (start, stop) in zip(chunks, header.spans(), strict=True):
-            out[start:stop] = self._decode_one(chunk, Patch(header.shape, start, stop), header)
-        return from_numpy(out.reshape(header.shape), header, device)
+            out[start:stop] = self._decode_one(chunk, Patch(shape, start, stop), header)
+        laid = out.reshape(shape)
+        if axes is not None:
+            laid = np.ascontiguousarray(laid.transpose(np.argsort(axes)))
+        return from_numpy(laid, header, device)
 
     def _chunks(self, array: Stored, header: Header) -> Iterator[Chunk]:
         for start, stop in header.spans():
@@ -163,7 +174,7 @@ class FloatCodec(ABC):
                 element = floats.from_float32(x[:1], header.dtype)
                 yield Chunk(container.CONSTANT, data=element.tobytes())
             else:
-                yield self._code(x, Patch(header.shape, start, stop))
+                yield self._code(x, Patch(array.shape, start, stop))
 
     def _code(self, x: Floats, patch: Patch) -> Chunk:
         whole = self.encode_whole(x, patch)

@@ -39,7 +39,7 @@ def get_varint(data, at, end):  # type: ignore[no-untyped-def]
 
 @helper
 def put_frame(out, parts, sizes):  # type: ignore[no-untyped-def]
-    """Kind, number and marks of these sections, which follow one another; where the first begins."""
+    """Kind, number and marks of sections that follow one another; where the first begins."""
     out[0] = np.uint8(0)
     out[1] = np.uint8(parts.size)
     at = 2

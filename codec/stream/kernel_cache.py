@@ -61,7 +61,7 @@ def _user() -> int:
 def _compile(
     function: Callable[..., Any], signatures: Sequence[tuple[Any, ...]], *, cache: bool
 ) -> Any:
-    made = numba.njit(cache=cache, nogil=True)(function)
+    made: Any = numba.njit(cache=cache, nogil=True)(function)
     if cache:
         index = made._cache._cache_file
         index._source_stamp = (index._source_stamp, _stamps_of(function))
@@ -79,8 +79,8 @@ def _stamps_of(function: Callable[..., Any]) -> tuple[tuple[str, int, int], ...]
         one = waiting.pop()
         files.add(one.__code__.co_filename)
         named = (one.__globals__.get(name) for name in one.__code__.co_names)
-        for helper in (called.py_func for called in named if hasattr(called, "py_func")):
-            if helper not in seen:
+        for helper in (getattr(called, "py_func", None) for called in named):
+            if helper is not None and helper not in seen:
                 seen.add(helper)
                 waiting.append(helper)
     about = [(Path(file).name, Path(file).stat()) for file in sorted(files)]

@@ -17,7 +17,8 @@ def find_tolerance(table: TraceTable, cut: str, loss: float = 0.01) -> float:
     running maximum), then interpolated linearly.
 
     Raises:
-        ValueError: no traced setting loses as much, so the answer would be an extrapolation.
+        ValueError: no traced setting loses as much, or each loses more, so that the answer would
+            be an extrapolation.
     """
     here = [drop for drop in drops(table) if drop.cut == cut]
     errors = np.array([float(table.cell("relative_l2", cut, d.setting).mean()) for d in here])
@@ -32,6 +33,11 @@ def interpolate_tolerance(errors: np.ndarray, lost: np.ndarray, loss: float, cut
         raise ValueError(
             f"at cut {cut!r} no traced setting loses {100 * loss:g} pp, the worst"
             f" {100 * lost[-1]:.2f} pp; trace a harder one"
+        )
+    if lost[0] > loss:
+        raise ValueError(
+            f"at cut {cut!r} even the mildest traced setting loses {100 * lost[0]:.2f} pp, more"
+            f" than {100 * loss:g} pp; trace a milder one"
         )
     after = int(np.searchsorted(lost, loss))
     if after == 0:

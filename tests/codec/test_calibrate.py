@@ -222,3 +222,40 @@ def test_vectors_that_are_all_the_same_have_no_basis():
     same = [np.full((3, 4), 3.5, np.float32)] * 3
     with pytest.raises(codec.CodecOptionError, match="differ from their mean, along axis -1"):
         codec.calibrate("klt+ecsq", same, relative_l2=0.1)
+
+
+@pytest.mark.parametrize("shape", [(40, 24, 80, 60), (24, 500, 400)])
+def test_a_basis_over_channels_takes_tensors_of_several_chunks(monkeypatch, shape):
+    """Where the chunks end makes no difference to what comes back, up to their own steps."""
+    from codec.stream import container, frame
+
+    maps = hidden(600, 11).reshape(20, 30, D).transpose(2, 0, 1)
+    made = codec.calibrate("klt+ecsq", [maps], relative_l2=0.1, axis=-3)
+    x = hidden(np.prod(shape) // D, 12).reshape(-1, *shape[-2:], D).transpose(0, 3, 1, 2)
+    x = x.reshape(shape)
+    assert x.size > container.CHUNK_ELEMENTS
+    back = made.decode(made.encode(x))
+    assert back.shape == x.shape
+    assert relative_l2(x, back) == pytest.approx(0.1, abs=0.005)
+    for module in (container, frame):
+        monkeypatch.setattr(module, "CHUNK_ELEMENTS", 1 << 25)
+    monkeypatch.setattr("codec.chains.klt.CHUNK_ELEMENTS", 1 << 25)
+    assert np.array_equal(made.decode(made.encode(x)), back)
+
+
+def test_features_far_smaller_than_those_of_the_calibration_are_refused_with_the_reason(fitted):
+    x = hidden(40, 13)
+    assert relative_l2(x / 4, fitted.decode(fitted.encode(x / 4))) < 1
+    with pytest.raises(codec.UnsupportedInputError, match=r"relative L2 error would be 9\d"):
+        fitted.encode(x / 1000)
+
+
+@pytest.mark.parametrize(("rows", "size"), [(1, 7), (3, 64), (5, 130), (9, 2100)])
+def test_a_projection_sums_in_one_order_whatever_its_panels(rows, size):
+    generator = np.random.default_rng(rows)
+    x, basis = (generator.normal(size=(n, size)).astype(np.float32) for n in (rows, size))
+    out, plain = np.empty_like(x), np.zeros_like(x)
+    transform._project(x, basis, out)
+    for i in range(size):
+        plain += x[:, i : i + 1] * basis[i]
+    assert np.array_equal(out, plain)

@@ -174,3 +174,39 @@ def test_spec_is_stable_and_complete():
     chain = codec.create("int8", axis=1)
     assert chain.spec == "int8(axis=1,nonfinite='error')"
     assert isinstance(chain, FloatCodec)
+
+
+@pytest.mark.parametrize("name", ["int8", "raw8"])
+def test_tensors_without_numbers_of_their_own_are_refused_in_one_line(name):
+    torch = pytest.importorskip("torch")
+    dtype = torch.uint8 if name == "raw8" else torch.float32
+    empty = torch.zeros(3, 4, dtype=dtype)
+    for odd, said in ((empty.to_sparse(), "torch.sparse_coo"), (empty.to("meta"), "meta")):
+        with pytest.raises(codec.UnsupportedInputError, match=said):
+            codec.create(name).encode(odd)
+
+
+def test_a_tensor_that_is_negative_by_a_bit_is_read_as_it_is():
+    torch = pytest.importorskip("torch")
+    x = torch.view_as_complex(torch.randn(50, 2)).conj().imag
+    assert x.is_neg()
+    assert torch.equal(codec.decode(codec.create("raw32").encode(x)), x)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("shape", [(3, 5, 7), (2, 130), (1, 4099)])
+def test_integers_are_the_formula_in_float64_along_every_axis(bits, shape):
+    """Plain numpy, channel by channel; an odd number of levels of 4 bits included."""
+    x = np.random.default_rng(bits).normal(size=shape).astype(np.float32)
+    top = 2**bits - 1
+    for axis in (None, *range(len(shape))):
+        others = None if axis is None else tuple(a for a in range(len(shape)) if a != axis)
+        low, high = (f(x, axis=others, keepdims=True).astype(np.float64) for f in (np.min, np.max))
+        step = (high - low) / top
+        levels = np.rint((x - low) / np.where(step > 0, step, 1)).astype(np.uint8)
+        data = codec.create(f"int{bits}", axis=axis).encode(x)
+        assert np.array_equal(codec.decode(data), (low + levels * step).astype(np.float32))
+        flat = np.append(levels.reshape(-1), np.zeros(1, np.uint8))[: -(-x.size // 2) * 2]
+        packed = levels if bits == 8 else flat[::2] | flat[1::2] << 4
+        assert codec.ledger(data)["values"] == packed.size
+        assert data[:-4].endswith(packed.tobytes())

@@ -92,3 +92,35 @@ def test_where_nothing_can_be_written_kernels_are_compiled_all_the_same(monkeypa
     made = kernel_cache.compile_cached(lambda x: x + 1, [(numba.int64,)])
     assert made(2) == 3
     assert usual == numba.config.CACHE_DIR
+
+
+HELPER = """
+from codec.stream.kernel import helper
+
+@helper
+def factor():
+    return {factor}
+"""
+CALLER = """
+from codec.stream.kernel import I64, kernel
+from watched.helpers import factor
+
+@kernel((I64,))
+def multiply(x):
+    return factor() * x
+"""
+
+
+def test_a_kernel_is_compiled_anew_when_a_helper_in_another_file_has_changed(tmp_path):
+    package = tmp_path / "watched"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "loops.py").write_text(CALLER)
+    root = Path(__file__).parents[2]
+    kept = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{tmp_path}"}
+    script = [sys.executable, "-c", "from watched.loops import multiply; print(multiply(21))"]
+    said = []
+    for factor in (2, 3):
+        (package / "helpers.py").write_text(HELPER.format(factor=factor))
+        said.append(subprocess.check_output(script, env=kept, text=True, timeout=120).strip())
+    assert said == ["42", "63"]

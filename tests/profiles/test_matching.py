@@ -36,3 +36,9 @@ def test_tolerated_error_is_interpolated_between_settings():
 def test_nothing_is_extrapolated():
     with pytest.raises(ValueError, match=r"no traced setting loses 1 pp, the worst 0\.50 pp"):
         find_tolerance(table([(0.1, 0.0), (0.2, 0.005)]), "stem")
+
+
+def test_a_loss_that_every_setting_exceeds_is_not_taken_for_met():
+    with pytest.raises(ValueError, match=r"even the mildest traced setting loses 5\.00 pp"):
+        find_tolerance(table([(0.1, 0.05), (0.2, 0.08)]), "stem")
+    assert find_tolerance(table([(0.1, 0.01), (0.2, 0.08)]), "stem") == pytest.approx(0.1)
