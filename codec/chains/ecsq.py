@@ -16,7 +16,7 @@ worth. Three coders: one table sent with the chunk (order0), nine contexts from 
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +26,20 @@ from codec.entropy import activity, folding
 from codec.entropy import coder as entropy
 from codec.stages import scalar
 from codec.stages.calibration import ID_BYTES, Calibration
-from codec.stages.scalar import SENT, TOP_LEVEL, Floats, Levels
+from codec.stages.far import far_section, put_far
+from codec.stages.scalar import SENT, Floats, Levels
 from codec.stream.base import CodecOptionError, CorruptBitstreamError, MissingCalibrationError
-from codec.stream.container import Section
+from codec.stream.container import CODED, Chunk, Section
 from codec.stream.fields import Reader, Writer
-from codec.stream.frame import FloatCodec, Patch, require_choice, require_number, sections_of
+from codec.stream.frame import (
+    Bytes,
+    FloatCodec,
+    Patch,
+    require_choice,
+    require_number,
+    sections_of,
+)
+from codec.whole import ecsq_decoder, ecsq_encoder
 
 CODERS = ("auto", "order0", "context", "static")
 DEFAULT_RDOQ = 0.1155
@@ -40,6 +49,7 @@ _FAR = 0x10
 _PROBE = 1 << 14
 _WORTHWHILE = 0.02
 _LARGEST_CODE = 2047
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,28 +79,46 @@ class Ecsq(FloatCodec):
         if self.coder == "static" and not known:
             raise CodecOptionError("ecsq.coder=static needs a calibration with tables")
 
+    def make_chunk(self, x: Floats, patch: Patch) -> Chunk:
+        """In one piece where the chunk has a table of its own and no far values."""
+        made = None if self._known else ecsq_encoder.mark(x, self.step, self.rdoq)
+        if made is None:
+            return super().make_chunk(x, patch)
+        if self.coder != "order0":
+            marks = made.marks.reshape(planes_of(patch))
+            probe = _probe(marks)
+            if self.coder == "context" or (
+                probe.size and _clusters(ecsq_encoder.levels_of(made, probe))
+            ):
+                levels = ecsq_encoder.levels_of(made, marks)
+                sections = _sections(levels, made.step, made.offsets, b"", context=True)
+                return Chunk(CODED, tuple(sections))
+        return Chunk(CODED, framed=ecsq_encoder.emit(made).data)
+
     def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
         """Scales, far values, and the levels of all elements under the chosen coder."""
-        known = self.calibration
-        if known is not None and known.tables and self.coder in ("auto", "static"):
-            return self._encode_static(x, patch, known)
+        if self._known is not None:
+            return self._encode_static(x, patch, self._known)
         step = _storable(self.step * scalar.scale_of(x))
         bins, counts, n_far = scalar.bin_chunk(x, step)
         grid = scalar.fit(counts, self.rdoq, _sign_bits(x))
         levels = scalar.levels(x, bins, grid.table)
         far = far_section(x, levels, n_far)
         levels = levels.reshape(planes_of(patch))
-        context = self.coder == "context" or (self.coder == "auto" and _clusters(levels))
-        data = entropy.encode_map(levels) if context else entropy.encode(levels, "order0")
-        table = entropy.table_size(data)
-        flags = (_CONTEXT if context else _ORDER0) | (_FAR if far else 0)
-        return [
-            Section("header", bytes([flags])),
-            Section("scales", Writer().f32(step).raw(grid.offsets.tobytes()).done()),
-            *([Section("positions", far)] if far else []),
-            Section("tables", data[: table + 1]),
-            Section("values", data[table + 1 :]),
-        ]
+        probe = _probe(levels) if self.coder == "auto" else levels[:0]
+        context = self.coder == "context" or (probe.size > 0 and _clusters(probe))
+        return _sections(levels, step, grid.offsets, far, context=context)
+
+    def decode_whole(self, data: Bytes, at: int, patch: Patch) -> Floats | None:
+        """Where the chunk has a table of its own and no far values."""
+        return ecsq_decoder.decode(data, at, patch.size)
+
+    @property
+    def _known(self) -> Calibration | None:
+        """The calibration whose tables are used, if any."""
+        known = self.calibration
+        used = known is not None and known.tables and self.coder in ("auto", "static")
+        return known if used else None
 
     def _encode_static(self, x: Floats, patch: Patch, known: Calibration) -> list[Section]:
         """Nothing but the id of the calibration and the levels."""
@@ -161,37 +189,6 @@ def planes_of(patch: Patch) -> tuple[int, int, int]:
     return 1, patch.rows, patch.cols
 
 
-def far_section(x: Floats, levels: Levels, n_far: int) -> bytes:
-    """Gaps and values of what lies beyond the grid, empty if nothing does; its level becomes 0."""
-    if n_far == 0:
-        return b""
-    where = np.flatnonzero(np.abs(levels) >= TOP_LEVEL)
-    levels[where] = 0
-    return pack_far(x, where)
-
-
-def pack_far(x: Floats, where: npt.NDArray[np.int64]) -> bytes:
-    """Elements `where` (rising) of x as they are: their number, the gaps between them, float32."""
-    out = Writer().varint(where.size)
-    for gap in np.diff(where, prepend=-1) - 1:
-        out.varint(int(gap))
-    return out.raw(x[where].astype("<f4").tobytes()).done()
-
-
-def put_far(data: memoryview, out: Floats) -> None:
-    """Write the far values into their places; CorruptBitstreamError where they have none."""
-    fields = Reader(data)
-    count = fields.varint(out.size)
-    if count == 0 or count > fields.remaining:
-        raise CorruptBitstreamError(f"{count} far values do not fit")
-    where = np.cumsum([fields.varint(out.size) + 1 for _ in range(count)]) - 1
-    values = np.frombuffer(fields.raw(4 * count), dtype="<f4")
-    fields.end()
-    if where[-1] >= out.size or not np.isfinite(values).all():
-        raise CorruptBitstreamError("far values must be finite and lie in the chunk")
-    out[where] = values
-
-
 def read_scales(data: memoryview) -> tuple[float, npt.NDArray[np.int8]]:
     """Step and centroid offsets; CorruptBitstreamError for a step that is not positive."""
     fields = Reader(data)
@@ -216,16 +213,35 @@ def _sign_bits(x: Floats) -> float:
     return -share * math.log2(share) - (1 - share) * math.log2(1 - share)
 
 
-def _clusters(levels: npt.NDArray[np.int32]) -> bool:
-    """Whether contexts would gain 2 % on some planes, or rows, of about 16 thousand elements."""
+def _sections(
+    levels: Levels, step: float, offsets: npt.NDArray[np.int8], far: bytes, *, context: bool
+) -> list[Section]:
+    """The chunk of levels (planes, rows, cols) that have a table, or contexts, of their own."""
+    data = entropy.encode_map(levels) if context else entropy.encode(levels, "order0")
+    table = entropy.table_size(data)
+    flags = (_CONTEXT if context else _ORDER0) | (_FAR if far else 0)
+    return [
+        Section("header", bytes([flags])),
+        Section("scales", Writer().f32(step).raw(offsets.tobytes()).done()),
+        *([Section("positions", far)] if far else []),
+        Section("tables", data[: table + 1]),
+        Section("values", data[table + 1 :]),
+    ]
+
+
+def _probe(levels: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
+    """Some planes, or rows, of about 16 thousand elements; none where contexts cannot pay."""
     planes, rows, cols = levels.shape
     if rows < 2 or cols < 2 or levels.size < _PROBE // 4:
-        return False
+        return levels[:0]
     if rows * cols >= _PROBE:
-        probe = levels[planes // 2 :, : max(_PROBE // cols, 2)][:1]
-    else:
-        few = max(_PROBE // (rows * cols), 1)
-        probe = levels[:: max(planes // few, 1)][:few]
+        return levels[planes // 2 :, : max(_PROBE // cols, 2)][:1]
+    few = max(_PROBE // (rows * cols), 1)
+    return levels[:: max(planes // few, 1)][:few]
+
+
+def _clusters(probe: Levels) -> bool:
+    """Whether contexts would gain 2 % on these levels (planes, rows, cols)."""
     signed = bool(probe.min() < 0)
     codes = folding.fold(folding.flatten(probe), signed)
     if int(codes.max()) >= _LARGEST_CODE:

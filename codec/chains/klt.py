@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from codec.chains.ecsq import pack_far, put_far
 from codec.stages import scalar, transform
 from codec.stages.calibration import ID_BYTES, Calibration
+from codec.stages.far import pack_far, put_far
 from codec.stages.scalar import Floats
 from codec.stream.base import CorruptBitstreamError, MissingCalibrationError, UnsupportedInputError
 from codec.stream.container import CHUNK_ELEMENTS, Section

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.entropy import packing
-from codec.stages import integers
-from codec.stream import floats
+from codec.stream import container, floats
 from codec.stream.base import CodecOptionError, CorruptBitstreamError
-from codec.stream.container import Section
+from codec.stream.container import Chunk, Section
 from codec.stream.fields import Reader
 from codec.stream.frame import Bytes, FloatCodec, Patch, sections_of
+from codec.whole import integers
 
 Floats = npt.NDArray[np.float32]
 
@@ -73,12 +73,14 @@ class _Integer(FloatCodec):
         if self.axis is not None and not (valid and -_MAX_NDIM <= self.axis < _MAX_NDIM):
             raise CodecOptionError(f"{self.name}.axis must be None or an axis, got {self.axis!r}")
 
-    def encode_whole(self, x: Floats, patch: Patch) -> Bytes | None:
-        """One range for all."""
-        return integers.encode(x, self.bits) if self.axis is None else None
+    def make_chunk(self, x: Floats, patch: Patch) -> Chunk:
+        """In one piece where one range serves all."""
+        if self.axis is None:
+            return Chunk(container.CODED, framed=integers.encode(x, self.bits).data)
+        return super().make_chunk(x, patch)
 
     def decode_whole(self, data: Bytes, at: int, patch: Patch) -> Floats | None:
-        """One range for all."""
+        """Where one range serves all."""
         return integers.decode(data, at, patch.size, self.bits)
 
     def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:

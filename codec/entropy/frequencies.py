@@ -23,7 +23,7 @@ def _length(value):  # type: ignore[no-untyped-def]
     return n
 
 
-@kernel((array(U32), I64, array(U32, writable=True)))
+@helper
 def normalise(counts, precision, freqs):  # type: ignore[no-untyped-def]
     """Integers >= 1 that sum to 2**precision, near the counts; returns the bits they cost."""
     mass, total = np.int64(1) << precision, np.int64(0)
@@ -57,6 +57,8 @@ def normalise(counts, precision, freqs):  # type: ignore[no-untyped-def]
             low = gain
         else:
             high = gain
+        if above == left:
+            break
     for cut_at in (high, low):
         for s in range(counts.size):
             if left > 0 and counts[s] > cut_at * (freqs[s] + 0.5) and counts[s] > 0:
@@ -69,8 +71,8 @@ def normalise(counts, precision, freqs):  # type: ignore[no-untyped-def]
     return bits
 
 
-@kernel((array(U32), I64))
-def cut_at(counts, largest):  # type: ignore[no-untyped-def]
+@helper
+def best_cut(counts, largest):  # type: ignore[no-untyped-def]
     """Walk down from the largest value; weigh naming the tail against escaping it."""
     size = counts.size
     n, distinct = np.int64(0), np.int64(0)
@@ -96,8 +98,14 @@ def cut_at(counts, largest):  # type: ignore[no-untyped-def]
     return limit
 
 
-@kernel((array(U32), I64, array(U64, ndim=2, writable=True)))
-def fill_steps(freqs, precision, out):  # type: ignore[no-untyped-def]
+@kernel((array(U32), I64))
+def cut_at(counts, largest):  # type: ignore[no-untyped-def]
+    """The value from which escaping is cheaper than naming, given the largest value."""
+    return best_cut(counts, largest)
+
+
+@helper
+def make_steps(freqs, precision, out):  # type: ignore[no-untyped-def]
     """Reciprocal ceil(2**(32 + precision) / f), exact for every state (see `rans`)."""
     start, top = np.uint64(0), np.uint64(1) << np.uint64(precision)
     scale = np.uint64(1) << np.uint64(32 + precision)
@@ -111,8 +119,20 @@ def fill_steps(freqs, precision, out):  # type: ignore[no-untyped-def]
         start += freq
 
 
+@kernel((array(U32), I64, array(U64, ndim=2, writable=True)))
+def fill_steps(freqs, precision, out):  # type: ignore[no-untyped-def]
+    """What the encoder reads of every symbol."""
+    make_steps(freqs, precision, out)
+
+
 @kernel((array(U32), array(U64, writable=True)))
 def fill_slots(freqs, out):  # type: ignore[no-untyped-def]
+    """What the decoder reads of every slot."""
+    make_slots(freqs, out)
+
+
+@helper
+def make_slots(freqs, out):  # type: ignore[no-untyped-def]
     """Frequency, offset within the symbol's slots and the symbol itself, slot by slot."""
     slot = 0
     for s in range(freqs.size):

@@ -2,10 +2,6 @@
 
 A table gives symbol s of 0..A-1 the probability freqs[s] / 2**precision. The last symbol of a table
 with an escape stands for every value >= A - 1, whose distance from A - 1 travels as raw bits.
-
-On the wire: precision (4 bits), first symbol and number of symbols (Elias gamma), then for each
-frequency its bit length as a signed difference from the one before (gamma) and its lower bits; a
-zero frequency is followed by the length of its run (gamma). About 4 bits a symbol on activations.
 """
 
 import math
@@ -15,14 +11,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from codec.entropy.frequencies import MAX_SYMBOLS, cut_at, fill_slots, fill_steps, normalise
+from codec.entropy import table_bits
+from codec.entropy.frequencies import MAX_SYMBOLS, cut_at, fill_slots, fill_steps
+from codec.entropy.table_bits import MAX_PRECISION
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import I64, U8, U32, array, helper, kernel
 
-MAX_PRECISION = 15
 _PRECISIONS = {"short": (8, 10, 12), "long": (12, 15)}
 _LONG = 1 << 14
-_WORTHWHILE = 0.997
 
 Counts = npt.NDArray[np.uint32]
 
@@ -78,7 +73,7 @@ class Table:
     def to_bytes(self) -> bytes:
         """The table without its escape flag, which the stream holds."""
         out = np.zeros(_bound(self.freqs.size), dtype=np.uint8)
-        n_bits = _write(self.freqs, self.precision, out)
+        n_bits = table_bits.write(self.freqs, self.precision, out)
         return out[: (n_bits + 7) // 8].tobytes()
 
 
@@ -88,7 +83,7 @@ def parse(data: bytes | memoryview, *, escape: bool = False) -> tuple[Table, int
     Raises CorruptBitstreamError for anything that `Table.to_bytes` does not write.
     """
     freqs = np.zeros(MAX_SYMBOLS, dtype=np.uint32)
-    size, precision, n_bits = _read(np.frombuffer(data, dtype=np.uint8), freqs)
+    size, precision, n_bits = table_bits.read(np.frombuffer(data, dtype=np.uint8), freqs)
     if size <= 0:
         raise CorruptBitstreamError("frequency table is damaged")
     table = Table(freqs=freqs[:size].copy(), precision=precision, escape=escape)
@@ -108,17 +103,12 @@ def fit(counts: Counts, *, escapes: int = 0, precision: int | None = None) -> Ta
     total, distinct = int(seen.sum(dtype=np.int64)), int(np.count_nonzero(seen))
     if not 1 <= distinct <= MAX_SYMBOLS // 2 or seen.size > MAX_SYMBOLS:
         raise ValueError(f"counts must name 1..{MAX_SYMBOLS // 2} symbols, got {distinct}")
-    floor = min(distinct.bit_length() + 1, MAX_PRECISION)
     wanted = (precision,) if precision else _PRECISIONS["short" if total < _LONG else "long"]
-    best, chosen = math.inf, None
-    for p in sorted({max(p, floor) for p in wanted}):
-        freqs = np.empty(seen.size, dtype=np.uint32)
-        bits = normalise(seen, p, freqs)
-        bits += _write(freqs, p, np.zeros(_bound(seen.size), dtype=np.uint8))
-        if bits < _WORTHWHILE * best:
-            best, chosen = bits, Table(freqs=freqs, precision=p, escape=escapes > 0)
-    assert chosen is not None
-    return chosen
+    freqs = np.empty(seen.size, dtype=np.uint32)
+    chosen, _ = table_bits.choose(
+        seen, np.array(wanted), freqs, np.empty(_bound(seen.size), dtype=np.uint8)
+    )
+    return Table(freqs=freqs, precision=int(chosen), escape=escapes > 0)
 
 
 def fit_static(counts: Counts, *, limit: int | None = None, precision: int = 12) -> Table:
@@ -137,7 +127,7 @@ def fit_static(counts: Counts, *, limit: int | None = None, precision: int = 12)
     weights = np.maximum(prior / scale, 1).astype(np.uint32)
     precision = min(max(precision, (size + 1).bit_length() + 1), MAX_PRECISION)
     freqs = np.empty(size + 1, dtype=np.uint32)
-    normalise(weights, precision, freqs)
+    table_bits.normalised(weights, precision, freqs)
     return Table(freqs=freqs, precision=precision, escape=True)
 
 
@@ -159,114 +149,3 @@ def entropy_bits(counts: npt.ArrayLike) -> float:
     seen = np.asarray(counts, dtype=np.float64)
     seen = seen[seen > 0]
     return float(seen @ (math.log2(seen.sum()) - np.log2(seen))) if seen.size else 0.0
-
-
-@helper
-def _length(value):  # type: ignore[no-untyped-def]
-    """Bits of an integer: 0 for 0, 1 for 1, 2 for 2 and 3."""
-    n = 0
-    while value > 0:
-        value >>= 1
-        n += 1
-    return n
-
-
-@helper
-def _put(out, bit, value, width):  # type: ignore[no-untyped-def]
-    for k in range(width):
-        out[(bit + k) >> 3] |= np.uint8(((value >> k) & 1) << ((bit + k) & 7))
-    return bit + width
-
-
-@helper
-def _put_gamma(out, bit, value):  # type: ignore[no-untyped-def]
-    """Elias gamma of value >= 1: length - 1 zeros, a one, then the bits below the highest."""
-    n = _length(value) - 1
-    bit = _put(out, bit + n, 1, 1)
-    return _put(out, bit, value, n)
-
-
-@helper
-def _get(data, bit, width):  # type: ignore[no-untyped-def]
-    """Read bits; past the end come zeros, and the caller sees the position beyond the data."""
-    value = 0
-    for k in range(width):
-        if (bit + k) >> 3 < data.size:
-            value |= ((np.int64(data[(bit + k) >> 3]) >> ((bit + k) & 7)) & 1) << k
-    return value, bit + width
-
-
-@helper
-def _get_gamma(data, bit):  # type: ignore[no-untyped-def]
-    """Read an Elias gamma code of at most 17 bits; 0 where there is none."""
-    n = 0
-    while n < 17:
-        one, bit = _get(data, bit, 1)
-        if one:
-            value, bit = _get(data, bit, n)
-            return value | (1 << n), bit
-        n += 1
-    return 0, bit
-
-
-@helper
-def _write_table(freqs, precision, out):  # type: ignore[no-untyped-def]
-    first = 0
-    while freqs[first] == 0:
-        first += 1
-    bit = _put(out, 0, precision, 4)
-    bit = _put_gamma(out, bit, first + 1)
-    bit = _put_gamma(out, bit, freqs.size - first)
-    last, s = precision // 2, first
-    while s < freqs.size:
-        freq = np.int64(freqs[s])
-        n = _length(freq)
-        step = n - last
-        bit = _put_gamma(out, bit, 2 * step if step > 0 else 1 - 2 * step)
-        last = n
-        if n == 0:
-            run = 1
-            while s + run < freqs.size and freqs[s + run] == 0:
-                run += 1
-            bit = _put_gamma(out, bit, run)
-            s += run
-        else:
-            bit = _put(out, bit, freq, n - 1)
-            s += 1
-    return bit
-
-
-@kernel((array(U32), I64, array(U8, writable=True)))
-def _write(freqs, precision, out):  # type: ignore[no-untyped-def]
-    return _write_table(freqs, precision, out)
-
-
-@kernel((array(U8), array(U32, writable=True)))
-def _read(data, freqs):  # type: ignore[no-untyped-def]
-    """Fill freqs; return number of symbols (0 when damaged), precision, bits read."""
-    precision, bit = _get(data, 0, 4)
-    first, bit = _get_gamma(data, bit)
-    count, bit = _get_gamma(data, bit)
-    size = first - 1 + count
-    if precision < 1 or first < 1 or count < 1 or size > freqs.size:
-        return 0, precision, bit
-    last, s, total = precision // 2, first - 1, np.int64(0)
-    while s < size:
-        code, bit = _get_gamma(data, bit)
-        n = last + (code >> 1 if code & 1 == 0 else -(code >> 1))
-        if code == 0 or n < 0 or n > precision + 1 or bit > 8 * data.size:
-            return 0, precision, bit
-        if n == 0:
-            run, bit = _get_gamma(data, bit)
-            if run < 1 or s + run > size or (last == 0 and s > first - 1):
-                return 0, precision, bit
-            s += run
-        else:
-            low, bit = _get(data, bit, n - 1)
-            freqs[s] = low | (1 << (n - 1))
-            total += np.int64(freqs[s])
-            s += 1
-        last = n
-    tail, end = _get(data, bit, (8 - bit % 8) % 8)
-    sound = total == 1 << precision and tail == 0 and end <= 8 * data.size and freqs[first - 1] > 0
-    return size if sound else 0, precision, bit

@@ -87,6 +87,12 @@ def _find_missing(symbols: Symbols, table: Table) -> int:
 
 
 @helper
+def lanes_for(count):  # type: ignore[no-untyped-def]
+    """`n_lanes`, in compiled loops."""
+    return 1 if count <= 1 << 10 else 2 if count <= 1 << 12 else 4 if count <= 1 << 14 else 8
+
+
+@helper
 def _push(x, at, s, steps, p, words):  # type: ignore[no-untyped-def]
     """Put symbol s on a lane; `at` is where the words written so far begin."""
     code = steps[s, 1]
@@ -128,6 +134,12 @@ def _encode(symbols, steps, p, states, words):  # type: ignore[no-untyped-def]
             fine &= steps[s, 1] != np.uint64(0)
     if not fine:
         return np.int64(-1)
+    return encode_lanes(symbols, steps, p, states, words)
+
+
+@helper
+def encode_lanes(symbols, steps, p, states, words):  # type: ignore[no-untyped-def]
+    """Fill words from their end with symbols that all have a frequency; return the first one."""
     one, lanes, at = np.uint64(1), np.uint64(states.size), np.uint64(words.size)
     i = np.uint64(symbols.size)
     rest = i % lanes if lanes >= np.uint64(4) else i
@@ -169,6 +181,11 @@ def _encode(symbols, steps, p, states, words):  # type: ignore[no-untyped-def]
 
 @kernel((array(U16), array(U64), U64, array(U32, writable=True), array(U16, writable=True)))
 def _decode(words, slots, p, states, out):  # type: ignore[no-untyped-def]
+    return decode_lanes(words, slots, p, states, out)
+
+
+@helper
+def decode_lanes(words, slots, p, states, out):  # type: ignore[no-untyped-def]
     """Fill out; False where the words end too early or too late, or a lane ends elsewhere.
 
     Every lane checks for the end once per round, hence the spare words behind `end`.

@@ -11,7 +11,6 @@ over its elements whatever the number of rounds; levels from 128 on are rounded 
 Shapes: x (n,), bins (n,), counts (BINS,), table (BINS,), offsets (SENT,).
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ LEVELS = 128
 BINS = FINE * LEVELS
 _ROUNDS = 4
 _MAX_TRIMS = 64
+_SUMS = 64
 TOP_LEVEL = 30_000
 """Largest level of the grid; what lies beyond travels as a float32 of its own."""
 
@@ -48,16 +48,7 @@ def scale_of(x: Floats) -> float:
     While the largest element holds more than half of the energy, elements above a sixteenth of it
     are left out: one wild value must not flatten all others. Positive for a chunk that is not zero.
     """
-    limit, deviation = math.inf, 0.0
-    for _ in range(_MAX_TRIMS):
-        energy, top, count = _energy(x, limit)
-        if top == 0:
-            break
-        deviation = math.sqrt(energy / count)
-        if 2 * top * top <= energy:
-            break
-        limit = top / 16
-    return deviation
+    return float(_scale(x))
 
 
 def bin_chunk(x: Floats, step: float) -> tuple[Bins, Counts, int]:
@@ -103,8 +94,48 @@ def reconstruct(levels: Levels, step: float, offsets: npt.NDArray[np.int8]) -> F
     return out
 
 
-@kernel((array(F32), F64))
-def _energy(x, limit):  # type: ignore[no-untyped-def]
+@kernel((array(F32),))
+def _scale(x):  # type: ignore[no-untyped-def]
+    return trimmed_scale(x)[0]
+
+
+@helper
+def trimmed_scale(x):  # type: ignore[no-untyped-def]
+    """`scale_of`, in compiled loops, and the largest magnitude."""
+    energy, count, deviation = _sum_of_squares(x), x.size, 0.0
+    highest = np.uint32(0)
+    for bits in x.view(np.uint32):
+        highest = max(highest, np.uint32(bits & np.uint32(0x7FFFFFFF)))
+    largest = top = np.float64(np.array([highest]).view(np.float32)[0])
+    for _ in range(_MAX_TRIMS):
+        if top == 0.0:
+            break
+        deviation = np.sqrt(energy / count)
+        if 2.0 * top * top <= energy:
+            break
+        energy, top, count = _energy_below(x, top / 16.0)
+    return deviation, largest
+
+
+@helper
+def _sum_of_squares(x):  # type: ignore[no-untyped-def]
+    """In one fixed order, of as many sums side by side as keep a processor busy."""
+    sums = np.zeros(_SUMS)
+    whole = x.size - x.size % _SUMS
+    for start in range(0, whole, _SUMS):
+        part = x[start : start + _SUMS]
+        for k in range(_SUMS):
+            sums[k] += np.float64(part[k]) * np.float64(part[k])
+    for i in range(whole, x.size):
+        sums[i - whole] += np.float64(x[i]) * np.float64(x[i])
+    total = 0.0
+    for k in range(min(x.size, _SUMS)):
+        total += sums[k]
+    return total
+
+
+@helper
+def _energy_below(x, limit):  # type: ignore[no-untyped-def]
     energy, top, count = 0.0, 0.0, 0
     for value in x:
         v = abs(np.float64(value))
@@ -133,10 +164,18 @@ def _bin(x, scale, bins, counts):  # type: ignore[no-untyped-def]
 
 @kernel((array(U32), F64, F64, array(U16, writable=True), array(I8, writable=True)))
 def _fit(counts, rdoq, sign_bits, table, offsets):  # type: ignore[no-untyped-def]
-    """Alternate thresholds, level counts and centroids, starting from plain rounding."""
-    for b in range(BINS):
+    fit_grid(counts, rdoq, sign_bits, table, offsets)
+
+
+@helper
+def fit_grid(counts, rdoq, sign_bits, table, offsets):  # type: ignore[no-untyped-def]
+    """Alternate thresholds, level counts and centroids, starting from plain rounding.
+
+    `counts` and `table` may end with the last bin that holds anything.
+    """
+    for b in range(counts.size):
         table[b] = (b + FINE // 2) // FINE
-    lengths = np.empty(LEVELS + 1)
+    lengths = np.empty(np.int64(table[counts.size - 1]) + 1)
     for _ in range(_ROUNDS):
         _measure(counts, table, sign_bits, lengths, offsets)
         if rdoq == 0.0:
@@ -148,18 +187,20 @@ def _fit(counts, rdoq, sign_bits, table, offsets):  # type: ignore[no-untyped-de
 @helper
 def _measure(counts, table, sign_bits, lengths, offsets):  # type: ignore[no-untyped-def]
     """Bits of every level and centroids of the first ones, under the table."""
-    share = np.zeros(LEVELS + 1)
+    share = np.zeros(lengths.size)
     mass = np.zeros(SENT + 1)
     moment = np.zeros(SENT + 1)
-    for b in range(BINS):
+    total = 0.0
+    for b in range(counts.size):
         weight = np.float64(counts[b])
         level = np.int64(table[b])
         group = level if level < SENT else SENT
         share[level] += weight
+        total += weight
         mass[group] += weight
         moment[group] += weight * ((b + 0.5) / FINE - level)
-    total = share.sum() + 1e-9
-    for k in range(LEVELS + 1):
+    total += 1e-9
+    for k in range(lengths.size):
         lengths[k] = -np.log2(max(share[k], 0.5) / total) + (sign_bits if k else 0.0)
     for k in range(SENT):
         mean = np.rint(256.0 * moment[k + 1] / max(mass[k + 1], 1.0))
@@ -170,7 +211,7 @@ def _measure(counts, table, sign_bits, lengths, offsets):  # type: ignore[no-unt
 def _choose(lengths, rdoq, offsets, table):  # type: ignore[no-untyped-def]
     """The cheapest of zero, the nearest level and the one below it, for every bin."""
     least = 0
-    for b in range(BINS):
+    for b in range(table.size):
         v = (b + 0.5) / FINE
         nearest = (b + FINE // 2) // FINE
         best, chosen = v * v + rdoq * lengths[0], 0

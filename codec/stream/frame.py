@@ -91,9 +91,9 @@ class FloatCodec(ABC):
         """In which order the axes of a tensor of this shape are chunked; None for its own order."""
         return None
 
-    def encode_whole(self, x: Floats, patch: Patch) -> Bytes | None:
-        """The framed chunk that `encode_chunk` would make, in one piece; None where it must."""
-        return None
+    def make_chunk(self, x: Floats, patch: Patch) -> Chunk:
+        """The chunk of what `encode_chunk` makes; a chain may write it in one piece."""
+        return Chunk(container.CODED, tuple(self.encode_chunk(x, patch)))
 
     def decode_whole(self, data: Bytes, at: int, patch: Patch) -> Floats | None:
         """What `decode_chunk` makes of the last chunk, data[at:], framed; None where it must.
@@ -174,13 +174,7 @@ class FloatCodec(ABC):
                 element = floats.from_float32(x[:1], header.dtype)
                 yield Chunk(container.CONSTANT, data=element.tobytes())
             else:
-                yield self._code(x, Patch(array.shape, start, stop))
-
-    def _code(self, x: Floats, patch: Patch) -> Chunk:
-        whole = self.encode_whole(x, patch)
-        if whole is not None:
-            return Chunk(container.CODED, framed=whole.data)
-        return Chunk(container.CODED, tuple(self.encode_chunk(x, patch)))
+                yield self.make_chunk(x, Patch(array.shape, start, stop))
 
     def _clamp(self, x: Floats, dtype: int) -> Floats:
         if self.nonfinite == "error":
