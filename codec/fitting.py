@@ -20,8 +20,9 @@ from codec.chains.klt import PREFIX, Klt
 from codec.stages import transform
 from codec.stages.calibration import Calibration
 from codec.stream import floats
+from codec.stream.arrays import to_numpy
 from codec.stream.base import CodecOptionError
-from codec.stream.frame import FloatCodec, to_numpy
+from codec.stream.frame import FloatCodec
 
 Floats = npt.NDArray[np.float32]
 _ROUNDS = 40

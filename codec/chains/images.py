@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.stream import container, floats
+from codec.stream.arrays import flat_piece, strided
 from codec.stream.base import CorruptBitstreamError, UnsupportedInputError
 from codec.stream.container import MAX_ELEMENTS, Chunk, Header, Section
 from codec.stream.fields import Reader
-from codec.stream.frame import flat_piece, require_int, sections_of, strided
+from codec.stream.frame import require_int, sections_of
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -150,6 +150,6 @@ def _floats(sections: tuple[Section, ...], size: int, dtype: int) -> Floats:
 def _channels(patch: Patch, axis: int) -> integers.Channels:
     """Which channel every element belongs to; axis 0 means one channel for all."""
     if axis == 0:
-        return integers.Channels(1, 1, 0)
+        return integers.Channels(1, patch.size, 0)
     inner = math.prod(patch.shape[axis:])
     return integers.Channels(patch.shape[axis - 1], inner, patch.start)

@@ -25,10 +25,10 @@ from codec.entropy import packing
 from codec.stages import blocks, positions, quantize, sparsify
 from codec.stages.positions import Mask
 from codec.stream.base import CodecOptionError
-from codec.stream.container import Section
+from codec.stream.container import CODED, Chunk, Section
 from codec.stream.fields import Writer
 from codec.stream.frame import FloatCodec, Patch, require_choice, require_int, require_number
-from codec.stream.kernel import F32, U8, array, kernel
+from codec.whole import slicer_decoder, slicer_encoder
 
 _POSITIONS = ("auto", "csr", "bitmap", "gaps", "map", "entropy")
 
@@ -85,6 +85,27 @@ class Slicer(FloatCodec):
         require_choice("slicer", "entropy", self.entropy, ("packed", "rans"))
         require_choice("slicer", "granularity", self.granularity, ("tensor", "token"))
 
+    def make_chunk(self, x: Floats, patch: Patch) -> Chunk:
+        """In one piece under the options that it knows."""
+        if not self._usual or (self.granularity == "token" and patch.rows > 1):
+            return super().make_chunk(x, patch)
+        knobs = slicer_encoder.Knobs(
+            sparsify.budget(x.size, self.sparsity), self.asymmetry, self.n_blocks, self.distortion,
+            self.bits_min, self.bits_max, self.distortion_scale, self.positions,
+        )  # fmt: skip
+        return Chunk(CODED, framed=slicer_encoder.encode(x, patch.rows, knobs).data)
+
+    def decode_whole(self, data: Bytes, at: int, patch: Patch) -> Floats | None:
+        """Under the usual options."""
+        return slicer_decoder.decode(data, at, patch.size, patch.rows)
+
+    @property
+    def _usual(self) -> bool:
+        """Whether `codec.whole` knows all options."""
+        rules = (self.filter_form, self.ties, self.block_rule, self.entropy)
+        known = rules == ("weighted", "lowest", "cardinality", "packed")
+        return known and self.positions in slicer_encoder.POSITIONS
+
     def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
         """Positions, labels, scales and values of a chunk, each bit-packed."""
         n_rows = patch.rows if self.granularity == "token" else 1
@@ -114,7 +135,7 @@ class Slicer(FloatCodec):
         keep = self._keep(x)
         count = int(np.count_nonzero(keep))
         magnitudes, signs = np.empty(count + 1, np.float32), np.empty(count + 1, np.uint8)
-        _gather(x, keep, magnitudes, signs)
+        blocks.gather(x, keep, magnitudes, signs)
         magnitudes, signs = magnitudes[:count], signs[:count]
         labels = blocks.split(magnitudes, self.n_blocks, self.block_rule)
         fitted = quantize.fit(
@@ -152,13 +173,3 @@ class Slicer(FloatCodec):
         if rule in ("map", "entropy"):
             candidates.append((positions.encode_map(mask, sliced.planes_of(patch)), sliced.MAP))
         return min(candidates, key=lambda coded: len(coded[0]))
-
-
-@kernel((array(F32), array(U8), array(F32, writable=True), array(U8, writable=True)))
-def _gather(x, keep, magnitudes, signs):  # type: ignore[no-untyped-def]
-    """Magnitude and sign of what is kept; the spare last place takes what is not."""
-    k = 0
-    for i in range(x.size):
-        magnitudes[k] = abs(x[i])
-        signs[k] = x[i] < np.float32(0)
-        k += keep[i]

@@ -13,15 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codec.chains import slicer_restore as restore
 from codec.entropy import interleaved as streams
 from codec.entropy import packing
+from codec.stages import placing as restore
 from codec.stages import positions, quantize
+from codec.stages.blocks import count, group
 from codec.stream.base import CorruptBitstreamError
 from codec.stream.container import Section
 from codec.stream.fields import Reader
 from codec.stream.frame import Patch, sections_of
-from codec.stream.kernel import I64, U8, U32, array, kernel
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -33,7 +33,6 @@ BITMAP, GAPS, MAP = 0x04, 0x08, 0x10
 RANS = 0x20
 _ALL_FLAGS = 0x3F
 _WIDTH_BITS = 4
-_COMPARED = 8
 
 
 class Row(NamedTuple):
@@ -83,7 +82,7 @@ def pack_values(rows: list[Row], n_blocks: int, signed: bool) -> bytes:
     for row, sizes in zip(rows, counts.reshape(len(rows), n_blocks), strict=True):
         signs = row.signs if signed else row.signs[:0]
         part = values[start : start + row.levels.size]
-        _group(row.levels, signs, row.labels, np.cumsum(sizes) - sizes, part)
+        group(row.levels, signs, row.labels, np.cumsum(sizes) - sizes, part)
         start += part.size
     return packing.pack_blocks(values, counts, widths)
 
@@ -188,44 +187,5 @@ def _check_labels(marks: npt.NDArray[np.integer], head: Head) -> Bytes:
 def _owners(keep: Bytes, labels: Bytes, head: Head) -> npt.NDArray[np.int64]:
     """How many elements every block of every row holds: (rows * blocks,)."""
     counts = np.zeros((head.rows, head.n_blocks), dtype=np.int64)
-    _count_owners(keep, labels, keep.size // head.rows, counts)
+    count(keep, labels, keep.size // head.rows, counts)
     return counts.reshape(-1)
-
-
-@kernel((array(U32), array(U8), array(U8), array(I64, writable=True), array(U32, writable=True)))
-def _group(levels, signs, labels, cursors, out):  # type: ignore[no-untyped-def]
-    """Block after block, a sign below each level; without signs if there are none."""
-    if signs.size == 0:
-        for k in range(levels.size):
-            out[cursors[labels[k]]] = levels[k]
-            cursors[labels[k]] += 1
-        return
-    for k in range(levels.size):
-        out[cursors[labels[k]]] = levels[k] << np.uint32(1) | signs[k]
-        cursors[labels[k]] += 1
-
-
-@kernel((array(U8), array(U8), I64, array(I64, ndim=2, writable=True)))
-def _count_owners(keep, labels, row_length, counts):  # type: ignore[no-untyped-def]
-    """How many elements every block of every row holds, (rows, blocks).
-
-    Few blocks of a single row are counted one after the other: many comparisons go at once.
-    """
-    n_blocks = counts.shape[1]
-    if row_length == keep.size and n_blocks <= _COMPARED:
-        for m in range(1, n_blocks):
-            total = np.uint32(0)
-            for k in range(labels.size):
-                total += np.uint32(labels[k] == m)
-            counts[0, m] = np.int64(total)
-        counts[0, 0] = labels.size - counts[0, 1:].sum()
-        return
-    if row_length == keep.size:
-        for k in range(labels.size):
-            counts[0, labels[k]] += 1
-        return
-    k = 0
-    for i in range(keep.size):
-        if keep[i]:
-            counts[i // row_length, labels[k]] += 1
-            k += 1

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from codec.entropy import unpacking
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import I64, U8, U32, U64, array, kernel
+from codec.stream.kernel import I64, U8, U32, U64, array, helper, kernel
 
 MAX_WIDTH = 32
 
@@ -135,8 +135,8 @@ def check_length(data: bytes | memoryview, n_bits: int) -> int:
     return size
 
 
-@kernel((array(U8), I64, array(U64, writable=True)))
-def _unpack_bytes(data, width, out):  # type: ignore[no-untyped-def]
+@helper
+def spread_bytes(data, width, out):  # type: ignore[no-untyped-def]
     """Eight values at a time, since they take whole bytes: as many as their width.
 
     Halves of a group are moved apart until every value stands in a byte of its own.
@@ -156,8 +156,11 @@ def _unpack_bytes(data, width, out):  # type: ignore[no-untyped-def]
         out[group] = (word & single) | (word & (single << w)) << up
 
 
-@kernel((array(U32), array(I64), array(I64), array(U32, writable=True)))
-def _pack_blocks(values, counts, widths, words):  # type: ignore[no-untyped-def]
+_unpack_bytes = kernel((array(U8), I64, array(U64, writable=True)))(spread_bytes)
+
+
+@helper
+def pack_words(values, counts, widths, words):  # type: ignore[no-untyped-def]
     """Write every value; return the index of the first that does not fit, or -1."""
     acc, filled, word, start = np.uint64(0), np.uint64(0), 0, 0
     for m in range(counts.size):
@@ -180,3 +183,6 @@ def _pack_blocks(values, counts, widths, words):  # type: ignore[no-untyped-def]
         start += counts[m]
     words[word] = np.uint32(acc & np.uint64(0xFFFFFFFF))
     return -1
+
+
+_pack_blocks = kernel((array(U32), array(I64), array(I64), array(U32, writable=True)))(pack_words)

@@ -93,12 +93,6 @@ def write_table(freqs, precision, out):  # type: ignore[no-untyped-def]
     return bit
 
 
-@kernel((array(U32), I64, array(U8, writable=True)))
-def write(freqs, precision, out):  # type: ignore[no-untyped-def]
-    """`write_table`, from Python."""
-    return write_table(freqs, precision, out)
-
-
 @helper
 def choose_table(counts, precisions, freqs, out):  # type: ignore[no-untyped-def]
     """Frequencies of the rising precision that takes the fewest bits, and the table in `out`.
@@ -124,24 +118,6 @@ def choose_table(counts, precisions, freqs, out):  # type: ignore[no-untyped-def
             freqs[:] = trial
             out[:size] = room[:size]
     return chosen, size
-
-
-@kernel((array(U32), array(I64), array(U32, writable=True), array(U8, writable=True)))
-def choose(counts, precisions, freqs, out):  # type: ignore[no-untyped-def]
-    """`choose_table`, from Python."""
-    return choose_table(counts, precisions, freqs, out)
-
-
-@kernel((array(U32), I64, array(U32, writable=True)))
-def normalised(counts, precision, freqs):  # type: ignore[no-untyped-def]
-    """`normalise`, from Python."""
-    return normalise(counts, precision, freqs)
-
-
-@kernel((array(U8), array(U32, writable=True)))
-def read(data, freqs):  # type: ignore[no-untyped-def]
-    """`read_table`, from Python."""
-    return read_table(data, freqs)
 
 
 @helper
@@ -173,3 +149,17 @@ def read_table(data, freqs):  # type: ignore[no-untyped-def]
     tail, end = get_bits(data, bit, (8 - bit % 8) % 8)
     sound = total == 1 << precision and tail == 0 and end <= 8 * data.size and freqs[first - 1] > 0
     return size if sound else 0, precision, bit
+
+
+write = kernel((array(U32), I64, array(U8, writable=True)))(write_table)
+
+
+choose = kernel((array(U32), array(I64), array(U32, writable=True), array(U8, writable=True)))(
+    choose_table
+)
+
+
+normalised = kernel((array(U32), I64, array(U32, writable=True)))(normalise)
+
+
+read = kernel((array(U8), array(U32, writable=True)))(read_table)

@@ -12,7 +12,7 @@ _TILE = 2048
 
 
 @helper
-def _levels(words, bit, width, out):  # type: ignore[no-untyped-def]
+def unpack_levels(words, bit, width, out):  # type: ignore[no-untyped-def]
     """Up to 7 bits wide, eight levels lie in 64 bits from any place on; the others go singly."""
     mask = (np.uint64(1) << width) - np.uint64(1)
     at, end = np.uint64(0), np.uint64(out.size)
@@ -40,7 +40,7 @@ def unpack(words, counts, widths, out):  # type: ignore[no-untyped-def]
     bit, at = np.uint64(0), 0
     for m in range(counts.size):
         width, end = np.uint64(widths[m]), at + counts[m]
-        _levels(words, bit, width, out[at:end])
+        unpack_levels(words, bit, width, out[at:end])
         bit += width * np.uint64(counts[m])
         at = end
 
@@ -60,11 +60,8 @@ def _values(levels, low, high, bits, sign, out):  # type: ignore[no-untyped-def]
         out[i] = (low + size * step) * turn + np.float32(0)
 
 
-@kernel(
-    (array(U32), array(I64), array(I64), array(F32), array(F32), U32,
-     array(I64, writable=True), array(F32, writable=True))
-)  # fmt: skip
-def unpack_values(words, counts, bits, low, high, sign, starts, out):  # type: ignore[no-untyped-def]
+@helper
+def fill_values(words, counts, bits, low, high, sign, starts, out):  # type: ignore[no-untyped-def]
     """Levels that become values tile by tile; `starts` is filled on the way."""
     tile = np.empty(_TILE, dtype=np.uint32)
     bit, at = np.uint64(0), 0
@@ -73,10 +70,16 @@ def unpack_values(words, counts, bits, low, high, sign, starts, out):  # type: i
         starts[m], end = at, at + counts[m]
         while at < end:
             size = min(end - at, _TILE)
-            _levels(words, bit, width, tile[:size])
+            unpack_levels(words, bit, width, tile[:size])
             _values(tile, low[m], high[m], bits[m], sign, out[at : at + size])
             bit += width * np.uint64(size)
             at += size
+
+
+unpack_values = kernel(
+    (array(U32), array(I64), array(I64), array(F32), array(F32), U32,
+     array(I64, writable=True), array(F32, writable=True))
+)(fill_values)  # fmt: skip
 
 
 @kernel(

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.stages.ranks import cuts
-from codec.stream.kernel import I64, U8, U32, array, kernel
+from codec.stream.kernel import F32, I64, U8, U32, array, helper, kernel
 
 MAX_BLOCKS = 255
 RULES = ("cardinality", "width", "lloyd")
 _LLOYD_ROUNDS = 50
+_COMPARED = 8
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.uint8]
@@ -69,8 +70,8 @@ def _lloyd_edges(magnitudes: Floats, n_blocks: int) -> npt.NDArray[np.float64]:
     return np.asarray(edges)
 
 
-@kernel((array(U32), array(U32), array(I64), array(U8, writable=True)))
-def _raise_above(keys, cuts_at, ties, labels):  # type: ignore[no-untyped-def]
+@helper
+def raise_labels(keys, cuts_at, ties, labels):  # type: ignore[no-untyped-def]
     """Count the cuts below every key; of the equal ones the first `ties` stay below their cut."""
     for m in range(cuts_at.size):
         key = cuts_at[m]
@@ -85,3 +86,68 @@ def _raise_above(keys, cuts_at, ties, labels):  # type: ignore[no-untyped-def]
                 if keys[i] == key:
                     labels[i] += seen >= ties[m]
                     seen += 1
+
+
+_raise_above = kernel((array(U32), array(U32), array(I64), array(U8, writable=True)))(raise_labels)
+
+
+@helper
+def gather_kept(x, keep, magnitudes, signs):  # type: ignore[no-untyped-def]
+    """Magnitude and sign of what is kept; the spare last place takes what is not."""
+    k = 0
+    for i in range(x.size):
+        magnitudes[k] = abs(x[i])
+        signs[k] = x[i] < np.float32(0)
+        k += keep[i]
+
+
+gather = kernel((array(F32), array(U8), array(F32, writable=True), array(U8, writable=True)))(
+    gather_kept
+)
+
+
+@helper
+def group_levels(levels, signs, labels, cursors, out):  # type: ignore[no-untyped-def]
+    """Block after block, a sign below each level; without signs if there are none."""
+    if signs.size == 0:
+        for k in range(levels.size):
+            out[cursors[labels[k]]] = levels[k]
+            cursors[labels[k]] += 1
+        return
+    for k in range(levels.size):
+        out[cursors[labels[k]]] = levels[k] << np.uint32(1) | signs[k]
+        cursors[labels[k]] += 1
+
+
+group = kernel(
+    (array(U32), array(U8), array(U8), array(I64, writable=True), array(U32, writable=True))
+)(group_levels)
+
+
+@helper
+def count_owners(keep, labels, row_length, counts):  # type: ignore[no-untyped-def]
+    """How many elements every block of every row holds, (rows, blocks).
+
+    Few blocks of a single row are counted one after the other: many comparisons go at once.
+    """
+    n_blocks = counts.shape[1]
+    if row_length == keep.size and n_blocks <= _COMPARED:
+        for m in range(1, n_blocks):
+            total = np.uint32(0)
+            for k in range(labels.size):
+                total += np.uint32(labels[k] == m)
+            counts[0, m] = np.int64(total)
+        counts[0, 0] = labels.size - counts[0, 1:].sum()
+        return
+    if row_length == keep.size:
+        for k in range(labels.size):
+            counts[0, labels[k]] += 1
+        return
+    k = 0
+    for i in range(keep.size):
+        if keep[i]:
+            counts[i // row_length, labels[k]] += 1
+            k += 1
+
+
+count = kernel((array(U8), array(U8), I64, array(I64, ndim=2, writable=True)))(count_owners)

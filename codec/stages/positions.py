@@ -16,7 +16,7 @@ import numpy.typing as npt
 from codec.entropy import coder as entropy
 from codec.entropy.packing import pack, packed_size, unpack, width_for
 from codec.stream.base import CorruptBitstreamError
-from codec.stream.kernel import I64, U8, U32, array, kernel
+from codec.stream.kernel import I64, U8, U32, array, helper, kernel
 
 Mask = npt.NDArray[np.bool_]
 
@@ -137,11 +137,9 @@ def _check_count(rows: int, cols: int, count: int) -> None:
         raise CorruptBitstreamError(f"no mask of {rows} x {cols} keeps {count} elements")
 
 
-@kernel(
-    (array(U8), I64, array(U32, writable=True),
-     array(U32, writable=True))
-)  # fmt: skip
-def _gather_csr(mask, cols, pointers, columns):  # type: ignore[no-untyped-def]
+@helper
+def gather_csr(mask, cols, pointers, columns):  # type: ignore[no-untyped-def]
+    """Row pointers and columns of what is set; the first pointer is 0 already."""
     k = 0
     for row in range(pointers.size - 1):
         for col in range(cols):
@@ -151,8 +149,14 @@ def _gather_csr(mask, cols, pointers, columns):  # type: ignore[no-untyped-def]
         pointers[row + 1] = k
 
 
-@kernel((array(U32), array(U32), I64, array(U8, writable=True)))
-def _scatter_csr(pointers, columns, cols, out):  # type: ignore[no-untyped-def]
+_gather_csr = kernel(
+    (array(U8), I64, array(U32, writable=True),
+     array(U32, writable=True))
+)(gather_csr)  # fmt: skip
+
+
+@helper
+def scatter_csr(pointers, columns, cols, out):  # type: ignore[no-untyped-def]
     """Set the elements; False as soon as a pointer or a column breaks the order."""
     rows = pointers.size - 1
     if pointers[0] != 0 or pointers[rows] != columns.size:
@@ -169,3 +173,6 @@ def _scatter_csr(pointers, columns, cols, out):  # type: ignore[no-untyped-def]
             out[row * cols + col] = 1
             last = col
     return True
+
+
+_scatter_csr = kernel((array(U32), array(U32), I64, array(U8, writable=True)))(scatter_csr)

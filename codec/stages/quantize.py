@@ -82,7 +82,7 @@ def fit(
     _count_levels(magnitudes, labels, low, high, counts)
     bits = np.empty(n_blocks, dtype=np.int64)
     weights = _weights(magnitudes, low, high, scale)
-    _fewest_bits(counts, _mismatches(bits_max), weights, distortion, bits_min, bits)
+    _fewest_bits(counts, mismatches(bits_max), weights, distortion, bits_min, bits)
     return Blocks(low, high, bits)
 
 
@@ -91,13 +91,13 @@ def levels(
 ) -> npt.NDArray[np.uint32]:
     """(K,) level of every magnitude within its block, at the block's own width."""
     out = np.empty(magnitudes.size, dtype=np.uint32)
-    table = _narrow(bits_max)[blocks.bits]
+    table = narrow(bits_max)[blocks.bits]
     _to_levels(magnitudes, labels, blocks.low, blocks.high, table, out)
     return out
 
 
 @cache
-def _narrow(bits_max: int) -> npt.NDArray[np.uint32]:
+def narrow(bits_max: int) -> npt.NDArray[np.uint32]:
     """(bits_max + 1, 2**bits_max) down_b(q) for every width b and level q."""
     q, top = np.arange(1 << bits_max, dtype=np.int64), (1 << bits_max) - 1
     table = [(2 * q * ((1 << b) - 1) + top) // (2 * top) for b in range(bits_max + 1)]
@@ -105,15 +105,13 @@ def _narrow(bits_max: int) -> npt.NDArray[np.uint32]:
 
 
 @cache
-def _mismatches(bits_max: int) -> npt.NDArray[np.uint32]:
+def mismatches(bits_max: int) -> npt.NDArray[np.uint32]:
     """(bits_max + 1, 2**bits_max) |q - up_b(down_b(q))|; width 0 is never asked for."""
     q, top = np.arange(1 << bits_max, dtype=np.int64), (1 << bits_max) - 1
     out = np.zeros((bits_max + 1, q.size), dtype=np.uint32)
     for b in range(1, bits_max + 1):
         small = (1 << b) - 1
-        out[b] = np.abs(
-            q - (2 * _narrow(bits_max)[b].astype(np.int64) * top + small) // (2 * small)
-        )
+        out[b] = np.abs(q - (2 * narrow(bits_max)[b].astype(np.int64) * top + small) // (2 * small))
     return out
 
 
@@ -138,8 +136,9 @@ def _slopes(low, high, top):  # type: ignore[no-untyped-def]
     return out
 
 
-@kernel((array(U16), array(U8), array(U32, ndim=2, writable=True), array(I64, writable=True)))
-def _restore(halves, bits, ranges, widths):  # type: ignore[no-untyped-def]
+@helper
+def restore_blocks(halves, bits, ranges, widths):  # type: ignore[no-untyped-def]
+    """Bits of low and high, and the widths; False where a block is impossible."""
     for m in range(bits.size):
         low, high = np.uint32(halves[2 * m]), np.uint32(halves[2 * m + 1])
         if not (low <= high <= np.uint32(_LARGEST_STORED) and 1 <= bits[m] <= MAX_BITS):
@@ -149,8 +148,13 @@ def _restore(halves, bits, ranges, widths):  # type: ignore[no-untyped-def]
     return True
 
 
-@kernel((array(F32),))
-def _root_mean_square(x):  # type: ignore[no-untyped-def]
+_restore = kernel(
+    (array(U16), array(U8), array(U32, ndim=2, writable=True), array(I64, writable=True))
+)(restore_blocks)
+
+
+@helper
+def root_mean_square(x):  # type: ignore[no-untyped-def]
     """In one fixed order, so that the last bit is the same on every machine."""
     total = 0.0
     for value in x:
@@ -158,8 +162,11 @@ def _root_mean_square(x):  # type: ignore[no-untyped-def]
     return np.sqrt(total / max(x.size, 1))
 
 
-@kernel((array(U32), array(U8), array(U16, ndim=2, writable=True)))
-def _ranges(keys, labels, halves):  # type: ignore[no-untyped-def]
+_root_mean_square = kernel((array(F32),))(root_mean_square)
+
+
+@helper
+def find_ranges(keys, labels, halves):  # type: ignore[no-untyped-def]
     """Least and greatest magnitude of every block in 16 bits, outwards; empty blocks span 0..0."""
     lowest = np.full(halves.shape[0], np.uint32(0xFFFFFFFF), dtype=np.uint32)
     highest = np.zeros(halves.shape[0], dtype=np.uint32)
@@ -173,11 +180,11 @@ def _ranges(keys, labels, halves):  # type: ignore[no-untyped-def]
         halves[m, 1] = min(above, np.uint32(0x7F7F))
 
 
-@kernel(
-    (array(U32, ndim=2), array(U32, ndim=2), array(F64), F64, I64,
-     array(I64, writable=True))
-)  # fmt: skip
-def _fewest_bits(counts, mismatches, weights, distortion, bits_min, bits):  # type: ignore[no-untyped-def]
+_ranges = kernel((array(U32), array(U8), array(U16, ndim=2, writable=True)))(find_ranges)
+
+
+@helper
+def find_widths(counts, mismatches, weights, distortion, bits_min, bits):  # type: ignore[no-untyped-def]
     """Sums of integers, so that their order does not matter."""
     top = counts.shape[1] - 1
     for m in range(bits.size):
@@ -195,8 +202,15 @@ def _fewest_bits(counts, mismatches, weights, distortion, bits_min, bits):  # ty
                 break
 
 
-@kernel((array(F32), array(U8), array(F32), array(F32), array(U32, ndim=2, writable=True)))
-def _count_levels(magnitudes, labels, low, high, counts):  # type: ignore[no-untyped-def]
+_fewest_bits = kernel(
+    (array(U32, ndim=2), array(U32, ndim=2), array(F64), F64, I64,
+     array(I64, writable=True))
+)(find_widths)  # fmt: skip
+
+
+@helper
+def count_levels(magnitudes, labels, low, high, counts):  # type: ignore[no-untyped-def]
+    """How often every level of `bits_max` occurs in every block."""
     slopes = _slopes(low, high, counts.shape[1] - 1)
     top = np.float32(counts.shape[1] - 1)
     for i in range(magnitudes.size):
@@ -205,14 +219,23 @@ def _count_levels(magnitudes, labels, low, high, counts):  # type: ignore[no-unt
         counts[m, np.int64(q)] += np.uint32(1)
 
 
-@kernel(
-    (array(F32), array(U8), array(F32), array(F32), array(U32, ndim=2),
-     array(U32, writable=True))
-)  # fmt: skip
-def _to_levels(magnitudes, labels, low, high, table, out):  # type: ignore[no-untyped-def]
+_count_levels = kernel(
+    (array(F32), array(U8), array(F32), array(F32), array(U32, ndim=2, writable=True))
+)(count_levels)
+
+
+@helper
+def find_levels(magnitudes, labels, low, high, table, out):  # type: ignore[no-untyped-def]
+    """The level of every magnitude at the width of its block, which `table` narrows it to."""
     slopes = _slopes(low, high, table.shape[1] - 1)
     top = np.float32(table.shape[1] - 1)
     for i in range(magnitudes.size):
         m = labels[i]
         q = min((magnitudes[i] - low[m]) * slopes[m] + np.float32(0.5), top)
         out[i] = table[m, np.int64(q)]
+
+
+_to_levels = kernel(
+    (array(F32), array(U8), array(F32), array(F32), array(U32, ndim=2),
+     array(U32, writable=True))
+)(find_levels)  # fmt: skip

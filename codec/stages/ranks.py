@@ -12,6 +12,7 @@ from codec.stream.kernel import I64, U32, array, helper, kernel
 
 _SHIFT = 20
 _BINS = 1 << (31 - _SHIFT)
+_FEW = 512
 
 Keys = npt.NDArray[np.uint32]
 
@@ -25,8 +26,7 @@ def cuts(keys: Keys, ranks: npt.ArrayLike) -> tuple[Keys, npt.NDArray[np.int64]]
     wanted = np.ascontiguousarray(ranks, dtype=np.int64)
     chosen = np.empty(wanted.size, dtype=np.uint32)
     ties = np.empty(wanted.size, dtype=np.int64)
-    lanes = np.zeros((4, _BINS), dtype=np.uint32)
-    _cuts(keys, wanted, lanes, np.empty(keys.size, dtype=np.uint32), chosen, ties)
+    _cuts(keys, wanted, chosen, ties)
     return chosen, ties
 
 
@@ -55,12 +55,19 @@ def _gather(keys, leading, out):  # type: ignore[no-untyped-def]
     return count
 
 
-@kernel(
-    (array(U32), array(I64), array(U32, ndim=2, writable=True), array(U32, writable=True),
-     array(U32, writable=True), array(I64, writable=True))
-)  # fmt: skip
-def _cuts(keys, ranks, lanes, room, chosen, ties):  # type: ignore[no-untyped-def]
-    """Bin all keys; for every rank sort out the members of its bin alone."""
+@helper
+def find_cuts(keys, ranks, chosen, ties):  # type: ignore[no-untyped-def]
+    """Bin all keys; for every rank sort out the members of its bin alone. Few are just sorted."""
+    if keys.size <= _FEW:
+        rising = np.sort(keys)
+        for r in range(ranks.size):
+            chosen[r] = rising[ranks[r]]
+            first = ranks[r]
+            while first > 0 and rising[first - 1] == chosen[r]:
+                first -= 1
+            ties[r] = ranks[r] - first
+        return
+    lanes, room = np.zeros((4, _BINS), dtype=np.uint32), np.empty_like(keys)
     _count(keys, lanes)
     for r in range(ranks.size):
         leading, below = 0, np.int64(0)
@@ -74,3 +81,8 @@ def _cuts(keys, ranks, lanes, room, chosen, ties):  # type: ignore[no-untyped-de
             smaller += other < key
         chosen[r] = key
         ties[r] = ranks[r] - below - smaller
+
+
+_cuts = kernel((array(U32), array(I64), array(U32, writable=True), array(I64, writable=True)))(
+    find_cuts
+)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.stages.ranks import cuts
-from codec.stream.kernel import F32, I64, U8, U32, array, kernel
+from codec.stream.kernel import F32, I64, U8, U32, array, helper, kernel
 
 Floats = npt.NDArray[np.float32]
 Keep = npt.NDArray[np.uint8]
@@ -80,15 +80,18 @@ def _mix(index: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-@kernel((array(F32), F32, array(F32, writable=True)))
-def _score(x, asymmetry, out):  # type: ignore[no-untyped-def]
+@helper
+def score_into(x, asymmetry, out):  # type: ignore[no-untyped-def]
     """Adding 0 turns a negative zero into a positive one, whose bits are all zero."""
     for i in range(x.size):
         out[i] = (x[i] if x[i] >= np.float32(0) else -asymmetry * x[i]) + np.float32(0)
 
 
-@kernel((array(U32), U32, I64, array(U8, writable=True)))
-def _mark(keys, key, count, keep):  # type: ignore[no-untyped-def]
+_score = kernel((array(F32), F32, array(F32, writable=True)))(score_into)
+
+
+@helper
+def mark_largest(keys, key, count, keep):  # type: ignore[no-untyped-def]
     """Mark keys above, then the first equal ones up to `count`; return how many lie above."""
     above = 0
     for i in range(keys.size):
@@ -101,3 +104,6 @@ def _mark(keys, key, count, keep):  # type: ignore[no-untyped-def]
             left -= 1
         i += 1
     return above
+
+
+_mark = kernel((array(U32), U32, I64, array(U8, writable=True)))(mark_largest)

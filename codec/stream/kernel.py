@@ -33,10 +33,12 @@ def kernel(*signatures: tuple[Any, ...]) -> Callable[[Callable[P, R]], Callable[
     """Compile the function for these argument types, when it is first called.
 
     Kernels release the GIL, are serial (so their output cannot depend on a thread count) and call
-    `helper` functions, imported by name.
+    `helper` functions, imported by name. A helper that Python calls as well is itself wrapped.
     """
 
-    def wrap(function: Callable[P, R]) -> Callable[P, R]:
+    def wrap(called: Callable[P, R]) -> Callable[P, R]:
+        function = cast(Callable[P, R], getattr(called, "py_func", called))
+
         @cache
         def compile_once() -> Callable[P, R]:
             return cast(Callable[P, R], compile_cached(function, signatures))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.stream.framing import HEAD, get_frame, put_frame
-from codec.stream.kernel import F32, F64, I32, I64, U8, U64, array, helper, kernel
+from codec.stream.kernel import F32, F64, I32, I64, U8, array, helper, kernel
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -33,8 +33,6 @@ class Channels(NamedTuple):
 
 def ranges(x: Floats, channels: Channels) -> tuple[Floats, Floats]:
     """Least and greatest number of every channel; one that the chunk lacks spans 0..0."""
-    if channels.size == 1:
-        return x.min(keepdims=True), x.max(keepdims=True)
     low = np.full(channels.size, np.inf, dtype=np.float32)
     high = np.full(channels.size, -np.inf, dtype=np.float32)
     _ranges(x, channels.inner, channels.start, low, high)
@@ -47,34 +45,20 @@ def pack(x: Floats, low: Floats, high: Floats, channels: Channels, bits: int) ->
     """Levels of 8 or 4 bits, ceil(n bits / 8) bytes."""
     steps = _steps(low, high, bits)
     safe = np.where(steps > 0, steps, 1.0)
-    levels = np.empty(x.size, dtype=np.uint8)
-    out = np.empty((x.size + 1) // 2, dtype=np.uint8) if bits == 4 else levels
-    top = float((1 << bits) - 1)
-    if channels.size == 1:
-        _pack(x, float(low[0]), float(safe[0]), top, out)
-        return out
+    levels, top = np.empty(x.size, dtype=np.uint8), float((1 << bits) - 1)
     _levels(x, channels.inner, channels.start, low.astype(np.float64), safe, top, levels)
-    if bits == 4:
-        _pack_levels(levels, out)
+    if bits == 8:
+        return levels
+    out = np.empty((x.size + 1) // 2, dtype=np.uint8)
+    _pack_levels(levels, out)
     return out
 
 
 def unpack(data: Bytes, low: Floats, high: Floats, channels: Channels, out: Floats) -> None:
     """Fill out (n,) from levels of 8 bits, where `data` has n bytes, or else of 4."""
     bits = 8 if data.size == out.size else 4
-    steps = _steps(low, high, bits)
-    if channels.size == 1:
-        points = (float(low[0]) + np.arange(1 << bits) * steps[0]).astype(np.float32)
-        if bits == 8:
-            _look_up(data, points, out)
-            return
-        pairs = np.stack([np.tile(points, 16), points.repeat(16)], axis=1).view(np.uint64)
-        even = out[: out.size & ~1].view(np.uint64)
-        _look_up_pairs(data, pairs.reshape(-1), even)
-        if out.size % 2:
-            out[-1] = points[data[-1]]
-        return
     levels = data if bits == 8 else _split(data, out.size)
+    steps = _steps(low, high, bits)
     _values(levels, channels.inner, channels.start, low.astype(np.float64), steps, out)
 
 
@@ -133,11 +117,6 @@ def _fill(x, low, step, top, out):  # type: ignore[no-untyped-def]
         for i in range(part.size):
             tile[i] = _level(part[i], low, step, top)
         _join(tile[: part.size], out[start >> 1 :])
-
-
-@kernel((array(F32), F64, F64, F64, array(U8, writable=True)))
-def _pack(x, low, step, top, out):  # type: ignore[no-untyped-def]
-    _fill(x, low, step, top, out)
 
 
 @helper
@@ -257,15 +236,3 @@ def _values(levels, inner, start, low, step, out):  # type: ignore[no-untyped-de
             for k in range(i, end):
                 out[k] = low[c] + np.float64(levels[k]) * step[c]
         i = end
-
-
-@kernel((array(U8), array(F32), array(F32, writable=True)))
-def _look_up(data, points, out):  # type: ignore[no-untyped-def]
-    for i in range(out.size):
-        out[i] = points[data[i]]
-
-
-@kernel((array(U8), array(U64), array(U64, writable=True)))
-def _look_up_pairs(data, pairs, out):  # type: ignore[no-untyped-def]
-    for i in range(out.size):
-        out[i] = pairs[data[i]]

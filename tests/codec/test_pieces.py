@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from codec.stream.frame import flat_piece
+from codec.stream.arrays import flat_piece
 
 
 @pytest.mark.parametrize("shape", [(7,), (5, 6), (3, 4, 5), (2, 1, 3, 4)])

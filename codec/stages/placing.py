@@ -1,4 +1,4 @@
-"""From levels to values in their places: the last steps of a decoder of `slicer_chunk`.
+"""From levels to values in their places: the last steps of a decoder of `slicer`.
 
     levels of an owner --> low + level * (high - low) / (2**b - 1), sign --> values (K,)
     labels (K,) --> the next value of the label's owner --> the next kept place of out (n,)
@@ -101,11 +101,8 @@ def _spread(keep, i, end, tile, filled, last, out):  # type: ignore[no-untyped-d
     return i
 
 
-@kernel(
-    (array(U8), array(U8), I64, array(I64), array(U64, writable=True), array(U32),
-     array(U32, writable=True))
-)  # fmt: skip
-def _place(keep, labels, n_blocks, counts, cursors, values, out):  # type: ignore[no-untyped-def]
+@helper
+def place_values(keep, labels, n_blocks, counts, cursors, values, out):  # type: ignore[no-untyped-def]
     """Row after row, tile after tile: gather, then spread.
 
     Unsigned places throughout: numba wraps signed ones, at the cost of a comparison each.
@@ -124,3 +121,9 @@ def _place(keep, labels, n_blocks, counts, cursors, values, out):  # type: ignor
             k = stop
             i = _spread(keep, i, end, tile, filled, k == kept, out)
         first += np.uint64(n_blocks)
+
+
+_place = kernel(
+    (array(U8), array(U8), I64, array(I64), array(U64, writable=True), array(U32),
+     array(U32, writable=True))
+)(place_values)  # fmt: skip
