@@ -85,7 +85,7 @@ class Ecsq(FloatCodec):
         if made is None:
             return super().make_chunk(x, patch)
         if self.coder != "order0":
-            marks = made.marks.reshape(planes_of(patch))
+            marks = made.marks.reshape(patch.planes)
             probe = _probe(marks)
             if self.coder == "context" or (
                 probe.size and _clusters(ecsq_encoder.levels_of(made, probe))
@@ -104,7 +104,7 @@ class Ecsq(FloatCodec):
         grid = scalar.fit(counts, self.rdoq, _sign_bits(x))
         levels = scalar.levels(x, bins, grid.table)
         far = far_section(x, levels, n_far)
-        levels = levels.reshape(planes_of(patch))
+        levels = levels.reshape(patch.planes)
         probe = _probe(levels) if self.coder == "auto" else levels[:0]
         context = self.coder == "context" or (probe.size > 0 and _clusters(probe))
         return _sections(levels, step, grid.offsets, far, context=context)
@@ -171,22 +171,13 @@ class Ecsq(FloatCodec):
         step, offsets = read_scales(scales)
         data = bytes(tables) + bytes(values)
         if flags & _CONTEXT:
-            levels = entropy.decode_map(data, *planes_of(patch)).reshape(-1)
+            levels = entropy.decode_map(data, *patch.planes).reshape(-1)
         else:
             levels = entropy.decode(data, patch.size)
         out = scalar.reconstruct(levels, step, offsets)
         if far:
             put_far(far[0], out)
         return out
-
-
-def planes_of(patch: Patch) -> tuple[int, int, int]:
-    """A chunk as maps (planes, rows, cols): the last two axes, where the chunk holds whole ones."""
-    if len(patch.shape) >= 3:
-        rows, cols = patch.shape[-2:]
-        if patch.start % (rows * cols) == 0 and patch.size % (rows * cols) == 0:
-            return patch.size // (rows * cols), rows, cols
-    return 1, patch.rows, patch.cols
 
 
 def read_scales(data: memoryview) -> tuple[float, npt.NDArray[np.int8]]:

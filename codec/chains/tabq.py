@@ -21,10 +21,19 @@ from codec.stages.scalar import Floats
 from codec.stream.base import CodecOptionError, CorruptBitstreamError
 from codec.stream.container import Section
 from codec.stream.fields import Reader, Writer
-from codec.stream.frame import FloatCodec, Patch, require_int, require_number, sections_of
+from codec.stream.frame import (
+    FloatCodec,
+    Patch,
+    require_choice,
+    require_int,
+    require_number,
+    sections_of,
+)
 from codec.stream.kernel import F32, F64, I64, U32, array, kernel
 
 _WIDTH_BITS = 4
+_PLANES = 1
+_SHORT = 48
 _LARGEST_HALF = 0x7F7F
 _LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
@@ -35,13 +44,17 @@ Ranges = npt.NDArray[np.float32]
 class TabQ(FloatCodec):
     """threshold: in root mean squares of the chunk. distortion: mean error over a token's RMS.
 
-    bits_min, bits_max: range of the widths, 1..12. A token is a row of the last axis.
+    bits_min, bits_max: range of the widths, 1..12. token: what has a range and a width of its own,
+    "row", a row of the last axis, or "plane", the last two axes of a map (rows where there are
+    none); "auto" takes rows from 48 elements on: shorter ones are lines of a map, no hidden state,
+    and their 36 bits of range and width would outweigh what they save.
     """
 
     threshold: float = 8.0
     distortion: float = 0.05
     bits_min: int = 2
     bits_max: int = 8
+    token: str = "auto"
 
     name: ClassVar[str] = "tabq"
     chain_id: ClassVar[int] = 14
@@ -52,6 +65,7 @@ class TabQ(FloatCodec):
         require_number("tabq", "distortion", self.distortion, 0)
         require_int("tabq", "bits_max", self.bits_max, 1, 12)
         require_int("tabq", "bits_min", self.bits_min, 1, self.bits_max)
+        require_choice("tabq", "token", self.token, ("auto", "row", "plane"))
         if self.threshold == 0:
             raise CodecOptionError("tabq.threshold must be positive, got 0")
 
@@ -59,21 +73,30 @@ class TabQ(FloatCodec):
         """Large values apart, the others at their token's width."""
         limit = min(self.threshold * scalar.scale_of(x), _LARGEST_FLOAT)
         large = np.abs(x) > np.float32(limit)
-        rest = np.where(large, np.float32(0), x).reshape(patch.rows, patch.cols)
+        rows, cols = self._tokens(patch)
+        rest = np.where(large, np.float32(0), x).reshape(rows, cols)
         halves, ranges = _store_ranges(rest.min(axis=1), rest.max(axis=1))
-        bits = np.empty(patch.rows, dtype=np.int64)
+        bits = np.empty(rows, dtype=np.int64)
         levels = np.empty(x.size, dtype=np.uint32)
         _quantize(rest, ranges, self.distortion, self.bits_min, self.bits_max, bits, levels)
-        values = packing.pack_blocks(levels, np.full(patch.rows, patch.cols), bits)
+        values = packing.pack_blocks(levels, np.full(rows, cols), bits)
         kept = x[large].astype("<f4")
-        mask = large.reshape(patch.rows, patch.cols)
+        mask = large.reshape(rows, cols)
         scales = halves.astype("<u2").tobytes() + packing.pack(bits.astype(np.uint32), _WIDTH_BITS)
+        head = Writer().varint(kept.size)
+        if rows != patch.rows:
+            head.u8(_PLANES)
         return [
-            Section("header", Writer().varint(kept.size).done()),
+            Section("header", head.done()),
             Section("positions", positions.encode_csr(mask) if kept.size else b""),
             Section("scales", scales),
             Section("values", kept.tobytes() + values),
         ]
+
+    def _tokens(self, patch: Patch) -> tuple[int, int]:
+        """Tokens of a chunk, and elements of each."""
+        short = self.token == "auto" and patch.cols < _SHORT
+        return _planes(patch) if self.token == "plane" or short else (patch.rows, patch.cols)
 
     def decode_chunk(self, sections: tuple[Section, ...], patch: Patch) -> Floats:
         """low + level * step of the token, the large values in their places."""
@@ -81,14 +104,16 @@ class TabQ(FloatCodec):
             sections, "header", "positions", "scales", "values"
         )
         fields = Reader(head)
-        count = fields.varint(patch.size)
+        count, (rows, cols) = fields.varint(patch.size), (patch.rows, patch.cols)
+        if fields.remaining and fields.u8(_PLANES) == _PLANES:
+            rows, cols = _planes(patch)
         fields.end()
-        ranges, bits = _read_scales(scales, patch.rows)
+        ranges, bits = _read_scales(scales, rows)
         if len(values) < 4 * count:
             raise CorruptBitstreamError(f"{count} large values do not lie in {len(values)} bytes")
-        levels = packing.unpack_blocks(
-            values[4 * count :], np.full(patch.rows, patch.cols), bits
-        ).reshape(patch.rows, patch.cols)
+        levels = packing.unpack_blocks(values[4 * count :], np.full(rows, cols), bits).reshape(
+            rows, cols
+        )
         low, high = ranges[:, :1].astype(np.float64), ranges[:, 1:].astype(np.float64)
         steps = (high - low) / ((1 << bits[:, None]) - 1)
         out = (low + levels * steps).astype(np.float32).reshape(-1)
@@ -96,10 +121,17 @@ class TabQ(FloatCodec):
             large = np.frombuffer(values[: 4 * count], dtype="<f4")
             if not np.isfinite(large).all():
                 raise CorruptBitstreamError("a tensor must be finite")
-            out[positions.decode_csr(where, patch.rows, patch.cols, count).reshape(-1)] = large
+            out[positions.decode_csr(where, rows, cols, count).reshape(-1)] = large
         elif len(where):
             raise CorruptBitstreamError("positions without large values")
         return out
+
+
+def _planes(patch: Patch) -> tuple[int, int]:
+    """Maps of a chunk, and elements of each; its rows where it holds no whole maps."""
+    planes, rows, cols = patch.planes
+    maps = len(patch.shape) >= 3 and (rows, cols) == patch.shape[-2:]
+    return (planes, rows * cols) if maps else (patch.rows, patch.cols)
 
 
 def _store_ranges(low: Floats, high: Floats) -> tuple[npt.NDArray[np.uint16], Ranges]:

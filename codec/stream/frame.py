@@ -54,6 +54,15 @@ class Patch(NamedTuple):
         """Rows of `cols` elements."""
         return self.size // self.cols
 
+    @property
+    def planes(self) -> tuple[int, int, int]:
+        """The chunk as maps (planes, rows, cols): the last two axes, where it holds whole ones."""
+        if len(self.shape) >= 3:
+            rows, cols = self.shape[-2:]
+            if self.start % (rows * cols) == 0 and self.size % (rows * cols) == 0:
+                return self.size // (rows * cols), rows, cols
+        return 1, self.rows, self.cols
+
 
 @dataclass(frozen=True, kw_only=True)
 class FloatCodec(ABC):

@@ -48,7 +48,8 @@ CASES = {
     "topk": {},
     "zstd": {},
     "aiq": {},
-    "tabq": {"threshold": 1.5},
+    "tabq": {"threshold": 1.5, "token": "row"},
+    "tabq ": {"threshold": 1.5},
 }
 
 

@@ -59,7 +59,29 @@ def test_every_element_stays_in_its_tokens_range():
     assert np.all(back.max(1) <= x.max(1) + slack)
 
 
-@pytest.mark.parametrize("bad", [{"threshold": 0}, {"bits_min": 9}, {"distortion": -1}])
+@pytest.mark.parametrize(
+    "bad", [{"threshold": 0}, {"bits_min": 9}, {"distortion": -1}, {"token": "map"}]
+)
 def test_options_out_of_range_are_refused(bad):
     with pytest.raises(codec.CodecOptionError, match=r"tabq\."):
         codec.create("tabq", **bad)
+
+
+def test_the_lines_of_a_map_share_a_token_and_hidden_states_do_not():
+    """36 bits of range and width for 16 pixels are more than the pixels."""
+    maps = np.maximum(np.random.default_rng(4).normal(size=(8, 16, 16)), 0).astype(np.float32)
+    sizes = {t: len(codec.create("tabq", token=t).encode(maps)) for t in ("row", "plane", "auto")}
+    assert sizes["auto"] == sizes["plane"] < 0.85 * sizes["row"]
+    hidden = tokens().reshape(2, 12, 96)
+    assert codec.create("tabq").encode(hidden) == codec.create("tabq", token="row").encode(hidden)
+
+
+@pytest.mark.parametrize("shape", [(40,), (7, 20), (3, 5, 20), (2, 3, 4, 5)])
+@pytest.mark.parametrize("token", ["row", "plane", "auto"])
+def test_any_token_comes_back_within_its_range(shape, token):
+    x = np.random.default_rng(5).normal(size=shape).astype(np.float32)
+    x.reshape(-1)[3] = 300.0
+    chain = codec.create("tabq", token=token, bits_min=8, threshold=3.0)
+    back = codec.decode(chain.encode(x))
+    assert back.reshape(-1)[3] == 300
+    assert np.abs(back - x).max() < 0.03
