@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from profiles.predicting.codecs import Carried
+from profiles.shipping import shipped
 from profiles.shipping.shipped import CPU, DATA
 from profiles.tables.hardware import THIS
 from profiles.tables.medians import mean_error
@@ -29,11 +30,18 @@ def carry(chain: str, folder: Any) -> dict[str, Carried]:
     if _is_here(there):
         said = Carried(1.0, "measured", 0.0, CPU, "measured there")
         return {"encode_s": said, "decode_s": said}
-    held = chain in there.settings and chain in names("codec")
+    held = chain in shipped.holds(there, _by_name(chain))
     at = [(cut, chain) for cut in _CUTS if held and there.exists(cut, chain)]
     cut, anchor = at[0] if at else (_CUTS[0], _CHAIN)
     here = _time(anchor, cut, folder)
     return {column: _ratio(there, here, cut, anchor, column) for column in ("encode_s", "decode_s")}
+
+
+def _by_name(chain: str) -> dict[str, Any]:
+    """The setting of a chain's own name, if it has one: a table holds it only where the chain is
+    the one that it was made with.
+    """
+    return {chain: coders(read("codec", chain))} if chain in names("codec") else {}
 
 
 def _is_here(table: TraceTable) -> bool:
