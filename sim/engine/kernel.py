@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from sim.compiling import compiled
 from sim.engine.layout import *
-from sim.engine.lists import compiled, draw, fsum, in_turn, pop, push
+from sim.engine.lists import draw, fsum, in_turn, pop, push
 from sim.philox import minus_log
 
 _NONE, _CREATE, _SEND, _DECODE, _SERVE, _DONE, _START, _CONTEND, _END_TURN, _RUN = range(10)

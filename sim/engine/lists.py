@@ -3,25 +3,12 @@
 Compiled by Numba. A helper takes scalars or few arrays: one of ten arrays costs 80 ns a call.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 
 from sim import philox
+from sim.compiling import compiled
 
 U = np.uint64
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile at the first call, without the interpreter's lock; IEEE arithmetic, nothing merged;
-    kept on disk where a place for it can be written.
-    """
-    try:
-        return numba.njit(function, cache=True, nogil=True, error_model="numpy")
-    except (RuntimeError, OSError):
-        return numba.njit(function, nogil=True, error_model="numpy")
 
 
 @compiled
