@@ -12,10 +12,12 @@ and + - * / are used, the logarithm included, so that no library of any platform
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
+
+from sim import compiling
 
 U = np.uint64
 
@@ -23,15 +25,8 @@ _WORD = 0xFFFFFFFF
 
 
 def compiled(signature: str) -> Callable[[Callable[..., Any]], Any]:
-    """Compile for one signature; kept on disk where a place for it can be written."""
-
-    def wrap(function: Callable[..., Any]) -> Any:
-        try:
-            return numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
-        except (RuntimeError, OSError):
-            return numba.njit(signature, nogil=True, error_model="numpy")(function)
-
-    return wrap
+    """Compile for one signature."""
+    return partial(compiling.compiled, signature=signature)
 
 
 @compiled("UniTuple(u8, 4)(u8, u8, u8, u8, u8, u8)")

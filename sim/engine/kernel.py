@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from sim.compiling import compiled, inlined
 from sim.engine.layout import *
-from sim.engine.lists import compiled, draw, fsum, in_turn, pop, push
+from sim.engine.lists import draw, fsum, in_turn, pop, push
 from sim.philox import minus_log
 
 _NONE, _CREATE, _SEND, _DECODE, _SERVE, _DONE, _START, _CONTEND, _END_TURN, _RUN = range(10)
@@ -537,7 +538,7 @@ def play(
                 _at_once(n, now_list, (ON_REFUSED << SHIFT) | newest)
 
 
-@compiled
+@inlined
 def _schedule(n: Any, at: Any, key: Any, time_s: float, code: int) -> None:
     """Environment.schedule: an event later on."""
     push(at, key, n[HEAP], time_s, n[ORDER], code)
@@ -545,7 +546,7 @@ def _schedule(n: Any, at: Any, key: Any, time_s: float, code: int) -> None:
     n[ORDER] += 1
 
 
-@compiled
+@inlined
 def _at_once(n: Any, now_list: Any, code: int) -> None:
     """Event.succeed: an event at this very instant, behind all that stands there."""
     p = (n[FRONT] + n[QUEUED]) & (now_list.shape[0] - 1)
@@ -555,7 +556,7 @@ def _at_once(n: Any, now_list: Any, code: int) -> None:
     n[ORDER] += 1
 
 
-@compiled
+@inlined
 def _timeout_at(
     f: Any, n: Any, at: Any, key: Any, hops: Any, hop_code: Any, time_s: float, code: int
 ) -> None:
@@ -572,7 +573,7 @@ def _timeout_at(
     _schedule(n, at, key, now + (0.75 * time_s - now), (ON_HOP << SHIFT) | h)
 
 
-@compiled
+@inlined
 def _pause(cf: Any, cn: Any, qf: Any, dn: Any, now: float) -> None:
     """ContendedMedium._pause: stop the access on the air, note what is left of it."""
     if cn[TIMER] < 0:
@@ -603,7 +604,7 @@ def _air(
     _schedule(n, at, key, time_s, (ON_AIR << SHIFT) | cell)
 
 
-@compiled
+@inlined
 def _rise(flows: Any, qf: Any, qn: Any, m: int, s: int) -> None:
     """Put a transfer onto the heap of m, by finish tag, then by arrival."""
     tag, turn = qf[s, TAG], qn[s, TURN]
@@ -618,7 +619,7 @@ def _rise(flows: Any, qf: Any, qn: Any, m: int, s: int) -> None:
     flows[j] = s
 
 
-@compiled
+@inlined
 def _sift(flows: Any, qf: Any, qn: Any, m: int, s: int) -> None:
     """Fill the top of a heap that shall hold m transfers by the one that stood last."""
     tag, turn = qf[s, TAG], qn[s, TURN]
@@ -703,7 +704,7 @@ def _batch_s(
     return float(work_s + beside_s)
 
 
-@compiled
+@inlined
 def _record(
     records: Any, at: int, qf: Any, qn: Any, dn: Any, df: Any, rows: Any, s: int, outcome: int,
     done_s: float,

@@ -3,28 +3,15 @@
 Compiled by Numba. A helper takes scalars or few arrays: one of ten arrays costs 80 ns a call.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 
 from sim import philox
+from sim.compiling import compiled, inlined
 
 U = np.uint64
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile at the first call, without the interpreter's lock; IEEE arithmetic, nothing merged;
-    kept on disk where a place for it can be written.
-    """
-    try:
-        return numba.njit(function, cache=True, nogil=True, error_model="numpy")
-    except (RuntimeError, OSError):
-        return numba.njit(function, nogil=True, error_model="numpy")
-
-
-@compiled
+@inlined
 def push(at: np.ndarray, key: np.ndarray, n: int, time_s: float, order: int, code: int) -> None:
     """Put an event onto a heap of n: `at` [.], `key` [., (order, code)]."""
     j = n
@@ -41,7 +28,7 @@ def push(at: np.ndarray, key: np.ndarray, n: int, time_s: float, order: int, cod
     key[j, 1] = code
 
 
-@compiled
+@inlined
 def pop(at: np.ndarray, key: np.ndarray, n: int) -> None:
     """Take the first event off a heap of n; the last one finds its place."""
     m = n - 1
@@ -66,7 +53,7 @@ def pop(at: np.ndarray, key: np.ndarray, n: int) -> None:
     key[j, 1] = code
 
 
-@compiled
+@inlined
 def draw(k0: int, k1: int, request: int, device: int, replication: int) -> tuple[float, float]:
     """Both uniform numbers of a request: of its pause and of its row (`sim.streams`)."""
     w0, w1, w2, w3 = philox.philox(U(k0), U(k1), U(request), U(device), U(replication), U(0))

@@ -1,0 +1,60 @@
+"""What Numba keeps on disk is never used after a source that it was made of has changed."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from sim import compiling
+
+ROOT = Path(compiling.__file__).parents[1]
+ANSWER = "from sim.answer import answer; print(answer())"
+
+
+def test_every_module_that_compiled_code_comes_from_is_in_the_fingerprint():
+    for name in compiling.SOURCES:
+        tree = ast.parse((ROOT / "sim" / name).read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "sim":
+                modules = [node.module]
+                if node.module in ("sim", "sim.engine"):
+                    modules = [f"{node.module}.{alias.name}" for alias in node.names]
+                for module in modules:
+                    file = module.removeprefix("sim.").replace(".", "/") + ".py"
+                    assert file in compiling.SOURCES, f"{name} takes from {module}"
+
+
+def test_what_was_compiled_before_a_change_elsewhere_is_not_used_after_it(tmp_path):
+    """A constant of another file changes, with its size and both files' times as they were."""
+    home = tmp_path / "sim"
+    (home / "engine").mkdir(parents=True)
+    for name in compiling.SOURCES:
+        (home / name).write_text("")
+    (home / "__init__.py").write_text("")
+    (home / "engine" / "__init__.py").write_text("")
+    shutil.copy(compiling.__file__, home / "compiling.py")
+    layout = home / "engine" / "layout.py"
+    (home / "answer.py").write_text(
+        "from sim.compiling import compiled\nfrom sim.engine.layout import PLACE\n"
+        "@compiled\ndef answer():\n    return PLACE\n"
+    )
+    said = []
+    for text in ("PLACE = 1\n", "PLACE = 2\n", "PLACE = 2\n"):
+        layout.write_text(text)
+        os.utime(layout, (1e9, 1e9))
+        said.append(run_there(tmp_path))
+    assert said == ["1", "2", "2"]
+    kept = list((tmp_path / "kept").rglob("*.nbc"))
+    assert len(kept) == 2  # one of either text: the third run took the second's
+
+
+def run_there(place):
+    env = {**os.environ, "PYTHONPATH": str(place), "NUMBA_CACHE_DIR": str(place / "kept"),
+           "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWER], env=env, cwd=place, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
