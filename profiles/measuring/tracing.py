@@ -36,6 +36,7 @@ _CELL = ("sample", "cut", "setting")
 _UNITS = {"correct": "1", "relative_l2": "1", "logit_kl": "nat", "encode_s": "s", "decode_s": "s"}
 _LEDGER = tuple(f"{part}_bytes" for part in PARTS)
 _COLUMNS = ("payload_bytes", *_LEDGER, *_UNITS)
+BY_TASK = "task_correct"
 
 
 def specs(settings: Settings) -> dict[str, str]:
@@ -67,7 +68,7 @@ def trace(
     encoded: the answer alone leaves, under every setting. `correct` is the network's metric of the
     answer and its label (for a classifier 1 or 0) and stays NaN for random weights; `relative_l2`
     is the error of what crossed, `logit_kl` KL(answer without codec || answer with it) in nats,
-    NaN for a regression.
+    NaN for a regression; of a network of several tasks `task_correct` is the metric of each.
 
     Raises:
         ValueError: fewer than one repeat, an unknown cut or kind, lengths that differ.
@@ -96,6 +97,7 @@ def trace(
         sample_ids=ids,
         columns=desk.columns,
         schema={name: _column(name) for name in desk.columns},
+        axes={"task": tuple(network.tasks)} if network.tasks else {},
         provenance={
             "kind": "measured",
             "model_digest": network.digest,
@@ -139,6 +141,8 @@ class _Desk:
         self._cells = _cells(cuts, settings, parts.network.kind_of_input)
         shape = (n, len(cuts), len(settings))
         self.columns: dict[str, np.ndarray] = {name: np.full(shape, np.nan) for name in _COLUMNS}
+        if parts.network.tasks:
+            self.columns[BY_TASK] = np.full((*shape, len(parts.network.tasks)), np.nan)
 
     def fill(self, rows: slice, inputs: np.ndarray, labels: np.ndarray) -> None:
         """Fill the rows of one batch at every cut and setting."""
@@ -183,6 +187,8 @@ class _Desk:
             self.columns["logit_kl"][rows, *at] = _kl(whole, coded)
         if self._trained:
             self.columns["correct"][rows, *at] = network.metric(answers, labels)
+            for number, metric in enumerate(network.tasks.values()):
+                self.columns[BY_TASK][rows, *at, number] = metric(answers, labels)
 
     def _stay(self, rows: slice, reference: np.ndarray, labels: np.ndarray) -> None:
         """The cut "output": nothing is encoded and nothing is lost, under every setting."""
@@ -238,4 +244,6 @@ def _kl(reference: np.ndarray, answers: np.ndarray) -> np.ndarray:
 def _column(name: str) -> Column:
     if name == "answer_bytes":
         return Column(unit="B", dims=("sample",))
+    if name == BY_TASK:
+        return Column(unit="1", dims=(*_CELL, "task"))
     return Column(unit=_UNITS.get(name, "B"), dims=_CELL)

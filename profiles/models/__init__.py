@@ -56,6 +56,8 @@ _STAGES: dict[str, tuple[str, ...]] = {
     "vgg16": vgg16.STAGES,
     "densenet121": densenet121.STAGES,
 }
+FOR_SCHEMES = {"scenes16": "scheme=mtl_split"}
+"""Data that no network by itself works on, and what does."""
 _FROM_FOLDER: dict[str, Callable[..., Network]] = {"llama": llama_folder.network}
 _PHOTOGRAPHIC = ("resnet34", "mobilenet_v2", "efficientnet_b0", "swin_t", "vgg16", "densenet121")
 _SAMPLES: dict[str, Callable[..., Samples]] = {
@@ -118,6 +120,8 @@ def _check(what: str, maker: Callable[..., Any], options: Iterable[str], *, skip
 
 
 def _lookup(registry: dict[str, Callable[..., T]], kind: str, name: str) -> Callable[..., T]:
+    if name in FOR_SCHEMES:
+        raise ValueError(f"model {name} is data for schemes; {FOR_SCHEMES[name]} plays them")
     if name not in registry:
         raise ValueError(unknown(kind, name, registry))
     return registry[name]

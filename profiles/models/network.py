@@ -1,7 +1,7 @@
 """A network as the rest of the project sees it: a module, an example input and its cut names."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -9,7 +9,7 @@ from torch import nn
 
 from profiles.models.scores import Metric, accuracy
 
-TASKS = ("classify", "segment", "regress", "language")
+TASKS = ("classify", "segment", "regress", "language", "several")
 WEIGHTS = ("trained", "random")
 
 
@@ -25,8 +25,9 @@ class Network:
     `weights` says whether the parameters were learnt ("trained") or drawn ("random"): with random
     ones no accuracy may be reported. `copies` > 1 says that the module holds one real layer of that
     many identical ones. `digest` is the content hash of all parameters and buffers. `metric` says
-    how good each answer is (`scores.py`), `answer_bytes` how long it is on the way back; `origin`
-    is FILE.py:FUNCTION where a user's function made it.
+    how good each answer is (`scores.py`), `answer_bytes` how long it is on the way back; where one
+    answer holds those to `several` tasks, `tasks` says the metric of each by name. `origin` is
+    FILE.py:FUNCTION where a user's function made it.
     Raises ValueError where a field contradicts the module.
     """
 
@@ -40,6 +41,7 @@ class Network:
     copies: int = 1
     metric: Metric = accuracy
     answer_bytes: int = 4
+    tasks: Mapping[str, Metric] = field(default_factory=dict)
     origin: str = ""
 
     def __post_init__(self) -> None:

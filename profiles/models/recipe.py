@@ -73,10 +73,12 @@ def load_or_train(
     folder: Path,
     loss: Loss | None = None,
     after: After | None = None,
+    finish: After | None = None,
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a recipe and its provenance, trained now or found in `folder`.
 
-    A damaged file in the cache is trained anew.
+    `finish`: what is done to it once it is trained, before it is judged. A damaged file in the
+    cache is trained anew.
     """
     path = folder / f"{recipe.name}-{recipe.digest}.npz"
     module = build()
@@ -85,6 +87,8 @@ def load_or_train(
         return module.eval(), provenance
     except WeightsError:
         module = fit(recipe, build, epoch, loss=loss, after=after)
+        if finish is not None:
+            finish(module)
     save_weights(module, path, describe(recipe, judge(module)))
     return module, read_provenance(path)
 
@@ -102,10 +106,15 @@ def fit(
     `loss`: cross-entropy unless given; `after`: what is done to the module after every step, and
     before the first one.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # for what draws while it learns, too, as dropout does
         torch.manual_seed(recipe.seed)
-        module = build().train()
-    measure, mend = loss or _cross_entropy(recipe), after or (lambda module: None)
+        return _fit(recipe, build().train(), epoch, loss or _cross_entropy(recipe), after)
+
+
+def _fit(
+    recipe: Recipe, module: nn.Module, epoch: Epoch, measure: Loss, after: After | None
+) -> nn.Module:
+    mend = after or (lambda module: None)
     mend(module)
     n_steps = recipe.epochs * -(-len(epoch(0).labels) // recipe.batch)
     learning = [weight for weight in module.parameters() if weight.requires_grad]

@@ -57,7 +57,7 @@ def decide(answers: np.ndarray, axis: int) -> np.ndarray:
 
 def class_scores(task: str, answers: np.ndarray) -> np.ndarray | None:
     """Scores [sample, ..., class] of whatever chooses among classes, else None."""
-    if task == "regress":
+    if task in ("regress", "several"):
         return None
     scores = np.moveaxis(answers, 1, -1) if task == "segment" else answers
     return np.concatenate([0.0 * scores, scores], -1) if scores.shape[-1] == 1 else scores

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from scenarios.planning.candidate import Candidate
 from scenarios.systems.case import Case
+from sim.planning.forecast.demands import sent_share
 from sim.planning.limits.budget import Budget, Missed, Refusal
 from sim.planning.limits.goal import Goal
 from sim.planning.runs.pace import set_length
@@ -38,13 +39,13 @@ def choose(
     Raises:
         Refusal: every candidate misses a constraint at N = 1; the first one's words.
     """
-    short, tally = _short(budget), Tally(play)
+    tally = Tally(play)
     searched: list[Candidate] = []
     refusals: list[Refusal] = []
     for one in sorted(candidates, key=lambda each: -each.bound):
         try:
             check(one.case)
-            _judge(one, searched, goals, short, tally)
+            _judge(one, searched, goals, budget, tally)
         except Refusal as refusal:
             one.fate, one.failed = str(refusal), not isinstance(refusal, Missed)
             one.at_most = one.bound if one.failed else 0.0
@@ -58,7 +59,7 @@ def choose(
 
 
 def _judge(
-    one: Candidate, searched: Sequence[Candidate], goals: Sequence[Goal], short: Budget,
+    one: Candidate, searched: Sequence[Candidate], goals: Sequence[Goal], budget: Budget,
     play: Player,
 ) -> None:  # fmt: skip
     """Search it, or say why not."""
@@ -78,6 +79,8 @@ def _judge(
     if rival is not None and rival.found is not None and _loses(one, rival.found, goals, play):
         one.fate, one.at_most = f"fails at N = {rival.found.n_star}", rival.found.n_star - 1
         return
+    most = min(budget.max_requests, _SHORT_REQUESTS / sent_share(one.case.sources))
+    short = _short(budget, most)
     one.found = capacity(one.case.spec, one.case.sources, goals, budget=short, play=play)
     one.fate = "searched"
 
@@ -87,15 +90,16 @@ def _loses(one: Candidate, rival: Capacity, goals: Sequence[Goal], play: Player)
     if rival.n_star < 1:
         return False
     n = rival.n_star
-    spec = set_length(one.case.spec, _PILOT_REQUESTS, rival.throughput_rps, n, goals)
+    sent, rate_rps = sent_share(one.case.sources), rival.throughput_rps
+    spec = set_length(one.case.spec, _PILOT_REQUESTS, rate_rps, n, goals, sent=sent)
     probe = Probe(spec, one.case.sources, goals, play=play)
     _, goal = probe.worst(n, _RACE)
     return bool((probe.excess((n,), _RACE, goal) > 0.0).all())
 
 
-def _short(budget: Budget) -> Budget:
-    """That of a short search, within the command's own."""
+def _short(budget: Budget, most: float) -> Budget:
+    """That of a short search of so many requests, within the command's own."""
     return Budget(
         half_width=0.05, n_runs=3, requests_per_run=1500.0, pilot_requests=_PILOT_REQUESTS,
-        max_devices=budget.max_devices, max_requests=min(_SHORT_REQUESTS, budget.max_requests),
+        max_devices=budget.max_devices, max_requests=most,
     )  # fmt: skip

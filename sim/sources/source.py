@@ -35,6 +35,11 @@ class Draw(NamedTuple):
     tensor_bytes: float = 0.0
 
     @property
+    def is_served(self) -> bool:
+        """Whether anything is decoded or computed at the server."""
+        return self.is_sent or self.server_s > 0.0
+
+    @property
     def is_sent(self) -> bool:
         """Whether anything goes over the link."""
         return self.payload_bytes > 0.0 or (self.server_s > 0.0 and self.uplink)

@@ -149,3 +149,46 @@ def test_a_plan_chooses_among_a_schemes_own_cuts(quick):
 
     case = sf.case(split=("layer1", "raw32"), scheme="early_exit", **SMALL)
     assert _cuts(case.config) == ["layer1", "layer2"]
+
+
+MULTI = ("scheme=mtl_split", "model=scenes16", "model.batches=[1]")
+
+
+def test_every_task_of_a_multi_task_network_has_its_column(quick, capfd):
+    assert run(["simulate", *quick, *MULTI, "model.samples=40", "codec=ecsq", "name=tasks"]) == 0
+    said = " ".join(capfd.readouterr().out.split())
+    assert "Scheme mtl_split: trained here on scenes of one of scikit-learn's digits" in said
+    (row,) = rows("tasks")
+    each = [float(row[f"table_accuracy_{task}"]) for task in ("class", "place", "brightness")]
+    assert float(row["table_accuracy"]) == pytest.approx(sum(each) / 3)
+    assert float(row["table_accuracy_place_lo"]) <= each[1] <= 1.0
+
+
+def test_one_upload_for_n_tasks_against_n_networks_is_a_sweep(quick):
+    axes = ["sweep=['scheme.shared=true,false']", "codec=raw32", "name=shared"]
+    assert run(["simulate", *quick, *MULTI, "model.samples=40", *axes]) == 0
+    one, each = rows("shared")
+    sent = [float(row["uplink_bytes_per_request"]) for row in (one, each)]
+    header = sent[0] - 512.0
+    assert 0.0 <= header < 40.0
+    assert sent[1] == pytest.approx(3 * 512.0 + header, abs=8.0)
+    assert float(each["device_service_s"]) > 1.5 * float(one["device_service_s"])
+    assert one["point_id"] != each["point_id"]
+
+
+def test_early_exit_takes_slicer_by_configuration_alone(quick):
+    words = [*EXIT, "scheme.threshold=0.97", "codec=slicer", "name=composed"]
+    assert run(["simulate", *quick, *words]) == 0
+    (row,) = rows("composed")
+    assert (row["scheme"], row["cut"], row["codec"]) == ("early_exit", "layer1", "slicer")
+    assert 0.0 < float(row["exit_share"]) < 1.0
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["model=scenes16"], "model scenes16 is data for schemes; scheme=mtl_split plays them"),
+    (["model=scenes16", "scheme=early_exit"], "is trained for model digits or scenes"),
+    (["model=scenes16", "scheme=mtl_split", "scheme.tasks=[colour]"], "must be all or of class"),
+])  # fmt: skip
+def test_data_without_a_network_say_which_scheme_plays_them(quick, capfd, words, said):
+    assert run(["simulate", *quick, *words, "codec=raw32"]) == 2
+    assert said in " ".join(capfd.readouterr().err.split())

@@ -83,6 +83,20 @@ def guess(spec: SystemSpec, sources: Sources) -> int | None:
     return max(1, math.floor(1.0 / (load.rate_rps * max(shared)))) if max(shared) > 0.0 else None
 
 
+def sent_share(sources: Sources) -> float:
+    """Of the source that sends most rarely the share of requests that leave the device; 1 where
+    none does, or no means are known.
+    """
+    shares = []
+    for source in sources.values():
+        try:
+            steps = mean_steps(source)
+        except (ValueError, AttributeError):
+            continue
+        shares.append(min(1.0, math.fsum(number for step, number in steps if step.is_sent)))
+    return min((share for share in shares if share > 0.0), default=1.0)
+
+
 def airtime_s(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> float:
     """Seconds on the air of a payload alone, at the group's mean signal-to-noise ratio; an empty
     one is a frame of its header.
@@ -99,14 +113,15 @@ def airtime_s(spec: SystemSpec, group: GroupSpec, payload_bytes: float) -> float
 def _demands(spec: SystemSpec, group: GroupSpec, source: Source) -> Demands:
     load, server, link = group.workload or spec.workload, spec.server, spec.link
     parts = []
-    for step, number in mean_steps(source):
+    for mean, number in mean_steps(source):
+        step = mean if mean.is_served else mean._replace(decode_s=0.0)
         draws = [step] * server.max_batch
         tail_s = step.server_s if len(draws) == 1 else batch_s(source, draws) / len(draws)
         shared_s = _gpu_s(server, step, tail_s * len(draws), len(draws)) / len(draws)
         decoder_s = step.decode_s if server.decode_on == "cpu" else 0.0
         served_s = decoder_s + _gpu_s(server, step, step.server_s, 1)
         link_s = airtime_s(spec, group, step.payload_bytes) if step.is_sent else 0.0
-        ways = step.is_sent + (step.is_sent or step.server_s > 0.0)  # an answer made there is there
+        ways = step.is_sent + step.is_served  # an answer made there is there
         grant_s = link.grant_s if step.is_sent and link.sharing == "cellular" else 0.0
         network_s = grant_s + 0.5 * link.rtt_s * ways
         own_s = step.device_s * group.slowdown

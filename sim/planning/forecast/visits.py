@@ -91,14 +91,14 @@ def _step(spec: SystemSpec, group: GroupSpec, source: Source, draw: Draw) -> Cos
     link_s = events = frames = decoder_s = 0.0
     if sent:
         events, frames, link_s = _link(spec, group, draw.payload_bytes)
-    decode_s = draw.decode_s
+    decode_s = draw.decode_s if draw.is_served else 0.0
     if server.decode_on == "cpu" and decode_s > 0.0:
         decoder_s, decode_s = decode_s, 0.0
         events += 1.0
     alone_s = 0.0 if gives_up(spec) else (decode_s + draw.server_s) / server.speed
     fullest = min(server.max_batch, max(1, spec.fleet.n_devices))
     tail_s = draw.server_s if fullest == 1 else batch_s(source, [draw] * fullest) / fullest
-    if sent or draw.server_s > 0.0:
+    if draw.is_served:
         events += 1.0 if server.plain else 3.0
     if server.discipline == "dynamic" and spec.fleet.n_devices < server.max_batch:
         alone_s += server.max_wait_s

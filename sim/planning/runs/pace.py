@@ -9,6 +9,7 @@ from math import ceil
 from sim import LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.places import groups_of
 from sim.planning.forecast.bounds import has_timetable
+from sim.planning.forecast.demands import sent_share
 from sim.planning.limits.budget import Refusal
 from sim.planning.limits.goal import Goal
 from sim.planning.runs.probe import Player, Tally
@@ -19,6 +20,7 @@ from sim.sources.source import Draw, Sources
 _WARMUP_SHARE = 0.3
 _SAFETY = 2.0
 _TURNS = 8
+_HALF = 0.5
 _LIMITS = 5.0
 _BLIND_LIMITS = 6.0
 
@@ -44,14 +46,22 @@ def refuse_replay(loads: Iterable[WorkloadSpec]) -> None:
 
 
 def set_length(
-    spec: SystemSpec, requests: float, throughput_rps: float, n: int, goals: Sequence[Goal] = ()
+    spec: SystemSpec,
+    requests: float,
+    throughput_rps: float,
+    n: int,
+    goals: Sequence[Goal] = (),
+    *,
+    sent: float = 1.0,
 ) -> SystemSpec:
     """`spec` with a run of so many requests behind a warm-up of three tenths of that time.
 
     It lasts at least five times the limit in seconds of any goal, since no latency and no age
     outgrows the run. Where the loop is closed, or an age is limited, every one of the `n` devices
     makes at least eight requests; before an age is looked at six limits pass, so that next to no
-    device is still without an answer.
+    device is still without an answer. Where only a share `sent` of the requests leaves the devices,
+    a queue settles by those alone, at a rate of `sent` a turn: the warm-up lasts 4.8 turns over
+    that, so that less than 1 % of the start is left, and the rest at least 4.
     """
     if has_timetable(spec) or throughput_rps <= 0.0:
         return spec
@@ -60,9 +70,38 @@ def set_length(
     if any(load.kind == "closed" for load in loads) or aged:
         requests = max(requests, _TURNS * n)
     limits_s = [goal.limit for goal in goals if goal.column.endswith("_s")]
-    length_s = max(requests / throughput_rps, _LIMITS * max(limits_s, default=0.0))
-    warmup_s = max(_WARMUP_SHARE * length_s, _BLIND_LIMITS * max(aged, default=0.0))
+    whole_s = requests / throughput_rps
+    length_s = max(whole_s * max(1.0, _HALF / sent), _LIMITS * max(limits_s, default=0.0))
+    settled_s = max(_WARMUP_SHARE * length_s, _settling(sent) * whole_s)
+    warmup_s = max(settled_s, _BLIND_LIMITS * max(aged, default=0.0))
     return replace(spec, warmup="fixed", warmup_s=warmup_s, horizon_s=warmup_s + length_s)
+
+
+def _settling(sent: float) -> float:
+    """Warm-up over the length of a run in which all is sent."""
+    return _WARMUP_SHARE if sent == 1.0 else _SAFETY * _WARMUP_SHARE / sent
+
+
+def refuse_long(
+    spec: SystemSpec, sources: Sources, n: int | None, n_runs: int, max_requests: float
+) -> None:
+    """Refuse, before anything is played, a search near `n` devices whose runs must be long because
+    few of the requests are sent.
+
+    Raises:
+        Refusal: `n_runs` of them hold more than `max_requests`.
+    """
+    sent = sent_share(sources)
+    if sent == 1.0 or n is None or spec.workload.kind != "closed" or has_timetable(spec):
+        return
+    each = _TURNS * n * (max(1.0, _HALF / sent) + _settling(sent))
+    if n_runs * each > max_requests:
+        raise Refusal(
+            f"{100 * sent:.2g} % of the requests are sent, so that a run in which {n} devices send"
+            f" enough to tell holds {each:.2g}; {n_runs} such runs exceed"
+            f" plan.max_requests={max_requests:g}: let more be sent, ask for fewer plan.n_runs, or"
+            " raise plan.max_requests"
+        )
 
 
 def warm_up(spec: SystemSpec, sources: Sources, *, play: Player) -> tuple[SystemSpec, int]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sim import Source, SystemSpec
 from sim.planning.forecast.bounds import stability
-from sim.planning.forecast.demands import demands, guess
+from sim.planning.forecast.demands import demands, guess, sent_share
 from sim.planning.limits.budget import Budget, Missed, Refusal, say_missed
 from sim.planning.limits.goal import Goal
 from sim.planning.runs.pace import set_length
@@ -55,6 +55,7 @@ class Pilots:
         self.per_device_rps = self._alone.rate_rps if self._alone else 0.0
         self._grows = False
         self._probe: Probe | None = None
+        self._sent = sent_share(sources)
 
     def find_most(self, within: int) -> Bracket:
         """The bracket above a number of devices that is within the goals.
@@ -105,7 +106,7 @@ class Pilots:
             self._grows, self._probe = True, None
             return math.inf, self._goals[0]
         requests, rate_rps = self._budget.pilot_requests, self.per_device_rps * n_devices
-        spec = set_length(self._spec, requests, rate_rps, n_devices, self._goals)
+        spec = set_length(self._spec, requests, rate_rps, n_devices, self._goals, sent=self._sent)
         self._probe = probe = Probe(spec, self._sources, self._goals, play=self._play)
         excess, goal = probe.worst(n_devices, _PILOTS)
         self._spend(probe.requests, n_devices)

@@ -8,9 +8,16 @@ import numpy as np
 
 from sim import SystemSpec
 from sim.places import groups_of
+from sim.planning.forecast.demands import guess, sent_share
 from sim.planning.limits.budget import Budget, Missed, Refusal
 from sim.planning.limits.goal import Goal
-from sim.planning.runs.pace import refuse_replay, set_length, warm_up, without_faults
+from sim.planning.runs.pace import (
+    refuse_long,
+    refuse_replay,
+    set_length,
+    warm_up,
+    without_faults,
+)  # fmt: skip
 from sim.planning.runs.probe import Player, Probe, play_in_turn
 from sim.planning.search.answer import Capacity, Least
 from sim.planning.search.bracket import Bracket, Pilots
@@ -20,7 +27,7 @@ from sim.planning.search.regimes import Regimes, SafeSearch
 from sim.sources.sessions import steps_of
 from sim.sources.source import Sources
 
-_SCOUTS, _WIDE = 4, 5
+_SCOUTS, _WIDE, _POINTS = 4, 5, 3
 _BELOW = 0.95
 
 
@@ -51,6 +58,8 @@ def capacity(
     wanted = (goals,) if isinstance(goals, Goal) else tuple(goals)
     steps = max(steps_of(source) for source in sources.values())
     fitting = (budget or Budget()).for_sessions(steps)
+    near = guess(spec, sources)
+    refuse_long(spec, sources, near, _POINTS * fitting.n_runs, fitting.max_requests)
     found = _Search(spec, sources, wanted, fitting, play or play_in_turn).find()
     quiet = without_faults(spec)
     if quiet == spec:
@@ -146,7 +155,8 @@ class _Search:
     def _settle(self, n: int) -> Probe:
         """Long runs behind a warm-up that fits the system with so many devices."""
         budget, rate_rps = self._budget, self._pilots.per_device_rps * n
-        spec = set_length(self._spec, budget.requests_per_run, rate_rps, n, self._goals)
+        sent, requests = sent_share(self._sources), budget.requests_per_run
+        spec = set_length(self._spec, requests, rate_rps, n, self._goals, sent=sent)
         fleet = replace(spec.fleet, n_devices=n)
         spec, cost = warm_up(replace(spec, fleet=fleet), self._sources, play=self._play)
         self.requests += cost

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sim import SystemSpec
-from sim.planning.forecast.demands import demands
+from sim.planning.forecast.demands import demands, sent_share
 from sim.planning.limits.budget import Budget, Refusal, say_missed
 from sim.planning.limits.goal import Goal
 from sim.planning.runs.levers import faster_server, more_cells, more_gpus, wider_channel
-from sim.planning.runs.pace import set_length, warm_up
+from sim.planning.runs.pace import refuse_long, set_length, warm_up
 from sim.planning.runs.probe import Player, Probe
 from sim.planning.search.along import UNIT, Along, Change
 from sim.planning.search.refine import Refinement
@@ -75,11 +75,13 @@ class _Search:
         self._sources, self._goals, self._n = sources, tuple(goals), n_devices
         self._budget, self._play = budget, play
         self.requests = 0
+        self._sent = sent_share(sources)
+        refuse_long(spec, sources, n_devices, budget.n_runs, budget.max_requests)
         self._far, self._before = "N = 1", list[str]()
         self.alone = ""
         rate_rps = self._one() * n_devices
         self._short = set_length(
-            self._spec, budget.pilot_requests, rate_rps, n_devices, self._goals
+            self._spec, budget.pilot_requests, rate_rps, n_devices, self._goals, sent=self._sent
         )
 
     def factor(self, name: str, words: str, change: Change) -> Remedy:
@@ -148,7 +150,9 @@ class _Search:
         """Requests per second of one device; `alone` says so if even that misses a goal."""
         known = demands(self._spec, self._sources)
         rate_rps = known.rate_rps if known else 0.0
-        spec = set_length(self._spec, self._budget.pilot_requests, rate_rps, 1, self._goals)
+        spec = set_length(
+            self._spec, self._budget.pilot_requests, rate_rps, 1, self._goals, sent=self._sent
+        )
         probe = Probe(spec, self._sources, self._goals, play=self._play)
         excess, goal = probe.worst(1, _PILOTS)
         self._spend(probe.requests)
@@ -224,7 +228,7 @@ class _Search:
         self._far = f"{short.words} near {size:.4g}"
         rate_rps = short.probe(size).throughput_rps(self._n)
         requests = self._budget.requests_per_run
-        spec = set_length(self._spec, requests, rate_rps, self._n, self._goals)
+        spec = set_length(self._spec, requests, rate_rps, self._n, self._goals, sent=self._sent)
         changed, sources = change(spec, self._sources, size)
         warm, cost = warm_up(changed, sources, play=self._play)
         self._spend(cost)

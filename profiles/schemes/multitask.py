@@ -1,0 +1,142 @@
+"""Networks that answer several questions about one image: one body for all, or a body for each.
+
+    one body       image -[ stage1 stage2 stage3 ]- z -+-[ head of task 1 ]-+
+                                                       +-[ head of task 2 ]-+- answers
+    a body each    image -[ stage1 ]--[ stage3 ]- z1 ----[ head of task 1 ]-+
+                        \\-[ stage1 ]--[ stage3 ]- z2 ----[ head of task 2 ]-+- answers
+
+Shapes: images uint8 [batch, height, width, channel]; features [batch, channel, height, width], of
+several bodies stacked along the channels; answers [batch, class], the tasks' scores side by side;
+labels [batch, task].
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import accumulate, pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from profiles.models.residual import Block, Normalise
+from profiles.models.scores import Metric, accuracy
+
+STAGES = ("stage1", "stage2", "stage3")
+_DROPOUT = 0.1
+
+
+class MultiTask(nn.Module):
+    """A body of three stages and a head for each task.
+
+    `n_z`: numbers of the feature; `hidden`: of a head's inner layer; `tasks`: classes by name.
+    """
+
+    def __init__(
+        self, body: Sequence[nn.Module], n_z: int, hidden: int, tasks: Mapping[str, int]
+    ) -> None:
+        super().__init__()
+        self.stage1, self.stage2, self.stage3 = body
+        self._tasks = tuple(tasks)
+        self.heads = nn.ModuleList([_head(n_z, hidden, n) for n in tasks.values()])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images to the answers to all tasks."""
+        z = self.stage3(self.stage2(self.stage1(images))).flatten(1)
+        return torch.cat([head(z) for head in self.heads], 1)
+
+    def keep(self, tasks: Sequence[str]) -> "MultiTask":
+        """Itself with the heads of these tasks alone."""
+        self.heads = nn.ModuleList([self.heads[self._tasks.index(name)] for name in tasks])
+        return self
+
+
+class SideBySide(nn.Module):
+    """Networks of one task each on one image: every one with its body, its feature, its head."""
+
+    def __init__(self, networks: Sequence[MultiTask]) -> None:
+        super().__init__()
+        for number, stage in enumerate(STAGES):
+            parts = [network.get_submodule(stage) for network in networks]
+            self.add_module(stage, _Beside(parts, shared_input=number == 0))
+        self.heads = nn.ModuleList([one.heads[0] for one in networks])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images to the answers to all tasks."""
+        z = images
+        for stage in STAGES:
+            z = self.get_submodule(stage)(z)
+        parts = z.chunk(len(self.heads), 1)
+        each = [head(part.flatten(1)) for head, part in zip(self.heads, parts, strict=True)]
+        return torch.cat(each, 1)
+
+
+class _Beside(nn.Module):
+    """The same stage of several networks, their features stacked along the channels."""
+
+    def __init__(self, parts: Sequence[nn.Module], *, shared_input: bool) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self._shared = shared_input
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Each network's input to its feature."""
+        n = len(self.parts)
+        inputs = [x] * n if self._shared else x.chunk(n, 1)
+        return torch.cat([part(one) for part, one in zip(self.parts, inputs, strict=True)], 1)
+
+
+def joint_loss(classes: Sequence[int], chosen: Sequence[int]) -> Callable[..., Tensor]:
+    """The sum of the cross-entropies of the tasks whose numbers are `chosen`."""
+
+    def measure(module: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
+        scores = module(inputs).split([classes[i] for i in chosen], 1)
+        each = [
+            nn.functional.cross_entropy(one, labels[:, i])
+            for one, i in zip(scores, chosen, strict=True)
+        ]
+        return torch.stack(each).sum()
+
+    return measure
+
+
+def task_metrics(tasks: Mapping[str, int]) -> dict[str, Metric]:
+    """Of answers to several tasks the metric of each."""
+    ends = list(accumulate(tasks.values(), initial=0))
+    return {
+        name: partial(_right, slice(*between), number)
+        for number, (name, between) in enumerate(zip(tasks, pairwise(ends), strict=True))
+    }
+
+
+def mean_metric(metrics: Mapping[str, Metric]) -> Metric:
+    """The share of a sample's tasks that are answered rightly."""
+    return lambda answers, labels: np.mean([m(answers, labels) for m in metrics.values()], axis=0)
+
+
+def _right(classes: slice, number: int, answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return accuracy(answers[:, classes], labels[:, number])
+
+
+def small_body() -> list[nn.Module]:
+    """Grey images of 16 x 16 to 32 x 2 x 2: four convolutions, all but the first halving."""
+    first = [Normalise([0.5], [0.25]), *_layer(1, 16, 1), *_layer(16, 16, 2)]
+    return [nn.Sequential(*part) for part in (first, _layer(16, 32, 2), _layer(32, 32, 2))]
+
+
+def scene_body() -> list[nn.Module]:
+    """Coloured images of 64 x 64 to 24 x 4 x 4: a stem, three residual blocks, a convolution."""
+    first = [Normalise([0.45] * 3, [0.25] * 3), *_layer(3, 16, 2), Block(16, 16, 1)]
+    last = [Block(24, 24, 2), *_layer(24, 24, 2)]
+    return [nn.Sequential(*part) for part in (first, [Block(16, 24, 2)], last)]
+
+
+def _layer(n_in: int, n_out: int, stride: int) -> list[nn.Module]:
+    convolution = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False)
+    return [convolution, nn.BatchNorm2d(n_out), nn.ReLU()]
+
+
+def _head(n_z: int, hidden: int, n_classes: int) -> nn.Sequential:
+    """Linear, dropout, ReLU, linear, as in the paper."""
+    return nn.Sequential(
+        nn.Linear(n_z, hidden), nn.Dropout(_DROPOUT), nn.ReLU(), nn.Linear(hidden, n_classes)
+    )
