@@ -5,9 +5,11 @@ takes from another file is built in as well, so here the text of all these files
 """
 
 import hashlib
-from collections.abc import Callable
-from contextlib import suppress
-from functools import cache
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ SOURCES = (
 """The files whose text compiled functions hold, from this folder on."""
 
 _HOME = Path(__file__).parent
+_PATIENCE_S = 1.0
+"""Reading what was kept takes less."""
 
 
 def compiled(
@@ -51,6 +55,24 @@ def digest() -> str:
     """A fingerprint of all sources that compiled functions are made of."""
     texts = [(_HOME / name).read_bytes() for name in SOURCES]
     return hashlib.sha256(b"\0".join(texts)).hexdigest()
+
+
+@contextmanager
+def told(function: Any) -> Iterator[None]:
+    """Say on standard error, while it lasts, that a function is compiled at its first call."""
+    if function.signatures:
+        yield
+        return
+    words = "splitfleet: compiling the simulator, once on this machine"
+    timer = threading.Timer(
+        _PATIENCE_S, partial(print, words, file=sys.stderr, flush=True)
+    )  # fmt: skip
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class _Cache(FunctionCache):

@@ -11,6 +11,7 @@ import numpy as np
 from simpy import Environment
 
 from sim.clock import EventBudgetError
+from sim.compiling import told
 from sim.devices.factory import sources_of
 from sim.engine import kernel
 from sim.engine import layout as at
@@ -257,13 +258,14 @@ class Run:
 
     def _play(self, until_s: float, stop: int) -> int:
         while True:
-            why = kernel.play(
-                until_s, stop, self._f, self._n, self._sf, self._sn, self._at, self._key,
-                self._list, self._hops, self._hop_code, self._df, self._dn, self._qf, self._qn,
-                self._rows, self._ways_of, self._tails, self._cf, self._cn, self._members,
-                self._ratios, self._waiting, self._batches, self._batch_n, self._batch_at,
-                self._gpus, self._cores, self._cored, self._work, self._parts, self._records,
-            )  # fmt: skip
+            with told(kernel.play):
+                why = kernel.play(
+                    until_s, stop, self._f, self._n, self._sf, self._sn, self._at, self._key,
+                    self._list, self._hops, self._hop_code, self._df, self._dn, self._qf, self._qn,
+                    self._rows, self._ways_of, self._tails, self._cf, self._cn, self._members,
+                    self._ratios, self._waiting, self._batches, self._batch_n, self._batch_at,
+                    self._gpus, self._cores, self._cored, self._work, self._parts, self._records,
+                )  # fmt: skip
             if why in (at.REACHED, at.STOPPED, at.EMPTY):
                 return int(why)
             self._make_room(int(why))

@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 from sim import compiling
 
@@ -58,3 +60,16 @@ def run_there(place):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def test_a_first_call_that_takes_long_says_what_is_going_on(capfd, monkeypatch):
+    monkeypatch.setattr(compiling, "_PATIENCE_S", 0.01)
+    fresh = SimpleNamespace(signatures=[])
+    with compiling.told(fresh):
+        time.sleep(0.2)
+    assert capfd.readouterr().err == (
+        "splitfleet: compiling the simulator, once on this machine\n"
+    )  # fmt: skip
+    with compiling.told(SimpleNamespace(signatures=[1])):
+        time.sleep(0.05)
+    assert capfd.readouterr().err == ""
