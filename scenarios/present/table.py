@@ -82,7 +82,7 @@ def show(rows: Sequence[Row], provenance: Mapping[str, Any], columns: str = "all
     alone = len(rows) == 1 and not rows[0].get("error")
     labels = [name for name in _LABELS if columns != "varying" or name in varying(rows)]
     summary = _point(rows[0]) if alone else _points(rows, [*_keys(rows), *labels])
-    replace(summary, origin=_origin(provenance)).show()
+    replace(summary, origin=_origin(rows, provenance)).show()
 
 
 def tell_trust(trust: Trust, columns: Sequence[str] = ()) -> Summary:
@@ -190,17 +190,19 @@ def _seen(row: Row, column: str, factor: float) -> str:
     return between(row, column, factor, 4)
 
 
-def _origin(provenance: Mapping[str, Any]) -> str:
+def _origin(rows: Sequence[Row], provenance: Mapping[str, Any]) -> str:
     if "request" in provenance:
         return "Requests all cost the same, as given by hand: every number is assumed."
     head, tail = provenance["head_seconds"], provenance["tail_seconds"]
     tokens = provenance["payloads"].get("prompt_tokens")
     samples = "test samples" if tokens is None else f"generations from {tokens} tokens each"
+    known = [str(row["codec_machine"]) for row in rows if row.get("codec_machine")]
+    coded = f"Codec seconds: {', '.join(dict.fromkeys(known))}. " if known else ""
     return (
         f"{say_scheme(provenance)}"
         f"Payloads and answers: measured on {provenance['samples']} {samples}. "
         f"Device seconds: {describe_seconds(head)}. Server seconds: {describe_seconds(tail)}. "
-        "Intervals include the table's sampling error and those of the machines."
+        f"{coded}Intervals include the table's sampling error and those of the machines."
     )
 
 

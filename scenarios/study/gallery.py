@@ -30,7 +30,9 @@ def say_origin(provenance: Mapping[str, Any], samples: int) -> str:
     processor = provenance["machine"]["processor"]
     trained = provenance["weights"] == "trained"
     weights = "trained weights, real answers" if trained else "random weights: no accuracy"
+    ratios = provenance.get("seconds", {}).get("ratios", ())
+    scaled = f", those of {', '.join(ratios)} scaled from there" if ratios else ""
     return (
         f"Bytes, errors and answers: measured on {samples} test samples, {weights}; "
-        f"seconds, where shown: measured on one thread of {processor}."
+        f"seconds, where shown: measured on one thread of {processor}{scaled}."
     )

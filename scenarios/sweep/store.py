@@ -28,7 +28,7 @@ from scenarios.sweep.lines import add, is_signed, mend, open_own, parse, read
 from scenarios.sweep.tables import replace
 from scenarios.sweep.tables import write_table as write_table
 
-MODEL_VERSION = 7
+MODEL_VERSION = 8
 """Version of the simulated system's meaning: raise it when the same spec would give other rows."""
 
 _SYNC_EVERY_S = 1.0

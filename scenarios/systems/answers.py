@@ -171,6 +171,7 @@ def measure(
         return Answers(
             model=model.name, profile=facts, others=others, table=table,
             clock=traces.clock_of(given, table), trace_file=given,
+            carried_settings=carrying.scaled(table),
         )  # fmt: skip
     if facts.head.hardware == THIS:
         table = trace(network, model, settings, wanted)
@@ -179,7 +180,7 @@ def measure(
     table, carried = _complete(network, model, settings, chains, wanted)
     return Answers(
         model=model.name, profile=facts, others=others, table=table,
-        clock=Clock(machine=shipped.CPU), carried_settings=carried,
+        clock=Clock(machine=shipped.CPU), carried_settings={**carrying.scaled(table), **carried},
         back=carrying.back(CACHE) if here else {},
     )  # fmt: skip
 

@@ -77,6 +77,17 @@ def _ratio(there: TraceTable, here: TraceTable, cut: str, anchor: str, column: s
     return Carried(factor, "scaled", float(mean_error(logs)), CPU, source)
 
 
+def scaled(table: TraceTable) -> dict[str, dict[str, Carried]]:
+    """The settings whose seconds were not measured on the machine of the table but reached it by a
+    ratio, as its provenance tells (`seconds`), by column; the table holds the seconds as they are.
+    """
+    said = table.provenance.get("seconds", {})
+    one = Carried(
+        1.0, str(said.get("kind")), 0.0, CPU, f"{said.get('source')}, {said.get('processor')}"
+    )
+    return {name: {"encode_s": one, "decode_s": one} for name in said.get("ratios", ())}
+
+
 def back(folder: Any) -> dict[str, Carried]:
     """The other way round: what shipped codec seconds are worth on the machine at hand."""
     return {

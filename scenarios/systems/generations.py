@@ -305,7 +305,7 @@ def generations(
     return Generations(
         model=model, prefill=own["prefill"], decode=own["decode"], others=others, table=table,
         clock=clock or Clock(machine=own["decode"].head.hardware),
-        carried_settings=carried, trace_file=given,
+        carried_settings={**carrying.scaled(table), **carried}, trace_file=given,
         back=carrying.back(CACHE) if here and own is known and not given else {},
     )  # fmt: skip
 

@@ -93,6 +93,6 @@ def test_the_twelve_lines_draw_their_curve(tmp_path):
     script = [sys.executable, str(ROOT / "examples" / "plan_curve.py")]
     made = subprocess.run(script, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
-    assert made.stdout.startswith("Answer(206 devices [200, 211] within latency_p95_s <= 0.1;")
+    assert made.stdout.startswith("Answer(220 devices [214, 226] within latency_p95_s <= 0.1;")
     assert made.stdout.count("\n") == 1
     assert (tmp_path / "plan_curve.png").stat().st_size > 5_000
