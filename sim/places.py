@@ -5,6 +5,8 @@ All are Weyl sequences, the fractional parts of index times an irrational number
 
 import math
 
+import numpy as np
+
 from sim.specs import GroupSpec, SystemSpec
 
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
@@ -28,6 +30,19 @@ def group_of(index: int, shares: tuple[float, ...]) -> int:
         if place < 0.0:
             return group
     return len(shares) - 1
+
+
+def groups_up_to(n_devices: int, shares: tuple[float, ...]) -> np.ndarray:
+    """`group_of` of all devices at once, to the bit."""
+    place = (np.arange(n_devices) * _GOLDEN) % 1.0 * math.fsum(shares)
+    found = np.full(n_devices, len(shares) - 1)
+    unplaced = np.ones(n_devices, bool)
+    for group, share in enumerate(shares):
+        place -= share
+        falls = unplaced & (place < 0.0)
+        found[falls] = group
+        unplaced &= ~falls
+    return found
 
 
 def phase(index: int) -> float:

@@ -709,36 +709,20 @@ def _record(
     records: Any, at: int, qf: Any, qn: Any, dn: Any, df: Any, rows: Any, s: int, outcome: int,
     done_s: float,
 ) -> None:  # fmt: skip
-    """Request.row: the columns of sim.request.COLUMNS."""
+    """Request.row: the columns of sim.engine.layout.RECORDED."""
     d, r = qn[s, DEVICE], qn[s, ROW]
-    out = records[at]
-    out[0] = d
-    out[1] = dn[d, GROUP]
-    out[2] = outcome
-    out[3] = rows[r, R_SAMPLE]
-    out[4] = 0.0
-    out[5] = qf[s, CREATED]
-    out[6] = qf[s, CREATED] + df[d, DEADLINE]
-    out[7] = qf[s, D_START]
-    out[8] = qf[s, D_END]
-    out[9] = qf[s, L_START]
-    out[10] = qf[s, L_END]
-    out[11] = qf[s, S_START]
-    out[12] = qf[s, S_END]
-    out[13] = done_s
-    out[14] = rows[r, R_PAYLOAD]
-    out[15] = qf[s, AIR_BYTES]
-    for i in range(16, 22):
-        out[i] = 0.0
-    out[19] = qf[s, SHARE]
-    out[22] = rows[r, R_CORRECT]
-    for i in range(23, 37):
-        out[i] = 0.0
-    out[24] = qf[s, D_WAIT]
-    out[26] = qf[s, L_WAIT]
-    out[27] = qf[s, AIRTIME]
-    out[30] = qf[s, C_WAIT]
-    out[31] = qf[s, C_SERVICE]
-    out[32] = qf[s, S_WAIT]
-    out[33] = qf[s, S_SERVICE]
-    out[36] = qf[s, NETWORK]
+    records[at, 0] = d
+    records[at, 1] = dn[d, GROUP]
+    records[at, 2] = outcome
+    records[at, 3] = rows[r, R_SAMPLE]
+    records[at, 4] = qf[s, CREATED]
+    records[at, 5] = qf[s, CREATED] + df[d, DEADLINE]
+    for i in range(D_START, S_END + 1):
+        records[at, 6 + i - D_START] = qf[s, i]
+    records[at, 12] = done_s
+    records[at, 13] = rows[r, R_PAYLOAD]
+    records[at, 14] = qf[s, AIR_BYTES]
+    records[at, 15] = qf[s, SHARE]
+    records[at, 16] = rows[r, R_CORRECT]
+    for i in range(D_WAIT, NETWORK + 1):
+        records[at, 17 + i - D_WAIT] = qf[s, i]

@@ -32,6 +32,15 @@ THINKS, PAUSES, COMES = range(3)
  N_SLOT_FLOATS) = range(23)  # fmt: skip
 DEVICE, ROW, NUMBER, NEXT, ACCESSES, TURN, N_SLOT_WHOLE = range(7)
 
+# of a request that has left; the other columns of sim.request.COLUMNS are 0 in all systems here
+RECORDED = (
+    "device", "group", "outcome", "sample", "created_s", "deadline_s", "device_start_s",
+    "device_end_s", "link_start_s", "link_end_s", "server_start_s", "server_end_s", "done_s",
+    "payload_bytes", "air_bytes", "server_share_s", "correct", "device_wait_s", "link_wait_s",
+    "airtime_s", "decoder_wait_s", "decoder_service_s", "server_wait_s", "server_service_s",
+    "network_s",
+)  # fmt: skip
+
 # of a row, and of a row sent at a rate
 (R_DEVICE, R_DECODE, R_PAYLOAD, R_TENSOR, R_CORRECT, R_SAMPLE, R_SENT, R_SERVER, R_ALONE,
  N_ROW) = range(10)  # fmt: skip

@@ -11,7 +11,7 @@ from sim.compiling import compiled, inlined
 U = np.uint64
 
 
-@inlined
+@compiled
 def push(at: np.ndarray, key: np.ndarray, n: int, time_s: float, order: int, code: int) -> None:
     """Put an event onto a heap of n: `at` [.], `key` [., (order, code)]."""
     j = n
@@ -28,7 +28,7 @@ def push(at: np.ndarray, key: np.ndarray, n: int, time_s: float, order: int, cod
     key[j, 1] = code
 
 
-@inlined
+@compiled
 def pop(at: np.ndarray, key: np.ndarray, n: int) -> None:
     """Take the first event off a heap of n; the last one finds its place."""
     m = n - 1

@@ -15,11 +15,11 @@ from sim.compiling import told
 from sim.devices.factory import sources_of
 from sim.engine import kernel
 from sim.engine import layout as at
-from sim.measures.meters import Book, Snapshot, named
+from sim.measures.meters import Book, Records, Snapshot
 from sim.medium.channel import Channel
 from sim.medium.link import Link
 from sim.medium.sharing.wifi import contention
-from sim.places import even, group_of, groups_of, phase
+from sim.places import even, groups_of, groups_up_to, phase
 from sim.request import COLUMNS
 from sim.server.service import batch_s
 from sim.sources.source import Draw, Sources, rows_of
@@ -82,11 +82,11 @@ class Run:
 
     def book(self, begin: Snapshot) -> Book:
         """What the run has left so far."""
-        nothing = named(np.empty((0, len(COLUMNS))))
+        nothing = _named(np.empty((0, len(at.RECORDED))))
         return Book(
-            records=named(self._records[: self._n[at.ROWS]]),
+            records=_named(self._records[: self._n[at.ROWS]]),
             steps=nothing,
-            in_flight=named(self._in_flight()),
+            in_flight=_named(self._in_flight()),
             steps_in_flight=nothing,
             begin=begin,
             end=self.snapshot(),
@@ -123,8 +123,7 @@ class Run:
         n = spec.fleet.n_devices
         df, dn = np.zeros((n, at.N_DEVICE_FLOATS)), np.zeros((n, at.N_DEVICE_WHOLE), np.int64)
         shares = tuple(group.share for group in groups)
-        of = [group_of(index, shares) for index in range(n)] if len(groups) > 1 else [0] * n
-        dn[:, at.GROUP] = of
+        dn[:, at.GROUP] = groups_up_to(n, shares)
         dn[:, at.CELL] = np.arange(n) % spec.link.n_cells
         dn[:, [at.FIRST, at.LAST]] = -1
         keys = {key: i for i, key in enumerate(dict.fromkeys(s.key for s in self._sources))}
@@ -239,7 +238,7 @@ class Run:
         self._batch_n, self._batch_at = np.zeros(gpus, np.int64), np.zeros(gpus)
         self._gpus, self._cores = np.zeros(gpus), np.zeros(max(1, spec.server.cpu_workers))
         self._parts = np.zeros(128)
-        self._records = np.empty((4 * slots, len(COLUMNS)))
+        self._records = np.empty((4 * slots, len(at.RECORDED)))
         self._list[:n_devices, 0] = np.arange(n_devices)
         self._list[:n_devices, 1] = (at.ON_BIRTH << at.SHIFT) + np.arange(n_devices)
         self._n[[at.QUEUED, at.ORDER]] = n_devices
@@ -360,7 +359,7 @@ class Run:
             slot = int(self._qn[slot, at.NEXT])
         slots = np.flatnonzero(~free)
         slots = slots[np.argsort(self._qn[slots, at.NUMBER], kind="stable")]
-        rows = np.empty((len(slots), len(COLUMNS)))
+        rows = np.empty((len(slots), len(at.RECORDED)))
         for i, s in enumerate(slots):
             kernel._record(
                 rows, i, self._qf, self._qn, self._dn, self._df, self._rows, s, 0, self.now_s
@@ -392,3 +391,9 @@ class Run:
             f" {self._n[at.ARRIVED] - self._n[at.LEFT]} requests in flight; raise max_events, or"
             " lower the load"
         )
+
+
+def _named(table: np.ndarray) -> Records:
+    """Rows [request, column] as all the columns of a book, a copy."""
+    kept = dict(zip(at.RECORDED, table.T.copy(), strict=True))
+    return {name: kept[name] if name in kept else np.zeros(len(table)) for name in COLUMNS}

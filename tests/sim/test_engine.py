@@ -14,6 +14,7 @@ from sim.engine import choice
 from sim.engine import layout as at
 from sim.engine.lists import fsum, pop, push
 from sim.engine.run import Run
+from sim.places import group_of, groups_up_to
 from sim.sources.source import ConstantSource, ExponentialSource
 from sim.specs import GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.specs.fleet import FleetSpec
@@ -153,3 +154,9 @@ def test_the_heap_pops_by_time_then_by_order(times, seed):
 def test_every_kind_of_event_has_a_number_of_its_own():
     events = [v for name, v in vars(at).items() if name.startswith("ON_") and name != "ON_GPU"]
     assert sorted(events) == list(range(len(events)))
+
+
+@given(st.integers(0, 3000), st.lists(st.floats(0.01, 10.0), min_size=1, max_size=5))
+def test_groups_of_a_fleet_are_those_of_its_devices(n_devices, shares):
+    one_by_one = [group_of(index, tuple(shares)) for index in range(n_devices)]
+    assert groups_up_to(n_devices, tuple(shares)).tolist() == one_by_one
