@@ -20,7 +20,7 @@ from sim.medium.channel import Channel
 from sim.medium.link import Link
 from sim.medium.sharing.wifi import contention
 from sim.places import even, groups_of, groups_up_to, phase
-from sim.request import COLUMNS
+from sim.request import COLUMNS, EXPIRED, REJECTED
 from sim.server.service import batch_s
 from sim.sources.source import Draw, Sources, rows_of
 from sim.specs import SystemSpec
@@ -360,11 +360,21 @@ class Run:
         slots = np.flatnonzero(~free)
         slots = slots[np.argsort(self._qn[slots, at.NUMBER], kind="stable")]
         rows = np.empty((len(slots), len(at.RECORDED)))
-        for i, s in enumerate(slots):
+        outcomes = self._turned_away()
+        for i, s in enumerate(slots.tolist()):
             kernel._record(
-                rows, i, self._qf, self._qn, self._dn, self._df, self._rows, s, 0, self.now_s
-            )
+                rows, i, self._qf, self._qn, self._dn, self._df, self._rows, s, outcomes.get(s, 0),
+                self.now_s,
+            )  # fmt: skip
         return rows
+
+    def _turned_away(self) -> dict[int, int]:
+        """Outcomes of requests refused in this very instant, which have still to leave."""
+        order = (self._n[at.FRONT] + np.arange(self._n[at.QUEUED])) % len(self._list)
+        codes = self._list[order, 1].tolist()
+        kinds = {at.ON_REFUSED: REJECTED, at.ON_EXPIRED: EXPIRED}
+        mask = (1 << at.SHIFT) - 1
+        return {c & mask: kinds[c >> at.SHIFT] for c in codes if c >> at.SHIFT in kinds}
 
     @property
     def target_s(self) -> float:
