@@ -202,6 +202,8 @@ def play(
                 n[FREE_HOP] = a
                 n[HOPS] -= 1
             _at_once(n, now_list, following)
+        elif kind == ON_FAILURE:
+            return NO_TIME
         elif kind in (ON_TARGET, ON_ALL):
             n[TARGET_PASSED if kind == ON_TARGET else ALL_PASSED] = 1
             if stop == kind:
@@ -450,10 +452,11 @@ def play(
                             _at_once(n, now_list, one * ON_ALL << SHIFT)
                 act = _NONE
                 if dn[d, KIND] != COMES:
-                    if df[d, MEAN] == 0.0 and now == df[d, BEGAN]:
-                        return NO_TIME
                     outcome = _ANSWERED
                     act = _RUN
+                    if df[d, MEAN] == 0.0 and now == df[d, BEGAN]:  # the process fails
+                        _at_once(n, now_list, one * ON_FAILURE << SHIFT)
+                        act = _NONE
         # ---- QueueServer._start_batches
         if batch_due:
             while n[TAIL] > n[HEAD]:
