@@ -14,8 +14,10 @@ from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 from scenarios.__main__ import run
-from scenarios.systems import traces
+from scenarios.systems import carrying, traces
+from scenarios.systems.coders import coders
 from scenarios.systems.measured import known_of
+from scenarios.systems.sheets import read
 
 FACTS = ModelProfile.load(shipped.DATA / "profiles" / "scenes-single-1.npz")
 SHIPPED = TraceTable.load(shipped.DATA / "traces" / "scenes.npz")
@@ -128,3 +130,20 @@ def test_generations_must_be_long_enough():
         traces.check_tokens("x.npz", table, 4)
     with pytest.raises(ValueError, match="holds generations of 0 tokens"):
         traces.check_tokens("x.npz", SHIPPED, 4)
+
+
+@pytest.mark.parametrize("name", ["scenes", "resnet34", "bytellama"])
+def test_shipped_settings_are_those_of_today_and_say_how_their_seconds_came(name):
+    table = TraceTable.load(shipped.DATA / "traces" / f"{name}.npz")
+    known = {key.partition("@")[0]: spec for key, spec in table.provenance["codecs"].items()}
+    plain = set(known) & {"raw16", "int8", "int4", "topk", "aiq", "tabq", "slicer", "ecsq"}
+    assert {key: coders(read("codec", key))["feature"].spec for key in plain} == {
+        key: known[key] for key in plain
+    }
+    said = carrying.scaled(table)
+    assert {"int8", "int4", "tabq", "slicer", "ecsq"} <= set(said) <= set(table.settings)
+    assert not {"raw8", "jpeg", "raw16", "topk", "aiq"} & set(said)
+    assert all(one.kind == "scaled" for each in said.values() for one in each.values())
+    ratios = table.provenance["seconds"]["ratios"]
+    assert set(ratios) == set(said)
+    assert all(0.0 < r <= 1.05 for at in ratios.values() for d in at.values() for r in d.values())
