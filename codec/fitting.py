@@ -16,7 +16,7 @@ import numpy.typing as npt
 from codec.chains import registry as chains
 from codec.chains import static
 from codec.chains.ecsq import DEFAULT_RDOQ, Ecsq
-from codec.chains.klt import PREFIX, Klt
+from codec.chains.klt import PREFIX, FarFromMeanError, Klt
 from codec.stages import transform
 from codec.stages.calibration import Calibration
 from codec.stream import floats
@@ -206,7 +206,10 @@ _Scale = tuple[Callable[[float], float], Callable[[float], float]]
 
 def _excess(codec: FloatCodec, arrays: Sequence[Floats], target: _Target) -> float:
     """What the codec makes of the samples over the target, less 1: it meets it where <= 0."""
-    streams = [codec.encode(a) for a in arrays]
+    try:
+        streams = [codec.encode(a) for a in arrays]
+    except FarFromMeanError:  # too coarse for the smallest of the samples, whatever the others say
+        return math.inf if target.error else -1.0
     if not target.error:
         size = sum(a.size for a in arrays)
         return 8 * sum(map(len, streams)) / (target.value * size) - 1

@@ -29,6 +29,10 @@ _WILD = 4096.0
 _LEAST = 1e-300
 
 
+class FarFromMeanError(UnsupportedInputError):
+    """Features so much smaller than the calibration's mean that zeros would serve them better."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Klt(FloatCodec):
     """The transform, and the chain behind it; made by `create("klt+NAME", calibration=...)`."""
@@ -76,14 +80,14 @@ class Klt(FloatCodec):
         return [*head, *sections]
 
     def _check_gain(self, sections: list[Section], inner: Patch, x: Floats, y: Floats) -> None:
-        """UnsupportedInputError where zeros would be nearer to the features than the stream is.
+        """FarFromMeanError where zeros would be nearer to the features than the stream is.
 
         That is so for features far smaller than those of the calibration: it takes off its mean.
         """
         back = self.inner.decode_chunk(tuple(sections), inner)
         ratio = math.sqrt(_energy(back - y.reshape(-1)) / max(_energy(x), _LEAST))
         if ratio > 1:
-            raise UnsupportedInputError(
+            raise FarFromMeanError(
                 f"{self.name}: relative L2 error would be {ratio:.3g}: features of root mean square"
                 f" {scalar.scale_of(x):.3g} lie {scalar.scale_of(y.reshape(-1)):.3g} from the mean"
                 " of the calibration; fit one to such features"

@@ -178,7 +178,7 @@ class FloatCodec(ABC):
                 largest, constant = floats.look_briefly(x)
             if largest == 0:
                 yield Chunk(container.ZERO)
-            elif constant:
+            elif constant and self.axes(header.shape) is None:  # else its order must be named
                 element = floats.from_float32(x[:1], header.dtype)
                 yield Chunk(container.CONSTANT, data=element.tobytes())
             else:

@@ -10,6 +10,10 @@ from profiles.tables.quality import drops
 from profiles.tables.trace import TraceTable
 
 
+class TooMildError(ValueError):
+    """No traced setting loses as much as is asked for: the cut bears more than was traced."""
+
+
 def find_tolerance(table: TraceTable, cut: str, loss: float = 0.01) -> float:
     """The mean relative L2 error at which a trained network loses `loss` of its accuracy at `cut`.
 
@@ -17,8 +21,8 @@ def find_tolerance(table: TraceTable, cut: str, loss: float = 0.01) -> float:
     running maximum), then interpolated linearly.
 
     Raises:
-        ValueError: no traced setting loses as much, or each loses more, so that the answer would
-            be an extrapolation.
+        TooMildError: no traced setting loses as much, so that the answer would be an extrapolation.
+        ValueError: every setting loses more, likewise.
     """
     here = [drop for drop in drops(table) if drop.cut == cut]
     errors = np.array([float(table.cell("relative_l2", cut, d.setting).mean()) for d in here])
@@ -30,7 +34,7 @@ def interpolate_tolerance(errors: np.ndarray, lost: np.ndarray, loss: float, cut
     order = np.argsort(errors)
     lost = np.maximum.accumulate(np.maximum(0.0, lost[order]))
     if lost[-1] < loss:
-        raise ValueError(
+        raise TooMildError(
             f"at cut {cut!r} no traced setting loses {100 * loss:g} pp, the worst"
             f" {100 * lost[-1]:.2f} pp; trace a harder one"
         )

@@ -125,6 +125,6 @@ def _evaluate(task: str, errors: Mapping[str, Callable[[], float]]) -> dict[tupl
     for cut, error in errors.items():
         try:
             values[task, cut] = error()
-        except ValueError:
+        except matching.TooMildError:
             continue
     return values

@@ -7,6 +7,7 @@ import codec
 from codec.chains import static
 from codec.entropy.frequency_tables import fit_static
 from codec.stages import transform
+from codec.stages.calibration import Calibration
 
 D = 24
 
@@ -248,6 +249,34 @@ def test_features_far_smaller_than_those_of_the_calibration_are_refused_with_the
     assert relative_l2(x / 4, fitted.decode(fitted.encode(x / 4))) < 1
     with pytest.raises(codec.UnsupportedInputError, match=r"relative L2 error would be 9\d"):
         fitted.encode(x / 1000)
+
+
+@pytest.mark.parametrize("inner", ["raw16", "ecsq", "slicer", "int8"])
+def test_constant_chunks_of_a_map_are_not_decoded_in_another_order(inner):
+    """Channels come last in several chunks; a stream that named no basis would not tell."""
+    x = np.zeros((4, 2048, 1024), dtype=np.float32)
+    x[:, :1024] = 2.0  # the first chunk is constant, the second is zero
+    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0].astype(np.float32)
+    known = Calibration(axis=-3, mean=np.zeros(4, dtype=np.float32), basis=rotation)
+    made = codec.create(f"klt+{inner}", calibration=known)
+    data = made.encode(x)
+    assert relative_l2(x, codec.decode(data, calibration=known)) < 0.5  # slicer drops half
+    with pytest.raises(codec.MissingCalibrationError):
+        codec.decode(data)
+    other = Calibration(axis=-1, mean=np.zeros(1024, np.float32), basis=np.eye(1024, dtype="f4"))
+    with pytest.raises(codec.MissingCalibrationError):
+        codec.decode(data, calibration=other)
+
+
+def test_a_quiet_sample_among_others_does_not_stop_a_calibration():
+    """A coarse setting leaves it worse than zeros would; the search goes on to finer ones."""
+    draw = np.random.default_rng(0)
+    loud = [(draw.normal(size=(8, 16)) + 3).astype(np.float32) for _ in range(50)]
+    quiet = loud[0] * np.float32(0.1)
+    made = codec.calibrate("klt+ecsq", [*loud, quiet], relative_l2=0.1)
+    assert relative_l2(quiet, made.decode(made.encode(quiet))) <= 1
+    together = np.concatenate([*loud, quiet])
+    assert relative_l2(together, made.decode(made.encode(together))) <= 0.1
 
 
 @pytest.mark.parametrize(("rows", "size"), [(1, 7), (3, 64), (5, 130), (9, 2100)])

@@ -1,8 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from profiles import Column, TraceTable
-from profiles.shipping.matching import find_tolerance
+from profiles.shipping import tolerance
+from profiles.shipping.matching import find_tolerance, interpolate_tolerance
 
 
 def table(points, n=1000):
@@ -42,3 +45,12 @@ def test_a_loss_that_every_setting_exceeds_is_not_taken_for_met():
     with pytest.raises(ValueError, match=r"even the mildest traced setting loses 5\.00 pp"):
         find_tolerance(table([(0.1, 0.05), (0.2, 0.08)]), "stem")
     assert find_tolerance(table([(0.1, 0.01), (0.2, 0.08)]), "stem") == pytest.approx(0.1)
+
+
+def test_a_cut_that_bears_less_than_was_traced_is_not_passed_over():
+    """The tolerance of a task is that of its tightest cut: leaving that one out would raise it."""
+    tight = partial(interpolate_tolerance, np.array([0.3]), np.array([0.05]), 0.01, "stem")
+    mild = partial(interpolate_tolerance, np.array([0.3]), np.array([0.001]), 0.01, "stage1")
+    assert tolerance._evaluate("classify", {"stage1": mild}) == {}
+    with pytest.raises(ValueError, match="trace a milder one"):
+        tolerance._evaluate("classify", {"stem": tight, "stage1": mild})
