@@ -14,6 +14,7 @@ from codec.chains.klt import PREFIX, Klt
 from codec.chains.plain import Int4, Int8, Raw16, Raw32
 from codec.chains.slicer import Slicer
 from codec.chains.tabq import TabQ
+from codec.chains.tiled import Tiled
 from codec.chains.topk import TopK
 from codec.chains.zstandard import Zstd
 from codec.stages.calibration import Calibration
@@ -37,6 +38,7 @@ CHAINS: tuple[type[Chain], ...] = (
     TopK,
     Zstd,
     Aiq,
+    Tiled,
     TabQ,
 )
 """Every chain, whose `chain_id` is written into its streams: ids are never used twice."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 import codec
+from codec.chains.tiled import FORMATS, has
 from codec.entropy.frequency_tables import entropy_bits
 from codec.stages import scalar
 from profiles.measuring.activations import Activations, activations
@@ -90,8 +92,19 @@ def at_error(model: str, cut: str, n: int) -> list[tuple[str, Rate, Rate]]:
         "aiq": lambda: _first("aiq", "bits", range(2, 9), test),
         "tabq": lambda: _first("tabq", "distortion", (0.3, 0.2, 0.15, 0.1, 0.07, 0.05), test),
         "int8": lambda: codec.create("int8"),
+        **{f"tiled, {name}": partial(_picture, name, test) for name in FORMATS if has(name)},
     }
     return [(name, rate(make(), test), packed) for name, make in made.items()]
+
+
+def _picture(name: str, x: np.ndarray) -> Any:
+    """The lowest quality of an image codec that is within the error; the highest where none is."""
+    low, high = 0, 100
+    while low < high:
+        middle = (low + high) // 2
+        within = rate(codec.create("tiled", format=name, quality=middle), x).error <= ERROR
+        low, high = (low, middle) if within else (middle + 1, high)
+    return codec.create("tiled", format=name, quality=low)
 
 
 def _first(chain: str, option: str, values: Sequence[float], x: np.ndarray) -> Any:

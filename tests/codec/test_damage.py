@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import codec
+from codec.chains import tiled
 from codec.stream import container, floats
 
 SHAPE = (3, 8, 12)
@@ -48,6 +49,8 @@ CASES = {
     "topk": {},
     "zstd": {},
     "aiq": {},
+    "tiled": {},
+    **({"tiled ": {"format": "avif", "quality": 60}} if tiled.has("avif") else {}),
     "tabq": {"threshold": 1.5, "token": "row"},
     "tabq ": {"threshold": 1.5},
 }
