@@ -51,8 +51,8 @@ CASES = {
     "aiq": {},
     "tiled": {},
     **({"tiled ": {"format": "avif", "quality": 60}} if tiled.has("avif") else {}),
-    "tabq": {"threshold": 1.5, "token": "row"},
-    "tabq ": {"threshold": 1.5},
+    "tabq ": {"threshold": 1.5, "token": "row"},
+    "tabq": {"threshold": 1.5},
 }
 
 
