@@ -73,19 +73,23 @@ class Clock:
 
     def _say_where(self) -> str:
         """How far the run had come, in one line."""
-        spec, meter = self._spec, self._meter
-        wanted = spec.workload.requests
-        due = f" of {spec.horizon_s:g} s"
-        if wanted is not None:
-            behind = np.bincount(
-                meter.records()["device"].astype(int), minlength=spec.fleet.n_devices
-            )
-            due = f" (device 0 has completed {behind[0]} of {wanted} requests"
-            if spec.workload.until_all:
-                due += f", {np.count_nonzero(behind >= wanted)} of {len(behind)} devices all"
-            due += ")"
-        return (
-            f"max_events={spec.max_events} events are used up at {self._env.now:g} s{due}, with"
-            f" {meter.n_arrived - meter.n_left} requests in flight; raise max_events, or lower the"
-            " load"
-        )
+        meter = self._meter
+        devices = meter.records()["device"].astype(int)
+        behind = np.bincount(devices, minlength=self._spec.fleet.n_devices)
+        in_flight = meter.n_arrived - meter.n_left
+        return say_budget(self._spec, self._env.now, in_flight, behind)
+
+
+def say_budget(spec: SystemSpec, now_s: float, in_flight: int, behind: np.ndarray) -> str:
+    """Where the events were used up, in one line; `behind`: requests that each device had done."""
+    wanted = spec.workload.requests
+    due = f" of {spec.horizon_s:g} s"
+    if wanted is not None:
+        due = f" (device 0 has completed {behind[0]} of {wanted} requests"
+        if spec.workload.until_all:
+            due += f", {np.count_nonzero(behind >= wanted)} of {len(behind)} devices all"
+        due += ")"
+    return (
+        f"max_events={spec.max_events} events are used up at {now_s:g} s{due}, with {in_flight}"
+        " requests in flight; raise max_events, or lower the load"
+    )

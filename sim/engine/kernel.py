@@ -153,7 +153,7 @@ def play(
             if order == cn[c, TIMER]:
                 cn[c, TIMER] = -1
                 cf[c, C_BUSY] += now - cf[c, SINCE]
-                qf[dn[cn[c, SENDER], FIRST], T_ALONE] += cf[c, TODO] * cf[c, ACCESS]
+                qf[dn[cn[c, SENDER], FIRST], T_ALONE] += cf[c, UNSENT] * cf[c, ACCESS]
                 act = _END_TURN
         elif kind == ON_DECODED:  # Device._decode
             qf[s, C_WAIT] += qf[s, T_START] - qf[s, ENTERED]
@@ -325,13 +325,13 @@ def play(
                             act = _CONTEND
                         elif cn[c, TURNS] > 1:  # _cut
                             _pause(cf[c], cn[c], qf, dn, now)
-                            rest = cf[c, TODO] - math.floor(cf[c, TODO] + _DIGITS)
+                            rest = cf[c, UNSENT] - math.floor(cf[c, UNSENT] + _DIGITS)
                             if rest > _DIGITS:
-                                cn[c, TURNS] -= np.int64(np.rint(cf[c, TODO] - rest))
-                                cf[c, TODO] = rest
+                                cn[c, TURNS] -= np.int64(np.rint(cf[c, UNSENT] - rest))
+                                cf[c, UNSENT] = rest
                                 _air(f, n, at, key, cf[c], cn[c], qf, qn, dn, ways, c)
                             else:
-                                cn[c, TURNS] -= np.int64(np.rint(cf[c, TODO]))
+                                cn[c, TURNS] -= np.int64(np.rint(cf[c, UNSENT]))
                                 act = _END_TURN
             elif act == _END_TURN:  # ContendedMedium._end_turn
                 d = cn[c, SENDER]
@@ -373,7 +373,7 @@ def play(
                         frames = np.int64(ways[dn[d, WAY], qn[s, ROW], W_FRAMES])
                         cf[c, STRETCH] = 1.0 / ratios[frames, m]
                     cn[c, SENDER] = d
-                    cf[c, TODO] = float(cn[c, TURNS])
+                    cf[c, UNSENT] = float(cn[c, TURNS])
                     _air(f, n, at, key, cf[c], cn[c], qf, qn, dn, ways, c)
                     cn[c, FRESH] = 1
             elif act == _DECODE:
@@ -585,8 +585,8 @@ def _pause(cf: Any, cn: Any, qf: Any, dn: Any, now: float) -> None:
     cn[TIMER] = -1
     cf[C_BUSY] += elapsed_s
     whole_s = cf[ACCESS] * cf[STRETCH]
-    done = min(cf[TODO], elapsed_s / whole_s) if whole_s > 0.0 else cf[TODO]
-    cf[TODO] -= done
+    done = min(cf[UNSENT], elapsed_s / whole_s) if whole_s > 0.0 else cf[UNSENT]
+    cf[UNSENT] -= done
     qf[dn[cn[SENDER], FIRST], T_ALONE] += done * cf[ACCESS]
 
 
@@ -603,7 +603,7 @@ def _air(
     cf[SINCE] = f[NOW]
     cn[FRESH] = 0
     cn[TIMER] = n[ORDER]
-    time_s = f[NOW] + cf[TODO] * cf[ACCESS] * cf[STRETCH]
+    time_s = f[NOW] + cf[UNSENT] * cf[ACCESS] * cf[STRETCH]
     _schedule(n, at, key, time_s, (ON_AIR << SHIFT) | cell)
 
 

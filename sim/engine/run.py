@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from simpy import Environment
 
-from sim.clock import EventBudgetError
+from sim.clock import EventBudgetError, say_budget
 from sim.compiling import told
 from sim.devices.factory import sources_of
 from sim.engine import kernel
@@ -282,7 +282,9 @@ class Run:
         elif why == at.NO_TIME:
             raise ValueError("workload.think_s must be > 0 for a request that takes no time, got 0")
         else:
-            raise EventBudgetError(self._say_where())
+            in_flight = int(self._n[at.ARRIVED] - self._n[at.LEFT])
+            behind = self._dn[:, at.BEHIND]
+            raise EventBudgetError(say_budget(self.spec, self.now_s, in_flight, behind))
 
     def _grow(self) -> None:
         """Twice as many requests in flight."""
@@ -385,22 +387,6 @@ class Run:
     def all_s(self) -> float:
         """When every device had."""
         return float(self._f[at.ALL_AT])
-
-    def _say_where(self) -> str:
-        """As `Clock` says it."""
-        spec = self.spec
-        wanted, behind = spec.workload.requests, self._dn[:, at.BEHIND]
-        due = f" of {spec.horizon_s:g} s"
-        if wanted is not None:
-            due = f" (device 0 has completed {behind[0]} of {wanted} requests"
-            if spec.workload.until_all:
-                due += f", {np.count_nonzero(behind >= wanted)} of {len(behind)} devices all"
-            due += ")"
-        return (
-            f"max_events={spec.max_events} events are used up at {self.now_s:g} s{due}, with"
-            f" {self._n[at.ARRIVED] - self._n[at.LEFT]} requests in flight; raise max_events, or"
-            " lower the load"
-        )
 
 
 def _named(table: np.ndarray) -> Records:
