@@ -27,14 +27,20 @@ _PATIENCE_S = 1.0
 
 
 def compiled(
-    function: Callable[..., Any], signature: str | None = None, *, inline: bool = False
+    function: Callable[..., Any],
+    signature: str | None = None,
+    *,
+    inline: bool = False,
+    allocates: bool = False,
 ) -> Any:
     """Compile for one signature, or for what comes first; without the interpreter's lock, IEEE
     arithmetic, nothing merged; kept on disk where a place for it can be written.
+
+    What makes no array of its own is compiled without counting who holds the arrays it is given:
+    an atomic step for each of them, when a call begins and when it ends.
     """
-    made = numba.njit(
-        function, nogil=True, error_model="numpy", inline="always" if inline else "never"
-    )
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": allocates}
+    made = numba.njit(function, inline="always" if inline else "never", **options)
     with suppress(RuntimeError, OSError):  # no place to keep it, or no sources to tell old from new
         made._cache = _Cache(function)
     if signature is not None:
@@ -44,9 +50,7 @@ def compiled(
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compile into whatever calls it: a call that hands over ten arrays costs 80 ns, as each is
-    counted by an atomic step when it comes and when it goes.
-    """
+    """Compile into whatever calls it."""
     return compiled(function, inline=True)
 
 

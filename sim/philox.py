@@ -24,9 +24,9 @@ U = np.uint64
 _WORD = 0xFFFFFFFF
 
 
-def compiled(signature: str) -> Callable[[Callable[..., Any]], Any]:
+def compiled(signature: str, allocates: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Compile for one signature."""
-    return partial(compiling.compiled, signature=signature)
+    return partial(compiling.compiled, signature=signature, allocates=allocates)
 
 
 @compiled("UniTuple(u8, 4)(u8, u8, u8, u8, u8, u8)")
@@ -77,7 +77,7 @@ def number(k0: int, k1: int, c0: int, c1: int, c2: int, c3: int, lane: int) -> f
     return float(unit(w2, w3) if lane == 1 else unit(w0, w1))
 
 
-@compiled("f8[::1](u8, u8, u8, u8, u8, i8, i8)")
+@compiled("f8[::1](u8, u8, u8, u8, u8, i8, i8)", allocates=True)
 def numbers(k0: int, k1: int, first: int, c1: int, c2: int, size: int, lane: int) -> np.ndarray:
     """Those of counters in a row, from c0 = `first` on; lane 2: of both lanes by turns."""
     out = np.empty(size)

@@ -1,7 +1,4 @@
-"""Lists of the compiled engine: a heap of events by (time, order), draws, and an exact sum.
-
-Compiled by Numba. A helper takes scalars or few arrays: one of ten arrays costs 80 ns a call.
-"""
+"""Lists of the compiled engine: a heap of events by (time, order), draws, and an exact sum."""
 
 import numpy as np
 
