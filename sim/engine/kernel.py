@@ -1,8 +1,8 @@
 # ruff: noqa: F403, F405  (numbers of columns, which Numba freezes)
 """The kernel: plays the events of a system in the order in which SimPy would.
 
-One event list for all: a heap by (time, order of scheduling), and a queue of what happens at this
-very instant. Every event that SimPy schedules and whose order matters is scheduled here, in the
+One event list for all by (time, order of scheduling), and a queue of what happens at this very
+instant. Every event that SimPy schedules and whose order matters is scheduled here, in the
 same place of the same step, so that ties fall alike; every sum is taken in the model's order. The
 marks name the method that a passage is the twin of.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.compiling import compiled, inlined
 from sim.engine.layout import *
-from sim.engine.lists import draw, fsum, in_turn, pop, push
+from sim.engine.lists import draw, fsum, in_turn, next_window, pop, schedule
 from sim.philox import minus_log
 
 _NONE, _CREATE, _SEND, _DECODE, _SERVE, _DONE, _START, _CONTEND, _END_TURN, _RUN = range(10)
@@ -38,9 +38,10 @@ def play(
     one = np.int64(1)
     arg_mask = (one << SHIFT) - 1
     burst = sn[MAX_BATCH] + n_gpus + sn[N_DECODERS] + 8
+    listed = key.shape[0] >> 1
     while True:
         # ---- room for what one event may need
-        if n[FREE] < 0 or n[HEAP] + burst > at.shape[0] or n[HOPS] + burst > hops.shape[0]:
+        if n[FREE] < 0 or n[HEAP] + n[KEPT] + burst > listed or n[HOPS] + burst > hops.shape[0]:
             return GROW
         if n[WIDE] == 1:
             return GROW_CONTENTION
@@ -49,6 +50,8 @@ def play(
         # ---- the next event
         queued = n[QUEUED] > 0
         now = f[NOW]
+        if n[HEAP] == 0 and n[KEPT] > 0 and not queued:
+            next_window(n, at, key)
         if n[HEAP] > 0 and not (
             queued and (at[0] > now or key[0, 0] > now_list[n[FRONT] & ring, 0])
         ):
@@ -544,8 +547,7 @@ def play(
 @inlined
 def _schedule(n: Any, at: Any, key: Any, time_s: float, code: int) -> None:
     """Environment.schedule: an event later on."""
-    push(at, key, n[HEAP], time_s, n[ORDER], code)
-    n[HEAP] += 1
+    schedule(n, at, key, time_s, n[ORDER], code)
     n[ORDER] += 1
 
 

@@ -8,8 +8,8 @@ Numba freezes these numbers into the kernel; both sides take them from here alon
  TARGET_AT, ALL_AT, N_FLOATS) = range(12)  # fmt: skip
 # scalars, whole numbers
 (ORDER, HEAP, FRONT, QUEUED, FREE, ROWS, ARRIVED, LEFT, HEAD, TAIL, UNREADY, EVENTS, FREE_HOP,
- MADE, DECODING, DECODER_FRONT, DECODER_QUEUED, TARGET_PASSED, ALL_PASSED, HOPS, WIDE,
- N_WHOLE) = range(22)  # fmt: skip
+ MADE, DECODING, DECODER_FRONT, DECODER_QUEUED, TARGET_PASSED, ALL_PASSED, HOPS, WIDE, WINDOW,
+ KEPT, FREE_KEPT, LAST_CHAIN, N_WHOLE) = range(26)  # fmt: skip
 
 # of the system, floats and whole numbers
 (BEFORE, HALF_RTT, SPEED, OVERHEAD, BATCH_OVERHEAD, COPY_FIXED, COPY_RATE, MAX_WAIT,

@@ -1,11 +1,21 @@
-"""Lists of the compiled engine: a heap of events by (time, order), draws, and an exact sum."""
+"""Lists of the compiled engine: events by (time, order), draws, and an exact sum.
+
+The event list is `at` [2 M + 1] and `key` [2 M, (order, code, next)]. Time is cut into windows of
+equal width. What is due up to the end of the window in play is a heap, in the first half; what
+comes later is kept in the second half, chained by its window as in a calendar queue (Brown 1988),
+and goes onto the heap when its window begins. The last number of `at` is windows per second, 0: all
+of time is one. The first event of each chain stands in `n` from N_WHOLE on.
+"""
 
 import numpy as np
 
 from sim import philox
 from sim.compiling import compiled, inlined
+from sim.engine.layout import FREE_KEPT, HEAP, KEPT, LAST_CHAIN, N_WHOLE, WINDOW
 
 U = np.uint64
+_LAST_WINDOW = 2.0**52
+"""Windows beyond are one: so far are whole numbers exact."""
 
 
 @compiled
@@ -48,6 +58,103 @@ def pop(at: np.ndarray, key: np.ndarray, n: int) -> None:
     at[j] = time_s
     key[j, 0] = order
     key[j, 1] = code
+
+
+def empty(n: np.ndarray, listed: int, windows_per_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """An event list, `at` and `key`, with room for as many in either half."""
+    when, key = np.zeros(2 * listed + 1), np.full((2 * listed, 3), -1, np.int64)
+    when[-1] = windows_per_s
+    key[listed:-1, 2] = np.arange(listed + 1, 2 * listed)
+    n[N_WHOLE:] = -1
+    n[LAST_CHAIN] = len(n) - N_WHOLE - 1
+    n[FREE_KEPT] = listed
+    n[KEPT] = 0
+    return when, key
+
+
+def refill(
+    n: np.ndarray, at: np.ndarray, key: np.ndarray, old_at: np.ndarray, old_key: np.ndarray
+) -> None:
+    """Put all events of another list into an empty one."""
+    heap = n[HEAP]
+    at[:heap], key[:heap] = old_at[:heap], old_key[:heap]
+    for e in range(len(old_key) // 2, len(old_key)):
+        if old_key[e, 1] >= 0:
+            keep(n, at, key, old_at[e], old_key[e, 0], old_key[e, 1])
+
+
+def codes(n: np.ndarray, key: np.ndarray) -> np.ndarray:
+    """What all events in the list are."""
+    kept = key[len(key) // 2 :, 1]
+    return np.append(key[: n[HEAP], 1], kept[kept >= 0])
+
+
+@inlined
+def schedule(
+    n: np.ndarray, at: np.ndarray, key: np.ndarray, time_s: float, order: int, code: int
+) -> None:
+    """Put an event into the list: onto the heap what the window in play holds."""
+    if min(time_s * at[-1], _LAST_WINDOW) < n[WINDOW] + 1:
+        push(at, key, n[HEAP], time_s, order, code)
+        n[HEAP] += 1
+    else:
+        keep(n, at, key, time_s, order, code)
+
+
+@compiled
+def keep(
+    n: np.ndarray, at: np.ndarray, key: np.ndarray, time_s: float, order: int, code: int
+) -> None:
+    """Keep an event of a later window in its chain."""
+    window = np.int64(min(time_s * at[-1], _LAST_WINDOW))
+    chain = N_WHOLE + (window & n[LAST_CHAIN])
+    e = n[FREE_KEPT]
+    n[FREE_KEPT] = key[e, 2]
+    at[e] = time_s
+    key[e, 0] = order
+    key[e, 1] = code
+    key[e, 2] = n[chain]
+    n[chain] = e
+    n[KEPT] += 1
+
+
+@compiled
+def next_window(n: np.ndarray, at: np.ndarray, key: np.ndarray) -> None:
+    """Begin the next window in which anything happens: its events go onto the empty heap."""
+    passed = 0
+    while n[HEAP] == 0:
+        n[WINDOW] += 1
+        passed += 1
+        if passed > n[LAST_CHAIN] + 1:  # nothing within a whole turn
+            n[WINDOW] = _first_window(n, at, key)
+        chain = N_WHOLE + (n[WINDOW] & n[LAST_CHAIN])
+        e, before = n[chain], -1
+        while e >= 0:
+            following = key[e, 2]
+            if min(at[e] * at[-1], _LAST_WINDOW) < n[WINDOW] + 1:
+                push(at, key, n[HEAP], at[e], key[e, 0], key[e, 1])
+                n[HEAP] += 1
+                n[KEPT] -= 1
+                if before < 0:
+                    n[chain] = following
+                else:
+                    key[before, 2] = following
+                key[e, 1] = -1
+                key[e, 2] = n[FREE_KEPT]
+                n[FREE_KEPT] = e
+            else:
+                before = e
+            e = following
+
+
+@compiled
+def _first_window(n: np.ndarray, at: np.ndarray, key: np.ndarray) -> int:
+    """The window of the event that comes first of all that are kept."""
+    first_s = np.inf
+    for e in range(key.shape[0] // 2, key.shape[0]):
+        if key[e, 1] >= 0:
+            first_s = min(first_s, at[e])
+    return np.int64(min(first_s * at[-1], _LAST_WINDOW))
 
 
 @inlined

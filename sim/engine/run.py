@@ -13,7 +13,7 @@ from simpy import Environment
 from sim.clock import EventBudgetError, say_budget
 from sim.compiling import told
 from sim.devices.factory import sources_of
-from sim.engine import kernel
+from sim.engine import kernel, lists
 from sim.engine import layout as at
 from sim.measures.meters import Book, Records, Snapshot
 from sim.medium.channel import Channel
@@ -27,6 +27,10 @@ from sim.specs import SystemSpec
 from sim.streams import REQUESTS, Streams
 
 _FEW = 64
+SMALL = 32
+"""Devices up to which one heap is the faster list."""
+_PER_WINDOW = 8.0
+"""Arrivals in a window of the event list: more make its heap higher, fewer leave it empty."""
 _GROWING = ("_at", "_key", "_list", "_cored", "_hops", "_hop_code", "_waiting", "_members")
 _LINKS = {"fifo": at.FIFO_LINK, "wifi": at.CONTENDED_LINK}
 _SERVERS = {"fifo": at.SINGLE, "take_all": at.TAKE_ALL, "dynamic": at.DYNAMIC}
@@ -220,7 +224,7 @@ class Run:
 
     def _set_state(self) -> None:
         spec, n_devices = self.spec, self.spec.fleet.n_devices
-        self._f, self._n = np.zeros(at.N_FLOATS), np.zeros(at.N_WHOLE, np.int64)
+        self._set_windows()
         self._f[at.AGAIN] = math.inf
         self._f[[at.TARGET_AT, at.ALL_AT]] = math.nan
         self._n[at.UNREADY] = n_devices
@@ -243,10 +247,21 @@ class Run:
         self._list[:n_devices, 1] = (at.ON_BIRTH << at.SHIFT) + np.arange(n_devices)
         self._n[[at.QUEUED, at.ORDER]] = n_devices
 
+    def _set_windows(self) -> None:
+        """How time is cut for the event list: in small systems not at all."""
+        means_s = self._df[:, at.MEAN]
+        rate_rps = float(np.sum(1.0 / means_s[means_s > 0.0]))
+        n_chains = 1
+        self._windows_per_s = 0.0
+        if len(means_s) > SMALL and rate_rps > 0.0:
+            n_chains = 1 << (len(means_s) // 4).bit_length()
+            self._windows_per_s = max(2.0, 2.0 ** round(math.log2(rate_rps / _PER_WINDOW)))
+        self._f, self._n = np.zeros(at.N_FLOATS), np.zeros(at.N_WHOLE + n_chains, np.int64)
+
     def _set_lists(self, slots: int) -> None:
         burst = self.spec.server.max_batch + self.spec.server.n_gpus + self.spec.server.cpu_workers
-        self._at = np.zeros(2 * slots + 2 * burst + _FEW)
-        self._key = np.zeros((len(self._at), 2), np.int64)
+        listed = 2 * slots + 2 * burst + _FEW
+        self._at, self._key = lists.empty(self._n, listed, self._windows_per_s)
         ring = 1 << (2 * slots + _FEW).bit_length()
         self._list, self._cored = np.zeros((ring, 2), np.int64), np.zeros(ring, np.int64)
         self._hops = np.zeros(slots + 2 * burst + _FEW)
@@ -296,8 +311,8 @@ class Run:
         self._qn = np.concatenate([self._qn, more])
         self._n[at.FREE] = slots
         self._set_lists(2 * slots)
-        for name in ("_at", "_key", "_waiting"):
-            getattr(self, name)[: len(old[name])] = old[name]
+        self._waiting[: len(old["_waiting"])] = old["_waiting"]
+        lists.refill(self._n, self._at, self._key, old["_at"], old["_key"])
         self._members[:, : old["_members"].shape[1]] = old["_members"]
         held = len(old["_hops"])
         self._hops[:held] = old["_hops"]
@@ -332,7 +347,7 @@ class Run:
         if self._sn[at.SERVER] == at.PLAIN:
             ahead = math.fsum(max(0.0, free - now) for free in self._cores)
             return float((f[at.DECODER_WORK] - ahead) / workers)
-        codes = self._key[: self._n[at.HEAP], 1]
+        codes = lists.codes(self._n, self._key)
         slots = codes[codes >> at.SHIFT == at.ON_CORE] & ((1 << at.SHIFT) - 1)
         running = math.fsum(now - start for start in self._qf[slots, at.T_START])
         return float((f[at.DECODER_BUSY] + running) / workers)

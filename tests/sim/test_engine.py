@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.engine import choice
+from sim.engine import choice, lists
 from sim.engine import layout as at
+from sim.engine import run as engine
 from sim.engine.lists import fsum, pop, push
 from sim.engine.run import Run
 from sim.places import group_of, groups_up_to
@@ -23,6 +24,8 @@ from tests.sim.engines import difference, played, systems
 CALM = {
     "deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow],
 }  # fmt: skip
+LISTS = (0, engine.SMALL)
+"""Systems of a few devices by windows of time as well, which are for large ones."""
 SOURCE = {"default": ConstantSource(device_s=0.01, payload_bytes=2000.0, server_s=0.002)}
 
 
@@ -32,21 +35,23 @@ def wired(**changes):
 
 
 @settings(max_examples=60, **CALM)
-@given(systems(), st.integers(0, 3))
-def test_random_systems_are_played_alike_to_the_bit(system, replication):
-    assert_alike(*system, replication)
+@given(systems(), st.integers(0, 3), st.sampled_from(LISTS))
+def test_random_systems_are_played_alike_to_the_bit(system, replication, small):
+    assert_alike(*system, replication, small)
 
 
 @pytest.mark.slow
 @settings(max_examples=4000, **CALM)
-@given(systems(), st.integers(0, 3))
-def test_many_random_systems_are_played_alike_to_the_bit(system, replication):
-    assert_alike(*system, replication)
+@given(systems(), st.integers(0, 3), st.sampled_from(LISTS))
+def test_many_random_systems_are_played_alike_to_the_bit(system, replication, small):
+    assert_alike(*system, replication, small)
 
 
-def assert_alike(spec, sources, replication):
-    simpy, compiled = (played(spec, sources, name, replication) for name in ("simpy", "compiled"))
-    assert difference(simpy, compiled) == ""
+def assert_alike(spec, sources, replication, small):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "SMALL", small)
+        compiled = played(spec, sources, "compiled", replication)
+    assert difference(played(spec, sources, "simpy", replication), compiled) == ""
 
 
 def test_many_in_flight_make_the_lists_grow():
@@ -106,9 +111,9 @@ def test_a_budget_of_events_ends_a_run_with_the_same_words():
 
 def test_a_loop_that_takes_no_time_is_refused_by_both():
     nothing = {"default": ConstantSource(device_s=0.0, payload_bytes=0.0, server_s=0.0)}
-    for engine in ("simpy", "compiled"):
+    for name in ("simpy", "compiled"):
         with pytest.raises(ValueError, match="think_s must be > 0 for a request that takes no"):
-            sim.run(wired(engine=engine), nothing)
+            sim.run(wired(engine=name), nothing)
 
 
 def test_a_batch_beyond_the_table_is_refused_when_it_is_formed():
@@ -149,6 +154,33 @@ def test_the_heap_pops_by_time_then_by_order(times, seed):
             held.remove(popped[-1])
             pop(when, key, n)
             n -= 1
+
+
+@given(
+    st.lists(st.one_of(st.floats(0.0, 8.0), st.floats(0.0, 1e300)), max_size=80),
+    st.sampled_from([0.0, 0.25, 4.0, 1024.0]),
+    st.sampled_from([1, 2, 16]),
+    st.integers(0, 2**32),
+)
+def test_windows_hand_out_events_by_time_then_by_order(delays, windows_per_s, n_chains, seed):
+    shuffled = random.Random(seed)
+    n = np.zeros(at.N_WHOLE + n_chains, np.int64)
+    when, key = lists.empty(n, 100, windows_per_s)
+    held, now_s = [], 0.0
+    for order, delay_s in enumerate([*delays, *[0.0] * len(delays)]):
+        if order < len(delays):
+            held.append((now_s + delay_s, order))
+            lists.schedule(n, when, key, now_s + delay_s, order, order + 7)
+        while held and (order >= len(delays) or shuffled.random() < 0.4):
+            if n[at.HEAP] == 0:
+                lists.next_window(n, when, key)
+            assert (when[0], key[0, 0]) == min(held)
+            assert key[0, 1] == key[0, 0] + 7
+            held.remove((when[0], key[0, 0]))
+            now_s = float(when[0])
+            pop(when, key, n[at.HEAP])
+            n[at.HEAP] -= 1
+    assert n[at.KEPT] == n[at.HEAP] == 0
 
 
 def test_every_kind_of_event_has_a_number_of_its_own():
