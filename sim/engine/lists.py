@@ -154,7 +154,7 @@ def _first_window(n: np.ndarray, at: np.ndarray, key: np.ndarray) -> int:
     for e in range(key.shape[0] // 2, key.shape[0]):
         if key[e, 1] >= 0:
             first_s = min(first_s, at[e])
-    return np.int64(min(first_s * at[-1], _LAST_WINDOW))
+    return int(min(first_s * at[-1], _LAST_WINDOW))
 
 
 @inlined
