@@ -1,7 +1,7 @@
 """build(spec) makes the model, run(spec) plays it once (replicate.py: many times)."""
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from sim.medium.rates import trace_of
 from sim.medium.speeds import Speeds, speeds, trace_share
 from sim.places import groups_of
 from sim.server.server import PlainServer, QueueServer, Server
-from sim.sources.source import Sources
+from sim.sources.source import Source, Sources
 from sim.specs import ServerSpec, SystemSpec
 from sim.streams import Stream, Streams
 
@@ -151,17 +151,22 @@ def breakdowns(
 
 
 class Played(NamedTuple):
-    """What a run leaves: its book, and when device 0 and every device had reached the target."""
+    """What a run leaves: its book, and when device 0 and every device had reached the target; the
+    sources and the speeds that were played, and what was not.
+    """
 
     book: Book
     target_s: float
     all_s: float
+    sources: Sequence[Source]
+    speeds: Speeds | None
+    unplayed: Sequence[str]
 
 
 def run(spec: SystemSpec, sources: Sources, *, replication: int = 0) -> Result:
     """One run. Its estimates are points without intervals; its records are kept."""
     if choose(spec.engine, spec, sources)[0] == COMPILED:
-        return _assess(spec, _play_compiled(spec, sources, replication), None)
+        return _assess(spec, _play_compiled(spec, sources, replication))
     return play(build(spec, sources, replication))
 
 
@@ -182,7 +187,11 @@ def play(system: System) -> Result:
     if spec.workload.until_all:
         reached = clock.run_until(meter.all_reached)
         _check_end(spec, "every device", env.now, reached)
-    return _assess(spec, Played(book, meter.target_s, meter.all_s), system)
+    used = {id(each): each for device in system.devices for each in device.sources}
+    played = Played(
+        book, meter.target_s, meter.all_s, tuple(used.values()), system.link.speeds, system.unplayed
+    )
+    return _assess(spec, played)
 
 
 def _play_compiled(spec: SystemSpec, sources: Sources, replication: int) -> Played:
@@ -204,27 +213,28 @@ def _play_compiled(spec: SystemSpec, sources: Sources, replication: int) -> Play
     if spec.workload.until_all:
         reached = running.run_until(ON_ALL)
         _check_end(spec, "every device", running.now_s, reached)
-    return Played(book, running.target_s, running.all_s)
+    return Played(
+        book, running.target_s, running.all_s, running.sources, None, say_sizes(spec, sources)
+    )
 
 
-def _assess(spec: SystemSpec, played: Played, system: System | None) -> Result:
-    """Every column of a run, its laws and what must be said of it; `system` where SimPy played."""
+def _assess(spec: SystemSpec, played: Played) -> Result:
+    """Every column of a run, its laws and what must be said of it."""
     book, workload = played.book, spec.workload
     values = measure(book)
     groups = tuple(groups_of(spec))
     values |= group_columns(book, groups, values["throughput_rps"])
     values |= quantile_columns(book, groups)
     values |= decision_columns(spec, book)
-    values |= _trace_columns(system, book) if system else {}
+    values |= _trace_columns(spec, played.speeds, book)
     values["device_time_s"] = played.target_s if workload.requests is not None else nan
     values |= energy_columns(spec, book)
     laws = checks(book, spec.server.n_gpus)
     values["device_time_all_s"] = played.all_s if workload.until_all else nan
     carried = load(spec, book, values["dropped_share"] > 0.0)
     judgement = judge(spec, [carried])
-    said = [judgement.warning, *cautions(values)]
-    if system:
-        said += [_unknown_answers(system, values), *say_replays(spec), *system.unplayed]
+    said = [judgement.warning, *cautions(values), _unknown_answers(spec, played.sources, values)]
+    said += [*say_replays(spec), *played.unplayed]
     return Result(
         spec=spec,
         estimates={name: Estimate(mean=value) for name, value in values.items()},
@@ -251,27 +261,28 @@ def _book(system: System, begin: Snapshot) -> Book:
     )
 
 
-def _trace_columns(system: System, book: Book) -> dict[str, float]:
+def _trace_columns(spec: SystemSpec, played: Speeds | None, book: Book) -> dict[str, float]:
     """How much of a rate trace was played, and its mean factor, both within the window; of one of
     rates the mean rate.
     """
-    spec, played = system.spec.link, system.link.speeds
-    if not spec.rate_csv or played is None:
+    link = spec.link
+    if not link.rate_csv or played is None:
         return {}
     mean = played.mean(book.begin.time_s, book.end.time_s)
-    columns = {"trace_played_share": trace_share(spec, book.length_s), "trace_factor_mean": mean}
-    if trace_of(spec).rate_bps is not None:
-        columns["trace_rate_mean_bps"] = mean * spec.rate_bps
+    columns = {"trace_played_share": trace_share(link, book.length_s), "trace_factor_mean": mean}
+    if trace_of(link).rate_bps is not None:
+        columns["trace_rate_mean_bps"] = mean * link.rate_bps
     return columns
 
 
-def _unknown_answers(system: System, values: dict[str, float]) -> str:
+def _unknown_answers(
+    spec: SystemSpec, sources: Sequence[Source], values: dict[str, float]
+) -> str:  # fmt: skip
     """Blank the accuracy where payloads arrive damaged and no source knows what that does."""
-    link = system.spec.link
+    link = spec.link
     if not link.damages or math.isnan(values["accuracy"]):
         return ""
-    sources = {id(source): source for device in system.devices for source in device.sources}
-    if all(getattr(source, "channel", None) is not None for source in sources.values()):
+    if all(getattr(source, "channel", None) is not None for source in sources):
         return ""
     values["accuracy"] = nan
     return (

@@ -6,6 +6,7 @@ one request. Registry at the end.
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 from simpy import Environment, Event
 from simpy.events import NORMAL
@@ -61,17 +62,20 @@ def gamma_gap(spec: WorkloadSpec, stream: Stream) -> Callable[[], float]:
     return lambda: stream.gamma(shape, scale_s)
 
 
-def mmpp_gap(spec: WorkloadSpec, stream: Stream) -> Callable[[], float]:
-    """Markov-modulated Poisson gaps: two states, rates chosen so that the mean rate holds.
-
-    rate_calm (1 - p + p f) = rate, with p = burst_share, f = burst_factor; calm periods last
-    burst_s (1 - p) / p on average. Starts calm or in a burst with the stationary probability.
-
-    From a state with arrival rate r and leaving rate q an arrival comes first with r / (r + q), and
-    whichever comes first comes after an exponential time of rate r + q. So the number of whole
-    rounds through both states without an arrival is geometric, and the seconds of k stays in a
-    state are a gamma number: a gap costs the same however many bursts it holds.
+class MmppLaw(NamedTuple):
+    """What the gaps of `mmpp_gap` are drawn by: the share of time in bursts; the logarithm of the
+    probability of a whole round without an arrival; of both states the mean time until something
+    happens, and the probability that of a last round the first stay brings the arrival.
     """
+
+    share: float
+    log_empty: float
+    means_s: tuple[float, ...]
+    at_once: tuple[float, ...]
+
+
+def mmpp_law(spec: WorkloadSpec) -> MmppLaw:
+    """The law of a workload's gaps."""
     share, factor = spec.burst_share, spec.burst_factor
     calm_rps = spec.rate_rps / (1.0 - share + share * factor)
     rates = (calm_rps, calm_rps * factor)
@@ -84,6 +88,21 @@ def mmpp_gap(spec: WorkloadSpec, stream: Stream) -> Callable[[], float]:
         for win, loss in zip(wins, losses, strict=True)
     )
     at_once = tuple(win / -math.expm1(log_empty) for win in wins)
+    return MmppLaw(share, log_empty, means_s, at_once)
+
+
+def mmpp_gap(spec: WorkloadSpec, stream: Stream) -> Callable[[], float]:
+    """Markov-modulated Poisson gaps: two states, rates chosen so that the mean rate holds.
+
+    rate_calm (1 - p + p f) = rate, with p = burst_share, f = burst_factor; calm periods last
+    burst_s (1 - p) / p on average. Starts calm or in a burst with the stationary probability.
+
+    From a state with arrival rate r and leaving rate q an arrival comes first with r / (r + q), and
+    whichever comes first comes after an exponential time of rate r + q. So the number of whole
+    rounds through both states without an arrival is geometric, and the seconds of k stays in a
+    state are a gamma number: a gap costs the same however many bursts it holds.
+    """
+    share, log_empty, means_s, at_once = mmpp_law(spec)
     bursting = -1
 
     def next_gap() -> float:

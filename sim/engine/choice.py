@@ -8,7 +8,6 @@ from sim.sources.source import Sources, rows_of
 from sim.specs import SystemSpec
 
 AUTO, SIMPY, COMPILED = ENGINES = ("auto", "simpy", "compiled")
-_KNOWN_KINDS = ("closed", "poisson")
 _KNOWN_SHARING = ("fifo", "ps", "weighted", "dedicated", "wifi")
 _KNOWN_DISCIPLINES = ("fifo", "take_all", "dynamic")
 
@@ -29,9 +28,7 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
         f"server.service_law={server.service_law}": server.service_law != "constant",
     }
     for name, group in groups_of(spec).items():
-        workload = group.workload or spec.workload
         found |= {
-            f"workload.kind={workload.kind}": workload.kind not in _KNOWN_KINDS,
             f"the churn of group {name}": group.churn is not None,
             f"policy={group.policy}": group.policy != "fixed" or bool(group.alternatives),
         }

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sim.compiling import compiled, inlined
+from sim.engine.gaps import next_gap
 from sim.engine.layout import *
 from sim.engine.lists import draw, fsum, in_turn, next_window, pop, schedule
 from sim.philox import minus_log
@@ -28,6 +29,7 @@ def play(
     hops: Any, hop_code: Any, df: Any, dn: Any, qf: Any, qn: Any, rows: Any, ways: Any, tails: Any,
     cf: Any, cn: Any, members: Any, ratios: Any, waiting: Any, batches: Any, batch_n: Any,
     batch_at: Any, gpus: Any, cores: Any, cored: Any, work: Any, parts: Any, records: Any,
+    loads: Any, times: Any,
 ) -> int:  # fmt: skip
     """Play what is due before `until`, or to the event `stop`; returns why it came back."""
     ring = now_list.shape[0] - 1
@@ -80,6 +82,7 @@ def play(
         a = code & arg_mask
         act = _NONE
         batch_due = False
+        gap_due = False
         newest = -1
         s = a  # of a request
         d = a  # of a device
@@ -91,16 +94,14 @@ def play(
             act = _RUN
         elif kind == ON_BIRTH:
             act = _NONE
-            if dn[d, KIND] == COMES:
-                u, _ = draw(k0, k1, 0, d, replication)
-                _schedule(n, at, key, now + df[d, MEAN] * minus_log(u), (ON_ARRIVAL << SHIFT) | d)
+            if dn[d, KIND] >= COMES:
+                gap_due = True
             elif df[d, SPREAD] >= 0.0:
                 _schedule(n, at, key, now + df[d, SPREAD], (ON_START << SHIFT) | d)
             else:
                 act = _RUN
         elif kind == ON_ARRIVAL:  # workload.open_loop: the next gap, then the request
-            u, _ = draw(k0, k1, dn[d, COUNT] + 1, d, replication)
-            _schedule(n, at, key, now + df[d, MEAN] * minus_log(u), (ON_ARRIVAL << SHIFT) | d)
+            gap_due = True
             act = _CREATE
         elif kind == ON_DEVICE:  # Device.step, behind the processor
             d = qn[s, DEVICE]
@@ -214,6 +215,17 @@ def play(
         outcome = _REJECTED if kind == ON_REFUSED else _EXPIRED if kind == ON_EXPIRED else _ANSWERED
         if kind in (ON_REFUSED, ON_EXPIRED):
             act = _DONE
+        if gap_due:
+            request = dn[d, COUNT] + (one if act == _CREATE else 0)
+            if dn[d, KIND] == COMES:
+                u, _ = draw(k0, k1, request, d, replication)
+                _schedule(n, at, key, now + df[d, MEAN] * minus_log(u), (ON_ARRIVAL << SHIFT) | d)
+            else:
+                gap_s, turn = next_gap(d, request, now, sn, df, dn, loads, times)
+                if gap_s >= 0.0:
+                    turn = turn if turn > 0 else n[ORDER]
+                    schedule(n, at, key, now + gap_s, turn, (ON_ARRIVAL << SHIFT) | d)
+                    n[ORDER] += 1
         # ---- what follows in the same instant
         while act != _NONE:
             if act == _RUN:  # closed_loop: think
@@ -454,7 +466,7 @@ def play(
                             f[ALL_AT] = now
                             _at_once(n, now_list, one * ON_ALL << SHIFT)
                 act = _NONE
-                if dn[d, KIND] != COMES:
+                if dn[d, KIND] < COMES:
                     outcome = _ANSWERED
                     act = _RUN
                     if df[d, MEAN] == 0.0 and now == df[d, BEGAN]:  # the process fails

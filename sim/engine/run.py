@@ -13,7 +13,7 @@ from simpy import Environment
 from sim.clock import EventBudgetError, say_budget
 from sim.compiling import told
 from sim.devices.factory import sources_of
-from sim.engine import kernel, lists
+from sim.engine import kernel, lists, loads
 from sim.engine import layout as at
 from sim.measures.meters import Book, Records, Snapshot
 from sim.medium.channel import Channel
@@ -22,7 +22,7 @@ from sim.medium.sharing.wifi import contention
 from sim.places import even, groups_of, groups_up_to, phase
 from sim.request import COLUMNS, EXPIRED, REJECTED
 from sim.server.service import batch_s
-from sim.sources.source import Draw, Sources, rows_of
+from sim.sources.source import Draw, Source, Sources, rows_of
 from sim.specs import SystemSpec
 from sim.streams import REQUESTS, Streams
 
@@ -60,6 +60,11 @@ class Run:
         if self._n[at.TARGET_PASSED if event == at.ON_TARGET else at.ALL_PASSED]:
             return True
         return self._play(math.inf, event) == at.STOPPED
+
+    @property
+    def sources(self) -> list[Source]:
+        """Those that devices draw from."""
+        return [self._sources[g] for g in np.unique(self._dn[:, at.GROUP])]
 
     @property
     def now_s(self) -> float:
@@ -132,17 +137,17 @@ class Run:
         dn[:, [at.FIRST, at.LAST]] = -1
         keys = {key: i for i, key in enumerate(dict.fromkeys(s.key for s in self._sources))}
         self._sn[at.ONE_KEY] = len(keys) == 1
-        self._ways: list[tuple[int, Channel]] = []
+        self._loads = np.zeros((len(groups), at.N_LOAD))
         for number, group in enumerate(groups):
             mine = dn[:, at.GROUP] == number
             workload = group.workload or spec.workload
             closed = workload.kind == "closed"
             df[mine, at.SLOWDOWN], df[mine, at.WEIGHT] = group.slowdown, group.link_weight
             df[mine, at.MEAN] = workload.think_s if closed else 1.0 / workload.rate_rps
+            self._loads[number] = loads.numbers(workload)
             df[mine, at.DEADLINE] = math.inf if workload.deadline_s is None else workload.deadline_s
             df[mine, at.SPREAD] = -1.0
-            kind = at.PAUSES if workload.think == "constant" else at.THINKS
-            dn[mine, at.KIND] = kind if closed else at.COMES
+            dn[mine, at.KIND] = loads.kind(workload)
             dn[mine, at.LIMIT] = -1 if workload.max_in_flight is None else workload.max_in_flight
             dn[mine, at.KEY] = keys[self._sources[number].key]
             dn[mine, at.SOURCE] = dn[mine, at.WAY] = number
@@ -154,7 +159,11 @@ class Run:
                 for index in np.flatnonzero(mine).tolist():
                     if even(index, math.sqrt(3.0)) < group.straggler_share:
                         df[index, at.SLOWDOWN] = group.slowdown * group.straggler_slowdown
+            if workload.kind == "periodic":
+                loads.set_frames(workload, df, dn, np.flatnonzero(mine).tolist())
+        dn[:, at.BURSTING] = -1
         self._df, self._dn = df, dn
+        self._times = loads.set_times(spec, dn)
 
     def _set_rows(self) -> None:
         """What requests cost, and what they take at the rate of their group."""
@@ -279,6 +288,7 @@ class Run:
                     self._rows, self._ways_of, self._tails, self._cf, self._cn, self._members,
                     self._ratios, self._waiting, self._batches, self._batch_n, self._batch_at,
                     self._gpus, self._cores, self._cored, self._work, self._parts, self._records,
+                    self._loads, self._times,
                 )  # fmt: skip
             if why in (at.REACHED, at.STOPPED, at.EMPTY):
                 return int(why)

@@ -1,7 +1,10 @@
 """Systems at random, and whether two engines play them alike to the last bit."""
 
 import math
+import tempfile
 from dataclasses import astuple, replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from hypothesis import strategies as st
@@ -96,12 +99,41 @@ def workloads(draw: st.DrawFn) -> WorkloadSpec:
             start_spread_s=draw(st.sampled_from([0.0, 0.1])),
             deadline_s=deadline_s,
         )
+    open_kinds = ["poisson", "poisson", "gamma", "mmpp", "periodic", "replay"]
     return WorkloadSpec(
-        kind="poisson",
+        kind=(kind := draw(st.sampled_from(open_kinds))),
         rate_rps=draw(st.sampled_from([5.0, 20.0, 60.0])),
         max_in_flight=draw(st.sampled_from([None, 1, 3])),
         deadline_s=deadline_s,
+        gap_cv=draw(st.sampled_from([0.3, 1.0, 2.0, 5.0])),
+        burst_factor=draw(st.sampled_from([1.0, 10.0, 100.0])),
+        burst_share=draw(st.sampled_from([0.05, 0.5])),
+        burst_s=draw(st.sampled_from([0.02, 1.0])),
+        synchronised=draw(st.booleans()),
+        jitter_s=draw(st.sampled_from([0.0, 0.01])),
+        replay_csv=draw(st.sampled_from(recordings())) if kind == "replay" else "",
     )
+
+
+@cache
+def recordings() -> tuple[str, ...]:
+    """Files of arrivals: on a lattice, by device, off it; one of sessions, whose sizes are not
+    played.
+    """
+    folder = Path(tempfile.mkdtemp())
+    lattice = [f"{0.05 * k:g}" for k in range(60) for _ in range(k % 3)]
+    by_device = [f"{0.37 * k % 3.1!r},{k % 2}" for k in range(300)]
+    texts = {
+        "lattice.csv": ["time_s", *lattice],
+        "devices.csv": ["time_s,device", *by_device],
+        "vidur.csv": [
+            "arrived_at,num_prefill_tokens,num_decode_tokens",
+            *(f"{0.011 * k * k!r},3,{k % 4}" for k in range(1, 16)),
+        ],
+    }
+    for name, lines in texts.items():
+        (folder / name).write_text("\n".join([*lines, ""]))
+    return tuple(str(folder / name) for name in texts)
 
 
 @st.composite

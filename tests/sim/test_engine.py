@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import sim
 from sim.engine import choice, lists
 from sim.engine import layout as at
 from sim.engine import run as engine
+from sim.engine.gaps import quantile
 from sim.engine.lists import fsum, pop, push
 from sim.engine.run import Run
 from sim.places import group_of, groups_up_to
@@ -79,7 +81,6 @@ def test_many_in_flight_make_the_lists_grow():
         (wired(link=LinkSpec(sharing="ps", frame_error_rate=0.1)), "lost frames"),
         (wired(server=ServerSpec(discipline="edf")), "server.discipline=edf"),
         (wired(server=ServerSpec(fail_at_s=[2.0])), "failures of the server"),
-        (wired(workload=WorkloadSpec(kind="mmpp")), "workload.kind=mmpp"),
         (
             wired(fleet=FleetSpec(groups={"default": GroupSpec(policy="fastest")})),
             "policy=fastest",
@@ -130,6 +131,13 @@ def test_a_batch_beyond_the_table_is_refused_when_it_is_formed():
     )
     with pytest.raises(ValueError, match="ends at batch 2"):
         running.run_to(1.0)
+
+
+def test_the_compiled_normal_number_is_that_of_the_stream():
+    tails = np.concatenate((np.random.default_rng(0).random(4000), np.geomspace(1e-16, 0.2, 500)))
+    for u in (*tails.tolist(), *(1.0 - tails).tolist(), 0.0, 0.5, 0.075, 0.925):
+        expected = NormalDist().inv_cdf(min(u if u > 0.0 else 2.0**-54, 1.0 - 2.0**-53))
+        assert repr(quantile(min(u, 1.0 - 2.0**-53))) == repr(expected)
 
 
 @given(st.lists(st.floats(-1e300, 1e300), max_size=60))

@@ -1,0 +1,81 @@
+"""Workloads as numbers: what the compiled engine needs of them (sim/devices/workload.py)."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from sim.devices.arrivals import arrivals
+from sim.devices.replay import say_replays
+from sim.devices.workload import mmpp_law
+from sim.engine import layout as at
+from sim.places import groups_of, phase
+from sim.specs import SystemSpec, WorkloadSpec
+
+_KINDS = {
+    "poisson": at.COMES, "gamma": at.CLUSTERS, "mmpp": at.BURSTS, "periodic": at.FRAMES,
+    "replay": at.REPLAYS,
+}  # fmt: skip
+
+
+def kind(spec: WorkloadSpec) -> int:
+    """The kernel's name of a workload."""
+    if spec.kind == "closed":
+        return at.PAUSES if spec.think == "constant" else at.THINKS
+    return _KINDS[spec.kind]
+
+
+def numbers(spec: WorkloadSpec) -> np.ndarray:
+    """What the gaps of a group's devices are made of."""
+    found = np.zeros(at.N_LOAD)
+    if spec.kind == "gamma":
+        shape = 1.0 / spec.gap_cv**2
+        found[at.G_SHAPE], found[at.G_SCALE] = shape, 1.0 / (spec.rate_rps * shape)
+    elif spec.kind == "mmpp":
+        law = mmpp_law(spec)
+        found[at.G_SHARE], found[at.G_EMPTY] = law.share, law.log_empty
+        found[at.G_MEAN : at.G_MEAN + 2] = law.means_s
+        found[at.G_ONCE : at.G_ONCE + 2] = law.at_once
+    elif spec.kind == "periodic":
+        found[at.G_PERIOD], found[at.G_JITTER] = 1.0 / spec.rate_rps, spec.jitter_s
+        found[at.G_SYNC] = spec.synchronised
+    return found
+
+
+def set_frames(
+    spec: WorkloadSpec, df: np.ndarray, dn: np.ndarray, devices: Iterable[int]
+) -> None:  # fmt: skip
+    """Offsets and first frames of cameras (workload.periodic)."""
+    period_s = 1.0 / spec.rate_rps
+    for index in devices:
+        offset = 0.0 if spec.synchronised else phase(index)
+        df[index, at.OFFSET] = offset
+        dn[index, at.FRAME] = math.ceil(0.0 / period_s - offset - 1e-9)
+
+
+def set_times(spec: SystemSpec, dn: np.ndarray) -> np.ndarray:
+    """All recorded times, and the place of every device's own among them (replay.replay).
+
+    Raises:
+        ValueError: a device that has fewer times than the run waits for.
+    """
+    say_replays(spec)  # refuses one without a time within the horizon
+    found: list[float] = []
+    target = spec.workload.requests or -1
+    for number, group in enumerate(groups_of(spec).values()):
+        load = group.workload or spec.workload
+        if load.kind != "replay":
+            continue
+        by_device = arrivals(load, len(dn)).times_s
+        for index in np.flatnonzero(dn[:, at.GROUP] == number).tolist():
+            times = by_device.get(index, ())
+            wanted = target if index == 0 or spec.workload.until_all else 0
+            if len(times) < wanted:
+                raise ValueError(
+                    f"workload.requests must be <= the {len(times)} times of device {index} in"
+                    f" workload.replay_csv, got {wanted}"
+                )
+            dn[index, at.NEXT_TIME] = len(found)
+            found += times
+            dn[index, at.TIMES_END] = len(found)
+    return np.array(found)
