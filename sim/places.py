@@ -4,6 +4,7 @@ All are Weyl sequences, the fractional parts of index times an irrational number
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -45,11 +46,11 @@ def groups_up_to(n_devices: int, shares: tuple[float, ...]) -> np.ndarray:
     return found
 
 
-def phase(index: int) -> float:
-    """A device's place in [0, 1) for phases: index times sqrt(2), 0 for device 0."""
+def phase(index: Any) -> Any:
+    """Places in [0, 1) for phases, of a device or of many: index times sqrt(2), 0 for device 0."""
     return index * math.sqrt(2.0) % 1.0
 
 
-def even(index: int, irrational: float) -> float:
+def even(index: Any, irrational: float) -> Any:
     """Fractional part of (index + 1/2) * irrational: a low-discrepancy place in (0, 1)."""
     return (index + 0.5) * irrational % 1.0

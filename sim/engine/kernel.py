@@ -309,6 +309,8 @@ def play(
                     _rise(members[c], qf, qn, m, s)
                     m += 1
                     cn[c, FLOWS] = m
+                    if m + 1 >= members.shape[1]:
+                        n[WIDE] = 1
                     cf[c, WEIGHTS] += weight
                     cf[c, PACE] = (m if sn[OWN] == 1 else 1.0) / cf[c, WEIGHTS]
                     first_s = max(0.0, qf[members[c, 0], TAG] - cf[c, CLOCK])
@@ -331,7 +333,7 @@ def play(
                         dn[d, PLACE] = cn[c, ACTIVE]
                         members[c, cn[c, ACTIVE]] = d
                         cn[c, ACTIVE] += 1
-                        if cn[c, ACTIVE] + 1 >= ratios.shape[1]:
+                        if cn[c, ACTIVE] + 1 >= min(ratios.shape[1], members.shape[1]):
                             n[WIDE] = 1
                         if cn[c, TIMER] < 0:
                             if cn[c, SENDER] < 0:

@@ -31,7 +31,7 @@ SMALL = 32
 """Devices up to which one heap is the faster list."""
 _PER_WINDOW = 8.0
 """Arrivals in a window of the event list: more make its heap higher, fewer leave it empty."""
-_GROWING = ("_at", "_key", "_list", "_cored", "_hops", "_hop_code", "_waiting", "_members")
+_GROWING = ("_at", "_key", "_list", "_cored", "_hops", "_hop_code", "_waiting")
 _LINKS = {"fifo": at.FIFO_LINK, "wifi": at.CONTENDED_LINK}
 _SERVERS = {"fifo": at.SINGLE, "take_all": at.TAKE_ALL, "dynamic": at.DYNAMIC}
 
@@ -151,14 +151,12 @@ class Run:
             dn[mine, at.LIMIT] = -1 if workload.max_in_flight is None else workload.max_in_flight
             dn[mine, at.KEY] = keys[self._sources[number].key]
             dn[mine, at.SOURCE] = dn[mine, at.WAY] = number
-            for index in (
-                np.flatnonzero(mine).tolist() if closed and workload.start_spread_s else ()
-            ):
-                df[index, at.SPREAD] = phase(index) * workload.start_spread_s
+            if closed and workload.start_spread_s:
+                df[mine, at.SPREAD] = phase(np.flatnonzero(mine)) * workload.start_spread_s
             if group.straggler_share > 0.0:
-                for index in np.flatnonzero(mine).tolist():
-                    if even(index, math.sqrt(3.0)) < group.straggler_share:
-                        df[index, at.SLOWDOWN] = group.slowdown * group.straggler_slowdown
+                own = np.flatnonzero(mine)
+                own = own[even(own, math.sqrt(3.0)) < group.straggler_share]
+                df[own, at.SLOWDOWN] = group.slowdown * group.straggler_slowdown
             if workload.kind == "periodic":
                 loads.set_frames(workload, df, dn, np.flatnonzero(mine).tolist())
         dn[:, at.BURSTING] = -1
@@ -218,6 +216,15 @@ class Run:
             found.append([cost.airtime_s, cost.air_bytes, answer_s, place, cost.accesses])
         return found
 
+    def _make_wide(self) -> None:
+        """Room for twice as many who are on the air in a cell at once."""
+        most = int(self._cn[:, [at.ACTIVE, at.FLOWS]].max())
+        if most + 1 >= self._members.shape[1]:
+            self._members = np.concatenate([self._members, np.zeros_like(self._members)], axis=1)
+        if most + 1 >= self._ratios.shape[1] and self._sn[at.LINK] == at.CONTENDED_LINK:
+            self._widen()
+        self._n[at.WIDE] = 0
+
     def _widen(self) -> None:
         """Capacities of more stations at once, for every number of frames per access."""
         capacity, wide = contention(self.spec.link), 2 * self._ratios.shape[1]
@@ -246,6 +253,7 @@ class Run:
         self._cn = np.zeros((spec.link.n_cells, at.N_CELL_WHOLE), np.int64)
         self._cn[:, [at.SENDER, at.TIMER]] = -1
         self._set_lists(slots)
+        self._members: np.ndarray = np.zeros((spec.link.n_cells, _FEW), np.int64)
         gpus, batch = spec.server.n_gpus, spec.server.max_batch
         self._batches = np.zeros((gpus, batch), np.int64)
         self._batch_n, self._batch_at = np.zeros(gpus, np.int64), np.zeros(gpus)
@@ -277,7 +285,6 @@ class Run:
         self._hop_code = np.append(np.arange(1, len(self._hops)), -1)
         self._waiting = np.zeros(slots + _FEW, np.int64)
         self._work = np.zeros(slots + burst)
-        self._members = np.zeros((self.spec.link.n_cells, slots), np.int64)
 
     def _play(self, until_s: float, stop: int) -> int:
         while True:
@@ -298,8 +305,7 @@ class Run:
         if why == at.GROW_ROWS:
             self._records = np.concatenate([self._records, np.empty_like(self._records)])
         elif why == at.GROW_CONTENTION:
-            self._widen()
-            self._n[at.WIDE] = 0
+            self._make_wide()
         elif why == at.GROW:
             self._grow()
         elif why == at.NO_TAIL:
@@ -323,7 +329,6 @@ class Run:
         self._set_lists(2 * slots)
         self._waiting[: len(old["_waiting"])] = old["_waiting"]
         lists.refill(self._n, self._at, self._key, old["_at"], old["_key"])
-        self._members[:, : old["_members"].shape[1]] = old["_members"]
         held = len(old["_hops"])
         self._hops[:held] = old["_hops"]
         self._hop_code[:held] = old["_hop_code"]
