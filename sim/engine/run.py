@@ -216,15 +216,6 @@ class Run:
             found.append([cost.airtime_s, cost.air_bytes, answer_s, place, cost.accesses])
         return found
 
-    def _make_wide(self) -> None:
-        """Room for twice as many who are on the air in a cell at once."""
-        most = int(self._cn[:, [at.ACTIVE, at.FLOWS]].max())
-        if most + 1 >= self._members.shape[1]:
-            self._members = np.concatenate([self._members, np.zeros_like(self._members)], axis=1)
-        if most + 1 >= self._ratios.shape[1] and self._sn[at.LINK] == at.CONTENDED_LINK:
-            self._widen()
-        self._n[at.WIDE] = 0
-
     def _widen(self) -> None:
         """Capacities of more stations at once, for every number of frames per access."""
         capacity, wide = contention(self.spec.link), 2 * self._ratios.shape[1]
@@ -253,7 +244,7 @@ class Run:
         self._cn = np.zeros((spec.link.n_cells, at.N_CELL_WHOLE), np.int64)
         self._cn[:, [at.SENDER, at.TIMER]] = -1
         self._set_lists(slots)
-        self._members: np.ndarray = np.zeros((spec.link.n_cells, _FEW), np.int64)
+        self._members = np.zeros((spec.link.n_cells, _FEW), np.int64)
         gpus, batch = spec.server.n_gpus, spec.server.max_batch
         self._batches = np.zeros((gpus, batch), np.int64)
         self._batch_n, self._batch_at = np.zeros(gpus, np.int64), np.zeros(gpus)
@@ -316,6 +307,15 @@ class Run:
             in_flight = int(self._n[at.ARRIVED] - self._n[at.LEFT])
             behind = self._dn[:, at.BEHIND]
             raise EventBudgetError(say_budget(self.spec, self.now_s, in_flight, behind))
+
+    def _make_wide(self) -> None:
+        """Room for twice as many who are on the air in a cell at once."""
+        most = int(self._cn[:, [at.ACTIVE, at.FLOWS]].max())
+        if most + 1 >= self._members.shape[1]:
+            self._members = np.pad(self._members, ((0, 0), (0, self._members.shape[1])))
+        if most + 1 >= self._ratios.shape[1] and self._sn[at.LINK] == at.CONTENDED_LINK:
+            self._widen()
+        self._n[at.WIDE] = 0
 
     def _grow(self) -> None:
         """Twice as many requests in flight."""
