@@ -20,6 +20,7 @@ from codec.stream.base import CorruptBitstreamError, UnsupportedInputError
 from codec.stream.container import MAX_ELEMENTS, Chunk, Header, Section
 from codec.stream.fields import Reader
 from codec.stream.frame import require_int, sections_of
+from codec.stream.tolerance import Fixed
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -97,6 +98,15 @@ class Raw8(ByteCodec):
 
     name: ClassVar[str] = "raw8"
     chain_id: ClassVar[int] = 6
+
+    def encode_fixed(self, x: Pixels) -> Fixed:
+        """The bytes, nothing beside them."""
+        return Fixed(b"", self._compress(x))
+
+    def decode_fixed(self, payload: Fixed, like: Pixels, missing: npt.NDArray[np.bool_]) -> Pixels:
+        """The bytes that arrived; 0 for one that is missing."""
+        data = np.frombuffer(payload.symbols, dtype=np.uint8)
+        return np.where(missing, np.uint8(0), data).reshape(like.shape)
 
     def _compress(self, x: Pixels) -> bytes:
         return flat_piece(x, 0, x.size).tobytes()

@@ -3,6 +3,8 @@
 raw16, raw32   x --> 16 or 32 bits per element ------------------------> values
 int8, int4     x --> round((x - min) / step) --> 8 or 4 bits ----------> values
                  \\-> min, max of the chunk or of every channel -------> scales
+
+All have a fixed length and no entropy code, so that their symbols may be damaged on the way.
 """
 
 import math
@@ -18,6 +20,7 @@ from codec.stream.base import CodecOptionError, CorruptBitstreamError
 from codec.stream.container import Chunk, Section
 from codec.stream.fields import Reader
 from codec.stream.frame import Bytes, FloatCodec, Patch, sections_of
+from codec.stream.tolerance import Fixed, elements_of
 from codec.whole import integers
 
 Floats = npt.NDArray[np.float32]
@@ -26,7 +29,28 @@ _MAX_NDIM = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Raw16(FloatCodec):
+class _Raw(FloatCodec):
+    """Elements of a storage type, one after another."""
+
+    stored: ClassVar[int]
+
+    def encode_fixed(self, x: npt.NDArray[np.floating]) -> Fixed:
+        """All elements, nothing beside them."""
+        return Fixed(b"", floats.from_float32(_flat(self, x), self.stored).tobytes())
+
+    def decode_fixed(
+        self, payload: Fixed, like: npt.NDArray[np.floating], missing: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.floating]:
+        """The numbers that arrived; 0 for one that is missing or no finite number any more."""
+        storage = floats.STORAGE[self.stored]
+        elements = np.frombuffer(payload.symbols, dtype=storage).copy()
+        x = floats.to_float32(elements, self.stored)
+        lost = elements_of(missing, like.size, 8 * storage.itemsize) | ~np.isfinite(x)
+        return np.where(lost, np.float32(0), x).astype(like.dtype).reshape(like.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raw16(_Raw):
     """float16, round to nearest even, saturating at 65504: exact for float16 input only.
 
     A bfloat16 tensor fits no float16; its numbers are rounded to float16 like any others.
@@ -34,6 +58,7 @@ class Raw16(FloatCodec):
 
     name: ClassVar[str] = "raw16"
     chain_id: ClassVar[int] = 2
+    stored: ClassVar[int] = floats.FLOAT16
 
     def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
         """Two bytes per element."""
@@ -45,11 +70,12 @@ class Raw16(FloatCodec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Raw32(FloatCodec):
+class Raw32(_Raw):
     """float32: exact for every dtype."""
 
     name: ClassVar[str] = "raw32"
     chain_id: ClassVar[int] = 3
+    stored: ClassVar[int] = floats.FLOAT32
 
     def encode_chunk(self, x: Floats, patch: Patch) -> list[Section]:
         """Four bytes per element."""
@@ -111,6 +137,29 @@ class _Integer(FloatCodec):
         integers.unpack(np.frombuffer(values, dtype=np.uint8), low, high, channels, out)
         return out
 
+    def encode_fixed(self, x: npt.NDArray[np.floating]) -> Fixed:
+        """The levels; beside them the ranges, 8 bytes for each."""
+        flat, channels = _flat(self, x), self._channels_of(x.shape)
+        low, high = integers.ranges(flat, channels)
+        side = np.stack([low, high], axis=1).astype("<f4", copy=False).tobytes()
+        return Fixed(side, integers.pack(flat, low, high, channels, self.bits).tobytes())
+
+    def decode_fixed(
+        self, payload: Fixed, like: npt.NDArray[np.floating], missing: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.floating]:
+        """low + level * step; 0 for a level that is missing."""
+        ranges = np.frombuffer(payload.side, dtype="<f4").reshape(-1, 2)
+        low, high = np.ascontiguousarray(ranges.T, dtype=np.float32)
+        out = np.empty(like.size, dtype=np.float32)
+        levels = np.frombuffer(payload.symbols, dtype=np.uint8)
+        integers.unpack(levels, low, high, self._channels_of(like.shape), out)
+        out[elements_of(missing, like.size, self.bits)] = 0
+        return out.astype(like.dtype).reshape(like.shape)
+
+    def _channels_of(self, shape: tuple[int, ...]) -> integers.Channels:
+        patch = Patch(shape, 0, math.prod(shape))
+        return _channels(patch, 0 if self.axis is None else self._find_axis(patch) + 1)
+
     def _find_axis(self, patch: Patch) -> int:
         axis, ndim = self.axis or 0, len(patch.shape)
         if not -ndim <= axis < ndim:
@@ -134,6 +183,12 @@ class Int4(_Integer):
     name: ClassVar[str] = "int4"
     chain_id: ClassVar[int] = 5
     bits: ClassVar[int] = 4
+
+
+def _flat(chain: FloatCodec, x: npt.NDArray[np.floating]) -> Floats:
+    """In the order of the tensor, float32, finite."""
+    flat = np.ascontiguousarray(x, dtype=np.float32).reshape(-1)
+    return flat if np.isfinite(flat).all() else chain.clamp(flat, floats.FLOAT32)
 
 
 def _floats(sections: tuple[Section, ...], size: int, dtype: int) -> Floats:

@@ -174,7 +174,7 @@ class FloatCodec(ABC):
             x = floats.to_float32(piece, header.dtype)
             largest, constant = floats.look_briefly(x)
             if largest >= floats.INFINITY_BITS:
-                x = self._clamp(x, header.dtype)
+                x = self.clamp(x, header.dtype)
                 largest, constant = floats.look_briefly(x)
             if largest == 0:
                 yield Chunk(container.ZERO)
@@ -184,7 +184,8 @@ class FloatCodec(ABC):
             else:
                 yield self.make_chunk(x, Patch(array.shape, start, stop))
 
-    def _clamp(self, x: Floats, dtype: int) -> Floats:
+    def clamp(self, x: Floats, dtype: int) -> Floats:
+        """Numbers of a dtype that are not all finite, as `nonfinite` says (NonFiniteError)."""
         if self.nonfinite == "error":
             bad = int(np.count_nonzero(~np.isfinite(x)))
             raise NonFiniteError(
