@@ -96,7 +96,7 @@ def trace(
         settings=tuple(settings),
         sample_ids=ids,
         columns=desk.columns,
-        schema={name: _column(name) for name in desk.columns},
+        schema={name: column_of(name) for name in desk.columns},
         axes={"task": tuple(network.tasks)} if network.tasks else {},
         provenance={
             "kind": "measured",
@@ -120,7 +120,7 @@ def samples_digest(inputs: np.ndarray, labels: np.ndarray) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Cell:
+class Cell:
     """One (cut, setting) with its codec and its place in the columns."""
 
     cut: str
@@ -138,7 +138,7 @@ class _Desk:
         self._trained = parts.network.weights == "trained"
         self._heads = {cut: parts.head(cut) for cut in {*cuts, "output"}}
         self._tails = {cut: parts.tail(cut) for cut in cuts}
-        self._cells = _cells(cuts, settings, parts.network.kind_of_input)
+        self._cells = cells_of(cuts, settings, parts.network.kind_of_input)
         shape = (n, len(cuts), len(settings))
         self.columns: dict[str, np.ndarray] = {name: np.full(shape, np.nan) for name in _COLUMNS}
         if parts.network.tasks:
@@ -151,18 +151,14 @@ class _Desk:
         for cell, crossing in zip(self._cells, crossings, strict=True):
             self._book(rows, cell, crossing, features[cell.cut])
             answers = self._run(self._tails[cell.cut], crossing.received)
-            self._judge(rows, cell.at, _one(answers), _one(features["output"]), labels)
+            self._judge(rows, cell.at, single(answers), single(features["output"]), labels)
         if "output" in self._cuts:
-            self._stay(rows, _one(features["output"]), labels)
+            self._stay(rows, single(features["output"]), labels)
 
     def _run(self, side: Side, parts: Values) -> Values:
-        """One side on a batch that may be short: padded by its last sample, then cut off."""
-        n = len(parts[0])
-        short = self._parts.batch - n
-        whole = [np.concatenate([x, np.repeat(x[-1:], short, axis=0)]) for x in parts]
-        return tuple(y[:n] for y in side.run(whole if short else parts))
+        return run_short(side, parts, self._parts.batch)
 
-    def _book(self, rows: slice, cell: _Cell, crossing: Crossing, sent: Values) -> None:
+    def _book(self, rows: slice, cell: Cell, crossing: Crossing, sent: Values) -> None:
         put = {name: column[rows, *cell.at] for name, column in self.columns.items()}
         put["encode_s"][:] = crossing.encode_s
         put["decode_s"][:] = crossing.decode_s
@@ -199,18 +195,27 @@ class _Desk:
             self._judge(rows, (at, setting), reference, reference, labels)
 
 
-def _one(answers: Values) -> np.ndarray:
+def single(answers: Values) -> np.ndarray:
+    """The one answer of a network (ValueError: it gives several)."""
     if len(answers) > 1:
         raise ValueError(f"the network gives {len(answers)} answers; to be judged it must give one")
     return answers[0]
 
 
-def _cells(cuts: Sequence[str], settings: Settings, at_input: str) -> list[_Cell]:
+def run_short(side: Side, parts: Values, batch: int) -> Values:
+    """One side on a batch that may be short: padded by its last sample, then cut off."""
+    n = len(parts[0])
+    whole = [np.concatenate([x, np.repeat(x[-1:], batch - n, axis=0)]) for x in parts]
+    return tuple(y[:n] for y in side.run(whole if n < batch else parts))
+
+
+def cells_of(cuts: Sequence[str], settings: Settings, at_input: str) -> list[Cell]:
+    """Every cut and setting whose codec takes what crosses there."""
     for name, kinds in settings.items():
         for kind in kinds:
             choices.position(f"kind of cut of setting {name}", kind, CUT_KINDS)
     return [
-        _Cell(cut=cut, codec=kinds[kind], at=(at_cut, at_setting))
+        Cell(cut=cut, codec=kinds[kind], at=(at_cut, at_setting))
         for at_cut, cut in enumerate(cuts)
         for at_setting, kinds in enumerate(settings.values())
         for kind in (at_input if cut == "input" else "feature",)
@@ -218,7 +223,7 @@ def _cells(cuts: Sequence[str], settings: Settings, at_input: str) -> list[_Cell
     ]
 
 
-def _cross(cells: Sequence[_Cell], features: Mapping[str, Values], repeats: int) -> list[Crossing]:
+def _cross(cells: Sequence[Cell], features: Mapping[str, Values], repeats: int) -> list[Crossing]:
     """Send every sample of the batch through every cell, `repeats` times in turn."""
     for cell in cells:
         send(cell.codec, [part[:1] for part in features[cell.cut]])
@@ -241,7 +246,8 @@ def _kl(reference: np.ndarray, answers: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(0.0, divergence.reshape(len(p), -1).mean(1)))
 
 
-def _column(name: str) -> Column:
+def column_of(name: str) -> Column:
+    """Unit and dimensions of a column that is traced."""
     if name == "answer_bytes":
         return Column(unit="B", dims=("sample",))
     if name == BY_TASK:

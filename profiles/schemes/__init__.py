@@ -18,6 +18,7 @@ from profiles.models.recipe import cache_folder
 from profiles.schemes import early_exit, mtl_split, own
 from profiles.schemes.scheme import Adapter, Gate, Scheme
 from profiles.schemes.shipped import SHIPPED
+from profiles.schemes.transports import Transport
 from profiles.tables.choices import unknown
 from profiles.tables.own import is_own
 
@@ -58,7 +59,8 @@ def create(name: str, model: str, **options: Any) -> Scheme:
         ValueError: an unknown scheme, one that is not trained for these data, a bad option.
     """
     if is_own(name):
-        return own.make(name, model, **options)
+        made: Scheme = own.make_own("scheme", name, Scheme, model, **options)
+        return made
     maker = _SCHEMES[_known(name)]
     allowed = [one for one in inspect.signature(maker).parameters if one != "model"]
     for option in options:
@@ -87,4 +89,14 @@ def _known(name: str) -> str:
     return name
 
 
-__all__ = ["SHIPPED", "Adapter", "Gate", "Scheme", "create", "models", "names", "train"]
+__all__ = [
+    "SHIPPED",
+    "Adapter",
+    "Gate",
+    "Scheme",
+    "Transport",
+    "create",
+    "models",
+    "names",
+    "train",
+]

@@ -14,7 +14,8 @@ has it: a raw or weakly coded link, without the forward error correction of Wi-F
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from functools import cache
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from scipy.stats import binom
 
 import codec
 from codec.stream.tolerance import Fixed, Tolerant
+from profiles.schemes.own import make_own
 
 Flags = NDArray[np.bool_]
 
@@ -37,6 +39,7 @@ class Arrival(NamedTuple):
     missing: Flags
 
 
+@runtime_checkable
 class Transport(Protocol):
     """Carries a payload that may be damaged; frozen, with values that name it."""
 
@@ -140,13 +143,7 @@ class BitErrors:
         Raises:
             ValueError: no reasonable number of copies protects it.
         """
-        for copies in range(1, _MOST_COPIES + 1, 2):
-            if side_bytes * 8 * binom.sf(copies // 2, copies, self.rate) <= HEADER_RISK:
-                return copies
-        raise ValueError(
-            f"{_MOST_COPIES} copies do not protect a header of {side_bytes} B at a bit error rate"
-            f" of {self.rate:g}"
-        )
+        return _copies(side_bytes, self.rate)
 
     def sent_bytes(self, payload: Fixed) -> int:
         """The symbols, and every copy of the side."""
@@ -170,16 +167,33 @@ class BitErrors:
         return self.frames.carry(Fixed(b"\0" * protected, payload.symbols), draw)
 
 
-def transport_of(link: Any) -> Transport | None:
+@cache
+def _copies(side_bytes: int, rate: float) -> int:
+    every = np.arange(1, _MOST_COPIES + 1, 2)
+    safe = every[8 * side_bytes * binom.sf(every // 2, every, rate) <= HEADER_RISK]
+    if not len(safe):
+        raise ValueError(
+            f"{_MOST_COPIES} copies do not protect a header of {side_bytes} B at a bit error rate"
+            f" of {rate:g}"
+        )
+    return int(safe[0])
+
+
+def transport_of(link: Any, own: str = "") -> Transport | None:
     """What a link (`sim.LinkSpec`) does to payloads; None where they arrive exactly.
 
     A segment is a frame of `mtu_bytes`, so that what is lost here is what the simulator loses.
+    `own`: FILE.py:FUNCTION of a transport of the user, which takes the link and makes one.
 
     Raises:
-        ValueError: losses that are not independent from frame to frame.
+        ValueError: losses that are not independent from frame to frame, or a file that makes no
+            transport.
     """
     if link.transport == "exact":
         return None
+    if own:
+        made: Transport = make_own("transport", own, Transport, link)
+        return made
     if link.rate == "outage" or link.fading != "none":
         raise ValueError(
             f"link.transport={link.transport} damages bits and frames independently, got"
@@ -193,6 +207,11 @@ def transport_of(link: Any) -> Transport | None:
         )  # fmt: skip
     frames = Erasure(loss_rate=lost, segment_bytes=link.mtu_bytes) if lost else None
     return BitErrors(rate=wrong, frames=frames)
+
+
+def name_way(way: Transport) -> str:
+    """A transport and the code that it is: what was traced over it is that of this name."""
+    return f"{type(way).__module__}: {way.label}"
 
 
 def check_tolerant(name: str, chosen: Any, transport: str) -> Tolerant:

@@ -21,6 +21,8 @@ from profiles.measuring.machine import fingerprint, threads
 from profiles.measuring.timing import Progress
 from profiles.models.data import sources
 from profiles.models.network import Network
+from profiles.schemes import damage as damaged
+from profiles.schemes.transports import Transport, name_way
 from profiles.tables.law import Point
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
@@ -73,6 +75,34 @@ def trace(
         )
         table.save(path)
     table.require(model_digest=network.digest, codecs=codecs, codec_version=codec.FORMAT_VERSION)
+    return table
+
+
+def damage(
+    folder: Path | str,
+    network: Network,
+    settings: tracing.Settings,
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    ways: Sequence[Transport],
+    *,
+    cuts: Sequence[str],
+    progress: Progress | None = None,
+    **how: Any,
+) -> TraceTable:
+    """The columns over channels from `folder`; made by `damaged.trace(**how)` if not there."""
+    depends = {
+        "model": network.digest, "codecs": tracing.specs(settings),
+        "codec_version": codec.revision(), "samples": tracing.samples_digest(inputs, labels),
+        "cuts": list(cuts), "ways": [name_way(way) for way in ways], "how": how,
+    }  # fmt: skip
+    path = Path(folder) / f"damage-{network.name}-{_key(depends)}.npz"
+    table = _read(TraceTable, path)
+    if table is None:
+        table = damaged.trace(
+            network, settings, inputs, labels, ways, cuts=cuts, progress=progress, **how
+        )
+        table.save(path)
     return table
 
 

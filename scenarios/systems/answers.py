@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from profiles.predicting.codecs import Carried, Clock
 from profiles.predicting.roles import Known, seconds_of
 from profiles.shipping import shipped
+from profiles.tables import channels
 from profiles.tables.cost import CostSurface
 from profiles.tables.hardware import THIS, DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
@@ -24,7 +25,7 @@ from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.names import unknown
 from scenarios.shell.progress import progress
-from scenarios.systems import carrying, traces
+from scenarios.systems import carrying, damage, traces
 from scenarios.systems.coders import coders
 from scenarios.systems.given import with_given
 from scenarios.systems.measured import Drop, Network, describe_trace, known_of
@@ -42,11 +43,15 @@ _Z = 1.959964
 class Answers(Network):
     """What one network that answers once costs and answers.
 
-    `profile`: its cuts and layers, and its seconds on one machine; `others`: on further ones.
+    `profile`: its cuts and layers, and its seconds on one machine; `others`: on further ones;
+    `damaged`: bytes and answers over channels that damage payloads, where any was asked for;
+    `channel`: the one that these answers come over, whose columns `table` then has.
     """
 
     profile: ModelProfile
     others: tuple[CostSurface, ...] = ()
+    damaged: TraceTable | None = None
+    channel: str | None = None
 
     def __repr__(self) -> str:
         return f"Answers({self.model}: {describe_trace(self.table)})"
@@ -61,6 +66,21 @@ class Answers(Network):
         """What was measured of it, the profile's own machine first."""
         own = (self.profile.head, self.profile.tail)
         return known_of(self.profile, (*own, *self.others))
+
+    @cached_property
+    def heard(self) -> TraceTable:
+        """The table as it is over the channel."""
+        return self.table if self.channel is None else channels.over(self.table, self.channel)
+
+    def over(self, channel: str | None) -> Self:
+        """The same network, its payloads sent over a channel that was traced."""
+        if channel is None:
+            return self
+        table = self.table
+        if self.damaged is not None:
+            table = channels.with_channel(table, self.damaged, channel)
+        channels.over(table, channel)  # refuses what is not there
+        return replace(self, table=table, channel=channel, damaged=None)
 
     def side(self, sheet: DeviceSpec | ServerSpec, part: str) -> CostSurface:
         """Seconds of head or tail on the machine of a sheet."""
@@ -78,12 +98,12 @@ class Answers(Network):
             self.side(server, "tail"),
             encode=Factor(encode.factor, encode.log_error),
             decode=Factor(decode.factor, decode.log_error),
-            tensor_bytes=4.0 * self.profile.cut(split.cut).elements,
+            tensor_bytes=4.0 * self.profile.cut(split.cut).elements, channel=self.channel,
         )  # fmt: skip
 
     def right(self, split: Split) -> np.ndarray:
         """Scores [sample] of the answers; NaN where they are not known."""
-        return self.table.cell("correct", split.cut, split.setting)
+        return self.heard.cell("correct", split.cut, split.setting)
 
     def quality(self, split: Split) -> dict[str, float]:
         """All that is known, means over the table's samples: share of right answers with Wilson's
@@ -94,8 +114,8 @@ class Answers(Network):
         right = self.right(split)
         if not np.isnan(right).any():
             columns |= share(right).columns("table_accuracy")
-        for name in (n for n in ("relative_l2", "logit_kl") if n in self.table.columns):
-            values = self.table.cell(name, split.cut, split.setting)
+        for name in (n for n in ("relative_l2", "logit_kl") if n in self.heard.columns):
+            values = self.heard.cell(name, split.cut, split.setting)
             if not np.isnan(values).any():
                 mean, reach = float(values.mean()), _Z * float(mean_error(values))
                 columns |= Interval(mean, max(0.0, mean - reach), mean + reach).columns(name)
@@ -129,6 +149,7 @@ def measure(
     here: bool = False,
     network: Any = None,
     given: str = "",
+    ways: Sequence[Any] = (),
 ) -> Answers:
     """What is known of `model` and these codecs, measured on this machine or read.
 
@@ -145,15 +166,35 @@ def measure(
         network: the network where it was made already.
         given: a trace table that the user made elsewhere, a file: its payloads, answers and codec
             seconds, of its samples.
+        ways: transports that damage payloads, over which the answers are wanted as well.
 
     Raises:
         ValueError: an unknown cut or chain, a file that is none or another network's.
     """
+    network = network or model.network()
+    check_cuts(network, cuts or ())
+    exact = _measure(model, codecs, cuts, network, live=live, here=here, given=given)
+    if not ways or given:
+        return exact
+    settings = {str(chosen["name"]): coders(chosen) for chosen in codecs}
+    damaged = damage.trace(network, model, settings, exact.table.cuts, ways, CACHE)
+    return replace(exact, damaged=damaged)
+
+
+def _measure(
+    model: Model,
+    codecs: Sequence[Codec],
+    cuts: Sequence[str] | None,
+    network: Any,
+    *,
+    live: bool,
+    here: bool,
+    given: str,
+) -> Answers:
+    """All of it but what is damaged on the way."""
     from profiles.shipping import store  # torch: not needed to print a help text
 
     settings = {str(chosen["name"]): coders(chosen) for chosen in codecs}
-    network = network or model.network()
-    check_cuts(network, cuts or ())
     facts = None if live else shipped.facts(network)
     others: tuple[CostSurface, ...] = (
         () if facts is None else shipped.surfaces(model.name, "single")[2:]

@@ -15,6 +15,7 @@ from scenarios.sweep.axes import Point
 from scenarios.sweep.play import Job, failing
 from scenarios.systems.by_hand import Own
 from scenarios.systems.case import Case, file_digests, identify
+from scenarios.systems.damage import channel_of
 from scenarios.systems.measured import About, Measured
 from scenarios.systems.prices import prices_of
 from scenarios.systems.scenario import Scenario, add_power, system_spec
@@ -106,6 +107,7 @@ def case(
     """
     if uses is None:
         uses, named, labels = _uses(config, measured, split, named, labels)
+    measured = measured.over(channel_of(config))
     known = {
         (name, key): measured.about(split, use.device, config.server)
         for name, use in uses.items()
@@ -120,6 +122,8 @@ def case(
         identity = {**mine, **(named or {})}
     if not is_plain(config):
         identity = {**identity, "scheme": dict(config.scheme)}
+    if getattr(config, "transport", ""):
+        identity = {**identity, "transport": config.transport}
     provenance = dict(every[0].provenance)
     if getattr(config, "members", None):  # unlike groups: the first one's, and all by name
         provenance["members"] = {name: one.provenance for (name, _), one in known.items()}
@@ -136,7 +140,7 @@ def case(
         kinds={
             key: max((one.kinds[key] for one in every), key=_WEAKER.index) for key in every[0].kinds
         },
-        quality=every[0].quality if alone and not config.link.damages else {},
+        quality=every[0].quality if alone and _is_heard(config, every[0]) else {},
         drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(every) else None,
         prices=prices_of(config, {name: use.device for name, use in uses.items()}),
         memory_bytes=max(memory) if len(memory) == len(every) else None,
@@ -162,6 +166,11 @@ def job(point: Point, measured: Measured | str, *, graded: bool = False, **how: 
         except ValueError as error:
             reason = str(error)
     return failing(f"{words}: {reason}" if words else reason, labels).at(point.values)
+
+
+def _is_heard(config: Any, one: About) -> bool:
+    """Whether the answers are known as they are behind the link."""
+    return not config.link.damages or getattr(one.source, "channel", None) is not None
 
 
 def _uses(

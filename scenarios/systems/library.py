@@ -6,7 +6,7 @@ from typing import Any
 
 from profiles.tables.hardware import THIS
 from profiles.tables.split import ENDS
-from scenarios.systems import answers, llama2, schemed
+from scenarios.systems import answers, damage, llama2, schemed
 from scenarios.systems.build import choices
 from scenarios.systems.by_hand import ByHand
 from scenarios.systems.coders import check_kind, coders
@@ -34,18 +34,21 @@ class Library:
         if config.request is not None:
             return ByHand(request=config.request)
         self._check(config)
-        about = attrgetter("request", "model", "scheme", "session", "live", "trace")
+        about = attrgetter("request", "model", "scheme", "transport", "session", "live", "trace")
         asked = [one for one in self._configs if about(one) == about(config)]
-        cuts, codecs = _collect([one for one in asked if self._sound(one)])
+        sound = [one for one in asked if self._sound(one)]
+        cuts, codecs = _collect(sound)
         mine = _collect([config])
         if any(codecs.get(name) != codec for name, codec in mine[1].items()):
             cuts, codecs = mine  # one name for several settings
         try:
-            return self._measure(config, cuts, codecs)
+            return self._measure(config, cuts, codecs, damage.ways_of(sound))
         except ValueError:  # another configuration's, unless its own fails as well
-            return self._measure(config, *mine)
+            return self._measure(config, *mine, damage.ways_of([config]))
 
-    def _measure(self, config: Any, cuts: list[str], codecs: dict[str, Codec]) -> Measured:
+    def _measure(
+        self, config: Any, cuts: list[str], codecs: dict[str, Codec], ways: list[Any]
+    ) -> Measured:
         key = repr(
             (
                 config.model,
@@ -55,23 +58,27 @@ class Library:
                 config.trace,
                 cuts,
                 codecs,
+                config.transport,
+                [way.label for way in ways],
                 _is_here(config),
             )
         )
         if key not in self._known:
-            self._known[key] = self._put_together(config, cuts, list(codecs.values()))
+            self._known[key] = self._put_together(config, cuts, list(codecs.values()), ways)
         return self._known[key]
 
-    def _put_together(self, config: Any, cuts: Sequence[str], codecs: Sequence[Codec]) -> Measured:
+    def _put_together(
+        self, config: Any, cuts: Sequence[str], codecs: Sequence[Codec], ways: Sequence[Any]
+    ) -> Measured:
         """A big network of layers that were timed elsewhere, or one that is at hand."""
         if not schemed.is_plain(config):
             scheme = self._scheme(config)
             own = [schemed.cut_of(scheme, cut) for cut in cuts]
-            how = {"live": config.live, "here": _is_here(config)}
+            how = {"live": config.live, "here": _is_here(config), "ways": ways}
             return schemed.measure(scheme, config.model, codecs, own, **how)
         if llama2.models(config.model.name):
             return llama2.measure(config.session, codecs, live=config.live)
-        return _measure(config, self._network(config), cuts, codecs)
+        return _measure(config, self._network(config), cuts, codecs, ways)
 
     def _network(self, config: Any) -> Any:
         key = repr(config.model)
@@ -88,6 +95,7 @@ class Library:
     def _check(self, config: Any) -> None:
         """Refuse what cannot be measured, before anything is timed."""
         chosen = choices(config).values()
+        damage.check(config, [one.codec for one in chosen], [one.cut for one in chosen])
         if not schemed.is_plain(config):
             self._check_scheme(config)
             return
@@ -117,12 +125,18 @@ class Library:
         return True
 
 
-def _measure(config: Any, network: Any, cuts: Sequence[str], codecs: Sequence[Codec]) -> Measured:
+def _measure(
+    config: Any,
+    network: Any,
+    cuts: Sequence[str],
+    codecs: Sequence[Codec],
+    ways: Sequence[Any],
+) -> Measured:
     """A network that answers once, or one that generates tokens."""
     if network.task != "language":
         every = [*cuts, "output"] if "output" not in cuts else list(cuts)  # to pair with no codec
         how = {"live": config.live, "here": _is_here(config), "given": config.trace}
-        return answers.measure(config.model, codecs, every, network=network, **how)
+        return answers.measure(config.model, codecs, every, network=network, ways=ways, **how)
     text: Session = config.session
     how = {"live": config.live, "here": _is_here(config), "given": config.trace}
     return text.measure(config.model.name, codecs, cuts, **how)

@@ -78,6 +78,12 @@ class Measured(ABC):
         """The largest batch whose seconds are known on it; None: they are known at any."""
         return None
 
+    def over(self, channel: str | None) -> "Measured":
+        """The same, its payloads sent over a channel that damages them; None: over none. Itself
+        where answers over channels are not known.
+        """
+        return self
+
     def split(self, cut: str, setting: str) -> Split:
         """The split at `cut` under `setting`, with the length of its sessions if it has any."""
         return Split(cut, setting)

@@ -164,7 +164,7 @@ class Schemed(Answers):
         """The share of right answers of every task."""
         columns: dict[str, float] = {}
         for number, task in enumerate(self.tasks):
-            right = self.table.cell("task_correct", split.cut, split.setting)[:, number]
+            right = self.heard.cell("task_correct", split.cut, split.setting)[:, number]
             columns |= share(right).columns(f"table_accuracy_{task}")
         return columns
 
@@ -195,6 +195,7 @@ def measure(
     *,
     live: bool = False,
     here: bool = False,
+    ways: Sequence[Any] = (),
 ) -> Schemed:
     """What is known of a scheme under these codecs, measured on this machine or read.
 
@@ -209,7 +210,8 @@ def measure(
         batches=model.batches, scheme=scheme,
     )  # fmt: skip
     every = list(dict.fromkeys([*cuts, "output"]))
-    base = answers.measure(traced, codecs, every, live=live, here=here, network=scheme.network)
+    how: dict[str, Any] = {"live": live, "here": here, "ways": ways, "network": scheme.network}
+    base = answers.measure(traced, codecs, every, **how)
     about = {"name": scheme.name, "model": scheme.model, "options": dict(scheme.options),
              "kind": "trained here", **scheme.provenance}  # fmt: skip
     kept = {item.name: getattr(base, item.name) for item in fields(base) if item.init}

@@ -29,6 +29,9 @@ class System(Scenario):
     scheme: dict[str, Any] = option(
         {}, "scheme and its options, split: the network as it is; see group scheme"
     )
+    transport: str = option(
+        "", "what damages payloads: as link.transport says, or FILE.py:FUNCTION of your own"
+    )
     session: Session = option(Session, "networks that generate tokens: its sessions")
     request: Request | None = option(None, "requests by hand instead of a measured network")
     members: dict[str, Member] = option(

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from profiles.tables.channels import over
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import TraceTable
 
@@ -301,8 +302,8 @@ class TraceSource:
     `head` belongs to the device class, `tail` to the server; None stands for a part that does not
     exist (head at cut "input", tail at cut "output"). Encode and decode seconds are multiplied by
     `encode` and `decode`, how much slower these machines are than the one that measured the codec,
-    and how surely; by default the surfaces' own factors. Where answers were traced over channels
-    that damage payloads, `channel` names the one whose answers are drawn. `tensor_bytes`: the
+    and how surely; by default the surfaces' own factors. `channel`: over which of the channels that
+    damage payloads its bytes and answers were traced; None: none is damaged. `tensor_bytes`: the
     feature once decoded.
 
     Raises:
@@ -440,12 +441,16 @@ def _rows(
     channel: str | None,
 ) -> list[Draw]:
     """All rows of the table at (cut, setting), as draws."""
+    table = table if channel is None else over(table, channel)
     if not table.exists(cut, setting):
-        raise ValueError(f"trace of {table.model} has no rows at cut {cut!r}, setting {setting!r}")
+        where = f" over {channel}" if channel is not None else ""
+        raise ValueError(
+            f"trace of {table.model} has no rows at cut {cut!r}, setting {setting!r}{where}"
+        )
     payload = table.cell("payload_bytes", cut, setting)
     encode = np.nan_to_num(table.cell("encode_s", cut, setting)) * encode_factor
     decode = np.nan_to_num(table.cell("decode_s", cut, setting)) * decode_factor
-    correct = _over(table, table.cell("correct", cut, setting), channel)
+    correct = table.cell("correct", cut, setting)
     answer = np.nan_to_num(table.cell("answer_bytes", cut, setting))
     columns = (table.sample_ids, payload, encode, decode, answer, correct)
     return [
@@ -454,17 +459,3 @@ def _rows(
             *(column.tolist() for column in columns), strict=True
         )
     ]
-
-
-def _over(table: TraceTable, correct: np.ndarray, channel: str | None) -> np.ndarray:
-    """Answers [sample] over one channel of [sample] or [sample, channel]."""
-    labels = table.axes.get("channel", ())
-    if correct.ndim == 1:
-        if channel is not None:
-            raise ValueError(f"trace of {table.model} knows no channels, got {channel!r}")
-        return correct
-    if channel not in labels:
-        raise ValueError(
-            f"channel must be one of {', '.join(labels)} for this trace, got {channel!r}"
-        )
-    return np.asarray(correct[:, labels.index(channel)])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import sim
+from profiles.tables.channels import channel_column
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import Column, TraceTable
 from sim.sources.source import Factor
@@ -117,32 +118,39 @@ def test_the_total_interval_holds_the_tables_own_error():
 
 
 def over_channels():
-    """The table above with answers over a clean channel and one that spoils every other sample."""
+    """The table above over a clean channel and one that spoils every other sample and takes twice
+    the bytes.
+    """
     plain = table()
-    clean = plain.columns["correct"]
+    clean, size = plain.columns["correct"], plain.columns["payload_bytes"]
     spoilt = clean * (np.arange(len(clean)) % 2)[:, None, None]
+    over = {"correct_over": [clean, spoilt], "payload_bytes_over": [size, 2 * size]}
     return replace(
         plain,
-        columns={**plain.columns, "correct": np.stack([clean, spoilt], axis=3)},
+        columns={**plain.columns, **{name: np.stack(both, 3) for name, both in over.items()}},
         schema={
             **plain.schema,
-            "correct": Column(unit="1", dims=("sample", "cut", "setting", "channel")),
+            **{n: channel_column(n.removesuffix("_over"), plain.schema) for n in over},
         },
         axes={"channel": ("clean", "ber=1e-3")},
     )
 
 
-def test_answers_are_those_over_the_named_channel():
+def test_bytes_and_answers_are_those_over_the_named_channel():
     known = over_channels()
     how = {"encode": Factor(), "decode": Factor()}
     rows = {
         name: sim.TraceSource(known, "stage1", "slicer", HEAD, TAIL, channel=name, **how).rows
-        for name in ("clean", "ber=1e-3")
+        for name in (None, "clean", "ber=1e-3")
     }
-    for place, (clean, spoilt) in enumerate(zip(*rows.values(), strict=True)):
+    assert rows[None] == rows["clean"]
+    for place, (clean, spoilt) in enumerate(zip(rows["clean"], rows["ber=1e-3"], strict=True)):
         assert spoilt.correct == clean.correct * (place % 2)
-        assert spoilt._replace(correct=0) == clean._replace(correct=0)
-    with pytest.raises(ValueError, match="channel must be one of clean, ber=1e-3"):
-        sim.TraceSource(known, "stage1", "slicer", HEAD, TAIL, **how)
-    with pytest.raises(ValueError, match="knows no channels"):
+        assert spoilt.payload_bytes == 2 * clean.payload_bytes
+        assert spoilt._replace(correct=0, payload_bytes=0) == clean._replace(
+            correct=0, payload_bytes=0
+        )
+    with pytest.raises(ValueError, match=r"the trace has \(clean, ber=1e-3\), got 'ber=1'"):
+        sim.TraceSource(known, "stage1", "slicer", HEAD, TAIL, channel="ber=1", **how)
+    with pytest.raises(ValueError, match=r"the trace has \(none\), got 'clean'"):
         sim.TraceSource(table(), "stage1", "slicer", HEAD, TAIL, channel="clean", **how)
