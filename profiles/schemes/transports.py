@@ -199,7 +199,7 @@ def transport_of(link: Any, own: str = "") -> Transport | None:
             f"link.transport={link.transport} damages bits and frames independently, got"
             f" link.rate={link.rate}, link.fading={link.fading}; link.transport=exact plays those"
         )
-    lost, wrong = link.frame_error_rate, link.bit_error_rate
+    lost, wrong = link.frame_error_rate, link.wrong_bits
     if link.transport == "erasure":
         return Erasure(
             loss_rate=lost, bit_error_rate=wrong, segment_bytes=link.mtu_bytes,

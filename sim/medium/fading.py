@@ -85,7 +85,7 @@ class RadioChannel:
         if spec.rate == "outage" and gain < -math.log1p(-spec.outage):
             return True
         bits = 8.0 * (n_bytes + spec.header_bytes)
-        ber = 0.0 if spec.transport == "bit_error" else spec.bit_error_rate
+        ber = 0.0 if spec.transport == "bit_error" else spec.wrong_bits
         through = (1.0 - spec.frame_error_rate) * (1.0 - ber) ** bits
         return bool(through < 1.0 and self._stream.random() >= through)
 

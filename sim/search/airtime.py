@@ -23,7 +23,7 @@ def airtime_s(
     frames, accesses = accesses_of(link, payload_bytes, rate_bps)
     air_bytes = payload_bytes + frames * link.header_bytes
     frame_bits = 8.0 * (np.minimum(payload_bytes, link.mtu_bytes) + link.header_bytes)
-    passed = (1.0 - link.frame_error_rate) * (1.0 - link.bit_error_rate) ** frame_bits
+    passed = (1.0 - link.frame_error_rate) * (1.0 - link.wrong_bits) ** frame_bits
     seconds = accesses * link.frame_airtime_s + 8.0 * air_bytes / rate_bps
     if link.sharing == "cellular" and slots:
         seconds = np.ceil(seconds / link.slot_s - 1e-9) * link.slot_s

@@ -1,6 +1,7 @@
 """LinkSpec: frames, rate, fading, losses, sharing and outages of the medium."""
 
 import itertools
+import math
 from dataclasses import dataclass, field
 
 from sim.specs.check import about, above, at_least, one_of, option, within
@@ -58,6 +59,9 @@ class LinkSpec:
     coherence_s: float = option(0.05, "length of a fading block", "s")
     frame_error_rate: float = option(0.0, "share of frames lost")
     bit_error_rate: float = option(0.0, "share of bits flipped")
+    uncoded: bool = option(
+        False, "bit errors are those of BPSK without a code at snr_db, not bit_error_rate"
+    )
     transport: str = option(
         "exact", "exact (retransmission), erasure (frames missing), bit_error (damaged)"
     )
@@ -124,6 +128,7 @@ class LinkSpec:
             raise ValueError(f"link.fading={self.fading} needs link.rate=shannon, mcs or outage")
         if not self.rate_csv and (self.rate_format != "auto" or self.trace_rate_bps is not None):
             raise ValueError("link.rate_format and link.trace_rate_bps need link.rate_csv, got ''")
+        self._check_uncoded()
         starts = [0.0, *self.outage_at_s]
         if any(later < earlier for earlier, later in itertools.pairwise(starts)):
             raise ValueError(f"link.outage_at_s must ascend from 0, got {self.outage_at_s}")
@@ -132,6 +137,31 @@ class LinkSpec:
             raise ValueError(
                 f"link.outage_length_s must leave the windows apart, got {self.outage_length_s:g}"
             )
+
+    def _check_uncoded(self) -> None:
+        unlike = [
+            f"link.{name}={value:g}" if isinstance(value, float) else f"link.{name}={value}"
+            for name, value, none in (
+                ("bit_error_rate", self.bit_error_rate, 0.0),
+                ("snr_spread_db", self.snr_spread_db, 0.0),
+                ("fading", self.fading, "none"),
+            )
+            if value != none
+        ]
+        if self.uncoded and unlike:
+            raise ValueError(
+                "link.uncoded takes the bit errors of one ratio, snr_db, for all devices, got"
+                f" {unlike[0]}"
+            )
+
+    @property
+    def wrong_bits(self) -> float:
+        """Share of bits that arrive wrong: as stated, or of uncoded BPSK over AWGN,
+        0.5 erfc(sqrt(snr)) (Proakis, Digital Communications, eq. 4.3-13).
+        """
+        if not self.uncoded:
+            return self.bit_error_rate
+        return 0.5 * math.erfc(math.sqrt(10.0 ** (self.snr_db / 10.0)))
 
     def frames_per_access(self, rate_bps: float) -> int:
         """The most frames of full size that share an access at a physical rate; one at least."""
@@ -157,7 +187,7 @@ class LinkSpec:
 
     @property
     def _lossless(self) -> bool:
-        return self.frame_error_rate == 0.0 and self.bit_error_rate == 0.0
+        return self.frame_error_rate == 0.0 and self.wrong_bits == 0.0
 
     @property
     def plain(self) -> bool:

@@ -62,6 +62,8 @@ class SystemSpec:
                 )
             if group.rate_bps is not None and self.link.rate != "fixed":
                 raise ValueError(f"{where}.rate_bps needs link.rate=fixed, got {self.link.rate}")
+            if group.snr_db is not None and self.link.uncoded:
+                raise ValueError(f"{where}.snr_db needs link.uncoded=false, got true")
             if group.snr_db is not None and self.link.rate == "fixed":
                 raise ValueError(
                     f"{where}.snr_db needs link.rate=shannon, mcs or outage, got fixed"

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -380,3 +381,40 @@ def test_late_blocks_still_pass(start_s):
     )
     result = sim.run(spec, {"default": sim.ConstantSource(payload_bytes=1e4, server_s=1e-3)})
     assert result.value("n_requests") > 500
+
+
+@pytest.mark.parametrize(("snr_db", "rate"), [(-6, 0.239), (0, 0.0786), (7, 0.00077)])
+def test_an_uncoded_radio_flips_the_bits_of_its_ratio(snr_db, rate):
+    """BPSK over AWGN; the ends are those that SemanticNN trains between."""
+    link = sim.LinkSpec(sharing="ps", uncoded=True, snr_db=snr_db)
+    assert link.wrong_bits == pytest.approx(rate, rel=5e-3)
+    assert not link.plain
+    assert sim.LinkSpec(sharing="ps", snr_db=snr_db).wrong_bits == 0.0
+
+
+def test_an_uncoded_radio_repeats_frames_as_its_bits_say():
+    """The same run as with that rate stated."""
+    stated = sim.LinkSpec(sharing="ps", uncoded=True, snr_db=7.5)
+    how = {"fleet": sim.FleetSpec(n_devices=2), "horizon_s": 5.0, "warmup_s": 0.5}
+    spec = sim.SystemSpec(link=stated, **how)
+    source = {"default": sim.ConstantSource(device_s=0.01, payload_bytes=100.0, server_s=0.001)}
+    given = sim.LinkSpec(sharing="ps", bit_error_rate=stated.wrong_bits, snr_db=7.5)
+    one, other = (sim.run(each, source) for each in (spec, replace(spec, link=given)))
+    assert one.value("resent_frames_per_request") > 0.1
+    assert one.value("resent_frames_per_request") == other.value("resent_frames_per_request")
+
+
+@pytest.mark.parametrize(("more", "said"), [
+    ({"bit_error_rate": 0.1}, "got link.bit_error_rate=0.1"),
+    ({"snr_spread_db": 3.0}, "got link.snr_spread_db=3"),
+    ({"rate": "shannon", "fading": "rayleigh"}, "got link.fading=rayleigh"),
+])  # fmt: skip
+def test_an_uncoded_radio_has_one_ratio(more, said):
+    with pytest.raises(ValueError, match=said):
+        sim.LinkSpec(sharing="ps", uncoded=True, **more)
+    groups = {"near": sim.GroupSpec(snr_db=30.0)}
+    with pytest.raises(ValueError, match=r"groups\.near\.snr_db needs link\.uncoded=false"):
+        sim.SystemSpec(
+            link=sim.LinkSpec(sharing="ps", uncoded=True, rate="mcs"),
+            fleet=sim.FleetSpec(n_devices=2, groups=groups),
+        )

@@ -187,7 +187,7 @@ def _frame_s(link: LinkSpec, frame_bytes: float, rate: float) -> float:
 
 def _loss(link: LinkSpec, frame_bytes: float) -> float:
     """The share of frames of so many bytes that are lost."""
-    ber = 0.0 if link.transport == "bit_error" else link.bit_error_rate
+    ber = 0.0 if link.transport == "bit_error" else link.wrong_bits
     through = (1.0 - link.frame_error_rate) * (1.0 - ber) ** (8.0 * frame_bytes)
     if link.rate == "outage":
         through *= 1.0 - link.outage
