@@ -17,7 +17,6 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
     link, server = spec.link, spec.server
     found = {
         f"link.sharing={link.sharing}": link.sharing not in _KNOWN_SHARING,
-        "link.downlink=shared": link.downlink == "shared",
         "link.outage_at_s": bool(link.outage_at_s),
         "link.rate_csv": bool(link.rate_csv),
         f"link.fading={link.fading}": link.fading != "none",

@@ -37,12 +37,13 @@ def sources(draw: st.DrawFn, lattice: bool) -> Source:
             device_s=draw(st.sampled_from([0.0, 0.01, 0.02])),
             payload_bytes=draw(st.sampled_from([0.0, 1000.0, 1500.0, 9000.0])),
             server_s=draw(st.sampled_from([0.0, 0.005, 0.01])),
+            answer_bytes=draw(st.sampled_from([0.0, 0.0, 500.0, 4000.0])),
             batch_slope_s=draw(st.sampled_from([0.0, 0.001])),
         )
     part = st.floats(0.0, 1.0, allow_subnormal=False)
     return ConstantSource(
         device_s=0.02 * draw(part), payload_bytes=9000.0 * draw(part),
-        server_s=0.01 * draw(part), batch_slope_s=0.002 * draw(part),
+        answer_bytes=3000.0 * draw(part), server_s=0.01 * draw(part), batch_slope_s=0.002 * draw(part),
     )  # fmt: skip
 
 
@@ -61,6 +62,7 @@ def links(draw: st.DrawFn) -> LinkSpec:
         header_bytes=draw(st.sampled_from([0, 64])),
         frame_airtime_s=draw(st.sampled_from([1e-4, 2e-4] if sharing == "wifi" else [0.0, 1e-4])),
         aggregation=draw(st.sampled_from([1, 4, 39])),
+        downlink=draw(st.sampled_from(["dedicated", "dedicated", "shared"])),
         downlink_rate_bps=draw(st.sampled_from([None, 5e7])),
         contention=draw(st.sampled_from(["ns3", "bianchi"])),
     )
