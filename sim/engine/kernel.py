@@ -16,6 +16,7 @@ from sim.compiling import compiled, inlined
 from sim.engine.gaps import next_gap
 from sim.engine.layout import *
 from sim.engine.lists import draw, fsum, in_turn, next_window, pop, schedule
+from sim.engine.server import batch_s, factor, full, most_urgent, without
 from sim.philox import minus_log
 
 _NONE, _CREATE, _SEND, _DECODE, _SERVE, _DONE, _ENTER, _CONTEND, _END_TURN, _RUN, _ANSWER = range(
@@ -31,7 +32,7 @@ def play(
     hops: Any, hop_code: Any, df: Any, dn: Any, qf: Any, qn: Any, rows: Any, ways: Any, tails: Any,
     cf: Any, cn: Any, members: Any, ratios: Any, waiting: Any, batches: Any, batch_n: Any,
     batch_at: Any, gpus: Any, cores: Any, cored: Any, work: Any, parts: Any, records: Any,
-    loads: Any, times: Any, radios: Any,
+    loads: Any, times: Any, radios: Any, law: Any,
 ) -> int:  # fmt: skip
     """Play what is due before `until`, or to the event `stop`; returns why it came back."""
     ring = now_list.shape[0] - 1
@@ -539,7 +540,7 @@ def play(
                     if sn[ONE_KEY] == 1:
                         size = most if n[TAIL] - n[HEAD] >= most else 0
                     else:
-                        k, size = _full(waiting, n[HEAD], n[TAIL], qn, dn, most)
+                        k, size = full(waiting, n[HEAD], n[TAIL], qn, dn, most)
                     if size == 0:
                         due = qf[waiting[n[HEAD]], ENTERED] + sf[MAX_WAIT]
                         if now < due:
@@ -549,14 +550,18 @@ def play(
                                 _schedule(n, at, key, wake, one * ON_WAKE << SHIFT)
                             break
                 size = 0
-                for i in range(n[HEAD], n[TAIL]):  # same_key
+                if server == URGENT:
+                    size = most_urgent(waiting, n[HEAD], n[TAIL], batches[g], most, qf, qn, df, dn)
+                for i in range(n[HEAD], n[TAIL] if size == 0 else n[HEAD]):  # same_key
                     s = waiting[i]
                     if dn[qn[s, DEVICE], KEY] == k:
                         batches[g, size] = s
                         size += 1
                         if size == most:
                             break
-                if batches[g, size - 1] == waiting[n[HEAD] + size - 1]:
+                if server == URGENT:
+                    n[TAIL] = without(waiting, n[HEAD], n[TAIL], batches[g], size, qn)
+                elif batches[g, size - 1] == waiting[n[HEAD] + size - 1]:
                     n[HEAD] += size  # they stood in front, all of them
                 else:
                     taken = 0
@@ -572,9 +577,11 @@ def play(
                 r = qn[batches[g, 0], ROW]
                 seconds = rows[r, R_ALONE]
                 if size > 1:
-                    seconds = _batch_s(batches[g], size, sf, sn, rows, qn, dn, tails, work, parts)
+                    seconds = batch_s(batches[g], size, sf, sn, rows, qn, dn, tails, work, parts)
                     if math.isnan(seconds):
                         return NO_TAIL
+                if sn[LAW] != CONSTANT:
+                    seconds *= factor(n, sn, law, r)
                 share_s = seconds / size
                 for i in range(size):
                     s = batches[g, i]
@@ -716,52 +723,6 @@ def _replace(free: Any, end: float) -> None:
         free[j] = free[c]
         j = c
     free[j] = end
-
-
-@compiled
-def _full(waiting: Any, head: int, tail: int, qn: Any, dn: Any, most: int) -> tuple[int, int]:
-    """dynamic.rule: the first kind of which a full batch waits, in order of arrival, and its size;
-    else the kind of the first, and 0.
-    """
-    first = dn[qn[waiting[head], DEVICE], KEY]
-    for i in range(head, tail):
-        k = dn[qn[waiting[i], DEVICE], KEY]
-        seen = False
-        for j in range(head, i):
-            if dn[qn[waiting[j], DEVICE], KEY] == k:
-                seen = True
-                break
-        if seen:
-            continue
-        count = 0
-        for j in range(i, tail):
-            if dn[qn[waiting[j], DEVICE], KEY] == k:
-                count += 1
-                if count == most:
-                    return k, most
-    return first, 0
-
-
-@compiled
-def _batch_s(
-    batch: Any, size: int, sf: Any, sn: Any, rows: Any, qn: Any, dn: Any, tails: Any, work: Any,
-    parts: Any,
-) -> float:  # fmt: skip
-    """service.batch_s and ServerSpec.gpu_s of several requests."""
-    on_gpu = sn[ON_GPU] == 1
-    tail_s = tails[dn[qn[batch[0], DEVICE], SOURCE], size]
-    if on_gpu:
-        for i in range(size):
-            work[i] = rows[qn[batch[i], ROW], R_DECODE]
-        tail_s = fsum(work, size, parts) + tail_s
-    work_s = tail_s / sf[SPEED]
-    beside_s = sf[BATCH_OVERHEAD] + size * (sf[OVERHEAD] + sf[COPY_FIXED])
-    if sf[COPY_RATE] > 0.0:
-        column = R_PAYLOAD if on_gpu else R_TENSOR
-        for i in range(size):
-            work[i] = rows[qn[batch[i], ROW], column]
-        beside_s += fsum(work, size, parts) / sf[COPY_RATE]
-    return float(work_s + beside_s)
 
 
 @inlined

@@ -5,6 +5,7 @@ is computed here by the model's own functions, so that both engines have the sam
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,9 @@ from sim.medium.link import Link
 from sim.medium.sharing.wifi import contention
 from sim.places import even, groups_of, groups_up_to, phase
 from sim.request import COLUMNS, EXPIRED, REJECTED
-from sim.server.service import batch_s
+from sim.server.service import ANY, batch_s, passes_of
 from sim.sources.source import Draw, Source, Sources, rows_of
-from sim.specs import SystemSpec
+from sim.specs import ServerSpec, SystemSpec
 from sim.streams import REQUESTS, Streams
 
 _FEW = 64
@@ -33,7 +34,10 @@ _PER_WINDOW = 8.0
 """Arrivals in a window of the event list: more make its heap higher, fewer leave it empty."""
 _GROWING = ("_at", "_key", "_list", "_cored", "_hops", "_hop_code", "_waiting")
 _LINKS = {"fifo": at.FIFO_LINK, "wifi": at.CONTENDED_LINK}
-_SERVERS = {"fifo": at.SINGLE, "take_all": at.TAKE_ALL, "dynamic": at.DYNAMIC}
+_SERVERS = {
+    "fifo": at.SINGLE, "take_all": at.TAKE_ALL, "dynamic": at.DYNAMIC, "edf": at.URGENT,
+    "continuous": at.TAKE_ALL,
+}  # fmt: skip
 
 
 class Run:
@@ -116,6 +120,10 @@ class Run:
         sn[at.OWN] = link.sharing == "dedicated"
         sn[at.SERVER] = at.PLAIN if server.plain else _SERVERS[server.discipline]
         sn[at.N_GPUS], sn[at.MAX_BATCH] = server.n_gpus, server.max_batch
+        if server.discipline == "continuous":  # a token each
+            sn[at.MAX_BATCH] = min(server.max_batch, server.max_batch_tokens)
+        sn[at.LAW_BLOCK] = server.service_block
+        sn[[at.SERVICE_0, at.SERVICE_1]] = self._streams.key("service")
         sn[at.ON_GPU] = server.decode_on == "gpu"
         sn[at.N_DECODERS] = 0 if sn[at.ON_GPU] else server.cpu_workers
         sn[at.QUEUE_LIMIT] = -1 if server.queue_limit is None else server.queue_limit
@@ -175,6 +183,7 @@ class Run:
             draws += own
         bare = server.plain and server.is_bare
         self._rows = np.array([self._row(draw, bare) for draw in draws])
+        self._sn[at.LAW], self._law = _law(server, draws)
         self._ways_of = np.zeros((len(self._groups), len(draws), at.N_WAY))
         frames: dict[float, int] = {}
         sent = [self._sent(group, draws, frames) for group in self._groups.values()]
@@ -299,7 +308,7 @@ class Run:
                     self._rows, self._ways_of, self._tails, self._cf, self._cn, self._members,
                     self._ratios, self._waiting, self._batches, self._batch_n, self._batch_at,
                     self._gpus, self._cores, self._cored, self._work, self._parts, self._records,
-                    self._loads, self._times, self._radios,
+                    self._loads, self._times, self._radios, self._law,
                 )  # fmt: skip
             if why in (at.REACHED, at.STOPPED, at.EMPTY):
                 return int(why)
@@ -430,6 +439,21 @@ class Run:
     def all_s(self) -> float:
         """When every device had."""
         return float(self._f[at.ALL_AT])
+
+
+def _law(server: ServerSpec, draws: Sequence[Draw]) -> tuple[int, np.ndarray]:
+    """How service times vary, and the factors [pass, row], or of a file without samples [row of
+    the file, 0] (ServiceLaw).
+    """
+    if server.service_law == "constant":
+        return at.CONSTANT, np.ones((1, 1))
+    passes = passes_of(server)
+    if len(passes[0]) == 1:
+        return at.IN_FILE, np.array([[factor] for each in passes for factor in each.values()])
+    samples = [draw.sample for draw in draws]
+    return at.BY_SAMPLE, np.array(
+        [[each.get(sample, each[ANY]) for sample in samples] for each in passes]
+    )
 
 
 def _named(table: np.ndarray) -> Records:
