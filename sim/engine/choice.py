@@ -31,8 +31,8 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
         source = sources.get(group.source or name)
         rows = rows_of(source) if source is not None else []
         found[f"sources of kind {type(source).__name__}"] = rows is None
-        if server.discipline == "continuous":
-            found["prompts of several tokens"] = any(row.new_tokens != 1 for row in rows or ())
+        if server.discipline == "continuous" and any(row.new_tokens != 1 for row in rows or ()):
+            found["prompts of several tokens"] = True
     return next((name for name, holds in found.items() if holds), "")
 
 
