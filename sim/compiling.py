@@ -18,7 +18,7 @@ from numba.core.caching import FunctionCache
 
 SOURCES = (
     "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py", "engine/gaps.py",
-    "engine/kernel.py",
+    "engine/server.py",    "engine/kernel.py",
 )  # fmt: skip
 """The files whose text compiled functions hold, from this folder on."""
 

@@ -9,7 +9,6 @@ from sim.specs import SystemSpec
 
 AUTO, SIMPY, COMPILED = ENGINES = ("auto", "simpy", "compiled")
 _KNOWN_SHARING = ("fifo", "ps", "weighted", "dedicated", "wifi")
-_KNOWN_DISCIPLINES = ("fifo", "take_all", "dynamic")
 
 
 def refusal(spec: SystemSpec, sources: Sources) -> str:
@@ -17,15 +16,12 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
     link, server = spec.link, spec.server
     found = {
         f"link.sharing={link.sharing}": link.sharing not in _KNOWN_SHARING,
-        "link.downlink=shared": link.downlink == "shared",
         "link.outage_at_s": bool(link.outage_at_s),
         "link.rate_csv": bool(link.rate_csv),
         f"link.fading={link.fading}": link.fading != "none",
         "lost frames": not link.plain,
         "link.snr_spread_db": link.snr_spread_db > 0.0,
-        f"server.discipline={server.discipline}": server.discipline not in _KNOWN_DISCIPLINES,
         "failures of the server": server.fails,
-        f"server.service_law={server.service_law}": server.service_law != "constant",
     }
     for name, group in groups_of(spec).items():
         found |= {
@@ -33,8 +29,10 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
             f"policy={group.policy}": group.policy != "fixed" or bool(group.alternatives),
         }
         source = sources.get(group.source or name)
-        drawn = source is not None and rows_of(source) is None
-        found[f"sources of kind {type(source).__name__}"] = drawn
+        rows = rows_of(source) if source is not None else []
+        found[f"sources of kind {type(source).__name__}"] = rows is None
+        if server.discipline == "continuous" and any(row.new_tokens != 1 for row in rows or ()):
+            found["prompts of several tokens"] = True
     return next((name for name, holds in found.items() if holds), "")
 
 

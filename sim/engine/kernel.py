@@ -16,9 +16,12 @@ from sim.compiling import compiled, inlined
 from sim.engine.gaps import next_gap
 from sim.engine.layout import *
 from sim.engine.lists import draw, fsum, in_turn, next_window, pop, schedule
+from sim.engine.server import batch_s, factor, full, most_urgent, without
 from sim.philox import minus_log
 
-_NONE, _CREATE, _SEND, _DECODE, _SERVE, _DONE, _START, _CONTEND, _END_TURN, _RUN = range(10)
+_NONE, _CREATE, _SEND, _DECODE, _SERVE, _DONE, _ENTER, _CONTEND, _END_TURN, _RUN, _ANSWER = range(
+    11
+)
 _CLOCK_DIGITS, _LIGHT, _DIGITS = 1e-12, 1e-3, 1e-9
 _ANSWERED, _BUSY, _REJECTED, _EXPIRED = 1, 2, 3, 4
 
@@ -29,7 +32,7 @@ def play(
     hops: Any, hop_code: Any, df: Any, dn: Any, qf: Any, qn: Any, rows: Any, ways: Any, tails: Any,
     cf: Any, cn: Any, members: Any, ratios: Any, waiting: Any, batches: Any, batch_n: Any,
     batch_at: Any, gpus: Any, cores: Any, cored: Any, work: Any, parts: Any, records: Any,
-    loads: Any, times: Any,
+    loads: Any, times: Any, radios: Any, law: Any,
 ) -> int:  # fmt: skip
     """Play what is due before `until`, or to the event `stop`; returns why it came back."""
     ring = now_list.shape[0] - 1
@@ -114,7 +117,12 @@ def play(
                 act = _DECODE
             else:
                 act = _DONE
-        elif kind in (ON_LINK, ON_SENT):  # Device._book_upload
+        elif kind == ON_SENT and qn[s, DOWN] == 1:  # Device._download, behind the medium
+            alone_s = qf[s, T_ALONE]
+            qf[s, NETWORK] += alone_s
+            qf[s, A_WAIT] += qf[s, T_END] - qf[s, ENTERED] - alone_s
+            act = _DONE
+        elif kind == ON_SENT:  # Device._book_upload
             qf[s, L_START] = qf[s, T_START]
             qf[s, L_END] = qf[s, T_END]
             alone_s = qf[s, T_ALONE]
@@ -142,7 +150,7 @@ def play(
                             work[i] = df[qn[members[c, i], DEVICE], WEIGHT]
                         cf[c, WEIGHTS] = fsum(work, m, parts)
                     qf[s, T_END] = now
-                    _at_once(n, now_list, (ON_SENT << SHIFT) | s)
+                    _leave(f, n, at, key, now_list, hops, hop_code, qf, s)
                 cn[c, FLOWS] = m
                 cf[c, DUE] = np.inf
                 if m > 0:
@@ -157,7 +165,7 @@ def play(
             if order == cn[c, TIMER]:
                 cn[c, TIMER] = -1
                 cf[c, C_BUSY] += now - cf[c, SINCE]
-                qf[dn[cn[c, SENDER], FIRST], T_ALONE] += cf[c, UNSENT] * cf[c, ACCESS]
+                qf[radios[cn[c, SENDER], FIRST], T_ALONE] += cf[c, UNSENT] * cf[c, ACCESS]
                 act = _END_TURN
         elif kind == ON_DECODED:  # Device._decode
             qf[s, C_WAIT] += qf[s, T_START] - qf[s, ENTERED]
@@ -168,7 +176,7 @@ def play(
             qf[s, S_WAIT] += qf[s, S_START] - qf[s, ENTERED]
             qf[s, S_SERVICE] += qf[s, S_END] - qf[s, S_START]
             qf[s, NETWORK] += ways[dn[d, WAY], qn[s, ROW], W_AFTER]
-            act = _DONE
+            act = _ANSWER if sn[SHARED_DOWN] == 1 else _DONE
         elif kind == ON_BATCH:  # QueueServer._finish
             f[GPU_BUSY] += now - batch_at[a]
             for i in range(batch_n[a]):
@@ -198,14 +206,16 @@ def play(
                 _schedule(n, at, key, now + rows[qn[s, ROW], R_DECODE], (ON_CORE << SHIFT) | s)
         elif kind == ON_HOP:  # timeout_at: the rest of the way
             _schedule(n, at, key, now + (hops[a] - now), (ON_LATER << SHIFT) | a)
-        elif kind in (ON_LATER, ON_ANSWER):  # Event.trigger
-            following = (ON_DONE << SHIFT) | s
+        elif kind in (ON_LATER, ON_ANSWER, ON_CARRIED):  # Event.trigger
+            following = ((ON_DONE if kind == ON_ANSWER else ON_SENT) << SHIFT) | s
             if kind == ON_LATER:
                 following = hop_code[a]
                 hop_code[a] = n[FREE_HOP]
                 n[FREE_HOP] = a
                 n[HOPS] -= 1
             _at_once(n, now_list, following)
+        elif kind == ON_PROPAGATED:
+            act = _DONE
         elif kind == ON_FAILURE:
             return NO_TIME
         elif kind in (ON_TARGET, ON_ALL):
@@ -246,7 +256,7 @@ def play(
                     return NO_TIME
                 n[FREE] = qn[s, NEXT]
                 r = dn[d, ROW_0] + np.int64(u * dn[d, N_ROWS])
-                for i in range(N_SLOT_FLOATS):
+                for i in range(N_BOOKED):
                     qf[s, i] = 0.0
                 for i in range(D_START, S_END + 1):
                     qf[s, i] = np.nan
@@ -277,11 +287,34 @@ def play(
                     act = _NONE
             elif act == _SEND:  # Channel.send
                 d = qn[s, DEVICE]
-                c = dn[d, CELL]
                 way, r = dn[d, WAY], qn[s, ROW]
-                airtime_s = ways[way, r, W_AIRTIME]
-                qf[s, ENTERED] = now
                 qf[s, AIR_BYTES] += ways[way, r, W_BYTES]
+                qf[s, T_WORK] = ways[way, r, W_AIRTIME]
+                qf[s, T_AFTER] = 0.0
+                qn[s, TOTAL] = np.int64(ways[way, r, W_ACCESSES])
+                qn[s, FRAMES_EACH] = np.int64(ways[way, r, W_FRAMES])
+                qn[s, DOWN] = 0
+                act = _ENTER
+            elif act == _ANSWER:  # Device._download, Link.send_answer
+                d = qn[s, DEVICE]
+                way, r = dn[d, WAY], qn[s, ROW]
+                qf[s, NETWORK] += half_s
+                act = _DONE
+                if rows[r, R_ANSWER] > 0.0:
+                    qf[s, T_WORK] = ways[way, r, W_DOWN_AIRTIME]
+                    qf[s, T_AFTER] = half_s
+                    qn[s, TOTAL] = np.int64(ways[way, r, W_DOWN_ACCESSES])
+                    qn[s, FRAMES_EACH] = np.int64(ways[way, r, W_DOWN_FRAMES])
+                    qn[s, DOWN] = 1
+                    act = _ENTER
+                elif half_s > 0.0:
+                    _schedule(n, at, key, now + half_s, (ON_PROPAGATED << SHIFT) | s)
+                    act = _NONE
+            elif act == _ENTER:
+                d = qn[s, DEVICE]
+                c = dn[d, CELL]
+                airtime_s = qf[s, T_WORK]
+                qf[s, ENTERED] = now
                 act = _NONE
                 if link == FIFO_LINK:  # FifoStation.serve
                     free = cf[c, C_FREE]
@@ -292,7 +325,8 @@ def play(
                     qf[s, T_START] = start
                     qf[s, T_END] = end
                     qf[s, T_ALONE] = airtime_s
-                    _timeout_at(f, n, at, key, hops, hop_code, end + 0.0, (ON_LINK << SHIFT) | s)
+                    _timeout_at(f, n, at, key, hops, hop_code, end + qf[s, T_AFTER],
+                                (ON_SENT << SHIFT) | s)  # fmt: skip
                 elif link == SHARED_LINK:  # SharedStation.serve
                     m = cn[c, FLOWS]
                     if m > 0:
@@ -319,19 +353,20 @@ def play(
                         cf[c, DUE] = due
                         _timeout_at(f, n, at, key, hops, hop_code, due, (ON_SHARED << SHIFT) | c)
                 else:  # ContendedMedium.enter
+                    radio = dn.shape[0] + c if qn[s, DOWN] == 1 else d
                     qn[s, NEXT] = -1
-                    qn[s, ACCESSES] = np.int64(ways[way, r, W_ACCESSES])
+                    qn[s, ACCESSES] = qn[s, TOTAL]
                     qf[s, T_START] = np.nan
                     qf[s, T_ALONE] = 0.0
-                    if dn[d, FIRST] >= 0:
-                        qn[dn[d, LAST], NEXT] = s
-                        dn[d, LAST] = s
+                    if radios[radio, FIRST] >= 0:
+                        qn[radios[radio, LAST], NEXT] = s
+                        radios[radio, LAST] = s
                     else:
-                        dn[d, FIRST] = s
-                        dn[d, LAST] = s
+                        radios[radio, FIRST] = s
+                        radios[radio, LAST] = s
                         qf[s, T_START] = now
-                        dn[d, PLACE] = cn[c, ACTIVE]
-                        members[c, cn[c, ACTIVE]] = d
+                        radios[radio, PLACE] = cn[c, ACTIVE]
+                        members[c, cn[c, ACTIVE]] = radio
                         cn[c, ACTIVE] += 1
                         if cn[c, ACTIVE] + 1 >= min(ratios.shape[1], members.shape[1]):
                             n[WIDE] = 1
@@ -341,57 +376,55 @@ def play(
                         elif cn[c, FRESH] == 1 and cf[c, SINCE] == now:
                             act = _CONTEND
                         elif cn[c, TURNS] > 1:  # _cut
-                            _pause(cf[c], cn[c], qf, dn, now)
+                            _pause(cf[c], cn[c], qf, radios, now)
                             rest = cf[c, UNSENT] - math.floor(cf[c, UNSENT] + _DIGITS)
                             if rest > _DIGITS:
                                 cn[c, TURNS] -= np.int64(np.rint(cf[c, UNSENT] - rest))
                                 cf[c, UNSENT] = rest
-                                _air(f, n, at, key, cf[c], cn[c], qf, qn, dn, ways, c)
+                                _air(f, n, at, key, cf[c], cn[c], qf, qn, radios, c)
                             else:
                                 cn[c, TURNS] -= np.int64(np.rint(cf[c, UNSENT]))
                                 act = _END_TURN
             elif act == _END_TURN:  # ContendedMedium._end_turn
-                d = cn[c, SENDER]
-                s = dn[d, FIRST]
+                radio = cn[c, SENDER]
+                s = radios[radio, FIRST]
                 qn[s, ACCESSES] -= cn[c, TURNS]
                 if qn[s, ACCESSES] == 0:
                     following = qn[s, NEXT]  # _advance
-                    dn[d, FIRST] = following
+                    radios[radio, FIRST] = following
                     if following >= 0:
                         qf[following, T_START] = now
                     else:
                         cn[c, ACTIVE] -= 1
                         last = members[c, cn[c, ACTIVE]]
-                        if last != d:
-                            members[c, dn[d, PLACE]] = last
-                            dn[last, PLACE] = dn[d, PLACE]
+                        if last != radio:
+                            members[c, radios[radio, PLACE]] = last
+                            radios[last, PLACE] = radios[radio, PLACE]
                     qf[s, T_END] = now
-                    _at_once(n, now_list, (ON_SENT << SHIFT) | s)
+                    _leave(f, n, at, key, now_list, hops, hop_code, qf, s)
                 act = _CONTEND
             elif act == _CONTEND:  # ContendedMedium._contend
                 act = _NONE
-                _pause(cf[c], cn[c], qf, dn, now)
+                _pause(cf[c], cn[c], qf, radios, now)
                 m = cn[c, ACTIVE]
                 if m == 0:
                     cn[c, SENDER] = -1
                 else:
                     if m == 1:
-                        d = members[c, 0]
-                        cn[c, TURNS] = qn[dn[d, FIRST], ACCESSES]
+                        radio = members[c, 0]
+                        cn[c, TURNS] = qn[radios[radio, FIRST], ACCESSES]
                         cf[c, STRETCH] = 1.0
                     else:
                         u = in_turn(
                             sn[CONTENTION_0], sn[CONTENTION_1], cn[c, DRAWN], c, replication
                         )
                         cn[c, DRAWN] += 1
-                        d = members[c, np.int64(u * m)]
-                        s = dn[d, FIRST]
+                        radio = members[c, np.int64(u * m)]
                         cn[c, TURNS] = 1
-                        frames = np.int64(ways[dn[d, WAY], qn[s, ROW], W_FRAMES])
-                        cf[c, STRETCH] = 1.0 / ratios[frames, m]
-                    cn[c, SENDER] = d
+                        cf[c, STRETCH] = 1.0 / ratios[qn[radios[radio, FIRST], FRAMES_EACH], m]
+                    cn[c, SENDER] = radio
                     cf[c, UNSENT] = float(cn[c, TURNS])
-                    _air(f, n, at, key, cf[c], cn[c], qf, qn, dn, ways, c)
+                    _air(f, n, at, key, cf[c], cn[c], qf, qn, radios, c)
                     cn[c, FRESH] = 1
             elif act == _DECODE:
                 decode_s = rows[qn[s, ROW], R_DECODE]
@@ -507,7 +540,7 @@ def play(
                     if sn[ONE_KEY] == 1:
                         size = most if n[TAIL] - n[HEAD] >= most else 0
                     else:
-                        k, size = _full(waiting, n[HEAD], n[TAIL], qn, dn, most)
+                        k, size = full(waiting, n[HEAD], n[TAIL], qn, dn, most)
                     if size == 0:
                         due = qf[waiting[n[HEAD]], ENTERED] + sf[MAX_WAIT]
                         if now < due:
@@ -517,14 +550,18 @@ def play(
                                 _schedule(n, at, key, wake, one * ON_WAKE << SHIFT)
                             break
                 size = 0
-                for i in range(n[HEAD], n[TAIL]):  # same_key
+                if server == URGENT:
+                    size = most_urgent(waiting, n[HEAD], n[TAIL], batches[g], most, qf, qn, df, dn)
+                for i in range(n[HEAD], n[TAIL] if size == 0 else n[HEAD]):  # same_key
                     s = waiting[i]
                     if dn[qn[s, DEVICE], KEY] == k:
                         batches[g, size] = s
                         size += 1
                         if size == most:
                             break
-                if batches[g, size - 1] == waiting[n[HEAD] + size - 1]:
+                if server == URGENT:
+                    n[TAIL] = without(waiting, n[HEAD], n[TAIL], batches[g], size, qn)
+                elif batches[g, size - 1] == waiting[n[HEAD] + size - 1]:
                     n[HEAD] += size  # they stood in front, all of them
                 else:
                     taken = 0
@@ -540,9 +577,11 @@ def play(
                 r = qn[batches[g, 0], ROW]
                 seconds = rows[r, R_ALONE]
                 if size > 1:
-                    seconds = _batch_s(batches[g], size, sf, sn, rows, qn, dn, tails, work, parts)
+                    seconds = batch_s(batches[g], size, sf, sn, rows, qn, dn, tails, work, parts)
                     if math.isnan(seconds):
                         return NO_TAIL
+                if sn[LAW] != CONSTANT:
+                    seconds *= factor(n, sn, law, r)
                 share_s = seconds / size
                 for i in range(size):
                     s = batches[g, i]
@@ -593,7 +632,19 @@ def _timeout_at(
 
 
 @inlined
-def _pause(cf: Any, cn: Any, qf: Any, dn: Any, now: float) -> None:
+def _leave(
+    f: Any, n: Any, at: Any, key: Any, now_list: Any, hops: Any, hop_code: Any, qf: Any, s: int
+) -> None:
+    """sim.station.leave: fire the event of a visit to the medium now, or later."""
+    if qf[s, T_AFTER] > 0.0:
+        _timeout_at(f, n, at, key, hops, hop_code, qf[s, T_END] + qf[s, T_AFTER],
+                    (ON_CARRIED << SHIFT) | s)  # fmt: skip
+    else:
+        _at_once(n, now_list, (ON_SENT << SHIFT) | s)
+
+
+@inlined
+def _pause(cf: Any, cn: Any, qf: Any, radios: Any, now: float) -> None:
     """ContendedMedium._pause: stop the access on the air, note what is left of it."""
     if cn[TIMER] < 0:
         return
@@ -603,19 +654,16 @@ def _pause(cf: Any, cn: Any, qf: Any, dn: Any, now: float) -> None:
     whole_s = cf[ACCESS] * cf[STRETCH]
     done = min(cf[UNSENT], elapsed_s / whole_s) if whole_s > 0.0 else cf[UNSENT]
     cf[UNSENT] -= done
-    qf[dn[cn[SENDER], FIRST], T_ALONE] += done * cf[ACCESS]
+    qf[radios[cn[SENDER], FIRST], T_ALONE] += done * cf[ACCESS]
 
 
 @compiled
 def _air(
-    f: Any, n: Any, at: Any, key: Any, cf: Any, cn: Any, qf: Any, qn: Any, dn: Any, ways: Any,
-    cell: int,
+    f: Any, n: Any, at: Any, key: Any, cf: Any, cn: Any, qf: Any, qn: Any, radios: Any, cell: int
 ) -> None:  # fmt: skip
     """ContendedMedium._run: send what is left of the turn."""
-    d = cn[SENDER]
-    s = dn[d, FIRST]
-    way, r = dn[d, WAY], qn[s, ROW]
-    cf[ACCESS] = ways[way, r, W_AIRTIME] / ways[way, r, W_ACCESSES]
+    s = radios[cn[SENDER], FIRST]
+    cf[ACCESS] = qf[s, T_WORK] / qn[s, TOTAL]
     cf[SINCE] = f[NOW]
     cn[FRESH] = 0
     cn[TIMER] = n[ORDER]
@@ -677,58 +725,12 @@ def _replace(free: Any, end: float) -> None:
     free[j] = end
 
 
-@compiled
-def _full(waiting: Any, head: int, tail: int, qn: Any, dn: Any, most: int) -> tuple[int, int]:
-    """dynamic.rule: the first kind of which a full batch waits, in order of arrival, and its size;
-    else the kind of the first, and 0.
-    """
-    first = dn[qn[waiting[head], DEVICE], KEY]
-    for i in range(head, tail):
-        k = dn[qn[waiting[i], DEVICE], KEY]
-        seen = False
-        for j in range(head, i):
-            if dn[qn[waiting[j], DEVICE], KEY] == k:
-                seen = True
-                break
-        if seen:
-            continue
-        count = 0
-        for j in range(i, tail):
-            if dn[qn[waiting[j], DEVICE], KEY] == k:
-                count += 1
-                if count == most:
-                    return k, most
-    return first, 0
-
-
-@compiled
-def _batch_s(
-    batch: Any, size: int, sf: Any, sn: Any, rows: Any, qn: Any, dn: Any, tails: Any, work: Any,
-    parts: Any,
-) -> float:  # fmt: skip
-    """service.batch_s and ServerSpec.gpu_s of several requests."""
-    on_gpu = sn[ON_GPU] == 1
-    tail_s = tails[dn[qn[batch[0], DEVICE], SOURCE], size]
-    if on_gpu:
-        for i in range(size):
-            work[i] = rows[qn[batch[i], ROW], R_DECODE]
-        tail_s = fsum(work, size, parts) + tail_s
-    work_s = tail_s / sf[SPEED]
-    beside_s = sf[BATCH_OVERHEAD] + size * (sf[OVERHEAD] + sf[COPY_FIXED])
-    if sf[COPY_RATE] > 0.0:
-        column = R_PAYLOAD if on_gpu else R_TENSOR
-        for i in range(size):
-            work[i] = rows[qn[batch[i], ROW], column]
-        beside_s += fsum(work, size, parts) / sf[COPY_RATE]
-    return float(work_s + beside_s)
-
-
 @inlined
 def _record(
     records: Any, at: int, qf: Any, qn: Any, dn: Any, df: Any, rows: Any, s: int, outcome: int,
     done_s: float,
 ) -> None:  # fmt: skip
-    """Request.row: the columns of sim.engine.layout.RECORDED."""
+    """Request.row: the columns of sim.engine.layout.RECORDED, and RECORDED_TOO."""
     d, r = qn[s, DEVICE], qn[s, ROW]
     records[at, 0] = d
     records[at, 1] = dn[d, GROUP]
@@ -745,3 +747,5 @@ def _record(
     records[at, 16] = rows[r, R_CORRECT]
     for i in range(D_WAIT, NETWORK + 1):
         records[at, 17 + i - D_WAIT] = qf[s, i]
+    if records.shape[1] > 25:
+        records[at, 25] = qf[s, A_WAIT]

@@ -5,6 +5,7 @@ is computed here by the model's own functions, so that both engines have the sam
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,9 @@ from sim.medium.link import Link
 from sim.medium.sharing.wifi import contention
 from sim.places import even, groups_of, groups_up_to, phase
 from sim.request import COLUMNS, EXPIRED, REJECTED
-from sim.server.service import batch_s
+from sim.server.service import ANY, batch_s, passes_of
 from sim.sources.source import Draw, Source, Sources, rows_of
-from sim.specs import SystemSpec
+from sim.specs import ServerSpec, SystemSpec
 from sim.streams import REQUESTS, Streams
 
 _FEW = 64
@@ -33,7 +34,10 @@ _PER_WINDOW = 8.0
 """Arrivals in a window of the event list: more make its heap higher, fewer leave it empty."""
 _GROWING = ("_at", "_key", "_list", "_cored", "_hops", "_hop_code", "_waiting")
 _LINKS = {"fifo": at.FIFO_LINK, "wifi": at.CONTENDED_LINK}
-_SERVERS = {"fifo": at.SINGLE, "take_all": at.TAKE_ALL, "dynamic": at.DYNAMIC}
+_SERVERS = {
+    "fifo": at.SINGLE, "take_all": at.TAKE_ALL, "dynamic": at.DYNAMIC, "edf": at.URGENT,
+    "continuous": at.TAKE_ALL,
+}  # fmt: skip
 
 
 class Run:
@@ -91,7 +95,7 @@ class Run:
 
     def book(self, begin: Snapshot) -> Book:
         """What the run has left so far."""
-        nothing = _named(np.empty((0, len(at.RECORDED))))
+        nothing = _named(np.empty((0, self._n_columns)))
         return Book(
             records=_named(self._records[: self._n[at.ROWS]]),
             steps=nothing,
@@ -116,10 +120,16 @@ class Run:
         sn[at.OWN] = link.sharing == "dedicated"
         sn[at.SERVER] = at.PLAIN if server.plain else _SERVERS[server.discipline]
         sn[at.N_GPUS], sn[at.MAX_BATCH] = server.n_gpus, server.max_batch
+        if server.discipline == "continuous":  # a token each
+            sn[at.MAX_BATCH] = min(server.max_batch, server.max_batch_tokens)
+        sn[at.LAW_BLOCK] = server.service_block
+        sn[[at.SERVICE_0, at.SERVICE_1]] = self._streams.key("service")
         sn[at.ON_GPU] = server.decode_on == "gpu"
         sn[at.N_DECODERS] = 0 if sn[at.ON_GPU] else server.cpu_workers
         sn[at.QUEUE_LIMIT] = -1 if server.queue_limit is None else server.queue_limit
         sn[at.DROP_EXPIRED] = server.drop_expired
+        sn[at.SHARED_DOWN] = self._link.shared_downlink
+        self._n_columns = len(at.RECORDED) + len(at.RECORDED_TOO) * self._link.shared_downlink
         sn[at.TARGET] = -1 if spec.workload.requests is None else spec.workload.requests
         sn[at.REPLICATION], sn[at.MAX_EVENTS] = replication, spec.max_events
         sn[[at.REQUESTS_0, at.REQUESTS_1]] = self._streams.key(REQUESTS)
@@ -134,7 +144,6 @@ class Run:
         shares = tuple(group.share for group in groups)
         dn[:, at.GROUP] = groups_up_to(n, shares)
         dn[:, at.CELL] = np.arange(n) % spec.link.n_cells
-        dn[:, [at.FIRST, at.LAST]] = -1
         keys = {key: i for i, key in enumerate(dict.fromkeys(s.key for s in self._sources))}
         self._sn[at.ONE_KEY] = len(keys) == 1
         self._loads = np.zeros((len(groups), at.N_LOAD))
@@ -174,6 +183,7 @@ class Run:
             draws += own
         bare = server.plain and server.is_bare
         self._rows = np.array([self._row(draw, bare) for draw in draws])
+        self._sn[at.LAW], self._law = _law(server, draws)
         self._ways_of = np.zeros((len(self._groups), len(draws), at.N_WAY))
         frames: dict[float, int] = {}
         sent = [self._sent(group, draws, frames) for group in self._groups.values()]
@@ -202,7 +212,7 @@ class Run:
             alone_s = batch_s(server, [draw], draw.server_s)
         sent = draw.payload_bytes > 0.0 or draw.is_sent
         return [draw.device_s, draw.decode_s, draw.payload_bytes, draw.tensor_bytes, draw.correct,
-                draw.sample, sent, draw.server_s, alone_s]  # fmt: skip
+                draw.sample, sent, draw.server_s, alone_s, draw.answer_bytes]  # fmt: skip
 
     def _sent(self, group: Any, draws: list[Draw], frames: dict[float, int]) -> list[list[float]]:
         """Airtime, bytes, answer, frames per access and accesses of every row (Channel.send)."""
@@ -213,8 +223,19 @@ class Run:
             cost = channel.cost(draw.payload_bytes)
             place = frames.setdefault(cost.frames / cost.accesses, len(frames))
             answer_s = self._link.answer_s(0, draw.answer_bytes)
-            found.append([cost.airtime_s, cost.air_bytes, answer_s, place, cost.accesses])
+            up = cost.airtime_s, cost.air_bytes, answer_s, place, cost.accesses
+            found.append([*up, *self._answer(draw.answer_bytes, frames)])
         return found
+
+    def _answer(self, answer_bytes: float, frames: dict[float, int]) -> tuple[float, ...]:
+        """Airtime, frames per access and accesses of an answer on the shared medium
+        (Link.send_answer).
+        """
+        if not self._link.shared_downlink or answer_bytes <= 0.0:
+            return 0.0, 0.0, 0.0
+        each, accesses = self._link.answer_accesses(0, answer_bytes)
+        place = frames.setdefault(each, len(frames))
+        return self._link.downlink_s(0, answer_bytes), place, accesses
 
     def _widen(self) -> None:
         """Capacities of more stations at once, for every number of frames per access."""
@@ -239,6 +260,7 @@ class Run:
         self._qf = np.zeros((slots, at.N_SLOT_FLOATS))
         self._qn = np.zeros((slots, at.N_SLOT_WHOLE), np.int64)
         self._qn[:, at.NEXT] = np.append(np.arange(1, slots), -1)
+        self._radios = np.full((n_devices + spec.link.n_cells, at.N_RADIO), -1)
         self._cf = np.zeros((spec.link.n_cells, at.N_CELL_FLOATS))
         self._cf[:, at.DUE] = math.inf
         self._cn = np.zeros((spec.link.n_cells, at.N_CELL_WHOLE), np.int64)
@@ -250,7 +272,7 @@ class Run:
         self._batch_n, self._batch_at = np.zeros(gpus, np.int64), np.zeros(gpus)
         self._gpus, self._cores = np.zeros(gpus), np.zeros(max(1, spec.server.cpu_workers))
         self._parts = np.zeros(128)
-        self._records = np.empty((4 * slots, len(at.RECORDED)))
+        self._records = np.empty((4 * slots, self._n_columns))
         self._list[:n_devices, 0] = np.arange(n_devices)
         self._list[:n_devices, 1] = (at.ON_BIRTH << at.SHIFT) + np.arange(n_devices)
         self._n[[at.QUEUED, at.ORDER]] = n_devices
@@ -286,7 +308,7 @@ class Run:
                     self._rows, self._ways_of, self._tails, self._cf, self._cn, self._members,
                     self._ratios, self._waiting, self._batches, self._batch_n, self._batch_at,
                     self._gpus, self._cores, self._cored, self._work, self._parts, self._records,
-                    self._loads, self._times,
+                    self._loads, self._times, self._radios, self._law,
                 )  # fmt: skip
             if why in (at.REACHED, at.STOPPED, at.EMPTY):
                 return int(why)
@@ -391,7 +413,7 @@ class Run:
             slot = int(self._qn[slot, at.NEXT])
         slots = np.flatnonzero(~free)
         slots = slots[np.argsort(self._qn[slots, at.NUMBER], kind="stable")]
-        rows = np.empty((len(slots), len(at.RECORDED)))
+        rows = np.empty((len(slots), self._n_columns))
         outcomes = self._turned_away()
         for i, s in enumerate(slots.tolist()):
             kernel._record(
@@ -419,7 +441,23 @@ class Run:
         return float(self._f[at.ALL_AT])
 
 
+def _law(server: ServerSpec, draws: Sequence[Draw]) -> tuple[int, np.ndarray]:
+    """How service times vary, and the factors [pass, row], or of a file without samples [row of
+    the file, 0] (ServiceLaw).
+    """
+    if server.service_law == "constant":
+        return at.CONSTANT, np.ones((1, 1))
+    passes = passes_of(server)
+    if len(passes[0]) == 1:
+        return at.IN_FILE, np.array([[factor] for each in passes for factor in each.values()])
+    samples = [draw.sample for draw in draws]
+    return at.BY_SAMPLE, np.array(
+        [[each.get(sample, each[ANY]) for sample in samples] for each in passes]
+    )
+
+
 def _named(table: np.ndarray) -> Records:
     """Rows [request, column] as all the columns of a book, a copy."""
-    kept = dict(zip(at.RECORDED, table.T.copy(), strict=True))
+    names = (*at.RECORDED, *at.RECORDED_TOO)[: table.shape[1]]
+    kept = dict(zip(names, table.T.copy(), strict=True))
     return {name: kept[name] if name in kept else np.zeros(len(table)) for name in COLUMNS}

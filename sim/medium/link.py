@@ -152,9 +152,14 @@ class Link:
         station = self._downlinks[index]
         if not isinstance(station, Radio):
             return station.serve(airtime_s, self.half_rtt_s, weight, fixed_s)
+        frames, accesses = self.answer_accesses(index, answer_bytes)
+        return station.send(airtime_s, fixed_s, accesses, frames, self.half_rtt_s)
+
+    def answer_accesses(self, index: int, answer_bytes: float) -> tuple[float, int]:
+        """Frames of every access that an answer for device `index` takes, and how many it takes."""
         frames = self._frames(answer_bytes)
         accesses = -(-frames // self._ways_down[index][1])
-        return station.send(airtime_s, fixed_s, accesses, frames / accesses, self.half_rtt_s)
+        return frames / accesses, accesses
 
     def withdraw_answer(self, index: int, visit: Event) -> None:
         """Take an answer off the shared medium."""

@@ -46,7 +46,7 @@ class ServiceLaw:
         passed = self._passes[self._at]
         if len(passed) == 1:  # no samples: the next service follows in the file
             self._at = (self._at + 1) % len(self._passes)
-        return passed[sample] if sample in passed else passed[_ANY]
+        return passed[sample] if sample in passed else passed[ANY]
 
     @staticmethod
     def mean(spec: ServerSpec) -> float:
@@ -54,10 +54,10 @@ class ServiceLaw:
         if spec.service_law == "constant":
             return 1.0
         passes = passes_of(spec)
-        return math.fsum(each[_ANY] for each in passes) / len(passes)
+        return math.fsum(each[ANY] for each in passes) / len(passes)
 
 
-_ANY = -1
+ANY = -1
 _LEAST, _MOST = 1e-6, 1e6
 _LARGEST_SAMPLE = 1e12
 
@@ -78,12 +78,12 @@ def _read(path: str, stamp: Stamp) -> tuple[dict[int, float], ...]:
     """A file of another `stamp` is read again."""
     columns = read_columns(path, "server.service_csv")
     factors = columns.numbers("factor", low=_LEAST, high=_MOST)
-    samples = [float(_ANY)] * len(factors)
+    samples = [float(ANY)] * len(factors)
     if "sample" in columns:
         samples = columns.numbers("sample", low=0.0, high=_LARGEST_SAMPLE, whole=True)
     passes: list[dict[int, float]] = []
     for sample, factor in zip(map(int, samples), factors, strict=True):
-        if not passes or sample == _ANY or sample in passes[-1]:
+        if not passes or sample == ANY or sample in passes[-1]:
             passes.append({})
         passes[-1][sample] = factor
-    return tuple({**each, _ANY: math.fsum(each.values()) / len(each)} for each in passes)
+    return tuple({**each, ANY: math.fsum(each.values()) / len(each)} for each in passes)

@@ -20,7 +20,7 @@ from sim.system import run
 
 TABLE = TraceTable.load(shipped.DATA / "traces" / "scenes.npz")
 PROFILE = ModelProfile.load(shipped.DATA / "profiles" / "scenes-single-1.npz")
-DISCIPLINES = ("fifo", "fifo", "take_all", "dynamic")
+DISCIPLINES = ("fifo", "fifo", "take_all", "dynamic", "edf", "continuous")
 
 
 @st.composite
@@ -37,12 +37,14 @@ def sources(draw: st.DrawFn, lattice: bool) -> Source:
             device_s=draw(st.sampled_from([0.0, 0.01, 0.02])),
             payload_bytes=draw(st.sampled_from([0.0, 1000.0, 1500.0, 9000.0])),
             server_s=draw(st.sampled_from([0.0, 0.005, 0.01])),
+            answer_bytes=draw(st.sampled_from([0.0, 0.0, 500.0, 4000.0])),
             batch_slope_s=draw(st.sampled_from([0.0, 0.001])),
         )
     part = st.floats(0.0, 1.0, allow_subnormal=False)
     return ConstantSource(
         device_s=0.02 * draw(part), payload_bytes=9000.0 * draw(part),
-        server_s=0.01 * draw(part), batch_slope_s=0.002 * draw(part),
+        answer_bytes=3000.0 * draw(part), server_s=0.01 * draw(part),
+        batch_slope_s=0.002 * draw(part),
     )  # fmt: skip
 
 
@@ -61,6 +63,7 @@ def links(draw: st.DrawFn) -> LinkSpec:
         header_bytes=draw(st.sampled_from([0, 64])),
         frame_airtime_s=draw(st.sampled_from([1e-4, 2e-4] if sharing == "wifi" else [0.0, 1e-4])),
         aggregation=draw(st.sampled_from([1, 4, 39])),
+        downlink=draw(st.sampled_from(["dedicated", "dedicated", "shared"])),
         downlink_rate_bps=draw(st.sampled_from([None, 5e7])),
         contention=draw(st.sampled_from(["ns3", "bianchi"])),
     )
@@ -70,8 +73,13 @@ def links(draw: st.DrawFn) -> LinkSpec:
 def servers(draw: st.DrawFn) -> ServerSpec:
     """Batches, limits, deadlines, several GPUs, decoding cores, overheads and copies."""
     discipline = draw(st.sampled_from(DISCIPLINES))
+    law = draw(st.sampled_from(["constant", "constant", "empirical"]))
     return ServerSpec(
         discipline=discipline,
+        service_law=law,
+        service_csv=draw(st.sampled_from(services())) if law == "empirical" else "",
+        service_block=draw(st.sampled_from([1, 3, 64])),
+        max_batch_tokens=draw(st.sampled_from([3, 2048])),
         max_batch=1 if discipline == "fifo" else draw(st.sampled_from([2, 4, 8])),
         max_wait_s=draw(st.sampled_from([0.0, 0.005, 0.02])),
         n_gpus=draw(st.sampled_from([1, 1, 2, 3])),
@@ -116,24 +124,40 @@ def workloads(draw: st.DrawFn) -> WorkloadSpec:
 
 
 @cache
+def services() -> tuple[str, ...]:
+    """Files of service times: in a row, and by sample, not of all of them."""
+    factors = [1.0 + 0.5 * math.sin(k) for k in range(50)]
+    return written({
+        "row.csv": ["factor", *(repr(factor) for factor in factors)],
+        "samples.csv": [
+            "sample,factor", *(f"{7 * k % 25},{factor!r}" for k, factor in enumerate(factors)),
+        ],
+    })  # fmt: skip
+
+
+def written(texts: dict[str, list[str]]) -> tuple[str, ...]:
+    """Files of these lines, in a folder of their own."""
+    folder = Path(tempfile.mkdtemp())
+    for name, lines in texts.items():
+        (folder / name).write_text("\n".join([*lines, ""]))
+    return tuple(str(folder / name) for name in texts)
+
+
+@cache
 def recordings() -> tuple[str, ...]:
     """Files of arrivals: on a lattice, by device, off it; one of sessions, whose sizes are not
     played.
     """
-    folder = Path(tempfile.mkdtemp())
     lattice = [f"{0.05 * k:g}" for k in range(60) for _ in range(k % 3)]
     by_device = [f"{0.37 * k % 3.1!r},{k % 2}" for k in range(300)]
-    texts = {
+    return written({
         "lattice.csv": ["time_s", *lattice],
         "devices.csv": ["time_s,device", *by_device],
         "vidur.csv": [
             "arrived_at,num_prefill_tokens,num_decode_tokens",
             *(f"{0.011 * k * k!r},3,{k % 4}" for k in range(1, 16)),
         ],
-    }
-    for name, lines in texts.items():
-        (folder / name).write_text("\n".join([*lines, ""]))
-    return tuple(str(folder / name) for name in texts)
+    })  # fmt: skip
 
 
 @st.composite

@@ -75,11 +75,9 @@ def test_many_in_flight_make_the_lists_grow():
     ("spec", "name"),
     [
         (wired(link=LinkSpec(sharing="cellular")), "link.sharing=cellular"),
-        (wired(link=LinkSpec(sharing="ps", downlink="shared")), "link.downlink=shared"),
         (wired(link=LinkSpec(sharing="ps", outage_at_s=[1.0])), "link.outage_at_s"),
         (wired(link=LinkSpec(sharing="ps", rate_csv="burst.csv")), "link.rate_csv"),
         (wired(link=LinkSpec(sharing="ps", frame_error_rate=0.1)), "lost frames"),
-        (wired(server=ServerSpec(discipline="edf")), "server.discipline=edf"),
         (wired(server=ServerSpec(fail_at_s=[2.0])), "failures of the server"),
         (
             wired(fleet=FleetSpec(groups={"default": GroupSpec(policy="fastest")})),
