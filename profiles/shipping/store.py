@@ -93,8 +93,8 @@ def damage(
 ) -> TraceTable:
     """The columns over channels from `folder`; made by `damaged.trace(**how)` if not there."""
     depends = {
-        "model": network.digest, "codecs": tracing.specs(settings),
-        "codec_version": codec.revision(), "samples": tracing.samples_digest(inputs, labels),
+        "model": network.digest, "codecs": specs(settings),
+        "codec_version": codec.revision(), "samples": samples_digest(inputs, labels),
         "cuts": list(cuts), "ways": [name_way(way) for way in ways], "how": how,
     }  # fmt: skip
     path = Path(folder) / f"damage-{network.name}-{_key(depends)}.npz"
