@@ -65,7 +65,7 @@ def digest() -> str:
 @contextmanager
 def told(function: Any) -> Iterator[None]:
     """Say on standard error, while it lasts, that a function is compiled at its first call."""
-    if function.signatures:
+    if function.overloads:
         yield
         return
     words = "splitfleet: compiling the simulator, once on this machine"

@@ -6,11 +6,12 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+from profiles.measuring.processor import processor
 
 _ASKED = ("driver_version", "clocks.sm", "clocks.mem", "clocks.max.sm", "power.limit")
 
@@ -18,7 +19,7 @@ _ASKED = ("driver_version", "clocks.sm", "clocks.mem", "clocks.max.sm", "power.l
 def fingerprint(device: str = "cpu") -> dict[str, Any]:
     """Processor, its count, thread count and library versions, as plain JSON."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cpus": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "threads": torch.get_num_threads(),
@@ -95,13 +96,3 @@ def _best(run: Callable[[], object], rounds: int, device: str) -> float:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
     return min(seconds[2:])
-
-
-def _processor() -> str:
-    """The processor's own name; Linux states it in /proc/cpuinfo only."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

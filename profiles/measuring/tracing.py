@@ -7,7 +7,6 @@ sample, and its times are the median of interleaved repeats: every repeat goes t
 settings before the next begins, so that a machine's drift meets all of them alike.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +24,7 @@ from profiles.measuring.timing import Progress
 from profiles.models.network import Network
 from profiles.models.scores import class_scores
 from profiles.tables import choices
+from profiles.tables.settings import samples_digest, specs
 from profiles.tables.trace import Column, TraceTable
 
 CUT_KINDS = ("input", "feature")
@@ -37,15 +37,6 @@ _UNITS = {"correct": "1", "relative_l2": "1", "logit_kl": "nat", "encode_s": "s"
 _LEDGER = tuple(f"{part}_bytes" for part in PARTS)
 _COLUMNS = ("payload_bytes", *_LEDGER, *_UNITS)
 BY_TASK = "task_correct"
-
-
-def specs(settings: Settings) -> dict[str, str]:
-    """The codec spec behind every setting and kind of cut, for provenance and caches."""
-    return {
-        f"{name}@{kind}": chosen.spec
-        for name, kinds in sorted(settings.items())
-        for kind, chosen in sorted(kinds.items())
-    }
 
 
 def trace(
@@ -109,14 +100,6 @@ def trace(
             "machine": machine,
         },
     )
-
-
-def samples_digest(inputs: np.ndarray, labels: np.ndarray) -> str:
-    """Content hash of the traced samples."""
-    total = hashlib.sha256(f"{inputs.dtype.str}{inputs.shape}".encode())
-    total.update(np.ascontiguousarray(inputs).tobytes())
-    total.update(np.ascontiguousarray(labels).tobytes())
-    return total.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

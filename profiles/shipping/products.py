@@ -14,12 +14,13 @@ import codec
 from profiles import models
 from profiles.measuring.crossing import codec_points
 from profiles.measuring.timing import Progress
-from profiles.measuring.tracing import Settings, specs, trace
+from profiles.measuring.tracing import Settings, trace
 from profiles.models import digits
 from profiles.shipping import tolerance
 from profiles.shipping.portfolio import DATA
 from profiles.tables import quality
 from profiles.tables.law import fit
+from profiles.tables.settings import specs
 from profiles.tables.trace import TraceTable
 
 

@@ -21,6 +21,7 @@ import npz
 from profiles.tables.cost import CostSurface
 from profiles.tables.latencies import phases_of, read_rows, surfaces_of
 from profiles.tables.layers import ModelProfile
+from profiles.tables.settings import specs
 from profiles.tables.trace import TraceTable
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -76,19 +77,16 @@ def _isotonic(surface: CostSurface) -> CostSurface:
     return replace(surface, seconds=np.maximum.accumulate(surface.seconds, axis=1))
 
 
-def find(
-    network: Any, settings: Any, inputs: np.ndarray, labels: np.ndarray, *, repeats: int
-) -> TraceTable | None:
-    """The shipped trace of exactly these samples that holds most of the settings; None if there is
-    none.
+def find(network: Any, settings: Any, samples_digest: str, *, repeats: int) -> TraceTable | None:
+    """The shipped trace of exactly these samples (`profiles.tables.settings.samples_digest`) that
+    holds most of the settings; None if there is none.
     """
     import codec
-    from profiles.measuring.tracing import samples_digest, specs
 
     wanted = {
         "model_digest": network.digest,
         "codec_version": codec.FORMAT_VERSION,
-        "samples_digest": samples_digest(inputs, labels),
+        "samples_digest": samples_digest,
         "repeats": repeats,
     }
     asked, best, most = specs(settings), None, 0
@@ -102,8 +100,6 @@ def find(
 
 def holds(table: TraceTable, settings: Any) -> set[str]:
     """The names of those settings that a table was made with, for every kind of cut."""
-    from profiles.measuring.tracing import specs
-
     known = table.provenance["codecs"].items()
     return {name for name, kinds in settings.items() if specs({name: kinds}).items() <= known}
 

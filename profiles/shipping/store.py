@@ -25,6 +25,7 @@ from profiles.schemes import damage as damaged
 from profiles.schemes.transports import Transport, name_way
 from profiles.tables.law import Point
 from profiles.tables.layers import ModelProfile
+from profiles.tables.settings import samples_digest, specs
 from profiles.tables.trace import TraceTable
 
 Found = TypeVar("Found", ModelProfile, TraceTable)
@@ -55,13 +56,13 @@ def trace(
     **how: Any,
 ) -> TraceTable:
     """The trace of `network` from `folder`; made by `tracing.trace(**how)` if not there."""
-    codecs = tracing.specs(settings)
+    codecs = specs(settings)
     key = _key(
         {
             "model": network.digest,
             "codecs": codecs,
             "codec_version": codec.revision(),
-            "samples": tracing.samples_digest(inputs, labels),
+            "samples": samples_digest(inputs, labels),
             "cuts": None if cuts is None else list(cuts),
             "how": how,
             "machine": _machine({}),
@@ -92,8 +93,8 @@ def damage(
 ) -> TraceTable:
     """The columns over channels from `folder`; made by `damaged.trace(**how)` if not there."""
     depends = {
-        "model": network.digest, "codecs": tracing.specs(settings),
-        "codec_version": codec.revision(), "samples": tracing.samples_digest(inputs, labels),
+        "model": network.digest, "codecs": specs(settings),
+        "codec_version": codec.revision(), "samples": samples_digest(inputs, labels),
         "cuts": list(cuts), "ways": [name_way(way) for way in ways], "how": how,
     }  # fmt: skip
     path = Path(folder) / f"damage-{network.name}-{_key(depends)}.npz"

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +46,8 @@ def fit(points: Sequence[Point], direction: str) -> Law:
     Raises:
         ValueError: fewer than two sizes, or an unknown direction.
     """
+    from scipy.optimize import nnls  # a tenth of a second, which few commands need
+
     if direction not in ("encode", "decode"):
         raise ValueError(f"direction must be encode or decode, got {direction!r}")
     sizes = np.array([point.elements for point in points], np.float64)

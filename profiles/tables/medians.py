@@ -12,7 +12,6 @@ Shapes: samples [round, ...].
 """
 
 import numpy as np
-from scipy.special import stdtrit
 
 MEDIAN = 1.2533
 """Standard error of a median over that of a mean, normal samples: sqrt(pi / 2)."""
@@ -78,6 +77,8 @@ def _side(samples: np.ndarray) -> np.ndarray:
 
 def _widen(whole: np.ndarray) -> np.ndarray:
     """For few rounds, and for rounds that are like the one before beyond chance."""
+    from scipy.special import stdtrit  # a tenth of a second, which few commands need
+
     n = len(whole)
     student = stdtrit((n - 1) / 2, 0.975) / Z
     side = _side(whole)

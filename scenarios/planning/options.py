@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from scenarios.shell.names import unknown
 from scenarios.sweep.axes import Axis, axes_of, points
 from scenarios.systems import sheets
+from scenarios.systems.answers import CACHE
 from scenarios.systems.schemed import is_plain, make
 
 _NO_SYSTEM = (
@@ -91,9 +92,7 @@ def _spell_out(config: Any, text: str) -> str:
 
 def _cuts(config: Any) -> list[str]:
     """Every cut but "output" of a network, or those at which a scheme is one."""
-    from profiles import models
-
     if is_plain(config):
-        return ["input", *models.create(config.model.name).stages]
+        return ["input", *config.model.subject(CACHE).stages]
     scheme = make(config)
     return list(scheme.cuts[scheme.cuts.index(scheme.first_cut) : -1])

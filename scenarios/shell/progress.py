@@ -13,6 +13,7 @@ Report = Callable[[int, int], None]
 
 _QUIET_S = 2.0
 _LOG_EVERY_S = 10.0
+_DRAW_EVERY_S = 0.1
 
 
 @contextmanager
@@ -36,14 +37,18 @@ def _bar(label: str) -> Iterator[Report]:
         TextColumn("left, ends {task.fields[end]}"),
     )
     started = time.monotonic()
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
     task = bar.add_task(label, total=None, rate="", end="")
+    drawn = started + _QUIET_S
 
     def report(done: int, total: int) -> None:
-        if not bar.live.is_started and time.monotonic() - started > _QUIET_S:
-            bar.start()
+        nonlocal drawn
         rate, _, end = _pace(done, total, started)
         bar.update(task, completed=done, total=total, rate=rate, end=end)
+        if time.monotonic() - drawn > _DRAW_EVERY_S:
+            bar.start()
+            bar.refresh()  # by no thread of its own: this process may be copied
+            drawn = time.monotonic()
 
     try:
         yield report

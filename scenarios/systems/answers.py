@@ -21,6 +21,7 @@ from profiles.tables.hardware import THIS, DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
 from profiles.tables.medians import mean_error
 from profiles.tables.quality import Interval, paired_drop, share
+from profiles.tables.settings import specs
 from profiles.tables.split import Split
 from profiles.tables.trace import TraceTable
 from scenarios.shell.names import unknown
@@ -147,7 +148,7 @@ def measure(
     *,
     live: bool = False,
     here: bool = False,
-    network: Any = None,
+    subject: Any = None,
     given: str = "",
     ways: Sequence[Any] = (),
 ) -> Answers:
@@ -163,7 +164,7 @@ def measure(
         cuts: where to trace; None for every cut.
         live: whether to measure here what is shipped.
         here: whether a device or a server is the machine at hand, so that it is timed as well.
-        network: the network where it was made already.
+        subject: the network, where it is known already (`Model.subject`).
         given: a trace table that the user made elsewhere, a file: its payloads, answers and codec
             seconds, of its samples.
         ways: transports that damage payloads, over which the answers are wanted as well.
@@ -171,13 +172,13 @@ def measure(
     Raises:
         ValueError: an unknown cut or chain, a file that is none or another network's.
     """
-    network = network or model.network()
-    check_cuts(network, cuts or ())
-    exact = _measure(model, codecs, cuts, network, live=live, here=here, given=given)
+    subject = subject or model.subject(CACHE)
+    check_cuts(subject, cuts or ())
+    exact = _measure(model, codecs, cuts, subject, live=live, here=here, given=given)
     if not ways or given:
         return exact
     settings = {str(chosen["name"]): coders(chosen) for chosen in codecs}
-    damaged = damage.trace(network, model, settings, exact.table.cuts, ways, CACHE)
+    damaged = damage.trace(subject.network, model, settings, exact.table.cuts, ways, CACHE)
     return replace(exact, damaged=damaged)
 
 
@@ -185,40 +186,39 @@ def _measure(
     model: Model,
     codecs: Sequence[Codec],
     cuts: Sequence[str] | None,
-    network: Any,
+    subject: Any,
     *,
     live: bool,
     here: bool,
     given: str,
 ) -> Answers:
     """All of it but what is damaged on the way."""
-    from profiles.shipping import store  # torch: not needed to print a help text
-
     settings = {str(chosen["name"]): coders(chosen) for chosen in codecs}
-    facts = None if live else shipped.facts(network)
+    facts = None if live else shipped.facts(subject)
     others: tuple[CostSurface, ...] = (
         () if facts is None else shipped.surfaces(model.name, "single")[2:]
     )
     if facts is None or here:
+        from profiles.shipping import store  # torch
+
         with progress(f"timing {model.name}") as report:
+            network = subject.network
             mine = store.profile(CACHE, network, batches=tuple(model.batches), progress=report)
         others = others if facts is None else (*others, mine.head, mine.tail)
         facts = facts or mine
     wanted = [cut for cut in facts.cut_names if cuts is None or cut in cuts]
     if given:
-        from profiles.measuring.tracing import specs
-
-        table = traces.read(given, network, specs(settings), [c for c in wanted if c != "output"])
+        table = traces.read(given, subject, specs(settings), [c for c in wanted if c != "output"])
         return Answers(
             model=model.name, profile=facts, others=others, table=table,
             clock=traces.clock_of(given, table), trace_file=given,
             carried_settings=carrying.scaled(table),
         )  # fmt: skip
     if facts.head.hardware == THIS:
-        table = trace(network, model, settings, wanted)
+        table = trace(subject.network, model, settings, wanted)
         return Answers(model=model.name, profile=facts, others=others, table=table)
     chains = {str(chosen["name"]): str(chosen["chain"]) for chosen in codecs}
-    table, carried = _complete(network, model, settings, chains, wanted)
+    table, carried = _complete(subject, model, settings, chains, wanted)
     return Answers(
         model=model.name, profile=facts, others=others, table=table,
         clock=Clock(machine=shipped.CPU), carried_settings={**carrying.scaled(table), **carried},
@@ -227,7 +227,7 @@ def _measure(
 
 
 def _complete(
-    network: Any,
+    subject: Any,
     model: Model,
     settings: Mapping[str, Mapping[str, Any]],
     chains: Mapping[str, str],
@@ -236,13 +236,14 @@ def _complete(
     """The shipped table with what it lacks traced here, and how those settings' seconds reached
     its machine; all of it traced here where no table has these samples.
     """
-    table = shipped.find(network, settings, *model.inputs(), repeats=model.repeats)
+    samples = model.samples_digest(CACHE)
+    table = shipped.find(subject, settings, samples, repeats=model.repeats)
     if table is not None and not set(cuts) <= set(table.cuts):
         table = None
     lacking = [n for n in settings if table is None or n not in shipped.holds(table, settings)]
     if table is not None and not lacking:
         return table, {}
-    more = trace(network, model, {name: settings[name] for name in lacking}, cuts)
+    more = trace(subject.network, model, {name: settings[name] for name in lacking}, cuts)
     carried = {name: carrying.carry(chains[name], CACHE) for name in lacking}
     if table is None:
         return more, carried

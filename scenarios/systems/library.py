@@ -78,12 +78,15 @@ class Library:
             return schemed.measure(scheme, config.model, codecs, own, **how)
         if llama2.models(config.model.name):
             return llama2.measure(config.session, codecs, live=config.live)
-        return _measure(config, self._network(config), cuts, codecs, ways)
+        return _measure(config, self._subject(config), cuts, codecs, ways)
 
-    def _network(self, config: Any) -> Any:
+    def _subject(self, config: Any) -> Any:
         key = repr(config.model)
         if key not in self._networks:
-            self._networks[key] = config.model.network()
+            chosen = [one.cut for one in choices(config).values()]
+            self._networks[key] = config.model.subject(
+                answers.CACHE, check=lambda: answers.check_cuts_early(config.model.name, chosen)
+            )
         return self._networks[key]
 
     def _scheme(self, config: Any) -> Any:
@@ -102,13 +105,12 @@ class Library:
         if llama2.models(config.model.name):
             llama2.check_cuts([one.cut for one in chosen])
             return
-        answers.check_cuts_early(config.model.name, [one.cut for one in chosen])
-        network = self._network(config)
+        subject = self._subject(config)
         for one in chosen:
-            answers.check_cuts(network, [one.cut])
+            answers.check_cuts(subject, [one.cut])
             made = {str(one.codec["name"]): coders(one.codec)}
-            if network.task != "language" or one.cut not in ENDS:
-                check_kind(one.cut, made, network.kind_of_input)
+            if subject.task != "language" or one.cut not in ENDS:
+                check_kind(one.cut, made, subject.kind_of_input)
 
     def _check_scheme(self, config: Any) -> None:
         scheme = self._scheme(config)
@@ -127,16 +129,16 @@ class Library:
 
 def _measure(
     config: Any,
-    network: Any,
+    subject: Any,
     cuts: Sequence[str],
     codecs: Sequence[Codec],
     ways: Sequence[Any],
 ) -> Measured:
     """A network that answers once, or one that generates tokens."""
-    if network.task != "language":
+    if subject.task != "language":
         every = [*cuts, "output"] if "output" not in cuts else list(cuts)  # to pair with no codec
         how = {"live": config.live, "here": _is_here(config), "given": config.trace}
-        return answers.measure(config.model, codecs, every, network=network, ways=ways, **how)
+        return answers.measure(config.model, codecs, every, subject=subject, ways=ways, **how)
     text: Session = config.session
     how = {"live": config.live, "here": _is_here(config), "given": config.trace}
     return text.measure(config.model.name, codecs, cuts, **how)

@@ -5,10 +5,14 @@ puts them side by side under the names of the command line.
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from profiles.tables import hardware
+from profiles.tables.own import is_own
+from profiles.tables.settings import samples_digest
 from scenarios.sweep.rows import Rows
 from sim.medium.rates import trace_of
 from sim.specs import GroupSpec, LinkSpec, PowerSpec, ServerSpec, SystemSpec
@@ -51,6 +55,29 @@ class Model:
         if self.data and self.weights:
             chosen["weights"] = self.weights  # it says what its outputs mean
         return models.samples(self.name, "test", self.samples, 0, **chosen)
+
+    def subject(self, folder: Path, check: Callable[[], object] = tuple) -> Any:
+        """The network as a `profiles.shipping.known.Subject`, by what `folder` keeps of it; before
+        it is made, `check` may refuse what is asked of it.
+        """
+        from profiles.shipping import known
+
+        if self.weights or is_own(self.name):
+            check()
+            return known.subject(self.network())
+        found = known.recall(folder, self.name, self.network)
+        if found is None:
+            check()
+            found = known.remember(folder, self.name, self.network())
+        return found
+
+    def samples_digest(self, folder: Path) -> str:
+        """The digest of the test samples, by what `folder` keeps of it."""
+        from profiles.shipping import known
+
+        if self.weights or self.data or is_own(self.name):
+            return samples_digest(*self.inputs())
+        return known.remember_samples(folder, self.name, self.samples, self.inputs)
 
 
 @dataclass(frozen=True, kw_only=True)

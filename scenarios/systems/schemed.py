@@ -1,8 +1,9 @@
 """A network under a scheme: cut, timed and traced like any other, with what its gate ends early."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from profiles.predicting.roles import Known, seconds_of
 from profiles.tables.hardware import DeviceSpec, ServerSpec
 from profiles.tables.layers import ModelProfile
 from profiles.tables.quality import paired_drop, share
+from profiles.tables.settings import samples_digest
 from profiles.tables.split import Split
 from scenarios.shell.progress import progress
 from scenarios.systems import answers
@@ -81,6 +83,16 @@ class Traced(Model):
     def inputs(self) -> Any:
         """Test samples and their labels."""
         return self.scheme.samples("test", self.samples)
+
+    def subject(self, folder: Path, check: Callable[[], object] = tuple) -> Any:
+        """The variant, which is made already."""
+        from profiles.shipping import known
+
+        return known.subject(self.scheme.network)
+
+    def samples_digest(self, folder: Path) -> str:
+        """The digest of the test samples."""
+        return samples_digest(*self.inputs())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +222,7 @@ def measure(
         batches=model.batches, scheme=scheme,
     )  # fmt: skip
     every = list(dict.fromkeys([*cuts, "output"]))
-    how: dict[str, Any] = {"live": live, "here": here, "ways": ways, "network": scheme.network}
+    how: dict[str, Any] = {"live": live, "here": here, "ways": ways}
     base = answers.measure(traced, codecs, every, **how)
     about = {"name": scheme.name, "model": scheme.model, "options": dict(scheme.options),
              "kind": "trained here", **scheme.provenance}  # fmt: skip

@@ -56,7 +56,7 @@ def test_a_dry_run_tells_the_reason_and_the_time_without_playing_it(quick, capfd
     lines = capfd.readouterr().out.splitlines()
     assert sum("events are foreseen" in line for line in lines) == 1
     assert lines[-1].startswith("4 points, 0 finished, 4 to run, about ")
-    assert lines[-1].endswith("h with workers=1")
+    assert lines[-1].endswith(" min with workers=1")
 
 
 def test_force_plays_it_until_its_budget_of_events(quick, capfd):

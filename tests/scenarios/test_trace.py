@@ -66,6 +66,7 @@ def test_mistakes_are_one_line(words, said, capsys):
 @pytest.mark.usefixtures("here")
 def test_a_shipped_table_may_hold_more_settings_than_are_asked_for(monkeypatch, tmp_path):
     from profiles import models
+    from profiles.tables.settings import samples_digest
     from scenarios.systems.coders import coders
 
     monkeypatch.setattr(shipped, "DATA", tmp_path)
@@ -76,12 +77,11 @@ def test_a_shipped_table_may_hold_more_settings_than_are_asked_for(monkeypatch, 
     sent = (
         network,
         {"raw16": coders({"name": "raw16", "chain": "raw16"})},
-        data.inputs,
-        data.labels,
+        samples_digest(*data),
     )
     found = shipped.find(*sent, repeats=1)
     assert found is not None
     assert {"raw16", "slicer"} < set(found.settings)
     assert shipped.find(*sent, repeats=2) is None
     other = {"raw16": coders({"name": "raw16", "chain": "int4"})}
-    assert shipped.find(network, other, data.inputs, data.labels, repeats=1) is None
+    assert shipped.find(network, other, sent[2], repeats=1) is None

@@ -169,6 +169,8 @@ def test_impossible_work_is_foreseen_without_building_it(monkeypatch):
     work = predict_work(fast, sources)
     assert work.events > 20.0 * 10 * 1e9
     assert work.seconds > 1e4
+    slow = predict_work(replace(fast, engine="simpy"), sources)
+    assert slow.seconds > 20.0 * work.seconds
     on, sources = system(
         CONSTANT, workload=sim.WorkloadSpec(kind="poisson", rate_rps=1e9, requests=10**6)
     )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.devices.arrivals import arrivals
+from sim.engine.choice import COMPILED, SIMPY, refusal
 from sim.places import groups_of
 from sim.planning.forecast.visits import Costs, gives_up, request_costs
 from sim.radio.contention import RATIO
@@ -20,10 +21,21 @@ from sim.replicate import N_PILOTS, has_rows
 from sim.sources.source import Sources
 from sim.specs import ChurnSpec, GroupSpec, SystemSpec, WorkloadSpec
 
-SECONDS_PER_EVENT = 4e-6
-SECONDS_PER_DEVICE = 4e-5
-SECONDS_PER_FRAME = 1e-6
-"""CPU seconds of an event, of making a device, of a frame that may be lost (docs/models.md)."""
+
+class Pace(NamedTuple):
+    """CPU seconds of a run, of an event, of making a device, of a frame that may be lost."""
+
+    run: float
+    event: float
+    device: float
+    frame: float
+
+
+SECONDS = {
+    SIMPY: Pace(run=0.0, event=4e-6, device=4e-5, frame=1e-6),
+    COMPILED: Pace(run=1.5e-3, event=1e-7, device=2e-6, frame=0.0),
+}
+"""By engine; how they were measured says docs/models.md."""
 
 _ABSENCE = 8.0
 
@@ -69,11 +81,16 @@ def predict_work(spec: SystemSpec, sources: Sources) -> Work:
     span_s, n_devices = _span_s(spec, flows), spec.fleet.n_devices
     events = 2.0 * n_devices + (per_s * span_s if per_s > 0.0 else 0.0)
     frames = frames_per_s * span_s if frames_per_s > 0.0 else 0.0
-    run_s = SECONDS_PER_EVENT * events + SECONDS_PER_FRAME * frames
-    run_s += SECONDS_PER_DEVICE * n_devices
+    pace = SECONDS[_engine(spec, sources)]
+    run_s = pace.run + pace.event * events + pace.frame * frames + pace.device * n_devices
     pilots = min(N_PILOTS, spec.replications) if spec.warmup == "mser5" else 0
     doubled = spec.replications > 1 and has_rows(sources)
     return Work(events, run_s, pilots + spec.replications * (1 + doubled))
+
+
+def _engine(spec: SystemSpec, sources: Sources) -> str:
+    """Which engine will play it; a run that none will play says so itself."""
+    return SIMPY if spec.engine == SIMPY or refusal(spec, sources) else COMPILED
 
 
 def _flow(spec: SystemSpec, name: str, group: GroupSpec, sources: Sources) -> _Flow:
