@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from profiles.models.recipe import cache_folder
-from profiles.schemes import early_exit, mtl_split, own
+from profiles.schemes import early_exit, mtl_split, nasc, own
 from profiles.schemes.scheme import Adapter, Gate, Scheme
 from profiles.schemes.shipped import SHIPPED
 from profiles.schemes.transports import Transport
@@ -25,14 +25,17 @@ from profiles.tables.own import is_own
 _SCHEMES: dict[str, Callable[..., Scheme]] = {
     "early_exit": early_exit.scheme,
     "mtl_split": mtl_split.scheme,
+    "nasc": nasc.scheme,
 }
 _TRAINING: dict[str, Callable[..., tuple[nn.Module, dict[str, Any]]]] = {
     "early_exit": early_exit.train,
     "mtl_split": mtl_split.train,
+    "nasc": nasc.train,
 }
 _MODELS: dict[str, tuple[str, ...]] = {
     "early_exit": early_exit.MODELS,
     "mtl_split": mtl_split.MODELS,
+    "nasc": nasc.MODELS,
 }
 
 
