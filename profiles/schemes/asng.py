@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Candidate = tuple[int, ...]
 _ALPHA = 1.5
 _SETTLED = 1.5
+_FEW = 4
 _LARGEST_TRUST = 1.0
 
 
@@ -37,67 +38,61 @@ class Asng:
                 f" {list(n_options)} and {n_samples}"
             )
         self.n_samples = n_samples
-        self.theta = [np.full(n, 1.0 / n) for n in n_options]
+        counts = np.asarray(n_options)
+        self._known = np.arange(counts.max()) < counts[:, None]
+        self._theta = np.where(self._known, 1.0 / counts[:, None], 0.0)
+        self._floors = (1.0 / (max(len(counts), _FEW) * (counts - 1.0)))[:, None]
         self._draw = np.random.default_rng(seed)
-        self._n_free = sum(n - 1 for n in n_options)
+        self._n_free = int(np.sum(counts - 1))
         self._trust = 1.0 / self._n_free
-        self._agreed: NDArray[np.float64] = np.zeros(sum(n_options))
+        self._agreed = np.zeros_like(self._theta)
         self._noise = 0.0
-        self._floors = [1.0 / (len(n_options) * (n - 1)) for n in n_options]
 
-    def ask(self) -> list[Candidate]:
-        """Candidates drawn from the distribution."""
-        draws = [self._draw.choice(len(p), self.n_samples, p=p) for p in self.theta]
-        return [tuple(int(column[i]) for column in draws) for i in range(self.n_samples)]
-
-    def tell(self, candidates: Sequence[Candidate], scores: Sequence[float]) -> None:
-        """Move towards those with the higher scores."""
-        steps = self._gradient(candidates, _utilities(scores))
-        length = self._fisher_length(steps)
-        if length == 0.0:
-            return
-        self._adapt([step / length for step in steps])
-        for i, step in enumerate(steps):
-            moved = self.theta[i] + self._trust / length * step
-            self.theta[i] = _clip(moved, self._floors[i])
+    @property
+    def theta(self) -> list[NDArray[np.float64]]:
+        """Probabilities of the options of every choice."""
+        return [p[known] for p, known in zip(self._theta, self._known, strict=True)]
 
     @property
     def is_settled(self) -> bool:
         """Whether one option of every choice has nearly all the probability that it may have."""
-        slack = _SETTLED / len(self.theta)
-        return all(float(np.max(p)) >= 1.0 - slack for p in self.theta)
+        return bool(np.all(self._theta.max(1) >= 1.0 - _SETTLED / len(self._theta)))
 
-    @property
-    def likeliest(self) -> Candidate:
-        """The candidate of the likeliest option of every choice."""
-        return tuple(int(np.argmax(p)) for p in self.theta)
+    def ask(self) -> list[Candidate]:
+        """Candidates drawn from the distribution."""
+        places = self._draw.random((self.n_samples, len(self._theta), 1))
+        chosen = np.sum(places >= np.cumsum(self._theta, 1), 2)
+        return [tuple(one) for one in np.minimum(chosen, self._known.sum(1) - 1).tolist()]
 
-    def _gradient(
-        self, candidates: Sequence[Candidate], utilities: NDArray[np.float64]
-    ) -> list[NDArray[np.float64]]:
-        """The natural gradient, choice by choice."""
-        found = []
-        for i, p in enumerate(self.theta):
-            hot = np.eye(len(p))[[one[i] for one in candidates]]
-            found.append((utilities[:, None] * (hot - p)).mean(0))
-        return found
+    def tell(self, candidates: Sequence[Candidate], scores: Sequence[float]) -> None:
+        """Move towards those with the higher scores: along the natural gradient, by the length of
+        the trust region in the metric of the Fisher matrix.
+        """
+        hot = np.arange(self._theta.shape[1]) == np.asarray(candidates)[:, :, None]
+        gradient = np.tensordot(_utilities(scores), hot - self._theta, 1) / len(candidates)
+        gradient = np.where(self._known, gradient, 0.0)
+        whitened = gradient / np.sqrt(np.where(self._known, self._theta, 1.0))
+        length = float(np.sqrt(np.sum(whitened**2)))
+        if length == 0.0:
+            return
+        moved = self._theta + self._trust / length * gradient
+        self._adapt(whitened / length)
+        self._theta = self._clip(moved)
 
-    def _fisher_length(self, steps: Sequence[NDArray[np.float64]]) -> float:
-        """In the metric of the Fisher matrix: of a categorical sum of squares over theta."""
-        squares = [np.sum(step**2 / p) for step, p in zip(steps, self.theta, strict=True)]
-        return float(np.sqrt(np.sum(squares)))
-
-    def _adapt(self, steps: Sequence[NDArray[np.float64]]) -> None:
+    def _adapt(self, step: NDArray[np.float64]) -> None:
         """The trust region: how much of the steps so far is signal."""
-        whitened = np.concatenate(
-            [step / np.sqrt(p) for step, p in zip(steps, self.theta, strict=True)]
-        )
         forget = self._trust / np.sqrt(self._n_free)
-        self._agreed = (1.0 - forget) * self._agreed + np.sqrt(forget * (2.0 - forget)) * whitened
+        self._agreed = (1.0 - forget) * self._agreed + np.sqrt(forget * (2.0 - forget)) * step
         self._noise = (1.0 - forget) ** 2 * self._noise + forget * (2.0 - forget)
-        signal = float(self._agreed @ self._agreed)
-        grown = self._trust * np.exp(forget * (signal / _ALPHA - self._noise))
+        grown = self._trust * np.exp(forget * (np.sum(self._agreed**2) / _ALPHA - self._noise))
         self._trust = min(float(grown), _LARGEST_TRUST)
+
+    def _clip(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distributions again, nothing below its floor."""
+        free = np.where(self._known, np.maximum(theta - self._floors, 0.0), 0.0)
+        left = 1.0 - self._known.sum(1, keepdims=True) * self._floors
+        spread: NDArray[np.float64] = free * left / free.sum(1, keepdims=True)
+        return np.where(self._known, self._floors + spread, 0.0)
 
 
 def maximise(
@@ -137,10 +132,3 @@ def _utilities(scores: Sequence[float]) -> NDArray[np.float64]:
         alike = values == value
         found[alike] = found[alike].mean()
     return found
-
-
-def _clip(p: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
-    """A distribution again, nothing below its floor."""
-    raised = np.maximum(p, floor)
-    free = raised - floor
-    return floor + free * (1.0 - len(p) * floor) / free.sum()

@@ -18,10 +18,18 @@ from profiles.schemes.supernet import STRIDES, WIDTHS, Architecture, Space
 
 
 class Costs(Protocol):
-    """Seconds of one request alone."""
+    """Seconds of one request."""
 
     def seconds(self, one: Architecture, cut: str) -> float:
         """Head, transfer and tail."""
+
+
+class Parts(NamedTuple):
+    """What one request asks for: seconds of the device and of the server, bytes of the link."""
+
+    head_s: float
+    n_bytes: int
+    tail_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +44,22 @@ class ComputedCosts:
     device_mac_per_s: float
     server_mac_per_s: float
     rate_bps: float
-    rtt_s: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("device_mac_per_s", "server_mac_per_s", "rate_bps"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"scheme.{name} must be > 0, got {getattr(self, name)}")
 
-    def seconds(self, one: Architecture, cut: str) -> float:
-        """Head, transfer and tail."""
+    def parts(self, one: Architecture, cut: str) -> Parts:
+        """What a request asks for."""
         n_head, macs = _in_head(self.space, cut), self.space.macs(one)
         head_s = sum(macs[:n_head]) / self.device_mac_per_s
         tail_s = sum(macs[n_head:]) / self.server_mac_per_s
-        return head_s + _transfer_s(self, one, n_head) + tail_s
+        return Parts(head_s, self.space.elements(one)[n_head - 1], tail_s)
+
+    def seconds(self, one: Architecture, cut: str) -> float:
+        """Head, transfer and tail, of a request alone."""
+        return _alone_s(self.parts(one, cut), self.rate_bps)
 
 
 class Row(NamedTuple):
@@ -71,15 +82,18 @@ class MeasuredCosts:
     device_slowdown: float
     server_speed: float
     rate_bps: float
-    rtt_s: float = 0.0
 
-    def seconds(self, one: Architecture, cut: str) -> float:
-        """Head, transfer and tail."""
+    def parts(self, one: Architecture, cut: str) -> Parts:
+        """What a request asks for."""
         n_head = _in_head(self.space, cut)
         each = [self.table[row] for row in rows_of(self.space, one)]
         head_s = sum(each[:n_head]) * self.device_slowdown
         tail_s = sum(each[n_head:]) / self.server_speed
-        return head_s + _transfer_s(self, one, n_head) + tail_s
+        return Parts(head_s, self.space.elements(one)[n_head - 1], tail_s)
+
+    def seconds(self, one: Architecture, cut: str) -> float:
+        """Head, transfer and tail, of a request alone."""
+        return _alone_s(self.parts(one, cut), self.rate_bps)
 
 
 def rows_of(space: Space, one: Architecture) -> list[Row]:
@@ -129,6 +143,5 @@ def _in_head(space: Space, cut: str) -> int:
     return space.stages.index(cut) + 1
 
 
-def _transfer_s(costs: ComputedCosts | MeasuredCosts, one: Architecture, n_head: int) -> float:
-    n_bytes = costs.space.elements(one)[n_head - 1]
-    return 8.0 * n_bytes / costs.rate_bps + costs.rtt_s
+def _alone_s(parts: Parts, rate_bps: float) -> float:
+    return parts.head_s + 8.0 * parts.n_bytes / rate_bps + parts.tail_s

@@ -50,6 +50,8 @@ from profiles.schemes.tracing import answers_of
 MODELS = ("digits", "scenes16")
 SEARCH = "search"
 N_STEPS, N_SAMPLES = 500, 8
+_TIE = 1e-7
+"""Less than a validation sample is worth, per limit."""
 _N_RANDOM = 2
 _N_TEST, _N_CHECK, _N_EPOCH = 3600, 1800, 4096
 _SHIFTS = [(row, column) for row in (0, 1, 2) for column in (0, 1, 2)]
@@ -221,14 +223,16 @@ def find(
 
     def score(candidate: Candidate) -> float:
         one, cut = decode(candidate, space)
-        over = costs.seconds(one, cut) / limit_s - 1.0
-        return -over if over > 0.0 else accuracies[one]
+        spent = costs.seconds(one, cut) / limit_s
+        if spent > 1.0:
+            return 1.0 - spent
+        return accuracies[one] - _TIE * spent  # of those alike the faster one
 
     best, seen = maximise(score, options, seed=seed, n_steps=n_steps, n_samples=N_SAMPLES)
     one, cut = decode(best, space)
     if seen[best] < 0.0:
         raise ValueError(
-            f"scheme.limit_s: no architecture at any cut answers within {limit_s:g} s; the nearest"
+            f"limit_s: no architecture at any cut answers within {limit_s:g} s; the nearest"
             f" of {len(seen)} tried, {one} at {cut}, takes {costs.seconds(one, cut):.3g} s"
         )
     return one, cut

@@ -108,6 +108,31 @@ class Space:
         return tuple(w * s * s for w, s in zip(one.widths, self.sides(one)[1:], strict=True))
 
 
+class SlimBlock(nn.Module):
+    """A convolution of which the first channels are used, and a normalisation for each use."""
+
+    def __init__(self, widths_in: Sequence[int]) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(widths_in[-1], WIDTHS[-1], 3, 1, 1, bias=False)
+        uses = itertools.product(widths_in, WIDTHS, STRIDES)
+        self.norms = nn.ModuleDict({_key(*use): nn.BatchNorm2d(use[1]) for use in uses})
+
+    def forward(self, x: Tensor, width: int, stride: int) -> Tensor:
+        """A feature to one of that width, its sides over the stride."""
+        weight = self.convolution.weight[:width, : x.shape[1]]
+        norm = self.norms[_key(x.shape[1], width, stride)]
+        return nn.functional.relu(norm(nn.functional.conv2d(x, weight, stride=stride, padding=1)))
+
+    def cut_out(self, n_in: int, width: int, stride: int) -> nn.Sequential:
+        """One use of it, with weights of its own."""
+        convolution = nn.Conv2d(n_in, width, 3, stride, 1, bias=False)
+        with torch.no_grad():
+            convolution.weight.copy_(self.convolution.weight[:width, :n_in])
+        norm = nn.BatchNorm2d(width)
+        norm.load_state_dict(self.norms[_key(n_in, width, stride)].state_dict())
+        return nn.Sequential(convolution, norm, nn.ReLU())
+
+
 class Supernet(nn.Module):
     """All architectures of a space at once; `choose` says which one `forward` computes."""
 
@@ -115,15 +140,8 @@ class Supernet(nn.Module):
         super().__init__()
         self.space = space
         self.normalise = space.normalise()
-        widest = WIDTHS[-1]
-        ins = (space.n_in, *[widest] * (space.n_blocks - 1))
-        self.convolutions = nn.ModuleList(nn.Conv2d(n, widest, 3, 1, 1, bias=False) for n in ins)
-        self.norms = nn.ModuleList(nn.ModuleDict() for _ in ins)
-        for i, norms in enumerate(self.norms):
-            for n, width, stride in itertools.product(
-                WIDTHS if i else (space.n_in,), WIDTHS, STRIDES
-            ):
-                norms[_key(n, width, stride)] = nn.BatchNorm2d(width)
+        self.parts = [SlimBlock(WIDTHS if i else (space.n_in,)) for i in range(space.n_blocks)]
+        self.blocks = nn.ModuleList(self.parts)
         self.classifiers = nn.ModuleDict({str(w): nn.Linear(w, space.n_classes) for w in WIDTHS})
         self.choose(space.widest)
 
@@ -134,13 +152,10 @@ class Supernet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images to the scores of the chosen architecture."""
         x: Tensor = self.normalise(images)
-        for i, (width, stride) in enumerate(
-            zip(self.chosen.widths, self.chosen.strides, strict=True)
+        for block, width, stride in zip(
+            self.parts, self.chosen.widths, self.chosen.strides, strict=True
         ):
-            n = x.shape[1]
-            weight = self.convolutions[i].weight[:width, :n]
-            x = nn.functional.conv2d(x, weight, stride=stride, padding=1)
-            x = nn.functional.relu(self.norms[i][_key(n, width, stride)](x))
+            x = block(x, width, stride)
         scores: Tensor = self.classifiers[str(x.shape[1])](x.amax((2, 3)))
         return scores
 
@@ -152,16 +167,13 @@ class Subnet(nn.Module):
         super().__init__()
         self.normalise = whole.space.normalise()
         n = whole.space.n_in
-        with torch.no_grad():
-            for i, (width, stride) in enumerate(zip(one.widths, one.strides, strict=True)):
-                convolution = nn.Conv2d(n, width, 3, stride, 1, bias=False)
-                convolution.weight.copy_(whole.convolutions[i].weight[:width, :n])
-                norm = nn.BatchNorm2d(width)
-                norm.load_state_dict(whole.norms[i][_key(n, width, stride)].state_dict())
-                self.add_module(whole.space.stages[i], nn.Sequential(convolution, norm, nn.ReLU()))
-                n = width
-            self.classifier = nn.Linear(n, whole.space.n_classes)
-            self.classifier.load_state_dict(whole.classifiers[str(n)].state_dict())
+        for name, block, width, stride in zip(
+            whole.space.stages, whole.parts, one.widths, one.strides, strict=True
+        ):
+            self.add_module(name, block.cut_out(n, width, stride))
+            n = width
+        self.classifier = nn.Linear(n, whole.space.n_classes)
+        self.classifier.load_state_dict(whole.classifiers[str(n)].state_dict())
         self._stages = whole.space.stages
         self.eval()
 
