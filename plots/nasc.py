@@ -38,13 +38,12 @@ def draw(rows: Sequence[Row], *, title: str = "", limit_s: float) -> Figure:
         panels[1].axhline(1e3 * limit_s, color=INK, linewidth=0.6)
         panels[1].text(0.01, 1e3 * limit_s, "limit", fontsize=6, va="bottom",
                        transform=panels[1].get_yaxis_transform())  # fmt: skip
-        panels[1].plot([], [], color=INK, linewidth=0.9, linestyle=(0, (2, 1)), label="p95")
-        panels[1].plot([], [], color=INK, linewidth=0.9, label="mean")
-        panels[1].legend(loc="lower right", fontsize=6, ncols=2)
-        panels[0].legend(loc="lower left", fontsize=6)
+        for label, style in (("mean latency", "-"), ("95th percentile", (0, (2, 1)))):
+            panels[0].plot([], [], color=INK, linewidth=0.9, linestyle=style, label=label)
+        panels[0].legend(loc="lower left", fontsize=6, ncols=2)
         panels[1].set_ylim(bottom=0.0)
         panels[2].set_yscale("log")
-        log_axis(panels[2].yaxis, (1, 2, 5))
+        log_axis(panels[2].yaxis, (1,))
         panels[2].margins(y=0.25)
         for axes, text in zip(panels, ("accuracy (%)", "latency (ms)", "bytes, cut after block"),
                               strict=True):  # fmt: skip

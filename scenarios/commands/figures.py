@@ -28,7 +28,7 @@ ORDER = (
 TIMED = ("fig3_codec",)
 """Those that measure seconds here, with which nothing else may run."""
 
-TAKEN_IN = ("wifi", "search_regret", "search_adaptation", "search_fleet")
+TAKEN_IN = ("wifi", "search_regret", "search_adaptation", "search_fleet", "nasc")
 """Longer ones: the page shows them where their own commands have drawn them."""
 
 

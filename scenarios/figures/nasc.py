@@ -8,12 +8,13 @@ again, longer and with other seeds: both must keep the limit there.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
 
 from plots import nasc as drawing
 from profiles.schemes import nasc
-from profiles.schemes.blocks import ComputedCosts, Parts
-from profiles.schemes.supernet import Architecture
+from profiles.schemes.blocks import ComputedCosts, MeasuredCosts, Parts, measure
+from profiles.schemes.blocks import Row as Block
+from profiles.schemes.supernet import Architecture, Space
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import produce
 from scenarios.sweep.play import Job
@@ -32,9 +33,10 @@ from sim import (
 from sim import (
     run as play,
 )
-from sim.specs.check import above, at_least, option
+from sim.specs.check import above, at_least, one_of, option
 
 FORMULA, SIMULATOR = "formula", "simulator"
+COUNTED, MEASURED = "counted", "measured"
 _SEEDS_APART = 1000
 
 
@@ -47,6 +49,11 @@ class Config(Rows):
     limit_s: float = option(0.012, "on the mean latency of a request", unit="s")
     device_mac_per_s: float = option(20e6, "multiply-adds per second of a device")
     server_mac_per_s: float = option(2e9, "those of the server")
+    blocks: str = option(
+        COUNTED, "seconds of a block: counted (multiply-adds) or measured here, each by itself"
+    )
+    device_slowdown: float = option(50.0, "of measured blocks: the device against this machine")
+    server_speed: float = option(1.0, "of measured blocks: the server against this machine")
     rate_bps: float = option(2e6, "of the link that all share", unit="bit/s")
     think_s: float = option(0.1, "mean pause of a device between answer and request", unit="s")
     answers: int = option(1500, "answers simulated for one candidate; ten times that at the end")
@@ -56,18 +63,42 @@ class Config(Rows):
     def __post_init__(self) -> None:
         super().__post_init__()
         nasc.setup(self.model)
-        above("limit_s", self.limit_s, 0)
+        one_of("blocks", self.blocks, (COUNTED, MEASURED))
+        for name in ("limit_s", "device_slowdown", "server_speed"):
+            above(name, getattr(self, name), 0)
         at_least("answers", self.answers, 100)
         at_least("replications", self.replications, 2)
         for n in self.n_devices or [0]:
             at_least("n_devices", n, 1)
 
-    def costs(self, rate_bps: float) -> ComputedCosts:
+    def costs(self, rate_bps: float) -> ComputedCosts | MeasuredCosts:
         """What blocks cost at these speeds."""
+        space = nasc.setup(self.model).space
+        if self.blocks == MEASURED:
+            return MeasuredCosts(
+                space=space, table=_table(space), device_slowdown=self.device_slowdown,
+                server_speed=self.server_speed, rate_bps=rate_bps,
+            )  # fmt: skip
         return ComputedCosts(
-            space=nasc.setup(self.model).space, device_mac_per_s=self.device_mac_per_s,
+            space=space, device_mac_per_s=self.device_mac_per_s,
             server_mac_per_s=self.server_mac_per_s, rate_bps=rate_bps,
         )  # fmt: skip
+
+    @property
+    def said(self) -> str:
+        """Where the seconds come from, in words."""
+        if self.blocks == MEASURED:
+            return (
+                f"measured here block by block, times {number(self.device_slowdown)} on the device"
+                f" and over {number(self.server_speed)} on the server"
+            )
+        speeds = (number(v / 1e6) for v in (self.device_mac_per_s, self.server_mac_per_s))
+        return f"modelled, multiply-adds at {' and '.join(speeds)} million a second"
+
+
+@cache
+def _table(space: Space) -> dict[Block, float]:
+    return measure(space)
 
 
 class SimulatedCosts:
@@ -92,7 +123,7 @@ def run(config: Config) -> int:
     """Search at every number of devices both ways, play what was found, draw it over N."""
     title = f"{config.model}, mean latency below {number(1e3 * config.limit_s)} ms"
     draw = partial(drawing.draw, title=title, limit_s=config.limit_s)
-    about = {"scheme": "nasc", "costs": "modelled: multiply-adds at a stated speed"}
+    about = {"scheme": "nasc", "seconds": config.said}
     return produce(config, "nasc", list(_jobs(config)), draw, partial(_summary, config), about)
 
 
@@ -185,8 +216,6 @@ def _summary(config: Config, rows: Sequence[Row]) -> Summary:
         rows=cells,
         origin=(
             "Weights trained here on " + nasc.setup(config.model).data + ", accuracy on validation"
-            " samples; seconds modelled: multiply-adds at"
-            f" {number(config.device_mac_per_s / 1e6)} and {number(config.server_mac_per_s / 1e6)}"
-            " million a second."
+            f" samples; seconds {config.said}."
         ),
     )  # fmt: skip

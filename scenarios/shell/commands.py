@@ -21,7 +21,7 @@ _GROUPS = {
     "measure": ("profile", "machines", "trace", "codec", "answers", "train"),
     "study": (
         "sensitivity", "attribution", "ablation", "rate_accuracy", "splits", "links", "wifi",
-        "long_generation", "search_fleet", "search_adaptation", "search_regret", "validate",
+        "long_generation", "search_fleet", "search_adaptation", "search_regret", "nasc", "validate",
         "collect",
     ),
     "figures": (

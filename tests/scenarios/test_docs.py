@@ -61,7 +61,7 @@ def test_every_figure_and_command_heads_its_file():
 
 LONG = (
     "figures", "plan", "profile", "trace", "train", "wifi", "answers",
-    "search_regret", "search_adaptation", "search_fleet",
+    "search_regret", "search_adaptation", "search_fleet", "nasc",
 )  # fmt: skip
 """Commands that take minutes as documented: their own tests run them small."""
 
