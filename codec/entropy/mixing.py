@@ -15,7 +15,7 @@ int64 (4,): low, high, the decoder's window, the next byte.
 import numpy as np
 import numpy.typing as npt
 
-from codec.stream.kernel import helper
+from codec.stream.kernel import inlined
 
 NODES = 38
 """Kinds of bits, each with states and weights of its own."""
@@ -38,7 +38,8 @@ def _squash() -> npt.NDArray[np.int64]:
     logit = np.arange(4096, dtype=np.int64)
     knots = np.array(_KNOTS, dtype=np.int64)
     at, part = logit >> 7, logit & 127
-    return (knots[at] * (128 - part) + knots[at + 1] * part + 64) >> 7
+    chords: npt.NDArray[np.int64] = knots[at] * (128 - part) + knots[at + 1] * part + 64
+    return chords >> 7
 
 
 def _stretch() -> npt.NDArray[np.int64]:
@@ -51,7 +52,7 @@ _STRETCH = _stretch()
 _RATES = 655_360 // (10 * np.arange(_LAST + 1, dtype=np.int64) + 16)
 
 
-@helper
+@inlined
 def open_place(data, decoding):  # type: ignore[no-untyped-def]
     """Where a coder begins; a decoder needs at least four bytes."""
     place = np.zeros(4, dtype=np.int64)
@@ -63,7 +64,7 @@ def open_place(data, decoding):  # type: ignore[no-untyped-def]
     return place
 
 
-@helper
+@inlined
 def close_place(place, data, decoding):  # type: ignore[no-untyped-def]
     """Write the tail, or compare it; False where a stream is too long, too short, or another."""
     if decoding:
@@ -76,7 +77,7 @@ def close_place(place, data, decoding):  # type: ignore[no-untyped-def]
     return True
 
 
-@helper
+@inlined
 def _narrow(bit, p, place, data, decoding):  # type: ignore[no-untyped-def]
     """Give or take a bit that is 1 with probability p / 4096; bytes beyond `data` are lost."""
     low, high = place[0], place[1]
@@ -99,7 +100,7 @@ def _narrow(bit, p, place, data, decoding):  # type: ignore[no-untyped-def]
     return bit
 
 
-@helper
+@inlined
 def _learn(states, i, bit):  # type: ignore[no-untyped-def]
     """Move a state towards a bit."""
     state = np.int64(states[i])
@@ -108,7 +109,7 @@ def _learn(states, i, bit):  # type: ignore[no-untyped-def]
     states[i] = np.uint32(p << 10 | min(seen + 1, _LAST))
 
 
-@helper
+@inlined
 def code_bit(bit, node, owners, row, states, weights, place, data, decoding):  # type: ignore[no-untyped-def]
     """The bit that was given, or that the decoder finds, at a node under four contexts.
 
