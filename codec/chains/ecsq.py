@@ -54,9 +54,9 @@ class Ecsq(FloatCodec):
 
     step: width of a cell, in root mean squares of the chunk; 0.35 gives a relative L2 error of
     about 0.1. rdoq: weight of a bit against a squared step, 0 for plain rounding. coder: "order0",
-    "context", "adaptive" (or a shorter one of those two), "static" for the step and the tables of a
-    calibration, or "auto": static where there is a calibration with tables, else contexts where a
-    probe of the chunk gains 2 % by them.
+    "context", "adaptive" (order0 or contexts where these are shorter), "static" for the step and the
+    tables of a calibration, or "auto": static where there is a calibration with tables, else
+    contexts where a probe of the chunk gains 2 % by them.
     """
 
     step: float = 0.35

@@ -32,8 +32,9 @@ _Kind = TypeVar("_Kind", bound=np.generic)
 def make(
     levels: Levels, step: float, offsets: npt.NDArray[np.int8], far: bytes, coder: str
 ) -> list[Section]:
-    """The chunk of levels (planes, rows, cols); "adaptive" is the shortest of all three."""
-    kind, tables, values = _code(levels, coder)
+    """The chunk of levels (planes, rows, cols); "adaptive" is never longer than what `choose` takes."""
+    found = _code_shortest(levels) if coder == "adaptive" else _code(levels, coder)
+    kind, tables, values = found
     return [
         Section("header", bytes([kind | (FAR if far else 0)])),
         Section("scales", Writer().f32(step).raw(offsets.tobytes()).done()),
@@ -88,16 +89,20 @@ def clusters(part: Levels) -> bool:
 
 def _code(levels: Levels, coder: str) -> tuple[int, bytes, bytes]:
     """Kind, tables and values."""
-    if coder == "adaptive":
-        found = [_code(levels, "order0"), _code(levels, "context")]
-        mixed = adaptive.encode(levels)
-        if mixed is not None:
-            found.append((_ADAPTIVE, b"", mixed))
-        return min(found, key=lambda each: len(each[1]) + len(each[2]))
     context = coder == "context"
     data = entropy.encode_map(levels) if context else entropy.encode(levels, "order0")
     split = 1 + entropy.table_size(data)
     return _CONTEXT if context else _ORDER0, data[:split], data[split:]
+
+
+def _code_shortest(levels: Levels) -> tuple[int, bytes, bytes]:
+    """The adaptive mix, unless one table or contexts are shorter; contexts where they could be."""
+    rivals = ("order0", "context") if probe(levels).size else ("order0",)
+    found = [_code(levels, rival) for rival in rivals]
+    mixed = adaptive.encode(levels)
+    if mixed is not None:
+        found.append((_ADAPTIVE, b"", mixed))
+    return min(found, key=lambda each: len(each[1]) + len(each[2]))
 
 
 def _flags(sections: tuple[Section, ...]) -> int:

@@ -187,12 +187,12 @@ def test_signs_are_predicted():
 
 
 @given(
-    seed=st.integers(0, 2**32 - 1), shape=st.sampled_from([(7,), (5, 9), (3, 6, 8), (2, 40, 40)])
+    seed=st.integers(0, 2**32 - 1), shape=st.sampled_from([(7,), (5, 9), (3, 6, 8), (2, 50, 50)])
 )
 def test_a_chain_is_never_longer_for_it(seed, shape):
     generator = np.random.default_rng(seed)
     x = (generator.normal(size=shape) ** generator.integers(1, 4)).astype(np.float32)
-    sizes = {c: len(codec.create("ecsq", coder=c).encode(x)) for c in ("order0", "context")}
+    sizes = {c: len(codec.create("ecsq", coder=c).encode(x)) for c in ("order0", "auto")}
     data = codec.create("ecsq", coder="adaptive").encode(x)
     assert len(data) <= min(sizes.values())
     back = codec.create("ecsq", coder="order0").encode(x)
