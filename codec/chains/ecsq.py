@@ -10,7 +10,7 @@
 No positions and no labels: zeros are symbols like others, and rANS gives each the bits that it is
 worth. Four coders: one table sent with the chunk (order0), nine contexts from causal neighbours
 (context; for maps, where large values cluster), a mix of contexts that learn as they go (adaptive;
-the fewest bits, at 60 to 110 ns an element: `codec.entropy.adaptive`), or tables that both sides
+the fewest bits, at 60 to 130 ns an element: `codec.entropy.adaptive`), or tables that both sides
 hold (static, see `codec.stages.calibration`). The grid is that of `codec.stages.scalar`.
 """
 
@@ -54,7 +54,7 @@ class Ecsq(FloatCodec):
 
     step: width of a cell, in root mean squares of the chunk; 0.35 gives a relative L2 error of
     about 0.1. rdoq: weight of a bit against a squared step, 0 for plain rounding. coder: "order0",
-    "context", "adaptive" (order0 or contexts where these are shorter), "static" for the step and the
+    "context", "adaptive" (or one of these two where it is shorter), "static" for the step and the
     tables of a calibration, or "auto": static where there is a calibration with tables, else
     contexts where a probe of the chunk gains 2 % by them.
     """

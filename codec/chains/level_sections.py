@@ -32,7 +32,7 @@ _Kind = TypeVar("_Kind", bound=np.generic)
 def make(
     levels: Levels, step: float, offsets: npt.NDArray[np.int8], far: bytes, coder: str
 ) -> list[Section]:
-    """The chunk of levels (planes, rows, cols); "adaptive" is never longer than what `choose` takes."""
+    """The chunk of levels (planes, rows, cols); "adaptive" is at most as long as `choose`'s."""
     found = _code_shortest(levels) if coder == "adaptive" else _code(levels, coder)
     kind, tables, values = found
     return [

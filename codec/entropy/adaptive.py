@@ -9,8 +9,8 @@ NW, NE, WW, NN in the plane and P, PW, PE, PN, PS in the plane before, capped at
     contexts: (a, b) | (y with its sign, (a + b) / 2) | (|W|, |N|, |P|) | plane, or column of one
 
 (B. Widrow, M. Hoff 1960, for the taps.) No table travels, and small maps cost no more than what
-the contexts have not learned yet. An element takes 60 to 110 ns a direction: every bit
-waits for the one before it.
+the contexts have not learned yet. An element takes 60 to 130 ns a direction: every bit waits for
+the one before it.
 
     bytes:  5, + 0x10 where signs are coded, 1 | bits | low end of the coder's interval, 4
 """

@@ -2,12 +2,13 @@
 
 A state holds a probability in 22 bits and how many bits it has seen in 10; it moves towards each
 bit by 1 / (seen + 1.6), in the end by 1 / 251.6 in the second context and 1 / 31.6 in the others,
-so that they follow what changes, and that mostly empty maps are believed to be so. Four states, one of each context, are mixed where
-probabilities are logits: p = squash(sum of w_k stretch(p_k)), and the weights follow the error of
-the mix (M. Mahoney 2005, "Adaptive weighing of context models for lossless data compression"). The
-bit then takes its share of an interval [low, high] of 32 bits, whose leading bytes are written once
-they agree. Everything is integer arithmetic, tables included: a decoder on another machine repeats
-the encoder to the last bit. Encoder and decoder are one function, which a flag tells apart.
+so that they follow what changes, and that mostly empty maps are believed to be so. Four states, one
+of each context, are mixed where probabilities are logits: p = squash(sum of w_k stretch(p_k)), and
+the weights follow the error of the mix (M. Mahoney 2005, "Adaptive weighing of context models for
+lossless data compression"). The bit then takes its share of an interval [low, high] of 32 bits,
+whose leading bytes are written once they agree. Everything is integer arithmetic, tables included:
+a decoder on another machine repeats the encoder to the last bit. Encoder and decoder are one
+function, which a flag tells apart.
 
 States are uint32 (contexts * NODES,), weights int64 (rows * NODES * 4,); a place of the coder is
 int64 (4,): low, high, the decoder's window, the next byte.
