@@ -12,7 +12,7 @@ NW, NE, WW, NN in the plane and P, PW, PE, PN, PS in the plane before, capped at
 the contexts have not learned yet. An element takes 60 to 130 ns a direction: every bit waits for
 the one before it.
 
-    bytes:  5, + 0x10 where signs are coded, 1 | bits | low end of the coder's interval, 4
+    bytes:  5, + 0x10 where signs are coded, 1 | bits of the coder's interval
 """
 
 import numpy as np
@@ -20,11 +20,11 @@ import numpy.typing as npt
 
 from codec.entropy import folding
 from codec.entropy.mixing import (
+    AHEAD_BYTES,
     FRESH_STATE,
     FRESH_WEIGHT,
     N_MIXED,
     NODES,
-    TAIL_BYTES,
     close_place,
     code_bit,
     open_place,
@@ -75,10 +75,10 @@ def decode(data: bytes | memoryview, planes: int, rows: int, cols: int) -> Integ
         if len(data) != 1 or data[0] != _KIND:
             raise CorruptBitstreamError("an empty map takes one byte")
         return np.empty((planes, rows, cols), dtype=np.int32)
-    if len(data) < 1 + TAIL_BYTES:
+    if len(data) < 2:
         raise CorruptBitstreamError("adaptive stream is cut off")
     out = np.zeros(planes * rows * cols, dtype=np.int32)
-    bits = np.frombuffer(data, dtype=np.uint8, offset=1).copy()
+    bits = np.frombuffer(bytes(data[1:]) + bytes(AHEAD_BYTES), dtype=np.uint8).copy()
     if _walk(out, planes, rows, cols, bool(data[0] & _SIGNED), bits, True) < 0:
         raise CorruptBitstreamError("adaptive stream does not end where its symbols end")
     return out.reshape(planes, rows, cols)

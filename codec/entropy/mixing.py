@@ -6,7 +6,8 @@ so that they follow what changes, and that mostly empty maps are believed to be 
 of each context, are mixed where probabilities are logits: p = squash(sum of w_k stretch(p_k)), and
 the weights follow the error of the mix (M. Mahoney 2005, "Adaptive weighing of context models for
 lossless data compression"). The bit then takes its share of an interval [low, high] of 32 bits,
-whose leading bytes are written once they agree. Everything is integer arithmetic, tables included:
+whose leading bytes are written once they agree; at the end one byte is left, for the top byte of
+`high` before zeros lies inside. Everything is integer arithmetic, tables included:
 a decoder on another machine repeats the encoder to the last bit. Encoder and decoder are one
 function, which a flag tells apart.
 
@@ -25,7 +26,8 @@ N_MIXED = 4
 FRESH_STATE = 1 << 31
 FRESH_WEIGHT = 18_350
 """0.28 in 65536ths."""
-TAIL_BYTES = 4
+AHEAD_BYTES = 3
+"""Zeros that a decoder is given behind the last byte."""
 _KNOTS = (
     1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 2047, 2549, 2994, 3348,
     3607, 3785, 3901, 3975, 4022, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094,
@@ -56,7 +58,7 @@ _RATES = 655_360 // (10 * np.arange(_SLOW + 1, dtype=np.int64) + 16)
 
 @inlined
 def open_place(data, decoding):  # type: ignore[no-untyped-def]
-    """Where a coder begins; a decoder needs at least four bytes."""
+    """Where a coder begins; a decoder's data have AHEAD_BYTES zeros behind them."""
     place = np.zeros(4, dtype=np.int64)
     place[1] = 0xFFFFFFFF
     if decoding:
@@ -68,14 +70,14 @@ def open_place(data, decoding):  # type: ignore[no-untyped-def]
 
 @inlined
 def close_place(place, data, decoding):  # type: ignore[no-untyped-def]
-    """Write the tail, or compare it; False where a stream is too long, too short, or another."""
+    """Write the last byte, or compare it; False where a stream is too long or short, or another."""
+    last = place[1] >> 24
     if decoding:
-        return place[3] == data.size and place[2] == place[0]
-    if place[3] + 4 > data.size:
+        return place[3] == data.size and place[2] == last << 24
+    if place[3] >= data.size:
         return False
-    for k in range(4):
-        data[place[3] + k] = np.uint8(place[0] >> (24 - 8 * k) & 0xFF)
-    place[3] += 4
+    data[place[3]] = np.uint8(last)
+    place[3] += 1
     return True
 
 

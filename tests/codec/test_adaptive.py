@@ -1,6 +1,7 @@
 """Adaptive coding: against a decoder in plain Python, entropies, and bytes that were damaged."""
 
 from collections import defaultdict
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ class Plain:
 
     def __init__(self, data, shape):
         self.planes, self.rows, self.cols = shape
-        self.signed, self.bytes = bool(data[0] & 0x10), iter(data[1:])
+        self.signed, self.bytes = bool(data[0] & 0x10), chain(data[1:], bytes(3))
         self.low, self.high = 0, 2**32 - 1
         self.window = int.from_bytes(bytes(next(self.bytes) for _ in range(4)))
         self.states = defaultdict(lambda: (1 << 21, 0))
@@ -104,7 +105,7 @@ class Plain:
         shape = self.planes, self.rows, self.cols
         for place in np.ndindex(shape):
             self.element(*place)
-        assert self.window == self.low
+        assert self.window == self.high >> 24 << 24
         assert next(self.bytes, None) is None
         return np.array([self.known[place] for place in np.ndindex(shape)]).reshape(shape)
 

@@ -40,7 +40,7 @@ def test_ecsq_beats_packed_slicer_without_any_structure_in_space():
 @pytest.mark.parametrize(
     ("model", "cut", "n", "share"),
     [
-        ("scenes", "stem", 2, 0.75), ("scenes", "stage1", 2, 0.8), ("scenes", "stage2", 4, 0.96),
+        ("scenes", "stem", 2, 0.8), ("scenes", "stage1", 2, 0.85), ("scenes", "stage2", 4, 0.96),
         ("scenes", "stage3", 4, 0.96), ("digits", "stem", 16, 0.96), ("digits", "stage1", 16, 0.96),
         ("bytellama", "layers.1", 1, 0.96),
     ],

@@ -79,6 +79,8 @@ def test_any_chain_with_any_options_is_played_once_per_value(array, tmp_path, mo
 
 def test_the_adaptive_coder_is_an_option_of_every_command(array, tmp_path, monkeypatch):
     """The same error for fewer bits, none of them tables; `codec.coder=` sets it elsewhere."""
+    waves = np.cumsum(array[1] - array[1].mean(), axis=-1).astype(np.float32)
+    np.save(array[0], waves)
     register("simulate", commands.load("simulate").schema)
     with hydra.initialize_config_module("conf", version_base="1.3"):
         composed = hydra.compose("simulate", ["codec=ecsq", "codec.coder=adaptive"])
