@@ -8,29 +8,29 @@
                              +--> beyond the grid -----------------------------> positions
 
 No positions and no labels: zeros are symbols like others, and rANS gives each the bits that it is
-worth. Three coders: one table sent with the chunk (order0), nine contexts from causal neighbours
-(context; for maps, where large values cluster), or tables that both sides hold (static, see
-`codec.stages.calibration`). The grid is that of `codec.stages.scalar`.
+worth. Four coders: one table sent with the chunk (order0), nine contexts from causal neighbours
+(context; for maps, where large values cluster), a mix of contexts that learn as they go (adaptive;
+the fewest bits, at 60 to 130 ns an element: `codec.entropy.adaptive`), or tables that both sides
+hold (static, see `codec.stages.calibration`). The grid is that of `codec.stages.scalar`.
 """
 
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from codec.chains import static
-from codec.entropy import activity, folding
+from codec.chains import level_sections, static
 from codec.entropy import coder as entropy
 from codec.stages import scalar
 from codec.stages.calibration import ID_BYTES, Calibration
 from codec.stages.far import far_section, put_far
-from codec.stages.scalar import SENT, Floats, Levels
+from codec.stages.scalar import SENT, Floats
 from codec.stream.base import CodecOptionError, CorruptBitstreamError, MissingCalibrationError
 from codec.stream.container import CODED, Chunk, Section
-from codec.stream.fields import Reader, Writer
+from codec.stream.fields import Reader
 from codec.stream.frame import (
     Bytes,
     FloatCodec,
@@ -41,15 +41,11 @@ from codec.stream.frame import (
 )
 from codec.whole import ecsq_decoder, ecsq_encoder
 
-CODERS = ("auto", "order0", "context", "static")
+CODERS = ("auto", "order0", "context", "adaptive", "static")
 DEFAULT_RDOQ = 0.1155
 """2 ln 2 / 12: at high rate the slope of distortion over rate, in steps squared per bit."""
-_ORDER0, _CONTEXT, _STATIC = 0, 1, 2
-_FAR = 0x10
-_PROBE = 1 << 14
-_WORTHWHILE = 0.02
-_LARGEST_CODE = 2047
-_Kind = TypeVar("_Kind", bound=np.generic)
+_STATIC = 2
+_FAR = level_sections.FAR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +54,9 @@ class Ecsq(FloatCodec):
 
     step: width of a cell, in root mean squares of the chunk; 0.35 gives a relative L2 error of
     about 0.1. rdoq: weight of a bit against a squared step, 0 for plain rounding. coder: "order0",
-    "context", "static" for the step and the tables of a calibration, or "auto": static where there
-    is a calibration with tables, else contexts where a probe of the chunk gains 2 % by them.
+    "context", "adaptive" (or one of these two where it is shorter), "static" for the step and the
+    tables of a calibration, or "auto": static where there is a calibration with tables, else
+    contexts where a probe of the chunk gains 2 % by them.
     """
 
     step: float = 0.35
@@ -81,17 +78,18 @@ class Ecsq(FloatCodec):
 
     def make_chunk(self, x: Floats, patch: Patch) -> Chunk:
         """In one piece where the chunk has a table of its own and no far values."""
-        made = None if self._known else ecsq_encoder.mark(x, self.step, self.rdoq)
+        staged = self._known is not None or self.coder == "adaptive"
+        made = None if staged else ecsq_encoder.mark(x, self.step, self.rdoq)
         if made is None:
             return super().make_chunk(x, patch)
         if self.coder != "order0":
             marks = made.marks.reshape(patch.planes)
-            probe = _probe(marks)
+            probe = level_sections.probe(marks)
             if self.coder == "context" or (
-                probe.size and _clusters(ecsq_encoder.levels_of(made, probe))
+                probe.size and level_sections.clusters(ecsq_encoder.levels_of(made, probe))
             ):
                 levels = ecsq_encoder.levels_of(made, marks)
-                sections = _sections(levels, made.step, made.offsets, b"", context=True)
+                sections = level_sections.make(levels, made.step, made.offsets, b"", "context")
                 return Chunk(CODED, tuple(sections))
         return Chunk(CODED, framed=ecsq_encoder.emit(made).data)
 
@@ -105,9 +103,8 @@ class Ecsq(FloatCodec):
         levels = scalar.levels(x, bins, grid.table)
         far = far_section(x, levels, n_far)
         levels = levels.reshape(patch.planes)
-        probe = _probe(levels) if self.coder == "auto" else levels[:0]
-        context = self.coder == "context" or (probe.size > 0 and _clusters(probe))
-        return _sections(levels, step, grid.offsets, far, context=context)
+        coder = level_sections.choose(levels) if self.coder == "auto" else self.coder
+        return level_sections.make(levels, step, grid.offsets, far, coder)
 
     def decode_whole(self, data: Bytes, at: int, patch: Patch) -> Floats | None:
         """Where the chunk has a table of its own and no far values."""
@@ -159,24 +156,11 @@ class Ecsq(FloatCodec):
         """Every level at its centroid."""
         if sections and bytes(sections[0].data[:1]) in (b"\x02", b"\x12"):
             return self._decode_static(sections, patch)
-        middle = ("positions",) if len(sections) == 5 else ()
-        head, scales, *far, tables, values = sections_of(
-            sections, "header", "scales", *middle, "tables", "values"
-        )
-        fields = Reader(head)
-        flags = fields.u8(_CONTEXT | _FAR)
-        fields.end()
-        if flags & 0x0F > _CONTEXT or bool(flags & _FAR) != bool(far):
-            raise CorruptBitstreamError(f"ecsq knows no flags 0x{flags:02x} here")
+        scales, far, levels = level_sections.read(sections, patch.planes)
         step, offsets = read_scales(scales)
-        data = bytes(tables) + bytes(values)
-        if flags & _CONTEXT:
-            levels = entropy.decode_map(data, *patch.planes).reshape(-1)
-        else:
-            levels = entropy.decode(data, patch.size)
         out = scalar.reconstruct(levels, step, offsets)
-        if far:
-            put_far(far[0], out)
+        if far is not None:
+            put_far(far, out)
         return out
 
 
@@ -202,39 +186,3 @@ def _sign_bits(x: Floats) -> float:
     if share in (0.0, 1.0):
         return 0.0
     return -share * math.log2(share) - (1 - share) * math.log2(1 - share)
-
-
-def _sections(
-    levels: Levels, step: float, offsets: npt.NDArray[np.int8], far: bytes, *, context: bool
-) -> list[Section]:
-    """The chunk of levels (planes, rows, cols) that have a table, or contexts, of their own."""
-    data = entropy.encode_map(levels) if context else entropy.encode(levels, "order0")
-    table = entropy.table_size(data)
-    flags = (_CONTEXT if context else _ORDER0) | (_FAR if far else 0)
-    return [
-        Section("header", bytes([flags])),
-        Section("scales", Writer().f32(step).raw(offsets.tobytes()).done()),
-        *([Section("positions", far)] if far else []),
-        Section("tables", data[: table + 1]),
-        Section("values", data[table + 1 :]),
-    ]
-
-
-def _probe(levels: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
-    """Some planes, or rows, of about 16 thousand elements; none where contexts cannot pay."""
-    planes, rows, cols = levels.shape
-    if rows < 2 or cols < 2 or levels.size < _PROBE // 4:
-        return levels[:0]
-    if rows * cols >= _PROBE:
-        return levels[planes // 2 :, : max(_PROBE // cols, 2)][:1]
-    few = max(_PROBE // (rows * cols), 1)
-    return levels[:: max(planes // few, 1)][:few]
-
-
-def _clusters(probe: Levels) -> bool:
-    """Whether contexts would gain 2 % on these levels (planes, rows, cols)."""
-    signed = bool(probe.min() < 0)
-    codes = folding.fold(folding.flatten(probe), signed)
-    if int(codes.max()) >= _LARGEST_CODE:
-        return False
-    return activity.gain(codes.astype(np.uint16).reshape(probe.shape), signed) > _WORTHWHILE

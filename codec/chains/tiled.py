@@ -21,6 +21,7 @@ import numpy.typing as npt
 from codec.stages.scalar import Floats
 from codec.stream.base import CodecOptionError, CorruptBitstreamError
 from codec.stream.container import Section
+from codec.stream.fields import Reader
 from codec.stream.frame import FloatCodec, Patch, require_choice, require_int, sections_of
 
 FORMATS = ("webp", "avif")
@@ -64,9 +65,10 @@ class Tiled(FloatCodec):
         head, scales, values = sections_of(sections, "header", "scales", "values")
         if len(head) != 1 or head[0] >= len(FORMATS) or len(scales) != 8:
             raise CorruptBitstreamError("a picture needs a format and a range")
-        low, high = np.frombuffer(scales, dtype="<f4").astype(np.float64)
-        if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-            raise CorruptBitstreamError("a range must rise and be finite")
+        fields = Reader(scales)
+        low, high = fields.f32(), fields.f32()
+        if low > high:
+            raise CorruptBitstreamError(f"a range must rise, got {low:g} to {high:g}")
         shape = _grid(patch)
         pixels = _expand(values, FORMATS[head[0]], (shape[0] * shape[2], shape[1] * shape[3]))
         points = (low + np.arange(_TOP + 1) * ((high - low) / _TOP)).astype(np.float32)

@@ -55,3 +55,8 @@ def kernel(*signatures: tuple[Any, ...]) -> Callable[[Callable[P, R]], Callable[
 def helper(function: Callable[P, R]) -> Callable[P, R]:
     """Let kernels call this function; it is compiled into them."""
     return cast(Callable[P, R], numba.njit(function, inline="never"))
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """A helper that is built into each of its callers: for what runs once a bit or an element."""
+    return cast(Callable[P, R], numba.njit(function, inline="never", forceinline=True))

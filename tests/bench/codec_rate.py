@@ -87,6 +87,9 @@ def at_error(model: str, cut: str, n: int) -> list[tuple[str, Rate, Rate]]:
             "slicer", list(test), relative_l2=ERROR, distortion=0.005, **ranged
         ),
         "ecsq": lambda: codec.calibrate("ecsq", list(test), relative_l2=ERROR),
+        "ecsq, adaptive": lambda: codec.calibrate(
+            "ecsq", list(test), relative_l2=ERROR, coder="adaptive"
+        ),
         "klt+ecsq": lambda: codec.calibrate("klt+ecsq", list(fit), relative_l2=ERROR, axis=axis),
         "topk": lambda: codec.calibrate("topk", list(test), relative_l2=ERROR),
         "aiq": lambda: _first("aiq", "bits", range(2, 9), test),

@@ -44,6 +44,7 @@ CASES = {
     "ecsq": {"coder": "order0"},
     "ecsq ": {"coder": "context"},
     "ecsq  ": {"coder": "static", "calibration": CALIBRATION},
+    "ecsq   ": {"coder": "adaptive"},
     "klt+ecsq": {"calibration": CALIBRATION},
     "klt+slicer": {"calibration": CALIBRATION},
     "topk": {},
@@ -62,14 +63,16 @@ def chain_of(case):
 
 WILD = features()
 WILD[1, 2, 3] = 1e30
-FAR = "ecsq far"
-NAMES = (*CASES, FAR)
+FAR = {"ecsq far": {}, "ecsq far, adaptive": {"coder": "adaptive"}}
+NAMES = (*CASES, *FAR)
 
 
 @cache
 def stream(case):
     """Made when it is first asked for: a chain may need an extra."""
-    return codec.create("ecsq").encode(WILD) if case == FAR else chain_of(case).encode(features())
+    if case in FAR:
+        return codec.create("ecsq", **FAR[case]).encode(WILD)
+    return chain_of(case).encode(features())
 
 
 def decoded(data):
@@ -116,6 +119,12 @@ def judge(data):
 def test_every_chain_of_floats_is_here():
     wanted = {n for n in codec.names() if n not in ("jpeg", "webp", "raw8") and "+" not in n}
     assert wanted <= {case.strip() for case in CASES}
+
+
+@pytest.mark.parametrize(("case", "flags"), [("ecsq   ", 0x03), ("ecsq far, adaptive", 0x13)])
+def test_adaptive_streams_are_here_and_not_the_shorter_one_of_another_coder(case, flags):
+    _, (chunk,) = container.read(stream(case))
+    assert bytes(chunk.sections[0].data) == bytes([flags])
 
 
 @pytest.mark.parametrize("case", NAMES)

@@ -3,7 +3,10 @@
 `python -m tests.bench codec_rate` is the whole of it, ResNet-34 included.
 """
 
+import dataclasses
+
 import numpy as np
+import pytest
 
 import codec
 from profiles.measuring.activations import activations
@@ -31,3 +34,23 @@ def test_ecsq_beats_packed_slicer_without_any_structure_in_space():
     x = np.maximum(np.random.default_rng(8).normal(size=(1, 8, 32, 32)), 0).astype(np.float32)
     ours = rate(codec.calibrate("ecsq", list(x), relative_l2=ERROR), x)
     assert ours.bits <= 0.84 * best_slicer(x, ERROR).bits
+
+
+@pytest.mark.parametrize("error", [0.05, 0.1])
+@pytest.mark.parametrize(
+    ("model", "cut", "n", "share"),
+    [
+        ("scenes", "stem", 2, 0.8), ("scenes", "stage1", 2, 0.85), ("scenes", "stage2", 4, 0.96),
+        ("scenes", "stage3", 4, 0.96), ("digits", "stem", 16, 0.96), ("digits", "stage1", 16, 0.96),
+        ("bytellama", "layers.1", 1, 0.96),
+    ],
+)  # fmt: skip
+def test_the_adaptive_coder_saves_4_percent_or_more_on_trained_features(
+    model, cut, n, share, error
+):
+    """Of the same levels; `python -m tests.bench codec_adaptive` has more networks."""
+    x = activations(model, cut, n).features
+    plain = codec.calibrate("ecsq", list(x), relative_l2=error)
+    ours = rate(dataclasses.replace(plain, coder="adaptive"), x)
+    assert ours.error == rate(plain, x).error <= error
+    assert ours.bits <= share * rate(plain, x).bits

@@ -89,3 +89,18 @@ def test_a_format_that_pillow_lacks_is_named(monkeypatch):
     monkeypatch.setattr(tiled, "has", lambda name: name != "avif")
     with pytest.raises(codec.CodecOptionError, match="format=avif is not in this Pillow; webp is"):
         codec.create("tiled", format="avif")
+
+
+@pytest.mark.parametrize(
+    ("bits", "why"),
+    [(0x7F800001, "non-finite"), (0xFFC00000, "non-finite"), (0x7F7FFFFF, "must rise")],
+)
+def test_a_range_without_an_order_is_refused_without_a_warning(bits, why):
+    """A signalling NaN, a quiet one, and a low end above the high one."""
+    x = smooth_maps()
+    data = bytearray(codec.create("tiled").encode(x))
+    at = data.index(np.float32(x.min()).tobytes())
+    data[at : at + 4] = bits.to_bytes(4, "little")
+    data[-4:] = zlib.crc32(data[:-4]).to_bytes(4, "little")
+    with pytest.raises(codec.CorruptBitstreamError, match=why):
+        codec.decode(bytes(data))

@@ -2,6 +2,7 @@
 
 import csv
 
+import hydra
 import numpy as np
 import pytest
 
@@ -11,6 +12,9 @@ from codec.stages.bounds import symbol_entropy
 from codec.stream.revision import of_folder
 from profiles.measuring.coding import stream_entropy
 from scenarios.__main__ import main
+from scenarios.shell import commands
+from scenarios.shell.schema import register, to_spec
+from scenarios.systems.coders import coders
 
 
 @pytest.fixture
@@ -71,6 +75,24 @@ def test_any_chain_with_any_options_is_played_once_per_value(array, tmp_path, mo
     for value in ("0.3", "0.6"):
         row = coded[f"{asked[0]} {value}"]
         assert float(row["symbol_entropy_bits"]) < float(row["bits_per_element"])
+
+
+def test_the_adaptive_coder_is_an_option_of_every_command(array, tmp_path, monkeypatch):
+    """The same error for fewer bits, none of them tables; `codec.coder=` sets it elsewhere."""
+    waves = np.cumsum(array[1] - array[1].mean(), axis=-1).astype(np.float32)
+    np.save(array[0], waves)
+    register("simulate", commands.load("simulate").schema)
+    with hydra.initialize_config_module("conf", version_base="1.3"):
+        composed = hydra.compose("simulate", ["codec=ecsq", "codec.coder=adaptive"])
+    chosen = to_spec(composed).codec
+    assert coders(chosen)["feature"].coder == "adaptive"
+    asked = ["ecsq(coder=adaptive,step=0.3)", "ecsq(step=0.3)"]
+    chains = "chains=[" + ",".join(f'"{each}"' for each in asked) + "]"
+    _, rows = played(tmp_path, monkeypatch, f"activations={array[0]}", chains, "repeats=1")
+    ours, plain = (next(r for r in rows if r["codec"].startswith(each)) for each in asked)
+    assert ours["relative_l2"] == plain["relative_l2"]
+    assert float(ours["bits_per_element"]) < float(plain["bits_per_element"])
+    assert float(ours["tables_bits"]) == 0 < float(plain["tables_bits"])
 
 
 def test_the_entropy_of_streams_is_what_order_0_cannot_beat():
