@@ -12,6 +12,7 @@ from codec.chains.ecsq import Ecsq
 from codec.chains.images import ByteCodec, Jpeg, Raw8, WebP
 from codec.chains.klt import PREFIX, Klt
 from codec.chains.plain import Int4, Int8, Raw16, Raw32
+from codec.chains.prior import Prior
 from codec.chains.slicer import Slicer
 from codec.chains.tabq import TabQ
 from codec.chains.tiled import Tiled
@@ -35,6 +36,7 @@ CHAINS: tuple[type[Chain], ...] = (
     Jpeg,
     WebP,
     Ecsq,
+    Prior,
     TopK,
     Zstd,
     Aiq,
@@ -109,6 +111,8 @@ def decode(
         return chain.decode_stream(header, chunks, device=device)
     if header.chain == Ecsq.chain_id and calibration is not None:
         return Ecsq(calibration=calibration).decode_body(header, body, device=device)
+    if header.chain == Prior.chain_id:
+        return Prior(calibration=calibration).decode_body(header, body, device=device)
     return _decoder(header.chain).decode_body(header, body, device=device)
 
 

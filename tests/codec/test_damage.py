@@ -45,6 +45,7 @@ CASES = {
     "ecsq ": {"coder": "context"},
     "ecsq  ": {"coder": "static", "calibration": CALIBRATION},
     "ecsq   ": {"coder": "adaptive"},
+    "prior": {"calibration": CALIBRATION},
     "klt+ecsq": {"calibration": CALIBRATION},
     "klt+slicer": {"calibration": CALIBRATION},
     "topk": {},
