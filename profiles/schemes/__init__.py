@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from profiles.models.recipe import cache_folder
-from profiles.schemes import early_exit, mtl_split, nasc, own
+from profiles.schemes import early_exit, ladon, mtl_split, nasc, own
 from profiles.schemes.scheme import Adapter, Gate, Scheme
 from profiles.schemes.shipped import SHIPPED
 from profiles.schemes.transports import Transport
@@ -24,16 +24,19 @@ from profiles.tables.own import is_own
 
 _SCHEMES: dict[str, Callable[..., Scheme]] = {
     "early_exit": early_exit.scheme,
+    "ladon": ladon.scheme,
     "mtl_split": mtl_split.scheme,
     "nasc": nasc.scheme,
 }
 _TRAINING: dict[str, Callable[..., tuple[nn.Module, dict[str, Any]]]] = {
     "early_exit": early_exit.train,
+    "ladon": ladon.train,
     "mtl_split": mtl_split.train,
     "nasc": nasc.train,
 }
 _MODELS: dict[str, tuple[str, ...]] = {
     "early_exit": early_exit.MODELS,
+    "ladon": ladon.MODELS,
     "mtl_split": mtl_split.MODELS,
     "nasc": nasc.MODELS,
 }
@@ -86,6 +89,12 @@ def train(
     return _TRAINING[_known(name)](model, folder=folder or cache_folder(), **options)
 
 
+def training_options(scheme: Scheme) -> dict[str, Any]:
+    """Those of its options on which depends what is trained."""
+    taken = inspect.signature(_TRAINING[_known(scheme.name)]).parameters
+    return {name: value for name, value in scheme.options.items() if name in taken}
+
+
 def _known(name: str) -> str:
     if name not in _SCHEMES:
         raise ValueError(unknown("scheme", name, _SCHEMES))
@@ -102,4 +111,5 @@ __all__ = [
     "models",
     "names",
     "train",
+    "training_options",
 ]

@@ -165,11 +165,11 @@ def scheme(
         ValueError: another data set, an unknown task, or none.
     """
     chosen = setup(model)
-    names = _choose(tasks, tuple(chosen.family.tasks))
+    names = choose_tasks(tasks, tuple(chosen.family.tasks))
     if shared:
         whole, provenance = chosen.load(JOINT)
         module: nn.Module = whole.keep(names)
-        provenance["accuracy_by_task"] = _of(names, provenance["accuracy_by_task"])
+        provenance["accuracy_by_task"] = figures_of(names, provenance["accuracy_by_task"])
     else:
         each = [chosen.load(name) for name in names]
         module = SideBySide([one for one, _ in each])
@@ -178,7 +178,7 @@ def scheme(
                       "digests": [about["digest"] for _, about in each]}  # fmt: skip
     figures = provenance["accuracy_by_task"].values()
     provenance["accuracy"] = round(sum(figures) / len(figures), 6)
-    metrics = task_metrics(_of(names, chosen.family.tasks))
+    metrics = task_metrics(figures_of(names, chosen.family.tasks))
     module.eval()
     return Scheme(
         name="mtl_split",
@@ -196,21 +196,22 @@ def scheme(
             answer_bytes=_ANSWER_BYTES * len(names),
         ),
         cut=STAGES[-1],
-        samples=partial(_labelled, chosen, names),
+        samples=partial(labelled, chosen, names),
         tasks=names,
         options={"tasks": list(names), "shared": shared},
         provenance=provenance,
     )
 
 
-def _labelled(chosen: Setup, names: Sequence[str], split: str, n: int) -> Samples:
+def labelled(chosen: Setup, names: Sequence[str], split: str, n: int) -> Samples:
     """Samples with the labels of these tasks."""
     made = chosen.samples(split, n)
     every = list(chosen.family.tasks)
     return Samples(made.inputs, made.labels[:, [every.index(name) for name in names]])
 
 
-def _choose(tasks: str | Sequence[str], known: tuple[str, ...]) -> tuple[str, ...]:
+def choose_tasks(tasks: str | Sequence[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    """What `scheme.tasks` asks for, in the order of what is known (ValueError: none, unknown)."""
     wanted = known if tasks == "all" else (tasks,) if isinstance(tasks, str) else tuple(tasks)
     odd = [task for task in wanted if task not in known]
     if odd or not wanted:
@@ -219,5 +220,6 @@ def _choose(tasks: str | Sequence[str], known: tuple[str, ...]) -> tuple[str, ..
     return tuple(name for name in known if name in wanted)
 
 
-def _of(names: Sequence[str], figures: Mapping[str, Any]) -> dict[str, Any]:
+def figures_of(names: Sequence[str], figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of these tasks, in their order."""
     return {name: figures[name] for name in names}

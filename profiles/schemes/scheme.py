@@ -65,8 +65,10 @@ class Scheme:
 
     `network`: the variant with its adapter and its heads in it; `cut`: where it is split unless the
     user says otherwise; `first_cut`: the earliest one at which it still is this scheme ("input":
-    any); `samples(split, n)`: inputs and labels of the data that it was trained for; `tasks`: names
-    of what its heads answer, in order; `options`: what the user chose; `provenance`: how it was
+    any); `brings`: by codec chain the options that it brings, such as learned tables, where the
+    user leaves them empty; `samples(split, n)`: inputs and labels of the data that it was trained
+    for; `tasks`: names of what its heads answer, in order; `options`: what the user chose;
+    `provenance`: how it was
     trained, `trained` in words.
     """
 
@@ -78,6 +80,7 @@ class Scheme:
     first_cut: str = "input"
     gate: Gate | None = None
     tasks: tuple[str, ...] = ()
+    brings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -106,3 +109,8 @@ class Scheme:
                 f"scheme {self.name}: its device computes up to {self.first_cut}, so cut must be"
                 f" one of {', '.join(self.cuts[self.cuts.index(self.first_cut) :])}, got {cut!r}"
             )
+
+    def complete(self, codec: Mapping[str, Any]) -> dict[str, Any]:
+        """A codec as configured, with what the scheme brings for its chain."""
+        own = self.brings.get(str(codec.get("chain")), {})
+        return {**codec, **{name: value for name, value in own.items() if not codec.get(name)}}

@@ -21,6 +21,7 @@ class Config:
     name: str = "train"
     model: Model = option(Model, "digits (15 s), scenes or bytellama (minutes)")
     scheme: dict[str, Any] = option({}, "scheme, split: the network itself; see group scheme")
+    codec: dict[str, Any] = option({}, "that of a scheme; training does not read it")
 
 
 def run(config: Config) -> int:
@@ -52,7 +53,7 @@ def _scheme(config: Config) -> tuple[str, Figures, Figures]:
     from profiles import schemes
 
     scheme = schemed.make(config)
-    _, fresh = schemes.train(scheme.name, scheme.model)
+    _, fresh = schemes.train(scheme.name, scheme.model, **schemes.training_options(scheme))
     about = scheme.provenance  # of a searched network the accuracy is that of what was found
     shipped = {**about, "accuracy": about.get("accuracy_trained", about["accuracy"])}
     return f"{scheme.name} on {scheme.model}", fresh, shipped

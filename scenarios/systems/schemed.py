@@ -223,7 +223,8 @@ def measure(
     )  # fmt: skip
     every = list(dict.fromkeys([*cuts, "output"]))
     how: dict[str, Any] = {"live": live, "here": here, "ways": ways}
-    base = answers.measure(traced, codecs, every, **how)
+    own = [scheme.complete(one) for one in codecs]
+    base = answers.measure(traced, own, every, **how)
     about = {"name": scheme.name, "model": scheme.model, "options": dict(scheme.options),
              "kind": "trained here", **scheme.provenance}  # fmt: skip
     kept = {item.name: getattr(base, item.name) for item in fields(base) if item.init}
