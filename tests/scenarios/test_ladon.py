@@ -41,14 +41,14 @@ def test_it_brings_its_own_model_cut_and_codec(words, capfd):
 
 
 def test_bytes_and_accuracy_along_beta_are_a_sweep(words):
-    axis = "sweep=['scheme.beta=0.02,1.28,20.48']"
+    axis = "sweep=['scheme.beta=0.32,20.48']"
     assert run(["simulate", *words, *LADON, axis, "name=betas"]) == 0
     every = rows("betas")
     sent = [float(row["uplink_bytes_per_request"]) for row in every]
     right = [float(row["table_accuracy_class"]) for row in every]
     assert sent == sorted(sent, reverse=True)
     assert right[-1] < 0.5 < right[0]
-    assert len({row["point_id"] for row in every}) == 3
+    assert len({row["point_id"] for row in every}) == 2
 
 
 def test_another_codec_stands_in_where_it_is_named(words):
@@ -60,7 +60,7 @@ def test_another_codec_stands_in_where_it_is_named(words):
 
 
 def test_a_plan_has_intervals_and_says_where_it_was_trained(words, capfd):
-    slow = ["server.slowdown=3000", "+server.sources.slowdown=assumed", "link=ideal",
+    slow = ["server.slowdown=60", "+server.sources.slowdown=assumed", "link=ideal",
             "workload.kind=poisson", "workload.rate_rps=10"]  # fmt: skip
     budget = ["plan.requests_per_run=800", "plan.pilot_requests=200", "plan.n_runs=3", "workers=1",
               "plan.half_width=0.3", "slo.p95_s=0.5"]  # fmt: skip
