@@ -76,7 +76,8 @@ def test_a_plan_has_intervals_and_says_where_it_was_trained(words, capfd):
     (["cut=input", "codec=raw8"], "its device computes up to encoder, so cut must be one of"),
     (["cut=decoder"], "the prior has 6 channels along axis -3, got (32, 4, 4)"),
     (["codec=jpeg"], "cut=encoder sends features, which codec jpeg does not encode"),
-    (["link.transport=bit_error", "link.bit_error_rate=1e-4"], "codec=prior writes payloads of variable length"),
+    (["link.transport=bit_error", "link.bit_error_rate=1e-4"],
+     "codec=prior writes payloads of variable length"),
     (["scheme.beta=3"], "scheme.beta must be one of 0.02, 0.32, 1.28, 5.12, 20.48, got 3"),
     (["model=digits"], "scheme ladon is trained for model scenes16, got 'digits'"),
 ])  # fmt: skip
