@@ -76,7 +76,7 @@ def test_a_plan_of_a_scheme_has_intervals_and_provenance(quick, capfd):
     (["scheme=early_exit", "trace=some.npz"], "scheme=early_exit traces its own network"),
     (["scheme=early_exit", "request=by_hand"], "scheme=early_exit needs a network"),
     (["scheme=early_exit", "model.weights=there"], "has weights and data of its own"),
-    (["scheme=early_exit", "model.name=resnet34"], "is trained for model digits or scenes"),
+    (["scheme=early_exit", "model.name=resnet34"], "is trained for model digits, scenes16, scenes"),
 ])  # fmt: skip
 def test_what_a_scheme_cannot_be_is_refused_in_a_line(quick, capfd, words, said):
     assert run(["simulate", *quick, *words]) == 2
@@ -186,7 +186,7 @@ def test_early_exit_takes_slicer_by_configuration_alone(quick):
 
 @pytest.mark.parametrize(("words", "said"), [
     (["model=scenes16"], "model scenes16 is data for schemes; scheme=mtl_split plays them"),
-    (["model=scenes16", "scheme=early_exit"], "is trained for model digits or scenes"),
+    (["model=scenes16x4", "scheme=early_exit"], "scenes16x4"),
     (["model=scenes16", "scheme=mtl_split", "scheme.tasks=[colour]"], "must be all or of class"),
 ])  # fmt: skip
 def test_data_without_a_network_say_which_scheme_plays_them(quick, capfd, words, said):
