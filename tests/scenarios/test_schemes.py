@@ -192,3 +192,22 @@ def test_early_exit_takes_slicer_by_configuration_alone(quick):
 def test_data_without_a_network_say_which_scheme_plays_them(quick, capfd, words, said):
     assert run(["simulate", *quick, *words, "codec=raw32"]) == 2
     assert said in " ".join(capfd.readouterr().err.split())
+
+
+def test_exits_say_what_a_threshold_trades(quick):
+    """Loads follow the share that is sent, within three errors of so few requests."""
+    words = ["model=digits", "codec=raw32", "slo.mean_s=10", "plan.max_requests=1e4"]
+    axis = 'sweep=["scheme.threshold=0.97,0.999,1.0"]'
+    assert run(["exits", *quick, *words, axis, "span_s=20", "name=traded"]) == 0
+    every = rows("traded")
+    assert [float(row["threshold"]) for row in every] == [0.97, 0.999, 1.0]
+    assert every[-1]["server_share"] == every[-1]["sent_share"] == "1.0"
+    for row in every[:-1]:
+        sent = float(row["sent_share"])
+        assert float(row["server_share"]) == pytest.approx(sent, abs=0.1)
+    assert all(row["n_star"] or row["why"] for row in every)
+
+
+def test_exits_without_a_gate_are_refused(capfd):
+    assert run(["exits", "scheme=split"]) == 2
+    assert "exits needs a scheme with a gate" in capfd.readouterr().err
