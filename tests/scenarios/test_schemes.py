@@ -195,16 +195,20 @@ def test_data_without_a_network_say_which_scheme_plays_them(quick, capfd, words,
 
 
 def test_exits_say_what_a_threshold_trades(quick):
-    """Loads follow the share that is sent, within three errors of so few requests."""
+    """Bytes follow the share that is sent; seconds as well, but one sample of forty that another
+    process delayed while it was timed weighs as much as all others.
+    """
     words = ["model=digits", "codec=raw32", "slo.mean_s=10", "plan.max_requests=1e4"]
     axis = 'sweep=["scheme.threshold=0.97,0.999,1.0"]'
     assert run(["exits", *quick, *words, axis, "span_s=20", "name=traded"]) == 0
     every = rows("traded")
     assert [float(row["threshold"]) for row in every] == [0.97, 0.999, 1.0]
     assert every[-1]["server_share"] == every[-1]["sent_share"] == "1.0"
+    whole = float(every[-1]["uplink_bytes_per_request"])
     for row in every[:-1]:
-        sent = float(row["sent_share"])
-        assert float(row["server_share"]) == pytest.approx(sent, abs=0.1)
+        sent = float(row["uplink_bytes_per_request"]) / whole
+        assert sent == pytest.approx(float(row["sent_share"]), abs=0.1)
+        assert 0.0 < float(row["server_share"]) < 1.0
     assert all(row["n_star"] or row["why"] for row in every)
 
 
