@@ -88,6 +88,11 @@ def cut_of(scheme: Any, cut: str) -> str:
     return cut
 
 
+def cuts_of(scheme: Any) -> list[str]:
+    """Every cut but "output" at which it is this scheme."""
+    return list(scheme.cuts[scheme.cuts.index(scheme.first_cut) : -1])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Traced(Model):
     """The network of a scheme and its samples, where a model's are asked for."""
