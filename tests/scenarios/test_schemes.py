@@ -215,3 +215,19 @@ def test_exits_say_what_a_threshold_trades(quick):
 def test_exits_without_a_gate_are_refused(capfd):
     assert run(["exits", "scheme=split"]) == 2
     assert "exits needs a scheme with a gate" in capfd.readouterr().err
+
+
+def test_the_pages_own_transport_damages_what_is_played(quick):
+    """Bytes are its own, right answers fall with its rate; at rate 0 nothing is damaged."""
+    recipe = PAGE.read_text(encoding="utf-8").partition("## A transport")[2]
+    code = re.search(r"`bursts.py`:\n\n```python\n(.*?)```", recipe, re.S)[1]
+    Path("bursts.py").write_text(code)
+    words = ["scheme=early_exit", "scheme.threshold=1.0", "codec=int8", "model.batches=[1]",
+             "transport=bursts.py:make", "link.transport=bit_error"]  # fmt: skip
+    axis = "sweep=['link.bit_error_rate=0,0.02,0.4']"
+    assert run(["simulate", *quick, *words, axis, "name=bursts"]) == 0
+    every = rows("bursts")
+    assert {float(row["uplink_bytes_per_request"]) for row in every} == {3 * 8.0 + 40.0}
+    right = [float(row["table_accuracy"]) for row in every]
+    assert right[0] > 0.9
+    assert right[0] >= right[1] > right[2] + 0.2
