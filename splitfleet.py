@@ -259,6 +259,7 @@ class Case:
         """The tables of a configuration, or what stands for them; those read once are kept."""
         from scenarios.systems.build import choices
         from scenarios.systems.by_hand import Own
+        from scenarios.systems.damage import ways_of
         from scenarios.systems.library import Library
 
         if "sources" in self._given:
@@ -278,6 +279,8 @@ class Case:
             config.server,
             config.request,
             config.trace,
+            config.transport,
+            [way.label for way in ways_of([config])],
         )
         key = repr((about, choices(config)))
         if key not in self._known:

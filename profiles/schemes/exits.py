@@ -4,8 +4,9 @@
                                           |
                                           +-[ exit head ]-> early answer, its confidence
 
-`ExitMlp` and `ExitResidual` compute the late answer; `EarlyPath` shares their weights and computes
-the early one. Shapes: images uint8 [batch, height, width, channel], scores [batch, class].
+`ExitMlp`, `ExitSmall` and `ExitResidual` compute the late answer; `EarlyPath` shares their weights
+and computes the early one. Shapes: images uint8 [batch, height, width, channel], scores
+[batch, class].
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from profiles.models.residual import Normalise, ResidualNet
+from profiles.schemes.multitask import convolution
 
 
 class ExitMlp(nn.Module):
@@ -38,6 +40,36 @@ class ExitMlp(nn.Module):
     def finish(self, feature: Tensor) -> Tensor:
         """The feature at the exit to scores."""
         scores: Tensor = self.classifier(self.layer2(feature))
+        return scores
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images to the scores of the late answer."""
+        return self.finish(self.begin(images))
+
+
+class ExitSmall(nn.Module):
+    """Five convolutions on grey images of 16 x 16, an exit behind the second of them."""
+
+    stages = ("stage1", "stage2", "stage3")
+    exit_after = "stage1"
+
+    def __init__(self) -> None:
+        super().__init__()
+        first = [Normalise([0.5], [0.25]), *convolution(1, 16, 1), *convolution(16, 16, 2)]
+        self.stage1 = nn.Sequential(*first)
+        self.stage2 = nn.Sequential(*convolution(16, 48, 2), *convolution(48, 48, 1))
+        self.stage3 = nn.Sequential(*convolution(48, 64, 2))
+        self.classifier = nn.Linear(64 * 2 * 2, 10)
+        self.exit_head = nn.Sequential(*convolution(16, 16, 2), nn.Flatten(), nn.Linear(256, 10))
+
+    def begin(self, images: Tensor) -> Tensor:
+        """Images to the feature at the exit."""
+        feature: Tensor = self.stage1(images)
+        return feature
+
+    def finish(self, feature: Tensor) -> Tensor:
+        """The feature at the exit to scores."""
+        scores: Tensor = self.classifier(self.stage3(self.stage2(feature)).flatten(1))
         return scores
 
     def forward(self, images: Tensor) -> Tensor:
@@ -75,7 +107,7 @@ class ExitResidual(ResidualNet):
         return self.finish(self.begin(images))
 
 
-ExitNet = ExitMlp | ExitResidual
+ExitNet = ExitMlp | ExitSmall | ExitResidual
 
 
 class EarlyPath(nn.Module):

@@ -34,7 +34,7 @@ from profiles.schemes.multitask import (
     task_metrics,
 )
 from profiles.schemes.scheme import Scheme
-from profiles.schemes.shipped import SHIPPED
+from profiles.schemes.shipped import SHIPPED, round_weights
 from profiles.schemes.tracing import answers_of
 
 MODELS = ("scenes16", "scenes")
@@ -129,14 +129,6 @@ def setup(model: str) -> Setup:
         family=family, body=scene_body, n_z=384, hidden=16, epochs=16, n_epoch=6144,
         data="scenes of scikit-learn's digits and photographs, 64 x 64",
     )  # fmt: skip
-
-
-@torch.no_grad()
-def round_weights(module: nn.Module) -> None:
-    """To the eight significant bits of bfloat16, so that the file shrinks; judged after that."""
-    for tensor in module.state_dict().values():
-        if tensor.is_floating_point():
-            tensor.copy_(tensor.to(torch.bfloat16))
 
 
 def train(model: str, *, folder: Path) -> tuple[nn.Module, dict[str, Any]]:

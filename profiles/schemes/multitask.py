@@ -119,20 +119,22 @@ def _right(classes: slice, number: int, answers: np.ndarray, labels: np.ndarray)
 
 def small_body() -> list[nn.Module]:
     """Grey images of 16 x 16 to 32 x 2 x 2: four convolutions, all but the first halving."""
-    first = [Normalise([0.5], [0.25]), *_layer(1, 16, 1), *_layer(16, 16, 2)]
-    return [nn.Sequential(*part) for part in (first, _layer(16, 32, 2), _layer(32, 32, 2))]
+    first = [Normalise([0.5], [0.25]), *convolution(1, 16, 1), *convolution(16, 16, 2)]
+    return [
+        nn.Sequential(*part) for part in (first, convolution(16, 32, 2), convolution(32, 32, 2))
+    ]
 
 
 def scene_body() -> list[nn.Module]:
     """Coloured images of 64 x 64 to 24 x 4 x 4: a stem, three residual blocks, a convolution."""
-    first = [Normalise([0.45] * 3, [0.25] * 3), *_layer(3, 16, 2), Block(16, 16, 1)]
-    last = [Block(24, 24, 2), *_layer(24, 24, 2)]
+    first = [Normalise([0.45] * 3, [0.25] * 3), *convolution(3, 16, 2), Block(16, 16, 1)]
+    last = [Block(24, 24, 2), *convolution(24, 24, 2)]
     return [nn.Sequential(*part) for part in (first, [Block(16, 24, 2)], last)]
 
 
-def _layer(n_in: int, n_out: int, stride: int) -> list[nn.Module]:
-    convolution = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False)
-    return [convolution, nn.BatchNorm2d(n_out), nn.ReLU()]
+def convolution(n_in: int, n_out: int, stride: int) -> list[nn.Module]:
+    """Three by three, normalised, rectified."""
+    return [nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()]
 
 
 def _head(n_z: int, hidden: int, n_classes: int) -> nn.Sequential:

@@ -5,7 +5,8 @@ percentile of the latency stays below 100 ms and the codec costs at most one poi
 upper end of its interval). The answer comes with a 95 % interval, the resource that is the
 bottleneck, what a faster one would bring, and a grade that says how far to believe it.
 
-`plan.over=[cut,codec]` chooses among systems. `plan.n_devices=200` asks the inverse question: how
+`plan.over=[cut,codec]` chooses among systems, `plan.over=[scheme,cut,codec]` among schemes that
+answer the same task, each at its own cuts. `plan.n_devices=200` asks the inverse question: how
 fast a server, how wide a channel or how many cells 200 devices need. With `-m` every combination is
 a plan of its own, and results.csv holds a row of each.
 """
@@ -32,8 +33,9 @@ class Plan(Budget):
     """What is asked, and how long to look for it."""
 
     over: list[str] = option(
-        [], "what to choose among: cut, codec, server.max_batch, link, KEY=A,B"
+        [], "what to choose among: scheme, cut, codec, server.max_batch, link, KEY=A,B"
     )
+    task: str = option("class", "over scheme: what all of them answer; one of several tasks alone")
     n_devices: int | None = option(None, "inverse: the least resources for so many devices")
     spare: int = option(0, "inverse: GPUs and cells that may fail at once (1: N+1)")
 

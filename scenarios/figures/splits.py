@@ -43,7 +43,8 @@ def run(config: Config) -> int:
 
 def _jobs(config: Config, known: Answers) -> Iterator[Job]:
     table = known.table  # a user's network may have inputs that no image codec takes
-    sent = config.sent if table.exists("input", config.sent) else config.best
+    known_image = "input" in table.cuts and table.exists("input", config.sent)
+    sent = config.sent if known_image else config.best
     cuts = [Method(cut, Split(cut, sent if cut == "input" else config.best)) for cut in table.cuts]
     cuts = bear_errors(cuts, known)
     yield from grid(config, known, cuts, phase=STEADY)

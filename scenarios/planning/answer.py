@@ -53,10 +53,12 @@ def choose_system(config: Any, *, play: Player) -> Found:
     """
     goals = config.slo.goals
     spanned = options(config)
-    library = Library([option.config for option in spanned])
+    library = Library([option.config for option in spanned if not option.refusal])
     candidates, rows, refused = [], [], []
-    for values, each in spanned:
+    for values, each, refusal in spanned:
         try:
+            if refusal:
+                raise ValueError(refusal)
             candidates.append(candidate(values, case(each, library.measured(each)), goals))
         except ValueError as error:  # a combination that was not traced
             rows.append(unknown_row(values, str(error)))

@@ -14,7 +14,8 @@ from sim.planning.limits.goal import Goal
 from sim.planning.search.answer import Capacity
 
 _SAME = 1e-12
-_GROUPS = ("cut", "codec", "link", "device", "server", "model")
+_ENDS = ("", "_lo", "_hi")
+_GROUPS = ("scheme", "cut", "codec", "link", "device", "server", "model")
 
 
 @dataclass(kw_only=True)
@@ -38,9 +39,15 @@ class Candidate:
 
     @property
     def costs(self) -> tuple[float, float, float]:
-        """Accuracy points (upper end), joules, seconds; NaN: not known."""
-        drop = self.case.drop
-        return (drop.hi if drop else math.nan, self.energy_j, self.device_s)
+        """Accuracy points (upper end), joules, seconds; NaN: not known.
+
+        The points are those lost to the codec; between schemes, which answer unlike without one,
+        those of wrong answers.
+        """
+        drop, right = self.case.drop, self.case.quality.get("table_accuracy_lo", math.nan)
+        lost = drop.hi if drop else math.nan
+        return (100.0 * (1.0 - right) if "scheme" in self.values else lost, self.energy_j,
+                self.device_s)  # fmt: skip
 
     @property
     def n_most(self) -> float:
@@ -67,6 +74,7 @@ class Candidate:
             "label": label(self.values),
             **{name: getattr(found, name, None) for name in ("n_star", "n_star_lo", "n_star_hi")},
             "n_at_most": None if math.isinf(self.n_most) else math.floor(self.n_most),
+            **{f"accuracy{end}": self.case.quality.get(f"table_accuracy{end}") for end in _ENDS},
             "accuracy_drop_pp": drop.mean if drop else None,
             "accuracy_drop_pp_hi": drop.hi if drop else None,
             "device_energy_j": energy_j,
@@ -83,6 +91,7 @@ def name_parts(asked: Case) -> dict[str, str]:
     """What the system consists of, as the columns of its answer, and whose seconds these are."""
     names = ("model", "cut", "codec", "device", "link", "server")
     parts = {name: str(asked.labels[name]) for name in names}
+    parts["scheme"] = str(asked.labels.get("scheme", "split"))
     whose = {name: str(asked.labels[name]) for name in MACHINES if name in asked.labels}
     return {**parts, "max_batch": str(asked.spec.server.max_batch), **whose}
 
@@ -102,10 +111,10 @@ def candidate(values: Mapping[str, Any], case: Case, goals: Sequence[Goal]) -> C
 
 def unknown_row(values: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """The line of a combination that the tables do not hold."""
-    unknown = ("n_star", "n_star_lo", "n_star_hi", "n_at_most", "accuracy_drop_pp",
-               "accuracy_drop_pp_hi", "device_energy_j", "device_s", *NO_COST,
-               "requests")  # fmt: skip
-    said = {name: str(values.get(name, "-")) for name in ("cut", "codec", "link")}
+    unknown = ("n_star", "n_star_lo", "n_star_hi", "n_at_most",
+               *(f"accuracy{end}" for end in _ENDS), "accuracy_drop_pp", "accuracy_drop_pp_hi",
+               "device_energy_j", "device_s", *NO_COST, "requests")  # fmt: skip
+    said = {name: str(values.get(name, "-")) for name in ("scheme", "cut", "codec", "link")}
     said |= {"max_batch": str(values.get("server.max_batch", "-")), **_others(values)}
     fate = {"pareto": False, "failed": None, "fate": reason}
     return {**said, "label": label(values), **dict.fromkeys(unknown), **fate}

@@ -1,6 +1,10 @@
-"""Options: the systems that `plan.over` spans, each with what was chosen on every axis."""
+"""Options: the systems that `plan.over` spans, each with what was chosen on every axis.
 
-from collections.abc import Callable, Iterator, Mapping
+Along `scheme` every scheme has cuts of its own, and answers the same task; what one of them cannot
+be is told of that one alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -8,7 +12,7 @@ from scenarios.shell.names import unknown
 from scenarios.sweep.axes import Axis, axes_of, points
 from scenarios.systems import sheets
 from scenarios.systems.answers import CACHE
-from scenarios.systems.schemed import is_plain, make
+from scenarios.systems.schemed import PLAIN, answer_task, cuts_of, is_plain, make
 
 _NO_SYSTEM = (
     "slo", "plan", "name", "seed", "workers", "horizon_s", "warmup", "warmup_s", "replications",
@@ -17,15 +21,17 @@ _NO_SYSTEM = (
 )  # fmt: skip
 """Fields that a system does not consist of: what is asked of it, how long, under which name."""
 
-_BY_HAND = ("model", "cut", "codec", "device")
+_BY_HAND = ("model", "scheme", "cut", "codec", "device")
 _BY_MEMBER = ("cut", "codec", "device")
+_SCHEME = "scheme"
 
 
 class Option(NamedTuple):
-    """One configuration, and the value of every axis that led to it."""
+    """One configuration, and the value of every axis that led to it; or why it is none."""
 
     values: Mapping[str, Any]
     config: Any
+    refusal: str = ""
 
 
 def options(config: Any) -> list[Option]:
@@ -33,20 +39,34 @@ def options(config: Any) -> list[Option]:
 
     Raises:
         ValueError: an axis that no field or group has, that the command line fixes, or that
-            changes no system; a value that its field refuses.
+            changes no system; a value that its field refuses, unless schemes are chosen among.
     """
-    axes = axes_of([_spell_out(config, text) for text in config.plan.over])
-    fixed = set(config.plan.axes) - {axis.key for axis in axes}
+    if _SCHEME not in config.plan.axes:
+        return list(_sound(_batching(config), _axes(config, config.plan.over)))
+    text = next(one for one in config.plan.over if one.split("=", 1)[0] == _SCHEME)
+    others = [one for one in config.plan.over if one != text]
+    (schemes,) = _axes(config, [text])
+    return [each for name in schemes.values for each in _of_scheme(config, str(name), others)]
+
+
+def _axes(config: Any, over: Sequence[str]) -> list[Axis]:
+    """The axes in full."""
+    axes = axes_of([_spell_out(config, text) for text in over])
+    fixed = {text.split("=", 1)[0] for text in over} - {axis.key for axis in axes}
     if fixed:
         raise ValueError(
             f"plan.over chooses {', '.join(sorted(fixed))}, which the command line fixes; leave one"
         )
     for axis in axes:
         _check(config, axis)
-    base = config
+    return axes
+
+
+def _batching(config: Any) -> Any:
+    """The configuration, its server taking what waits where the size of a batch is chosen."""
     if "server.max_batch" in config.plan.axes and config.server.discipline == "fifo":
-        base = replace(config, server=replace(config.server, discipline="take_all"))
-    return list(_sound(base, axes))
+        return replace(config, server=replace(config.server, discipline="take_all"))
+    return config
 
 
 def _sound(base: Any, axes: list[Axis]) -> Iterator[Option]:
@@ -55,6 +75,28 @@ def _sound(base: Any, axes: list[Axis]) -> Iterator[Option]:
             chosen = ", ".join(f"{key}={value}" for key, value in point.values.items())
             raise ValueError(f"plan.over: {chosen}: {point.error}")
         yield Option({key: point.values[key] for key in base.plan.axes}, point.config)
+
+
+def _of_scheme(config: Any, name: str, others: Sequence[str]) -> Iterator[Option]:
+    """The options of one scheme, at its own cuts, answering `plan.task`; or why there are none."""
+    chosen = Axis(_SCHEME, (name,), is_group=True)
+    try:
+        (point,) = points(config, [chosen])
+        if point.error:
+            raise ValueError(point.error)
+        own = answer_task(point.config, config.plan.task)
+        spanned = list(points(_batching(own), [chosen, *_axes(own, others)]))
+    except ValueError as error:
+        yield Option({_SCHEME: name}, config, str(error))
+        return
+    for point in spanned:
+        values = {key: point.values[key] for key in config.plan.axes}
+        options = {**point.config.scheme, **_tasks(own)}
+        yield Option(values, replace(point.config, scheme=options), point.error)
+
+
+def _tasks(config: Any) -> dict[str, Any]:
+    return {key: value for key, value in config.scheme.items() if key == "tasks"}
 
 
 def _check(config: Any, axis: Axis) -> None:
@@ -80,6 +122,7 @@ def _spell_out(config: Any, text: str) -> str:
         return text
     known: dict[str, Callable[[], list[str]]] = {
         # not "output": with everything on the devices no number of them is too large
+        _SCHEME: lambda: _schemes(config.model.name),
         "cut": lambda: _cuts(config),
         "codec": lambda: list(config.codecs),
         "server.max_batch": lambda: [str(size) for size in config.model.batches],
@@ -94,5 +137,12 @@ def _cuts(config: Any) -> list[str]:
     """Every cut but "output" of a network, or those at which a scheme is one."""
     if is_plain(config):
         return ["input", *config.model.subject(CACHE).stages]
-    scheme = make(config)
-    return list(scheme.cuts[scheme.cuts.index(scheme.first_cut) : -1])
+    return cuts_of(make(config))
+
+
+def _schemes(model: str) -> list[str]:
+    """All that are trained for these data, and none where there is a network for them."""
+    from profiles import models, schemes
+
+    trained = [name for name in schemes.names() if model in schemes.models(name)]
+    return trained if model in models.FOR_SCHEMES else [PLAIN, *trained]

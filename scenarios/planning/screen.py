@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scenarios.planning.bill import say_bill
-from scenarios.present.summary import Summary, interval, number
+from scenarios.present.summary import Summary, between, interval, number
 from scenarios.present.table import say_scheme, tell_trust
 from sim.planning.trust.finding import Finding, Trust
 
@@ -59,17 +59,22 @@ def _choice(rows: Sequence[Mapping[str, Any]], *, every: bool) -> Summary:
     missing = sum(row["failed"] is None for row in rows)
     pruned = sum(row["n_star"] is None for row in rows) - len(failed) - missing
     said = [f"{pruned} set aside by bounds or a few runs"]
-    said += [f"{missing} that no table holds"] if missing else []
+    said += [f"{missing} that no table holds or that cannot be"] if missing else []
     said += [f"{len(failed)} without an answer ({', '.join(failed)})"] if failed else []
-    columns = ("system", "N*", "drop pp, at most", "device mJ", "device ms", "Pareto")
+    unlike = len({row["scheme"] for row in rows}) > 1
+    named = {"system": True, "N*": True, "right %": unlike, "drop pp, at most": True,
+             "device mJ": True, "device ms": True, "Pareto": True,
+             "what became of it": every}  # fmt: skip
+    shown = [row for row in rows if every or row["n_star"] is not None]
+    cells = [
+        [cell for cell, wanted in zip((*_system(row), row["fate"]), named.values(), strict=True)
+         if wanted]
+        for row in shown
+    ]  # fmt: skip
     return Summary(
         title="Systems compared",
-        columns=(*columns, "what became of it") if every else columns,
-        rows=tuple(
-            (*_system(row), row["fate"]) if every else _system(row)
-            for row in rows
-            if every or row["n_star"] is not None
-        ),
+        columns=tuple(name for name, wanted in named.items() if wanted),
+        rows=tuple(map(tuple, cells)),
         origin=f"{'; '.join(said)}: see plan.csv",
     )
 
@@ -82,8 +87,8 @@ def _system(row: Mapping[str, Any]) -> tuple[str, ...]:
         number(None if row[name] is None else 1e3 * row[name])
         for name in ("device_energy_j", "device_s")
     )
-    drop = number(row["accuracy_drop_pp_hi"])
-    return (row["label"], n_star, drop, energy_mj, device_ms, "*" if row["pareto"] else "")
+    drop, right = number(row["accuracy_drop_pp_hi"]), between(row, "accuracy", 100)
+    return (row["label"], n_star, right, drop, energy_mj, device_ms, "*" * row["pareto"])
 
 
 def _gains(found: Mapping[str, Any]) -> Summary:

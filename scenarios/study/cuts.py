@@ -8,6 +8,7 @@ from profiles.shipping import equal
 from profiles.tables.split import ENDS
 from scenarios.study.figure import AUTO, Figure, Method
 from scenarios.systems.answers import Answers
+from scenarios.systems.schemed import Schemed
 
 C = TypeVar("C", bound=Figure)
 
@@ -18,9 +19,11 @@ def place_cut(config: C, known: Answers) -> C:
 
 
 def choose_cut(cut: str, known: Answers) -> str:
-    """`cut`, or where that is auto the last but one of the cuts of another size, or the only one:
-    layer3 of a ResNet, stage3 of the scenes network.
+    """`cut`, or where that is auto a scheme's own, or of the cuts of another size the last but one,
+    or the only one: layer3 of a ResNet, stage3 of the scenes network.
     """
+    if isinstance(known, Schemed):
+        return known.own_cut if cut == AUTO else known.split(cut, "-").cut
     return last_cuts(known, 2)[0] if cut == AUTO else cut
 
 

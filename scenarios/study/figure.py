@@ -23,12 +23,14 @@ from scenarios.sweep.axes import axes_of, points
 from scenarios.sweep.play import Job, count_engines, play
 from scenarios.sweep.rehearse import rehearse
 from scenarios.sweep.store import Row, Store
+from scenarios.systems import schemed
 from scenarios.systems.answers import Answers, measure
 from scenarios.systems.build import job
 from scenarios.systems.coders import kind_of
 from scenarios.systems.measured import Measured
 from scenarios.systems.pace import set_pace
 from scenarios.systems.scenario import Model, Scenario
+from scenarios.systems.schemed import cuts_of, is_plain, make
 from sim.specs.check import above, option
 
 AUTO = "auto"
@@ -49,11 +51,16 @@ class Figure(Scenario):
     )
     cycles: float = option(8.0, "least length of a run, in cycles of a device")
     live: bool = option(False, "measure everything here, use no shipped table")
+    scheme: dict[str, Any] = option(
+        {}, "scheme and its options, split: the network as it is; see group scheme"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.codecs:
             raise ValueError("codecs must name at least one method, got none; see group methods")
+        if not is_plain(self) and self.trace:
+            raise ValueError(f"a scheme traces its own network, got trace={self.trace}")
         above("span_s", self.span_s, 0)
         above("cycles", self.cycles, 0)
 
@@ -66,7 +73,13 @@ class Method(NamedTuple):
 
 
 def measure_methods(config: Figure) -> Answers:
-    """The tables behind a figure: all methods at every cut, one trace for all figures."""
+    """The tables behind a figure: all methods at every cut, one trace for all figures; of a scheme
+    at those at which it is one.
+    """
+    if not is_plain(config):
+        scheme = make(config)
+        codecs = list(config.codecs.values())
+        return schemed.measure(scheme, config.model, codecs, cuts_of(scheme), live=config.live)
     return measure(config.model, list(config.codecs.values()), live=config.live, given=config.trace)
 
 
@@ -81,6 +94,8 @@ def methods(config: Figure, cut: str | None = None, model: Model | None = None) 
     about = model or config.model
     if is_own(about.name) and about.network().kind_of_input == "feature":
         inputs = {"raw8": split[0].split.setting, config.best: config.best}
+    if not is_plain(config) and make(config).first_cut != "input":
+        inputs = {}  # its device must compute what an input on the server would skip
     short = {"raw8": "raw", "jpeg": "JPEG"}
     return [
         *(Method(f"full server, {short.get(n, n)}", Split("input", s)) for n, s in inputs.items()),

@@ -57,6 +57,24 @@ def make(config: Any) -> Any:
     return schemes.create(name_of(config), model.name, **options)
 
 
+def answer_task(config: Any, task: str) -> Any:
+    """The configuration, its scheme answering that task alone where it answers several.
+
+    Raises:
+        ValueError: as `make`; a scheme that does not answer it, or not without others.
+    """
+    if is_plain(config):
+        return config
+    scheme = make(config)
+    if len(scheme.tasks) > 1 and task in scheme.tasks:
+        config = replace(config, scheme={**config.scheme, "tasks": [task]})
+        scheme = make(config)
+    if scheme.tasks not in ((), (task,)):
+        answered = ", ".join(scheme.tasks)
+        raise ValueError(f"scheme {scheme.name} answers {answered}, not {task} alone")
+    return config
+
+
 def cut_of(scheme: Any, cut: str) -> str:
     """The cut that is meant: the scheme's own where it does not have the default one.
 
@@ -68,6 +86,11 @@ def cut_of(scheme: Any, cut: str) -> str:
     answers.check_cuts(scheme.network, [cut])
     scheme.check_cut(cut)
     return cut
+
+
+def cuts_of(scheme: Any) -> list[str]:
+    """Every cut but "output" at which it is this scheme."""
+    return list(scheme.cuts[scheme.cuts.index(scheme.first_cut) : -1])
 
 
 @dataclass(frozen=True, kw_only=True)

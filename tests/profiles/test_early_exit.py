@@ -19,7 +19,9 @@ def made(fold):
     return schemes.create("early_exit", "digits", fold=fold)
 
 
-@pytest.mark.parametrize(("model", "fold"), [*(("digits", fold) for fold in FOLDS), ("scenes", 0)])
+@pytest.mark.parametrize(
+    ("model", "fold"), [*(("digits", fold) for fold in FOLDS), ("scenes16", 0), ("scenes", 0)]
+)
 def test_weights_off_the_masks_are_exactly_zero(model, fold):
     setup = early_exit.setup(model, fold)
     module = schemes.create("early_exit", model, fold=fold).network.module
@@ -74,10 +76,24 @@ def test_bad_options_are_refused(change, words):
 
 
 def test_other_data_and_other_schemes_are_refused():
-    with pytest.raises(ValueError, match="trained for model digits or scenes, got 'resnet34'"):
+    with pytest.raises(
+        ValueError, match="trained for model digits, scenes16, scenes, got 'resnet34'"
+    ):
         schemes.create("early_exit", "resnet34")
     with pytest.raises(ValueError, match="unknown scheme 'early'; nearest: early_exit"):
         schemes.create("early", "digits")
+
+
+def test_small_scenes_are_answered_as_well_as_their_recipe_says():
+    """A quarter to half of the links; on the first 600 test scenes, within four standard errors."""
+    scheme = schemes.create("early_exit", "scenes16")
+    test = scheme.samples("test", 600)
+    late = accuracy(scheme.network.module, test)
+    early = accuracy(scheme.gate.early.module, test)
+    for found, name in ((late, "accuracy"), (early, "accuracy_early")):
+        stated = scheme.provenance[name]
+        assert abs(found - stated) <= 4.0 * np.sqrt(stated * (1.0 - stated) / 600)
+    assert late > early
 
 
 @pytest.mark.slow

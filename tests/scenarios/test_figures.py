@@ -35,6 +35,8 @@ SMALL = {
     "links": [*SYSTEMS, "shown=[]", 'sweep=["link=wifi,lte","fleet.n_devices=4"]'],
     "sensitivity": [*SYSTEMS, "shown=[]", "slowdowns=[0.5,4.0]", "fleet.n_devices=4",
                     'sweep=["link.rate_bps=1e6,1e8"]'],
+    "exits": ["scheme.threshold=0.97", "codec=raw32", "slo.mean_s=10", "plan.max_requests=1e4",
+              "replications=2", "span_s=1", "cycles=2", "warmup_s=0.2"],
     "long_generation": ["methods=few", "n_prompts=2", "prompt_tokens=8", "n_tokens=9",
                         "window=4"],
     "fig2_runtime": ["methods=few", *TEXT, "model@picture_model=digits", "sessions=1",

@@ -76,7 +76,7 @@ def test_a_plan_of_a_scheme_has_intervals_and_provenance(quick, capfd):
     (["scheme=early_exit", "trace=some.npz"], "scheme=early_exit traces its own network"),
     (["scheme=early_exit", "request=by_hand"], "scheme=early_exit needs a network"),
     (["scheme=early_exit", "model.weights=there"], "has weights and data of its own"),
-    (["scheme=early_exit", "model.name=resnet34"], "is trained for model digits or scenes"),
+    (["scheme=early_exit", "model.name=resnet34"], "is trained for model digits, scenes16, scenes"),
 ])  # fmt: skip
 def test_what_a_scheme_cannot_be_is_refused_in_a_line(quick, capfd, words, said):
     assert run(["simulate", *quick, *words]) == 2
@@ -186,9 +186,48 @@ def test_early_exit_takes_slicer_by_configuration_alone(quick):
 
 @pytest.mark.parametrize(("words", "said"), [
     (["model=scenes16"], "model scenes16 is data for schemes; scheme=mtl_split plays them"),
-    (["model=scenes16", "scheme=early_exit"], "is trained for model digits or scenes"),
+    (["model=scenes16x4", "scheme=early_exit"], "scenes16x4"),
     (["model=scenes16", "scheme=mtl_split", "scheme.tasks=[colour]"], "must be all or of class"),
 ])  # fmt: skip
 def test_data_without_a_network_say_which_scheme_plays_them(quick, capfd, words, said):
     assert run(["simulate", *quick, *words, "codec=raw32"]) == 2
     assert said in " ".join(capfd.readouterr().err.split())
+
+
+def test_exits_say_what_a_threshold_trades(quick):
+    """Bytes follow the share that is sent; seconds as well, but one sample of forty that another
+    process delayed while it was timed weighs as much as all others.
+    """
+    words = ["model=digits", "codec=raw32", "slo.mean_s=10", "plan.max_requests=1e4"]
+    axis = 'sweep=["scheme.threshold=0.97,0.999,1.0"]'
+    assert run(["exits", *quick, *words, axis, "span_s=20", "name=traded"]) == 0
+    every = rows("traded")
+    assert [float(row["threshold"]) for row in every] == [0.97, 0.999, 1.0]
+    assert every[-1]["server_share"] == every[-1]["sent_share"] == "1.0"
+    whole = float(every[-1]["uplink_bytes_per_request"])
+    for row in every[:-1]:
+        sent = float(row["uplink_bytes_per_request"]) / whole
+        assert sent == pytest.approx(float(row["sent_share"]), abs=0.1)
+        assert 0.0 < float(row["server_share"]) < 1.0
+    assert all(row["n_star"] or row["why"] for row in every)
+
+
+def test_exits_without_a_gate_are_refused(capfd):
+    assert run(["exits", "scheme=split"]) == 2
+    assert "exits needs a scheme with a gate" in capfd.readouterr().err
+
+
+def test_the_pages_own_transport_damages_what_is_played(quick):
+    """Bytes are its own, right answers fall with its rate; at rate 0 nothing is damaged."""
+    recipe = PAGE.read_text(encoding="utf-8").partition("## A transport")[2]
+    code = re.search(r"`bursts.py`:\n\n```python\n(.*?)```", recipe, re.S)[1]
+    Path("bursts.py").write_text(code)
+    words = ["scheme=early_exit", "scheme.threshold=1.0", "codec=int8", "model.batches=[1]",
+             "transport=bursts.py:make", "link.transport=bit_error"]  # fmt: skip
+    axis = "sweep=['link.bit_error_rate=0,0.02,0.4']"
+    assert run(["simulate", *quick, *words, axis, "name=bursts"]) == 0
+    every = rows("bursts")
+    assert {float(row["uplink_bytes_per_request"]) for row in every} == {3 * 8.0 + 40.0}
+    right = [float(row["table_accuracy"]) for row in every]
+    assert right[0] > 0.9
+    assert right[0] >= right[1] > right[2] + 0.2

@@ -1,0 +1,112 @@
+"""`plan.over=[scheme,...]`: schemes of one task in one answer, each at its own cuts."""
+
+import csv
+import math
+from pathlib import Path
+
+import pytest
+
+from scenarios.__main__ import run
+from scenarios.planning import answer
+from scenarios.planning.candidate import Candidate, front
+from scenarios.systems import schemed
+from scenarios.systems.measured import Drop
+from sim.planning import Refusal
+from tests.scenarios.test_plan_choice import system
+
+LIGHT = ("plan", "server.slowdown=3000", "+server.sources.slowdown=assumed", "link=ideal",
+         "workload.kind=poisson", "workload.rate_rps=10", "plan.requests_per_run=400",
+         "plan.pilot_requests=150", "plan.n_runs=3", "workers=1", "plan.half_width=0.5",
+         "slo.mean_s=1", "model.batches=[1]")  # fmt: skip
+
+
+def stop_before_searching(monkeypatch) -> list:
+    """What would be searched, as it comes."""
+    spanned = []
+
+    def stop(candidates, *given, **how):
+        spanned.extend(one.values for one in candidates)
+        raise Refusal("seen")
+
+    monkeypatch.setattr(answer, "choose", stop)
+    return spanned
+
+
+def test_every_scheme_is_spanned_at_its_own_cuts(quick, monkeypatch) -> None:
+    spanned = stop_before_searching(monkeypatch)
+    over = "plan.over=['scheme=split,early_exit',cut,'codec=raw8,raw32']"
+    assert run([*LIGHT, *quick, over, "name=spanned"]) == 2
+    ways = {(one["scheme"], one["cut"], one["codec"]) for one in spanned}
+    assert {way for way in ways if way[0] == "early_exit"} == {
+        ("early_exit", "layer1", "raw32"),
+        ("early_exit", "layer2", "raw32"),
+    }
+    plain = {(cut, codec) for scheme, cut, codec in ways if scheme == "split"}
+    assert {("input", "raw8"), ("stage1", "raw32"), ("stage4", "raw32")} <= plain
+    assert ("stage1", "raw8") not in plain  # an image codec takes no feature, and that alone
+
+
+def test_what_a_scheme_cannot_be_is_a_row_of_its_own(quick, capfd) -> None:
+    """With all that two others can, and how often each is right."""
+    words = [one for one in quick if not one.startswith("replications")]
+    over = "plan.over=['scheme=split,early_exit,mtl_split','codec=raw32']"
+    sure = "++scheme.threshold=0.97"  # so that some requests are sent
+    assert run([*LIGHT, *words, over, sure, "name=schemes"]) == 0
+    with Path("outputs/schemes/plan.csv").open() as file:
+        (found, *every) = csv.DictReader(file)
+    (refused,) = [row for row in every if row["scheme"] == "mtl_split"]
+    assert "scheme 'mtl_split' has no option 'threshold'" in refused["fate"]
+    others = [row for row in every if row is not refused]
+    assert {row["scheme"]: row["cut"] for row in others} == {
+        "split": "stage3",
+        "early_exit": "layer1",
+    }
+    for row in others:
+        assert float(row["accuracy_lo"]) <= float(row["accuracy"]) <= float(row["accuracy_hi"])
+    assert found["scheme"] in ("split", "early_exit")
+    assert "right %" in capfd.readouterr().out
+
+
+def test_an_option_of_one_scheme_refuses_the_others_alone(quick, monkeypatch, capfd) -> None:
+    spanned = stop_before_searching(monkeypatch)
+    over = "plan.over=['scheme=early_exit,split','scheme.threshold=0.5,0.97,2']"
+    assert run([*LIGHT, *quick, over, "codec=raw32", "name=option"]) == 2
+    assert [one["scheme.threshold"] for one in spanned] == [0.5, 0.97]
+    assert "seen" in capfd.readouterr().err  # that there is no 2 refuses that one alone
+
+
+def test_schemes_are_compared_by_what_they_answer_not_by_what_a_codec_costs() -> None:
+    """The sure one loses nothing to its codec, but half of its answers are wrong without one."""
+
+    def answering(scheme: str, right: float, drop_pp: float) -> Candidate:
+        one = system(0.01, drop_pp=drop_pp)
+        case = one.case
+        case.quality.update({"table_accuracy_lo": right})
+        return Candidate(
+            values={"scheme": scheme}, case=case, bound=one.bound, device_s=one.device_s,
+            energy_j=one.energy_j,
+        )  # fmt: skip
+
+    wrong, good = answering("a", 0.5, 0.0), answering("b", 0.9, 1.0)
+    assert good.cheaper(wrong)
+    assert not wrong.cheaper(good)
+    assert good.case.drop == Drop(0.0, 0.0, 1.0)
+    assert front([wrong, good]) == set()  # neither was searched
+
+
+@pytest.mark.parametrize("task", ["class", "place"])
+def test_a_scheme_of_several_tasks_answers_the_one_that_is_asked(task: str) -> None:
+    import splitfleet as sf
+
+    config = sf.case("scenes16", "stage3/raw32", scheme="mtl_split").config
+    assert schemed.answer_task(config, task).scheme["tasks"] == [task]
+    with pytest.raises(ValueError, match="answers class, place, brightness, not colour alone"):
+        schemed.answer_task(config, "colour")
+
+
+def test_a_scheme_of_one_task_is_left_as_it_is() -> None:
+    import splitfleet as sf
+
+    config = sf.case("digits", "layer1/raw32", scheme="early_exit").config
+    assert schemed.answer_task(config, "class") is config
+    assert math.isclose(config.scheme["threshold"], 0.7)
