@@ -50,8 +50,14 @@ def decode(
     return tuple(_decode(chosen, stream, part, exact=exact) for (stream, exact), part in pieces)
 
 
-def ledger(payload: bytes, n_parts: int) -> Mapping[str, int]:
-    """Bytes by what they are for; the lengths of parts count to the header."""
+def ledger(payload: bytes, n_parts: int, chosen: Any = None) -> Mapping[str, int]:
+    """Bytes by what they are for; the lengths of parts count to the header. A codec whose payload
+    is no stream of ours has a `ledger` of its own.
+    """
+    own = getattr(chosen, "ledger", None)
+    if own is not None:
+        booked: Mapping[str, int] = own(payload)
+        return booked
     if n_parts == 1:
         return codec.ledger(payload)
     each = [codec.ledger(stream) for stream, _ in _streams(payload)]

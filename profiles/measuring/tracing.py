@@ -148,7 +148,7 @@ class _Desk:
         put["relative_l2"][:] = relative_l2(sent, crossing.received)
         put["payload_bytes"][:] = [len(stream) for stream in crossing.streams]
         for row, stream in enumerate(crossing.streams):
-            spent = payload.ledger(stream, len(sent))
+            spent = payload.ledger(stream, len(sent), cell.codec)
             for name in PARTS:
                 put[f"{name}_bytes"][row] = spent.get(name, 0)
 

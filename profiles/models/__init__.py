@@ -56,7 +56,7 @@ _STAGES: dict[str, tuple[str, ...]] = {
     "vgg16": vgg16.STAGES,
     "densenet121": densenet121.STAGES,
 }
-FOR_SCHEMES = {"scenes16": "scheme=mtl_split"}
+FOR_SCHEMES = {"scenes16": "scheme=mtl_split", "scenes16mixed": "scheme=navisplit"}
 """Data that no network by itself works on, and what does."""
 _FROM_FOLDER: dict[str, Callable[..., Network]] = {"llama": llama_folder.network}
 _PHOTOGRAPHIC = ("resnet34", "mobilenet_v2", "efficientnet_b0", "swin_t", "vgg16", "densenet121")

@@ -1,4 +1,6 @@
-"""Gates: what ends on the device. By confidence: the largest softmax value of the early answer."""
+"""Gates: what ends on the device, by the confidence of an early answer; which branch is taken, by a
+small network on the device.
+"""
 
 from dataclasses import dataclass, field
 
@@ -6,6 +8,7 @@ import numpy as np
 from scipy.special import softmax
 
 from profiles.models.network import Network
+from profiles.schemes.branches import cells_confidence
 
 NEVER = 1.0
 """A threshold that no softmax of finite scores exceeds: every input goes on."""
@@ -39,3 +42,24 @@ class ConfidenceGate:
     def ends(self, confidence: np.ndarray) -> np.ndarray:
         """Where it is above the threshold; at 1 nowhere, though rounding may reach it."""
         return np.asarray((confidence > self.threshold) & (self.threshold < NEVER))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CellsGate(ConfidenceGate):
+    """The same of several answers at once: the product of their largest softmax values."""
+
+    def confidence(self, answers: np.ndarray) -> np.ndarray:
+        """That of scores [sample, cell x class]."""
+        return cells_confidence(answers)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BranchGate:
+    """Picks the branch of the largest score; `network`: inputs to scores [sample, branch]."""
+
+    network: Network = field(repr=False)
+    spec: str
+
+    def pick(self, scores: np.ndarray) -> np.ndarray:
+        """The number of a branch [sample]."""
+        return np.asarray(scores.argmax(1))

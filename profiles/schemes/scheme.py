@@ -2,6 +2,7 @@
 
     variant + adapter + heads  ->  network    cut, timed and traced as any other, under any codec
     gate                       ->  early      what answers on the device, and for which inputs
+    branches + chooser         ->  branches   several networks with their codecs, one of an input
     transport                  ->  tolerance  what a damaged payload still answers (transport.py)
 
 The simulator sees none of it: only the rows of the trace table and the seconds of both sides.
@@ -60,6 +61,33 @@ class Adapter(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Branch:
+    """One of several ways through a scheme: its head, codec and tail travel together.
+
+    `codec` encodes what crosses the cut, whatever the user's `codec=` says.
+    """
+
+    name: str
+    network: Network
+    codec: Any = field(repr=False)
+
+
+class Chooser(Protocol):
+    """Picks a branch on the device, from the input; `network`: inputs to scores of all branches."""
+
+    @property
+    def network(self) -> Network:
+        """The network, which the device computes for every input."""
+
+    @property
+    def spec(self) -> str:
+        """What it decides by, for provenance and ids."""
+
+    def pick(self, scores: np.ndarray) -> np.ndarray:
+        """The number of a branch for scores [sample, branch]."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Scheme:
     """One system of split computing, ready to be traced and timed.
 
@@ -68,8 +96,8 @@ class Scheme:
     any); `brings`: by codec chain the options that it brings, such as learned tables, where the
     user leaves them empty; `samples(split, n)`: inputs and labels of the data that it was trained
     for; `tasks`: names of what its heads answer, in order; `options`: what the user chose;
-    `provenance`: how it was
-    trained, `trained` in words.
+    `provenance`: how it was trained, `trained` in words. Where there are `branches`, narrow to
+    wide, `network` is the last one's, and `chooser` picks among several.
     """
 
     name: str
@@ -79,6 +107,8 @@ class Scheme:
     samples: Callable[[str, int], Samples] = field(repr=False)
     first_cut: str = "input"
     gate: Gate | None = None
+    branches: tuple[Branch, ...] = ()
+    chooser: Chooser | None = None
     tasks: tuple[str, ...] = ()
     brings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import Any
 
 from profiles.tables.hardware import THIS
 from profiles.tables.split import ENDS
-from scenarios.systems import answers, damage, llama2, schemed
+from scenarios.systems import answers, branched, damage, llama2, schemed
 from scenarios.systems.build import choices
 from scenarios.systems.by_hand import ByHand
 from scenarios.systems.coders import check_kind, coders
@@ -74,6 +74,8 @@ class Library:
         if not schemed.is_plain(config):
             scheme = self._scheme(config)
             own = [schemed.cut_of(scheme, cut) for cut in cuts]
+            if scheme.branches:
+                return branched.measure(scheme, config.model, own, ways)
             how = {"live": config.live, "here": _is_here(config), "ways": ways}
             return schemed.measure(scheme, config.model, codecs, own, **how)
         if llama2.models(config.model.name):

@@ -1,8 +1,8 @@
 """Measured: what the requests of one system cost and answer, however that is known.
 
-Five kinds: a network that answers once (`answers.py`), the same under a scheme (`schemed.py`), one
-that generates tokens (`generations.py`), a big one in closed form (`llama2.py`) and requests by
-hand (`by_hand.py`).
+Six kinds: a network that answers once (`answers.py`), the same under a scheme (`schemed.py`), a
+scheme of several branches (`branched.py`), a network that generates tokens (`generations.py`), a
+big one in closed form (`llama2.py`) and requests by hand (`by_hand.py`).
 """
 
 import math

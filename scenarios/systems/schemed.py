@@ -123,7 +123,8 @@ class Schemed(Answers):
     """What one network costs and answers under a scheme.
 
     `own_cut`: where it is split unless the user says otherwise; `early`: seconds and layers of the
-    way to the early answer, None without a gate; `ends`: which samples of the table end there.
+    way to the early answer, None without a gate; `ends`: which samples of the table end there;
+    `n_shared`: how many of its stages stand on the way to the server as well.
     """
 
     own_cut: str
@@ -131,6 +132,7 @@ class Schemed(Answers):
     tasks: tuple[str, ...] = ()
     early: ModelProfile | None = None
     ends: np.ndarray = field(default_factory=lambda: np.zeros(0, bool), repr=False, compare=False)
+    n_shared: int = 1
 
     def __repr__(self) -> str:
         return f"Schemed({self.scheme['name']}, {super().__repr__()})"
@@ -173,10 +175,13 @@ class Schemed(Answers):
         self, late: TraceSource, device: DeviceSpec, server: ServerSpec, split: Split
     ) -> TraceSource:
         """The way to the server, whose device computes the exit head, too."""
+        return late.with_head(self.side(device, "head").plus(self.exit_s(device)))
+
+    def exit_s(self, device: DeviceSpec) -> float:
+        """Seconds of the exit head, behind the stage that it shares with the way to the server."""
         assert self.early is not None
-        gate = seconds_of(device, "tail", with_given(self.known_early, device, "tail"))
-        more_s = gate.seconds_at(self.early.cut_names[1])
-        return late.with_head(self.side(device, "head").plus(more_s))
+        head = seconds_of(device, "tail", with_given(self.known_early, device, "tail"))
+        return head.seconds_at(self.early.cut_names[self.n_shared])
 
     def right(self, split: Split) -> np.ndarray:
         """Scores [sample] of the answers, early ones where the request ends early."""
@@ -215,7 +220,7 @@ class Schemed(Answers):
         late = super().memory_bytes(split)
         if self.early is None or late is None:
             return late
-        return late + sum(layer.weight_bytes for layer in self.early.layers[1:])
+        return late + sum(layer.weight_bytes for layer in self.early.layers[self.n_shared :])
 
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
         """That of its network, and how the scheme was trained."""
@@ -237,27 +242,46 @@ def measure(
     Raises:
         ValueError: as `answers.measure`.
     """
-    from profiles.schemes import tracing
-    from profiles.shipping import store
-
-    traced = Traced(
-        name=scheme.network.name, samples=model.samples, repeats=model.repeats,
-        batches=model.batches, scheme=scheme,
-    )  # fmt: skip
+    traced = traced_of(scheme, model)
     every = list(dict.fromkeys([*cuts, "output"]))
     how: dict[str, Any] = {"live": live, "here": here, "ways": ways}
     own = [scheme.complete(one) for one in codecs]
     base = answers.measure(traced, own, every, **how)
-    about = {"name": scheme.name, "model": scheme.model, "options": dict(scheme.options),
-             "kind": "trained here", **scheme.provenance}  # fmt: skip
     kept = {item.name: getattr(base, item.name) for item in fields(base) if item.init}
+    known = {**kept, "own_cut": scheme.cut, "scheme": about(scheme), "tasks": scheme.tasks}
+    return Schemed(**with_gate(known, scheme, traced))
+
+
+def traced_of(scheme: Any, model: Model) -> Traced:
+    """Its samples, and how often they are timed."""
+    return Traced(
+        name=scheme.network.name, samples=model.samples, repeats=model.repeats,
+        batches=model.batches, scheme=scheme,
+    )  # fmt: skip
+
+
+def about(scheme: Any) -> dict[str, Any]:
+    """What `run.json` says of it."""
+    return {"name": scheme.name, "model": scheme.model, "options": dict(scheme.options),
+            "kind": "trained here", **scheme.provenance}  # fmt: skip
+
+
+def with_gate(known: Mapping[str, Any], scheme: Any, traced: Traced) -> dict[str, Any]:
+    """What is known of a scheme, with what its gate ends on the device; as it was without one."""
+    from profiles.schemes import tracing
+    from profiles.shipping import store
+
     if scheme.gate is None:
-        return Schemed(**kept, own_cut=scheme.cut, scheme=about, tasks=scheme.tasks)
+        return dict(known)
     with progress(f"timing the early answer of {scheme.name}") as report:
         early = store.profile(CACHE, scheme.gate.early, batches=(1,), progress=report)
-    table = tracing.with_exits(base.table, scheme.gate, traced.inputs())
-    ends = scheme.gate.ends(table.columns[tracing.CONFIDENCE])
-    return Schemed(
-        **{**kept, "table": table}, own_cut=scheme.cut, tasks=scheme.tasks, early=early, ends=ends,
-        scheme={**about, "gate": scheme.gate.spec},
-    )  # fmt: skip
+    table = tracing.with_exits(known["table"], scheme.gate, traced.inputs())
+    gates = [known["scheme"].get("gate"), scheme.gate.spec]
+    return {
+        **known,
+        "table": table,
+        "early": early,
+        "ends": scheme.gate.ends(table.columns[tracing.CONFIDENCE]),
+        "n_shared": int(scheme.gate.after != "input"),
+        "scheme": {**known["scheme"], "gate": ", ".join(spec for spec in gates if spec)},
+    }

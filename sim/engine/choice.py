@@ -4,6 +4,7 @@ SimPy is the reference and the place where new behaviour is written first.
 """
 
 from sim.places import groups_of
+from sim.sources.branched import mixes_tails
 from sim.sources.source import Sources, rows_of
 from sim.specs import SystemSpec
 
@@ -33,6 +34,8 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
         found[f"sources of kind {type(source).__name__}"] = rows is None
         if server.discipline == "continuous" and any(row.new_tokens != 1 for row in rows or ()):
             found["prompts of several tokens"] = True
+        mixed = source is not None and mixes_tails(source)
+        found["batches of several branches"] = mixed and not server.plain
     return next((name for name, holds in found.items() if holds), "")
 
 

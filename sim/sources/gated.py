@@ -12,17 +12,20 @@ from typing import Self
 
 import numpy as np
 
+from sim.sources.branched import AVERAGE, BranchedSource, mixes_tails
 from sim.sources.source import Draw, Errors, Randomness, TraceSource, words
 
 
 class GatedSource:
-    """Rows of two trace sources; only those of `late` reach the server, in batches of its key.
+    """Rows of two sources; only those of `late` reach the server, in batches of its key.
 
     Raises:
         ValueError: sources of other samples, or not a decision for each.
     """
 
-    def __init__(self, early: TraceSource, late: TraceSource, ends: Sequence[bool]) -> None:
+    def __init__(
+        self, early: TraceSource, late: TraceSource | BranchedSource, ends: Sequence[bool]
+    ) -> None:
         ids = [[row.sample for row in source.rows] for source in (early, late)]
         if ids[0] != ids[1] or len(ends) != len(ids[0]):
             raise ValueError(
@@ -51,6 +54,11 @@ class GatedSource:
         """One whole row, uniformly."""
         return self.rows[stream.integers(len(self.rows))]
 
+    @property
+    def mixes_tails(self) -> bool:
+        """Whether the seconds of a batch depend on which requests are in it."""
+        return mixes_tails(self._late)
+
     def batch_s(self, draws: Sequence[Draw]) -> float:
         """Tail seconds of those that went on."""
         return self._late.batch_s(draws)
@@ -77,14 +85,14 @@ class GatedSource:
         other = copy(self)
         picks = generator.integers(len(self._picks), size=len(self._picks)).tolist()
         other._picks = tuple(self._picks[pick] for pick in picks)
-        other._early, other._late = (one.retime(generator) for one in (self._early, self._late))
+        other._early, other._late = self._early.retime(generator), self._late.retime(generator)
         other.rows = other._join()
         return other
 
     def shift(self, errors: Errors) -> Self:
         """The same requests on machines that are off by so many standard deviations."""
         other = copy(self)
-        other._early, other._late = (one.shift(errors) for one in (self._early, self._late))
+        other._early, other._late = self._early.shift(errors), self._late.shift(errors)
         other.rows = other._join()
         return other
 
@@ -113,4 +121,4 @@ class GatedSource:
 def _mean(rows: Sequence[Draw]) -> Draw:
     costs = np.mean([row[1:7] for row in rows], axis=0).tolist()
     tensor_bytes = float(np.mean([row.tensor_bytes for row in rows]))
-    return Draw(0, *costs)._replace(tensor_bytes=tensor_bytes)
+    return Draw(AVERAGE, *costs)._replace(tensor_bytes=tensor_bytes)

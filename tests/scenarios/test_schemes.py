@@ -11,6 +11,7 @@ import pytest
 import splitfleet as sf
 from profiles import schemes
 from scenarios.__main__ import run
+from scenarios.systems.library import Library
 
 EXIT = ("scheme=early_exit", "codec=raw32", "model.batches=[1]")
 SMALL = {"model": sf.model("digits", samples=40, repeats=1, batches=[1]), "horizon_s": 2.0,
@@ -231,3 +232,96 @@ def test_the_pages_own_transport_damages_what_is_played(quick):
     right = [float(row["table_accuracy"]) for row in every]
     assert right[0] > 0.9
     assert right[0] >= right[1] > right[2] + 0.2
+
+
+def navi(quick):
+    """Without a word on the data, which the scheme brings with it."""
+    mine = [one for one in quick if one != "model=digits" and not one.startswith("model.samples")]
+    return [*mine, "scheme=navisplit", "model.samples=90", "model.batches=[1]"]
+
+
+def test_branches_are_played_with_their_own_data_and_codec(quick, capfd):
+    assert run(["simulate", *navi(quick), "fleet.n_devices=64", "name=branches"]) == 0
+    said = " ".join(capfd.readouterr().out.split())
+    assert "Scheme navisplit (learned gate, penalty 0.05 per byte): trained here on scenes" in said
+    (row,) = rows("branches")
+    shown = (row["scheme"], row["model"], row["cut"], row["codec"])
+    assert shown == ("navisplit", "scenes16mixed", "encoder", "fixed8")
+    shares = {name.removeprefix("branch_share_"): float(value) for name, value in row.items()
+              if re.fullmatch(r"branch_share_\d+", name)}  # fmt: skip
+    assert sum(shares.values()) == pytest.approx(1.0)
+    wanted = sum(int(width) * share for width, share in shares.items())
+    assert float(row["uplink_bytes_per_request"]) == pytest.approx(wanted, abs=0.5)
+    assert float(row["accuracy_lo"]) <= float(row["accuracy"]) <= float(row["accuracy_hi"])
+    about = json.loads(Path("outputs/branches/run.json").read_text())["provenance"]
+    assert about["scheme"]["kind"] == "trained here"
+    assert set(about["scheme"]["branches"]) == set(shares)
+
+
+def test_a_static_branch_sends_its_width(quick):
+    axis = "sweep=['scheme.branch=8,auto']"
+    assert run(["simulate", *navi(quick), axis, "name=static"]) == 0
+    wide, gated = rows("static")
+    sent = [float(row["uplink_bytes_per_request"]) for row in (wide, gated)]
+    assert sent[0] == 8.0
+    assert 2.0 < sent[1] < 8.0
+    assert wide["point_id"] != gated["point_id"]
+    assert "branch_share_8" not in wide or not wide["branch_share_8"]
+
+
+def test_a_request_takes_the_head_and_the_tail_of_its_branch_and_the_gates_besides(quick):
+    """Seconds, bytes and answers of every row, from the branches' own tables and surfaces."""
+    model = sf.model("scenes16mixed", samples=90, repeats=1, batches=[1])
+    for threshold in (1.0, 0.9):
+        scheme = sf.scheme("navisplit", exit_threshold=threshold)
+        config = sf.case(model=model, scheme=scheme, split=("encoder", "int8")).config
+        known = Library([config]).measured(config)
+        split = known.split("encoder", "int8")
+        device, server = config.device, config.server
+        made = known.source(split, device, server)
+        gates_s = known.choosing_s(device) + (known.exit_s(device) if threshold < 1.0 else 0.0)
+        ways = [way.source(split, device, server).rows for way in known.ways.values()]
+        assert known.choosing_s(device) > 0.0
+        for i, pick in enumerate(known.picks):
+            row, alone = made.rows[i], ways[pick][i]
+            if threshold < 1.0 and known.ends[i]:
+                assert not row.is_sent
+                continue
+            wanted = alone._replace(device_s=alone.device_s + gates_s)
+            assert row[1:7] == pytest.approx(wanted[1:7], rel=1e-9)
+
+
+def test_the_gate_that_picks_stands_behind_one_that_ends_by_configuration_alone(quick, capfd):
+    words = ["scheme.exit_threshold=0.9", "name=both"]
+    assert run(["simulate", *navi(quick), *words]) == 0
+    assert "per byte, confidence > 0.9 after input" in " ".join(capfd.readouterr().out.split())
+    (row,) = rows("both")
+    assert 0.0 < float(row["exit_share"]) < 1.0
+    assert float(row["uplink_bytes_per_request"]) > 0.0
+    assert "branch_share_8" in row
+
+
+def test_a_map_is_regressed_to_a_number(quick):
+    assert run(["simulate", *navi(quick), "scheme.task=map", "scheme.branch=8", "name=map"]) == 0
+    (row,) = rows("map")
+    assert 0.4 < float(row["table_accuracy_lo"]) < float(row["table_accuracy"]) < 0.9
+
+
+def test_a_plan_with_branches_has_intervals_and_provenance(quick, capfd):
+    slow = ["link=ideal", "link.sharing=ps", "link.rate_bps=3e4", "link.header_bytes=40",
+            "workload.kind=poisson", "workload.rate_rps=2"]  # fmt: skip
+    budget = ["plan.requests_per_run=800", "plan.pilot_requests=200", "plan.n_runs=3", "workers=1",
+              "plan.half_width=0.3", "slo.p95_s=0.5"]  # fmt: skip
+    args = [one for one in navi(quick) if not one.startswith("replications")]
+    assert run(["plan", *args, *slow, *budget, "name=branched"]) == 0
+    plan = json.loads(Path("outputs/branched/plan.json").read_text())
+    assert plan["n_star_lo"] <= plan["n_star"] <= plan["n_star_hi"]
+    assert plan["provenance"]["scheme"]["trained_on"].startswith("scenes of 1, 2 or 4")
+    assert "trained here on" in " ".join(capfd.readouterr().out.split())
+
+
+def test_branches_cross_no_channel_that_damages_them(quick, capfd):
+    words = ["link.transport=bit_error", "link.bit_error_rate=1e-3", "codec=int8"]
+    assert run(["simulate", *navi(quick), *words]) == 2
+    said = " ".join(capfd.readouterr().err.split())
+    assert "scheme navisplit needs link.transport=exact: a damaged byte may name another" in said

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim import FleetSpec, Source, SystemSpec
 from sim.places import groups_of
+from sim.sources.branched import mixes_tails
 from sim.sources.sessions import ConstantSessions, TraceSessions
 from sim.sources.source import Draw, Randomness, Sources, rows_of
 
@@ -41,6 +42,7 @@ class Lighter:
     def __init__(self, source: Source, factor: float) -> None:
         self.key = source.key
         self._source, self._factor = source, factor
+        self.mixes_tails = mixes_tails(source)
 
     @property
     def even_rows(self) -> list[Draw] | None:
