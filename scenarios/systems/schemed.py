@@ -23,6 +23,7 @@ from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.gated import GatedSource
 from sim.sources.source import Source, TraceSource
+from sim.sources.training import Training
 
 PLAIN = "split"
 """The scheme without any: a network of its own, cut where the user says."""
@@ -123,7 +124,9 @@ class Schemed(Answers):
     """What one network costs and answers under a scheme.
 
     `own_cut`: where it is split unless the user says otherwise; `early`: seconds and layers of the
-    way to the early answer, None without a gate; `ends`: which samples of the table end there.
+    way to the early answer, None without a gate; `ends`: which samples of the table end there;
+    `learning`: a `profiles.schemes.adapters.Learning`, None without an adapter, which stands at
+    `own_cut`.
     """
 
     own_cut: str
@@ -131,6 +134,7 @@ class Schemed(Answers):
     tasks: tuple[str, ...] = ()
     early: ModelProfile | None = None
     ends: np.ndarray = field(default_factory=lambda: np.zeros(0, bool), repr=False, compare=False)
+    learning: Any = None
 
     def __repr__(self) -> str:
         return f"Schemed({self.scheme['name']}, {super().__repr__()})"
@@ -148,10 +152,38 @@ class Schemed(Answers):
 
     def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> Source:
         late = self._rows(split, device, server)
+        if self.early is not None:
+            late = self._with_gate(late, device, server, split)
+        if self.learning is not None and split.cut == self.own_cut:
+            late = late.with_training(self._training(late, split, device, server))
         if self.early is None:
             return late
-        return GatedSource(self._early_source(device, split), self._with_gate(late, device, server,
-                           split), self.ends.tolist())  # fmt: skip
+        return GatedSource(self._early_source(device, split), late, self.ends.tolist())
+
+    def _training(
+        self, late: TraceSource, split: Split, device: DeviceSpec, server: ServerSpec
+    ) -> Training:
+        """What a round of training takes on these machines: what was measured of it here against
+        inference, times theirs.
+
+        Approximation: a batch that the tail was not timed at takes as long, sample by sample, as
+        the largest one that it was.
+        """
+        known, cut, mean = self.learning, split.cut, late.mean()
+        tail = self.side(server, "tail")
+        size = min(known.batch, max(tail.batches))
+        backward_s = known.device_ratio * self.side(device, "head").seconds_at(cut)
+        both_s = known.server_ratio * tail.seconds_at(cut, batch=size) / size
+        before = self.table.columns["before_correct"]
+        return Training(
+            batch=known.batch,
+            gradient_bytes=4.0 * self.profile.cut(cut).elements,
+            server_ratio=both_s / mean.server_s,
+            device_ratio=backward_s / mean.device_s,
+            rounds=known.rounds,
+            accuracy=known.accuracy,
+            before=dict(zip(self.table.sample_ids.tolist(), before.tolist(), strict=True)),
+        )
 
     def _early_source(self, device: DeviceSpec, split: Split) -> TraceSource:
         """All on the device: up to the early answer, nothing is sent."""
@@ -251,11 +283,14 @@ def measure(
     about = {"name": scheme.name, "model": scheme.model, "options": dict(scheme.options),
              "kind": "trained here", **scheme.provenance}  # fmt: skip
     kept = {item.name: getattr(base, item.name) for item in fields(base) if item.init}
+    if scheme.adapter is not None:
+        kept["table"] = tracing.with_before(base.table, scheme.adapter, traced.inputs())
+        kept["learning"] = scheme.adapter.learning
     if scheme.gate is None:
         return Schemed(**kept, own_cut=scheme.cut, scheme=about, tasks=scheme.tasks)
     with progress(f"timing the early answer of {scheme.name}") as report:
         early = store.profile(CACHE, scheme.gate.early, batches=(1,), progress=report)
-    table = tracing.with_exits(base.table, scheme.gate, traced.inputs())
+    table = tracing.with_exits(kept["table"], scheme.gate, traced.inputs())
     ends = scheme.gate.ends(table.columns[tracing.CONFIDENCE])
     return Schemed(
         **{**kept, "table": table}, own_cut=scheme.cut, tasks=scheme.tasks, early=early, ends=ends,
