@@ -53,7 +53,6 @@ def _scheme(config: Config) -> tuple[str, Figures, Figures]:
     from profiles import schemes
 
     scheme = schemed.make(config)
-    _, fresh = schemes.train(scheme.name, scheme.model, **schemes.training_options(scheme))
     options = schemes.training_options(scheme)
     _, fresh = schemes.train(scheme.name, scheme.model, **options)
     about = scheme.provenance  # of a searched network the accuracy is that of what was found
