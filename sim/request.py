@@ -38,6 +38,7 @@ BOOKED = (
     "repair_wait_s",  # for the failed server to come back
     "answer_wait_s",  # the answer, for others on a shared medium
     "network_s",  # propagation, and the answer's way
+    "backward_s",  # a round of training: on the device, behind the gradient
 )
 """Seconds that a request books at the place where it spends them."""
 
@@ -120,7 +121,7 @@ class Request:
         self.airtime_s = self.link_resend_s = self.link_outage_s = 0.0
         self.decoder_wait_s = self.decoder_service_s = 0.0
         self.server_wait_s = self.server_service_s = self.repair_wait_s = 0.0
-        self.answer_wait_s = self.network_s = 0.0
+        self.answer_wait_s = self.network_s = self.backward_s = 0.0
         self.outcome = self.resent_frames = self.retries = self.tokens = self.ending = 0
         self.visit: object = None
 
@@ -165,4 +166,5 @@ class Request:
             self.repair_wait_s,
             self.answer_wait_s,
             self.network_s,
+            self.backward_s,
         )

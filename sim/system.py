@@ -1,9 +1,10 @@
 """build(spec) makes the model, run(spec) plays it once (replicate.py: many times)."""
 
 import math
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import nan
+from types import MappingProxyType
 from typing import NamedTuple
 
 from simpy import Environment, Event
@@ -14,6 +15,7 @@ from sim.devices.conversation import Conversation
 from sim.devices.device import Device
 from sim.devices.factory import Factory
 from sim.devices.replay import say_replays, say_sizes
+from sim.devices.training import rounds_of
 from sim.engine.choice import COMPILED, choose
 from sim.measures.cautions import cautions
 from sim.measures.columns import group_columns, measure, quantile_columns
@@ -23,12 +25,14 @@ from sim.measures.laws import checks
 from sim.measures.meters import Book, Meter, Snapshot
 from sim.measures.result import Estimate, Result
 from sim.measures.saturation import judge, load
+from sim.measures.training import training_columns
 from sim.medium.link import Link
 from sim.medium.rates import trace_of
 from sim.medium.speeds import Speeds, speeds, trace_share
 from sim.places import groups_of
 from sim.server.server import PlainServer, QueueServer, Server
 from sim.sources.source import Source, Sources
+from sim.sources.training import Rounds
 from sim.specs import ServerSpec, SystemSpec
 from sim.streams import Stream, Streams
 
@@ -44,6 +48,7 @@ class System:
     devices: tuple[Device, ...]
     meter: Meter
     unplayed: tuple[str, ...] = ()
+    rounds: Mapping[int, Rounds] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         meter = self.meter
@@ -113,12 +118,13 @@ def build(
         target=spec.workload.requests,
         everyone=spec.workload.until_all,
     )
-    factory = Factory(spec, sources, env, streams, link, server, meter)
+    rounds = rounds_of(spec, sources)
+    factory = Factory(spec, sources, env, streams, link, server, meter, rounds)
     say_replays(spec)  # refuses one without a time within the horizon
     devices = tuple(factory.device(index) for index in range(spec.fleet.n_devices))
     return System(
         spec=spec, env=env, link=link, server=server, devices=devices, meter=meter,
-        unplayed=tuple(say_sizes(spec, sources)),
+        unplayed=tuple(say_sizes(spec, sources)), rounds=rounds,
     )  # fmt: skip
 
 
@@ -152,7 +158,7 @@ def breakdowns(
 
 class Played(NamedTuple):
     """What a run leaves: its book, and when device 0 and every device had reached the target; the
-    sources and the speeds that were played, and what was not.
+    sources and the speeds that were played, and what was not; the training of every group.
     """
 
     book: Book
@@ -161,6 +167,7 @@ class Played(NamedTuple):
     sources: Sequence[Source]
     speeds: Speeds | None
     unplayed: Sequence[str]
+    rounds: Mapping[int, Rounds] = MappingProxyType({})
 
 
 def run(spec: SystemSpec, sources: Sources, *, replication: int = 0) -> Result:
@@ -189,8 +196,9 @@ def play(system: System) -> Result:
         _check_end(spec, "every device", env.now, reached)
     used = {id(each): each for device in system.devices for each in device.sources}
     played = Played(
-        book, meter.target_s, meter.all_s, tuple(used.values()), system.link.speeds, system.unplayed
-    )
+        book, meter.target_s, meter.all_s, tuple(used.values()), system.link.speeds,
+        system.unplayed, system.rounds,
+    )  # fmt: skip
     return _assess(spec, played)
 
 
@@ -227,6 +235,7 @@ def _assess(spec: SystemSpec, played: Played) -> Result:
     values |= quantile_columns(book, groups)
     values |= decision_columns(spec, book)
     values |= _trace_columns(spec, played.speeds, book)
+    values |= training_columns(spec, book, played.rounds)
     values["device_time_s"] = played.target_s if workload.requests is not None else nan
     values |= energy_columns(spec, book)
     laws = checks(book, spec.server.n_gpus)
@@ -257,6 +266,8 @@ def _book(system: System, begin: Snapshot) -> Book:
         begin=begin,
         end=system.snapshot(),
         speeds=tuple(system.link.speeds.until(system.env.now)) if system.link.speeds else (),
+        rounds=meter.rounds(),
+        rounds_in_flight=meter.rounds_in_flight(),
         has_sessions=any(isinstance(device, Conversation) for device in system.devices),
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from profiles.models.recipe import cache_folder
-from profiles.schemes import early_exit, ladon, mtl_split, nasc, navisplit, own
+from profiles.schemes import early_exit, ladon, mtl_split, nasc, navisplit, own, salt
 from profiles.schemes.scheme import Adapter, Branch, Chooser, Gate, Scheme
 from profiles.schemes.shipped import SHIPPED
 from profiles.schemes.transports import Transport
@@ -28,6 +28,7 @@ _SCHEMES: dict[str, Callable[..., Scheme]] = {
     "mtl_split": mtl_split.scheme,
     "nasc": nasc.scheme,
     "navisplit": navisplit.scheme,
+    "salt": salt.scheme,
 }
 _TRAINING: dict[str, Callable[..., tuple[nn.Module, dict[str, Any]]]] = {
     "early_exit": early_exit.train,
@@ -35,6 +36,7 @@ _TRAINING: dict[str, Callable[..., tuple[nn.Module, dict[str, Any]]]] = {
     "mtl_split": mtl_split.train,
     "nasc": nasc.train,
     "navisplit": navisplit.train,
+    "salt": salt.train,
 }
 _MODELS: dict[str, tuple[str, ...]] = {
     "early_exit": early_exit.MODELS,
@@ -42,6 +44,7 @@ _MODELS: dict[str, tuple[str, ...]] = {
     "mtl_split": mtl_split.MODELS,
     "nasc": nasc.MODELS,
     "navisplit": navisplit.MODELS,
+    "salt": salt.MODELS,
 }
 
 

@@ -3,6 +3,7 @@
     variant + adapter + heads  ->  network    cut, timed and traced as any other, under any codec
     gate                       ->  early      what answers on the device, and for which inputs
     branches + chooser         ->  branches   several networks with their codecs, one of an input
+    adapter                    ->  before     how it answered untrained, what training it takes
     transport                  ->  tolerance  what a damaged payload still answers (transport.py)
 
 The simulator sees none of it: only the rows of the trace table and the seconds of both sides.
@@ -13,10 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from profiles.models.data.handwriting import Samples
 from profiles.models.network import Network
+from profiles.schemes.adapters import Learning
 
 
 class Gate(Protocol):
@@ -48,7 +50,8 @@ class Gate(Protocol):
 class Adapter(Protocol):
     """Changes the feature on the device, trained while all else is frozen; keeps its shape.
 
-    `after`: the stage whose output it takes.
+    `after`: the stage whose output it takes; `before` answers inputs [sample, ...] with scores as
+    the whole did while it was untrained; `learning`: what training takes and brings.
     """
 
     @property
@@ -58,6 +61,14 @@ class Adapter(Protocol):
     @property
     def module(self) -> nn.Module:
         """A feature to a feature."""
+
+    @property
+    def before(self) -> Callable[[Tensor], Tensor]:
+        """Inputs to scores, untrained."""
+
+    @property
+    def learning(self) -> Learning:
+        """Its training."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,6 +120,7 @@ class Scheme:
     gate: Gate | None = None
     branches: tuple[Branch, ...] = ()
     chooser: Chooser | None = None
+    adapter: Adapter | None = None
     tasks: tuple[str, ...] = ()
     brings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)

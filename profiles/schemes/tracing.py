@@ -1,5 +1,6 @@
 """What a scheme adds to a trace table: the early answer of every sample, and how sure it was; which
-branch it took, and what it would have been in every other.
+branch it took, and what it would have been in every other; the answer before an adapter had
+learned anything.
 
 `exit_confidence` and `exit_correct` [sample] stand beside the columns of the cuts and settings, for
 the same samples: whichever threshold is played, an input that is hard stays hard on both ways.
@@ -12,10 +13,12 @@ import numpy as np
 import torch
 
 from profiles.models.data.handwriting import Samples
-from profiles.schemes.scheme import Gate
+from profiles.models.scores import accuracy
+from profiles.schemes.scheme import Adapter, Gate
 from profiles.tables.trace import Column, TraceTable
 
 CONFIDENCE, CORRECT = "exit_confidence", "exit_correct"
+BEFORE = "before_correct"
 BRANCH, BRANCH_BYTES, BRANCH_CORRECT = "branch", "branch_bytes", "branch_correct"
 _OF_BRANCHES = {BRANCH_BYTES: "payload_bytes", BRANCH_CORRECT: "correct"}
 _BATCH = 500
@@ -73,4 +76,16 @@ def with_branches(
         schema={**first.schema, BRANCH: Column(unit="1", dims=("sample",)), **more},
         axes={**first.axes, BRANCH: tuple(branches)},
         provenance={**first.provenance, "model_digest": digests, "codecs": codecs},
+    )
+
+
+def with_before(table: TraceTable, adapter: Adapter, samples: Samples) -> TraceTable:
+    """The table with the answers of the untrained system, without codec, to its samples."""
+    with torch.no_grad():
+        parts = [adapter.before(x) for x in torch.split(torch.from_numpy(samples.inputs), _BATCH)]
+    right = accuracy(torch.cat(parts).numpy(), samples.labels)
+    return replace(
+        table,
+        columns={**table.columns, BEFORE: right.astype(np.float64)},
+        schema={**table.schema, BEFORE: Column(unit="1", dims=("sample",))},
     )

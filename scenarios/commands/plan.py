@@ -71,6 +71,12 @@ class Config(System):
         loads = [self.workload, *(g.workload for g in self.fleet.groups.values() if g.workload)]
         if self.plan.n_devices is None:
             refuse_replay(loads)
+        rounds = max(load.adapt_rounds for load in loads)
+        if rounds:
+            raise ValueError(
+                f"plan asks what a fleet bears for good, so workload.adapt_rounds must be 0, got"
+                f" {rounds}; simulate plays training"
+            )
         late = any(load.deadline_s is not None for load in loads)
         if self.slo.deadline_miss_share is not None and not late:
             raise ValueError("slo.deadline_miss_share needs workload.deadline_s, got None")

@@ -6,7 +6,7 @@ outputs/cache) and scaled to the device class by the factor that its data sheet 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ from scenarios.systems.inputs import tell_inputs
 from scenarios.systems.library import Library
 from scenarios.systems.system import System
 from sim import run as sim_run
+from sim.devices.training import rounds_of
 from sim.measures.columns import passages
 from sim.measures.overtime import load_over_time, present_over_time, visits
 from sim.measures.timeline import chrome_trace
+from sim.measures.training import training_over_time
 from sim.specs.check import option
 
 _BINS = 100
@@ -38,7 +40,10 @@ _BINS = 100
 class Config(System):
     """One point, or a grid of them with `sweep` or -m."""
 
-    timeline: bool = option(False, "write timeline.json (Perfetto) and load.csv of the last point")
+    timeline: bool = option(
+        False,
+        "write timeline.json (Perfetto), load.csv and, of training, training.csv of the last point",
+    )
 
 
 def run(config: Config) -> int:
@@ -88,6 +93,11 @@ def _measure(chosen: Sequence[Point]) -> list[Any]:
     return known
 
 
+def _write_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    values = zip(*(column.tolist() for column in columns.values()), strict=True)
+    write_table(path, [dict(zip(columns, row, strict=True)) for row in values])
+
+
 def _write_timeline(store: Store, last: Case) -> None:
     """One replication as a Chrome trace, a bar per stage of every request, and as loads by time."""
     spec = last.spec
@@ -101,6 +111,9 @@ def _write_timeline(store: Store, last: Case) -> None:
         "server_load": load_over_time(every, edges_s) / spec.server.n_gpus,
         **present_over_time(every, edges_s),
     }
-    values = zip(*(column.tolist() for column in columns.values()), strict=True)
-    write_table(store.folder / "load.csv", [dict(zip(columns, row, strict=True)) for row in values])
+    rounds = rounds_of(spec, last.sources)
+    if rounds:
+        reached = training_over_time(spec, result.book, rounds, edges_s[1:])
+        _write_columns(store.folder / "training.csv", {"time_s": edges_s[1:], **reached})
+    _write_columns(store.folder / "load.csv", columns)
     print(f"written: {store.folder}/timeline.json (open it in ui.perfetto.dev) and load.csv")

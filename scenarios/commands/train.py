@@ -53,14 +53,18 @@ def _scheme(config: Config) -> tuple[str, Figures, Figures]:
     from profiles import schemes
 
     scheme = schemed.make(config)
-    _, fresh = schemes.train(scheme.name, scheme.model, **schemes.training_options(scheme))
+    options = schemes.training_options(scheme)
+    _, fresh = schemes.train(scheme.name, scheme.model, **options)
     about = scheme.provenance  # of a searched network the accuracy is that of what was found
     shipped = {**about, "accuracy": about.get("accuracy_trained", about["accuracy"])}
-    return f"{scheme.name} on {scheme.model}", fresh, shipped
+    said = "".join(f" {name}={value}" for name, value in options.items() if value is not None)
+    return f"{scheme.name} on {scheme.model}{said}", fresh, shipped
 
 
 def _quality(found: Figures) -> str:
     if "bits_per_byte" in found:
         return f"{found['bits_per_byte']:.4f} bits per byte"
     early = f", early {100 * found['accuracy_early']:.2f} %" if "accuracy_early" in found else ""
+    if "accuracy_frozen" in found:
+        early += f", without adapter {100 * found['accuracy_frozen']:.2f} %"
     return f"{100 * found['accuracy']:.2f} % right{early}"

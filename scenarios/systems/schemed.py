@@ -23,6 +23,7 @@ from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.gated import GatedSource
 from sim.sources.source import Source, TraceSource
+from sim.sources.training import Training
 
 PLAIN = "split"
 """The scheme without any: a network of its own, cut where the user says."""
@@ -125,6 +126,8 @@ class Schemed(Answers):
     `own_cut`: where it is split unless the user says otherwise; `early`: seconds and layers of the
     way to the early answer, None without a gate; `ends`: which samples of the table end there;
     `n_shared`: how many of its stages stand on the way to the server as well.
+    `learning`: a `profiles.schemes.adapters.Learning`, None without an adapter, which stands at
+    `own_cut`.
     """
 
     own_cut: str
@@ -133,6 +136,7 @@ class Schemed(Answers):
     early: ModelProfile | None = None
     ends: np.ndarray = field(default_factory=lambda: np.zeros(0, bool), repr=False, compare=False)
     n_shared: int = 1
+    learning: Any = None
 
     def __repr__(self) -> str:
         return f"Schemed({self.scheme['name']}, {super().__repr__()})"
@@ -150,10 +154,38 @@ class Schemed(Answers):
 
     def _source(self, split: Split, device: DeviceSpec, server: ServerSpec) -> Source:
         late = self._rows(split, device, server)
+        if self.early is not None:
+            late = self._with_gate(late, device, server, split)
+        if self.learning is not None and split.cut == self.own_cut:
+            late = late.with_training(self._training(late, split, device, server))
         if self.early is None:
             return late
-        return GatedSource(self._early_source(device, split), self._with_gate(late, device, server,
-                           split), self.ends.tolist())  # fmt: skip
+        return GatedSource(self._early_source(device, split), late, self.ends.tolist())
+
+    def _training(
+        self, late: TraceSource, split: Split, device: DeviceSpec, server: ServerSpec
+    ) -> Training:
+        """What a round of training takes on these machines: what was measured of it here against
+        inference, times theirs.
+
+        Approximation: a batch that the tail was not timed at takes as long, sample by sample, as
+        the largest one that it was.
+        """
+        known, cut, mean = self.learning, split.cut, late.mean()
+        tail = self.side(server, "tail")
+        size = min(known.batch, max(tail.batches))
+        backward_s = known.device_ratio * self.side(device, "head").seconds_at(cut)
+        both_s = known.server_ratio * tail.seconds_at(cut, batch=size) / size
+        before = self.table.columns["before_correct"]
+        return Training(
+            batch=known.batch,
+            gradient_bytes=4.0 * self.profile.cut(cut).elements,
+            server_ratio=both_s / mean.server_s,
+            device_ratio=backward_s / mean.device_s,
+            rounds=known.rounds,
+            accuracy=known.accuracy,
+            before=dict(zip(self.table.sample_ids.tolist(), before.tolist(), strict=True)),
+        )
 
     def _early_source(self, device: DeviceSpec, split: Split) -> TraceSource:
         """All on the device: up to the early answer, nothing is sent."""
@@ -242,6 +274,8 @@ def measure(
     Raises:
         ValueError: as `answers.measure`.
     """
+    from profiles.schemes import tracing  # torch: not needed to print a help text
+
     traced = traced_of(scheme, model)
     every = list(dict.fromkeys([*cuts, "output"]))
     how: dict[str, Any] = {"live": live, "here": here, "ways": ways}
@@ -249,6 +283,9 @@ def measure(
     base = answers.measure(traced, own, every, **how)
     kept = {item.name: getattr(base, item.name) for item in fields(base) if item.init}
     known = {**kept, "own_cut": scheme.cut, "scheme": about(scheme), "tasks": scheme.tasks}
+    if scheme.adapter is not None:
+        known["table"] = tracing.with_before(base.table, scheme.adapter, traced.inputs())
+        known["learning"] = scheme.adapter.learning
     return Schemed(**with_gate(known, scheme, traced))
 
 

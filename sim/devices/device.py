@@ -16,6 +16,7 @@ from sim.request import BUSY, DONE, IN_FLIGHT, LEFT, LINK_LOST, SERVER_LOST, Req
 from sim.server.server import Server
 from sim.sources.sizes import Size
 from sim.sources.source import Draw, Source
+from sim.sources.training import Rounds
 from sim.specs import GroupSpec, WorkloadSpec
 from sim.station import FifoStation, PoolStation, QueuePool, timeout_at
 from sim.streams import RequestStream
@@ -41,6 +42,7 @@ class Device:
         "link",
         "max_in_flight",
         "meter",
+        "n_rounds",
         "policy",
         "processor",
         "rate_bps",
@@ -88,6 +90,7 @@ class Device:
         self.deadline_s = workload.deadline_s
         self.max_in_flight = workload.max_in_flight
         self.in_flight = 0
+        self.n_rounds = 0
         self.adapt = spec.adapt
         self.rate_bps = nan
         self._observed_s = 0.0
@@ -135,9 +138,28 @@ class Device:
             self.in_flight -= 1
         self.meter.count_departure(request, outcome)
 
-    def step(self, request: Request) -> Steps:
+    def learn(self, rounds: Rounds, n_rounds: int) -> Steps:
+        """Train until so many rounds are over; what is lost on the way is done once more."""
+        while self.n_rounds < n_rounds:
+            step = Request(self.index, self.group, rounds.round, self.env.now)
+            step.tokens = self.n_rounds
+            self.meter.begin_round(step)
+            try:
+                outcome = yield from self.step(step, rounds)
+                if outcome == DONE:
+                    backward_s = rounds.backward_s * self.slowdown
+                    yield self.processor.serve(backward_s)
+                    step.backward_s = backward_s
+            except Interrupt:
+                self.withdraw(step)
+                self.meter.count_round(step, LEFT)
+                raise
+            self.n_rounds += outcome == DONE
+            self.meter.count_round(step, outcome)
+
+    def step(self, request: Request, source: Source | None = None) -> Steps:
         """Head and encode, uplink, server, answer, each second booked where it passes; returns the
-        outcome.
+        outcome. `source`: whose request it is, the chosen one unless given.
         """
         draw, link, channel, server = request.draw, self.link, self.channel, self.server
         sent = draw.payload_bytes > 0.0 or draw.is_sent
@@ -162,7 +184,8 @@ class Device:
                 yield from self._decode(request, server.decoder)
             entered_s = self.env.now
             after_s = link.answer_s(self.index, draw.answer_bytes)
-            request.visit = server.serve(request, self.sources[request.choice], after_s)
+            whose = self.sources[request.choice] if source is None else source
+            request.visit = server.serve(request, whose, after_s)
             served = yield request.visit
             if served is not None:
                 request.server_wait_s += served[0] - entered_s
@@ -175,7 +198,7 @@ class Device:
         if (link.shared_downlink or link.varying_answers) and (sent or draw.server_s > 0.0):
             receive = self._download if link.shared_downlink else self._receive
             yield from receive(request)
-        if self.policy is not None:
+        if self.policy is not None and source is None:
             self._observe(request)
         return DONE
 

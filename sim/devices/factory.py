@@ -1,8 +1,9 @@
 """The devices of a system: each gets what its index, its group and the spec say."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 from simpy import Environment
 
@@ -11,13 +12,14 @@ from sim.devices.conversation import Conversation
 from sim.devices.device import Device
 from sim.devices.memory import Memory
 from sim.devices.policy import cost
-from sim.devices.workload import WORKLOADS, presence
+from sim.devices.workload import WORKLOADS, life, presence
 from sim.measures.meters import Meter
 from sim.medium.link import Link
 from sim.places import even, group_of, groups_of
 from sim.server.server import Server
 from sim.sources.sessions import mean_step
 from sim.sources.source import Draw, Source, Sources
+from sim.sources.training import Rounds, Trainable
 from sim.specs import GroupSpec, SystemSpec, WorkloadSpec
 from sim.streams import Streams
 
@@ -34,15 +36,18 @@ class Factory:
         link: Link,
         server: Server,
         meter: Meter,
+        rounds: Mapping[int, Rounds],
     ) -> None:
         groups = groups_of(spec)
         self._spec, self._env, self._streams = spec, env, streams
-        self._link, self._server, self._meter = link, server, meter
+        self._link, self._server, self._meter, self._rounds = link, server, meter, rounds
         self._groups = tuple(groups.values())
         self._shares = tuple(group.share for group in self._groups)
         self._memory = Memory(env, spec.server.session_memory_bytes)
         self._means: dict[tuple[int, ...], list[Draw]] = {}
-        self._sources = [sources_of(name, group, sources) for name, group in groups.items()]
+        self._sources = [
+            self._learned(sources_of(name, group, sources), group) for name, group in groups.items()
+        ]
 
     def device(self, index: int) -> Device:
         """Device `index`, with its process started."""
@@ -71,13 +76,21 @@ class Factory:
             retries=self._spec.server.on_failure == "retry",
             meter=self._meter,
         )
-        pauses = streams.pauses(index)
+        pauses, rounds = streams.pauses(index), self._rounds.get(number)
         if group.churn is not None:
             stays = streams.stream("presence", index)
-            self._env.process(presence(self._env, device, workload, pauses, group, stays))
+            self._env.process(presence(self._env, device, workload, pauses, group, stays, rounds))
+        elif rounds is not None:
+            device.spawn(life(self._env, device, workload, pauses, rounds))
         else:
             device.spawn(WORKLOADS[workload.kind](self._env, device, workload, pauses))
         return device
+
+    def _learned(self, sources: list[Source], group: GroupSpec) -> list[Source]:
+        """Sources as they are answered behind the training of their group."""
+        n_rounds = (group.workload or self._spec.workload).adapt_rounds
+        trained = [cast(Trainable, source) for source in sources]
+        return [source.untrained(n_rounds) for source in trained] if n_rounds else sources
 
     def _policy(
         self,

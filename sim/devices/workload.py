@@ -14,6 +14,7 @@ from simpy.events import NORMAL
 from sim.devices.device import Device, Steps
 from sim.devices.replay import replay
 from sim.places import phase
+from sim.sources.training import Rounds
 from sim.specs import GroupSpec, WorkloadSpec
 from sim.streams import RequestStream, Stream
 
@@ -156,6 +157,19 @@ def periodic(env: Environment, device: Device, spec: WorkloadSpec, stream: Reque
         frame += 1
 
 
+def life(
+    env: Environment,
+    device: Device,
+    spec: WorkloadSpec,
+    stream: RequestStream,
+    rounds: Rounds | None = None,
+) -> Steps:
+    """Training, if there is any, and requests from then on."""
+    if rounds is not None:
+        yield from device.learn(rounds, spec.adapt_rounds)
+    yield from WORKLOADS[spec.kind](env, device, spec, stream)
+
+
 def presence(
     env: Environment,
     device: Device,
@@ -163,18 +177,18 @@ def presence(
     stream: RequestStream,
     group: GroupSpec,
     stays: Stream,
+    rounds: Rounds | None = None,
 ) -> Steps:
     """Joining, leaving, restarting: the workload runs while the device is there; `stays` says for
     how long it is and is not.
     """
     churn = group.churn
     assert churn is not None
-    life = WORKLOADS[spec.kind]
     if churn.join_s > 0.0:
         yield env.timeout(churn.join_s)
     while True:
         device.join()
-        device.spawn(life(env, device, spec, stream))
+        device.spawn(life(env, device, spec, stream, rounds))
         if churn.mean_up_s is not None:
             yield env.timeout(stays.exponential(churn.mean_up_s))
             device.leave()

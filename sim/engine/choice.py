@@ -25,7 +25,9 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
         "failures of the server": server.fails,
     }
     for name, group in groups_of(spec).items():
+        workload = group.workload or spec.workload
         found |= {
+            f"workload.adapt_rounds={workload.adapt_rounds}": workload.adapt_rounds > 0,
             f"the churn of group {name}": group.churn is not None,
             f"policy={group.policy}": group.policy != "fixed" or bool(group.alternatives),
         }

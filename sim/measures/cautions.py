@@ -7,7 +7,7 @@ from sim.request import COMPLETE, ENDINGS
 
 def cautions(values: Mapping[str, float]) -> tuple[str, ...]:
     """Sentences about columns that a reader would misread; empty where there is nothing to say."""
-    return (*_say_unanswered(values), *_say_truncated(values))
+    return (*_say_unanswered(values), *_say_truncated(values), *_say_training(values))
 
 
 def _say_unanswered(values: Mapping[str, float]) -> list[str]:
@@ -29,3 +29,14 @@ def _say_truncated(values: Mapping[str, float]) -> list[str]:
     }
     said = ", ".join(f"{name} {100 * part:.3g} %" for name, part in causes.items() if part > 0.0)
     return [f"{100 * share:.3g} % of the sessions were cut short and count as not served ({said})"]
+
+
+def _say_training(values: Mapping[str, float]) -> list[str]:
+    """Devices that still trained made no requests in a part of the window."""
+    share = values.get("adapt_window_share", 0.0)
+    if not share > 0.0:
+        return []
+    return [
+        f"devices trained for {100 * share:.3g} % of the window, in which they made no requests:"
+        " warmup_s beyond their training measures requests alone"
+    ]

@@ -48,17 +48,20 @@ def device_energy_j(spec: SystemSpec, book: Book) -> float:
     """
     groups = tuple(groups_of(spec).values())
     start_s = book.begin.time_s
-    gone, stepped = since(book.records, start_s), since(book.steps, start_s)
+    every = [since(table, start_s) for table in (book.records, book.steps, book.rounds)]
     if any(group.power is None for group in groups):
         return nan
     total_j = 0.0
     for number, group in enumerate(groups):
         assert group.power is not None
-        tables = [select(table, table["group"] == number) for table in (gone, stepped)]
+        tables = [select(table, table["group"] == number) for table in every]
         worked_s = math.fsum(
-            float(np.nansum(table["device_end_s"] - table["device_start_s"])) for table in tables
+            float(np.nansum(table["device_end_s"] - table["device_start_s"] + table["backward_s"]))
+            for table in tables
         )
         present_s = book.end.present_s[number] - book.begin.present_s[number]
         total_j += group.power.idle_w * present_s + group.power.compute_w * worked_s
-        total_j += group.power.transmit_w * float(np.sum(tables[0]["airtime_s"]))
+        total_j += group.power.transmit_w * math.fsum(
+            float(np.sum(table["airtime_s"])) for table in (tables[0], tables[2])
+        )
     return total_j

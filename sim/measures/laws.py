@@ -69,9 +69,8 @@ def server_seconds(book: Book) -> tuple[float, float]:
 
     A batch's time is shared equally. A session's own record has no stamps; its steps have.
     """
-    tables = (book.records, book.in_flight, book.steps, book.steps_in_flight)
     share_s, start_s, end_s, done_s, retries = (
-        np.concatenate([table[name] for table in tables])
+        np.concatenate([table[name] for table in book.every])
         for name in ("server_share_s", "server_start_s", "server_end_s", "done_s", "retries")
     )
     left = (end_s > done_s) & (done_s < book.end.time_s)

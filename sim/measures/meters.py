@@ -5,7 +5,7 @@ Every figure is taken over the window from the end of the warm-up to the end of 
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 from struct import Struct
 
@@ -21,7 +21,7 @@ Records = Mapping[str, np.ndarray]
 
 class Meter:
     """Knows the requests in flight (`open`) and keeps one record per request that left; of a
-    session's steps likewise.
+    session's steps and of rounds of training likewise.
     """
 
     def __init__(
@@ -42,8 +42,10 @@ class Meter:
         self.n_left = 0
         self.open: dict[Request, None] = {}
         self.open_steps: dict[Request, None] = {}
+        self.open_rounds: dict[Request, None] = {}
         self._flat = bytearray()
         self._steps = bytearray()
+        self._rounds = bytearray()
         self._target = target if target is not None else -1
         self._everyone = everyone
         self._behind = array("q", bytes(8 * n_devices))
@@ -96,6 +98,17 @@ class Meter:
         step.outcome = outcome
         self._steps += _ROW.pack(*step.row())
 
+    def begin_round(self, step: Request) -> None:
+        """A round of training has begun; its `tokens` is its number, from 0."""
+        self.open_rounds[step] = None
+
+    def count_round(self, step: Request, outcome: int) -> None:
+        """A round of training is done, or came to nothing."""
+        del self.open_rounds[step]
+        step.done_s = self._env.now
+        step.outcome = outcome
+        self._rounds += _ROW.pack(*step.row())
+
     def records(self) -> Records:
         """Name to column, in the order in which requests left."""
         return _columns(self._flat)
@@ -104,6 +117,10 @@ class Meter:
         """The steps of sessions, likewise, with those that came to nothing."""
         return _columns(self._steps)
 
+    def rounds(self) -> Records:
+        """The rounds of training, likewise."""
+        return _columns(self._rounds)
+
     def in_flight(self) -> Records:
         """The requests that are still in flight; `done_s` is now, so far are they known."""
         return self._watch(self.open)
@@ -111,6 +128,10 @@ class Meter:
     def steps_in_flight(self) -> Records:
         """The steps that are still in flight, likewise."""
         return self._watch(self.open_steps)
+
+    def rounds_in_flight(self) -> Records:
+        """The rounds that are still in flight, likewise."""
+        return self._watch(self.open_rounds)
 
     def _watch(self, requests: Iterable[Request]) -> Records:
         rows = bytearray()
@@ -155,8 +176,8 @@ class Snapshot:
 @dataclass(frozen=True, kw_only=True)
 class Book:
     """What one run leaves: records of what left and of what is still in flight (`done_s` is the
-    end of the run), of requests and of the steps of sessions, the counters at both ends of the
-    window, and the medium's (time, speed) wherever it changed.
+    end of the run), of requests, of the steps of sessions and of rounds of training, the counters
+    at both ends of the window, and the medium's (time, speed) wherever it changed.
     """
 
     records: Records
@@ -167,6 +188,16 @@ class Book:
     end: Snapshot
     speeds: tuple[tuple[float, float], ...] = ()
     has_sessions: bool = False
+    rounds: Records = field(default_factory=lambda: _columns(bytearray()))
+    rounds_in_flight: Records = field(default_factory=lambda: _columns(bytearray()))
+
+    @property
+    def every(self) -> tuple[Records, ...]:
+        """All tables of what goes through the system, whatever became of it."""
+        return (
+            self.records, self.in_flight, self.steps, self.steps_in_flight, self.rounds,
+            self.rounds_in_flight,
+        )  # fmt: skip
 
     @property
     def length_s(self) -> float:

@@ -17,10 +17,10 @@ _PLACES = {
 
 def visits(book: Book) -> Records:
     """All ways through the system, whatever became of them and also those that are not over yet:
-    plain requests and the steps of sessions; a session's own record has no times at the stages.
+    plain requests, the steps of sessions and rounds of training; a session's own record has no
+    times at the stages.
     """
-    tables = (book.records, book.in_flight, book.steps, book.steps_in_flight)
-    return reduce(join, [select(table, ~np.isnan(table["device_end_s"])) for table in tables])
+    return reduce(join, [select(table, ~np.isnan(table["device_end_s"])) for table in book.every])
 
 
 def load_over_time(records: Records, edges_s: np.ndarray) -> np.ndarray:

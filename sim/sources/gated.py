@@ -14,6 +14,7 @@ import numpy as np
 
 from sim.sources.branched import AVERAGE, BranchedSource, mixes_tails
 from sim.sources.source import Draw, Errors, Randomness, TraceSource, words
+from sim.sources.training import Training
 
 
 class GatedSource:
@@ -37,6 +38,28 @@ class GatedSource:
         self._ends = tuple(bool(end) for end in ends)
         self._picks = tuple(range(len(self._ends)))
         self.rows = self._join()
+
+    @property
+    def training(self) -> Training | None:
+        """That of the way to the server; branches have none."""
+        return self._late.training if isinstance(self._late, TraceSource) else None
+
+    def training_mean(self) -> Draw:
+        """The mean of all samples on the way to the server."""
+        assert isinstance(self._late, TraceSource)
+        return self._late.training_mean()
+
+    def untrained(self, n_rounds: int) -> Self:
+        """The same rows as they are answered after so many rounds of training.
+
+        Approximation: which of them end early, and how these are answered, is that of the trained
+        system.
+        """
+        assert isinstance(self._late, TraceSource)
+        other = copy(self)
+        other._late = self._late.untrained(n_rounds)
+        other.rows = other._join()
+        return other
 
     def __repr__(self) -> str:
         share = sum(self._ends[i] for i in self._picks) / len(self._picks)

@@ -7,13 +7,16 @@ stays one request. Seconds and bytes are floats; `correct` is 1, 0 or NaN (unkno
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from profiles.tables.channels import over
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import TraceTable
+
+if TYPE_CHECKING:
+    from sim.sources.training import Training  # which is made of what stands here
 
 
 class Draw(NamedTuple):
@@ -333,6 +336,7 @@ class TraceSource:
         factors = self._encode.factor, self._decode.factor
         rows = _rows(table, cut, setting, head_s, tail_s, *factors, channel)
         self.rows = [row._replace(tensor_bytes=tensor_bytes) for row in rows]
+        self.training: Training | None = None
 
     def __repr__(self) -> str:
         return f"TraceSource({self.key}, {len(self.rows)} rows: {words(self.mean())})"
@@ -381,6 +385,23 @@ class TraceSource:
         """The same rows on a device whose layers take other seconds."""
         other = copy(self)
         other._time(head, self._tail)
+        return other
+
+    def with_training(self, training: "Training") -> "TraceSource":
+        """The same rows, which are those of a trained system, with what training it takes."""
+        other = copy(self)
+        other.training = training
+        return other
+
+    def training_mean(self) -> Draw:
+        """The mean of the rows."""
+        return self.mean()
+
+    def untrained(self, n_rounds: int) -> "TraceSource":
+        """The same rows as they are answered after so many rounds of training."""
+        assert self.training is not None
+        other = copy(self)
+        other.rows = [self.training.answer(row, n_rounds) for row in self.rows]
         return other
 
     def shift(self, errors: Errors) -> "TraceSource":

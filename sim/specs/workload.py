@@ -30,6 +30,9 @@ class WorkloadSpec:
         "", "replay: file with a column time_s and, if wanted, device; or of sessions, see format"
     )
     replay_format: str = option("auto", f"what replay_csv holds: {', '.join(REPLAY_FORMATS)}")
+    adapt_rounds: int = option(
+        0, "rounds of training before a device's first request, for a scheme with an adapter"
+    )
     max_in_flight: int | None = option(
         None, "open kinds: a device drops new requests beyond this many; None: never"
     )
@@ -67,6 +70,7 @@ class WorkloadSpec:
         within("workload.burst_share", self.burst_share, 1e-6, 1.0 - 1e-6)
         for name in ("max_in_flight", "requests", "max_new_tokens"):
             at_least(f"workload.{name}", getattr(self, name), 1)
+        at_least("workload.adapt_rounds", self.adapt_rounds, 0)
         self._check_combination()
 
     def _check_combination(self) -> None:
@@ -75,6 +79,11 @@ class WorkloadSpec:
         if self.kind == "replay" and not self.replay_csv:
             raise ValueError(
                 "workload.replay_csv must name a file for workload.kind=replay, got ''"
+            )
+        if self.kind == "replay" and self.adapt_rounds:
+            raise ValueError(
+                "workload.adapt_rounds must be 0 for workload.kind=replay, whose times do not wait"
+                f" for it, got {self.adapt_rounds}"
             )
         if self.kind == "periodic" and self.jitter_s * self.rate_rps > 1.0:
             raise ValueError(

@@ -26,6 +26,7 @@ PLACEHOLDER = re.compile(
 
 def calls(text):
     """Command lines in a text, without comments behind them and without placeholders."""
+    text = text.replace("\\\n", " ")  # a call may go on in the next line
     for line in [*CALL.findall(text), *INLINE.findall(text)]:
         words = shlex.split(line.split(";")[0], comments=True)
         if words and not PLACEHOLDER.search(line) and not words[0].startswith("-"):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.devices.arrivals import arrivals
+from sim.devices.training import rounds_of
 from sim.engine.choice import COMPILED, SIMPY, refusal
 from sim.places import groups_of
 from sim.planning.forecast.visits import Costs, gives_up, request_costs
@@ -78,8 +79,9 @@ def predict_work(spec: SystemSpec, sources: Sources) -> Work:
     for flow in flows:
         per_s += flow.born_rps * flow.birth_events + flow.carried_rps * flow.costs.events
         frames_per_s += flow.carried_rps * flow.costs.frames
-    span_s, n_devices = _span_s(spec, flows), spec.fleet.n_devices
-    events = 2.0 * n_devices + (per_s * span_s if per_s > 0.0 else 0.0)
+    training, left = _training(spec, sources)
+    span_s, n_devices = left * _span_s(spec, flows), spec.fleet.n_devices
+    events = training + 2.0 * n_devices + (per_s * span_s if per_s > 0.0 else 0.0)
     frames = frames_per_s * span_s if frames_per_s > 0.0 else 0.0
     pace = SECONDS[_engine(spec, sources)]
     run_s = pace.run + pace.event * events + pace.frame * frames + pace.device * n_devices
@@ -91,6 +93,27 @@ def predict_work(spec: SystemSpec, sources: Sources) -> Work:
 def _engine(spec: SystemSpec, sources: Sources) -> str:
     """Which engine will play it; a run that none will play says so itself."""
     return SIMPY if spec.engine == SIMPY or refusal(spec, sources) else COMPILED
+
+
+def _training(spec: SystemSpec, sources: Sources) -> tuple[float, float]:
+    """The events of the rounds that devices train, as far as a run has time for them, and the share
+    of the run that is then left for requests.
+    """
+    events, taken, groups = 0.0, 0.0, groups_of(spec)
+    whole = math.fsum(each.share for each in groups.values())
+    ends = spec.workload.requests is None
+    for number, rounds in rounds_of(spec, sources).items():
+        group = list(groups.values())[number]
+        load, share = group.workload or spec.workload, group.share / whole
+        costs = request_costs(spec, group, load, rounds)
+        n, n_devices = float(load.adapt_rounds), spec.fleet.n_devices * share
+        alone_s = costs.alone_s + rounds.backward_s
+        one_s = max(alone_s, n_devices * costs.server_s / spec.server.n_gpus)
+        if ends and one_s > 0.0:
+            n = min(n, spec.horizon_s / one_s)
+            taken += share * n * one_s / spec.horizon_s
+        events += n_devices * n * (costs.events + 2.0)
+    return events, max(0.0, 1.0 - taken)
 
 
 def _flow(spec: SystemSpec, name: str, group: GroupSpec, sources: Sources) -> _Flow:
