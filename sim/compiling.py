@@ -17,8 +17,10 @@ import numba
 from numba.core.caching import FunctionCache
 
 SOURCES = (
-    "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py", "engine/gaps.py",
-    "engine/server.py",    "engine/kernel.py",
+    "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py", "engine/tables.py",
+    "engine/gaps.py", "engine/events.py", "engine/stations.py", "engine/shared.py",
+    "engine/contended.py", "engine/scheduled.py", "engine/channel.py", "engine/fading.py",
+    "engine/server.py", "engine/devices.py", "engine/kernel.py",
 )  # fmt: skip
 """The files whose text compiled functions hold, from this folder on."""
 
@@ -33,6 +35,7 @@ def compiled(
     *,
     inline: bool = False,
     allocates: bool = False,
+    inner: bool = False,
 ) -> Any:
     """Compile for one signature, or for what comes first; without the interpreter's lock, IEEE
     arithmetic, nothing merged; kept on disk where a place for it can be written.
@@ -41,7 +44,11 @@ def compiled(
     an atomic step for each of them, when a call begins and when it ends.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": allocates}
+    if inner:
+        options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     made = numba.njit(function, inline="always" if inline else "never", **options)
+    if inner:
+        return made
     with suppress(RuntimeError, OSError):  # no place to keep it, or no sources to tell old from new
         made._cache = _Cache(function)
     if signature is not None:
@@ -53,6 +60,13 @@ def compiled(
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile into whatever calls it."""
     return compiled(function, inline=True)
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile for other compiled functions alone: nothing that Python needs to call it, and no
+    place of its own on disk; what calls it holds it.
+    """
+    return compiled(function, inner=True)
 
 
 @cache

@@ -9,21 +9,12 @@ from sim.sources.source import Sources, rows_of
 from sim.specs import SystemSpec
 
 AUTO, SIMPY, COMPILED = ENGINES = ("auto", "simpy", "compiled")
-_KNOWN_SHARING = ("fifo", "ps", "weighted", "dedicated", "wifi")
 
 
 def refusal(spec: SystemSpec, sources: Sources) -> str:
     """What of a system the compiled engine does not know, by its name; empty where it knows all."""
-    link, server = spec.link, spec.server
-    found = {
-        f"link.sharing={link.sharing}": link.sharing not in _KNOWN_SHARING,
-        "link.outage_at_s": bool(link.outage_at_s),
-        "link.rate_csv": bool(link.rate_csv),
-        f"link.fading={link.fading}": link.fading != "none",
-        "lost frames": not link.plain,
-        "link.snr_spread_db": link.snr_spread_db > 0.0,
-        "failures of the server": server.fails,
-    }
+    found = {}
+    server = spec.server
     for name, group in groups_of(spec).items():
         found |= {
             f"the churn of group {name}": group.churn is not None,
