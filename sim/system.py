@@ -204,7 +204,11 @@ def _play_compiled(spec: SystemSpec, sources: Sources, replication: int) -> Play
         reached = running.run_until(ON_ALL)
         _check_end(spec, "every device", running.now_s, reached)
     return Played(
-        book, running.target_s, running.all_s, running.sources, running.speeds,
+        book,
+        running.target_s,
+        running.all_s,
+        running.sources,
+        running.speeds,
         say_sizes(spec, sources),
     )
 

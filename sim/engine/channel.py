@@ -67,7 +67,7 @@ def downlink_fixed_s(p: int, s: int) -> float:
     """Link.downlink_fixed_s."""
     rows, r = t.rows(p), t.qn(p)[s, ROW]
     if t.sn(p)[DOWN_FIXED] == 1:
-        return downlink_s(p, s)
+        return float(downlink_s(p, s))
     ways, way = t.ways(p), t.dn(p)[t.qn(p)[s, DEVICE], WAY]
     frames, together = int(rows[r, R_DOWN_FRAMES]), int(ways[way, DOWN_TOGETHER])
     return float((frames + together - 1) // together * t.sf(p)[FRAME_AIRTIME])
@@ -79,7 +79,7 @@ def answer_s(p: int, s: int) -> float:
     sn = t.sn(p)
     if sn[SHARED_DOWN] == 1 or sn[VARYING_ANSWERS] == 1:
         return 0.0
-    return downlink_s(p, s) + t.sf(p)[HALF_RTT]
+    return float(downlink_s(p, s) + t.sf(p)[HALF_RTT])
 
 
 @inner
@@ -117,7 +117,7 @@ def silence_s(p: int, start_s: float, end_s: float) -> float:
     """Speeds.silence_s: seconds of silence between two instants."""
     if t.n(p)[SILENCES] == 0:
         return 0.0
-    return _silent_until(p, end_s) - _silent_until(p, start_s)
+    return float(_silent_until(p, end_s) - _silent_until(p, start_s))
 
 
 @inner

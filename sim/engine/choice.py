@@ -13,7 +13,7 @@ AUTO, SIMPY, COMPILED = ENGINES = ("auto", "simpy", "compiled")
 
 def refusal(spec: SystemSpec, sources: Sources) -> str:
     """What of a system the compiled engine does not know, by its name; empty where it knows all."""
-    found = {}
+    found: dict[str, bool] = {}
     server = spec.server
     for name, group in groups_of(spec).items():
         found |= {

@@ -74,7 +74,7 @@ def handle(p: int, d: int) -> int:
     f[ARRIVAL_SUM] += now
     if dn[d, LIMIT] >= 0 and dn[d, IN_FLIGHT] >= dn[d, LIMIT]:
         qn[s, OUTCOME] = BUSY
-        return -1 - s
+        return int(-1 - s)
     dn[d, IN_FLIGHT] += 1
     work_s = rows[r, R_DEVICE] * df[d, SLOWDOWN]  # FifoStation.serve
     free = df[d, P_FREE]
@@ -87,7 +87,7 @@ def handle(p: int, d: int) -> int:
     df[d, P_WORK] += work_s
     after_s = sf[BEFORE] if rows[r, R_SENT] != 0.0 else 0.0
     timeout_at(p, end + after_s, (ON_DEVICE << SHIFT) | s)
-    return s
+    return int(s)
 
 
 @compiled

@@ -69,7 +69,7 @@ def _together(p: int, rate_bps: float) -> int:
     if most == 1 or sf[ACCESS_LIMIT] == np.inf:
         return int(most)
     frame_s = 8.0 * (sf[MTU_BYTES] + sf[HEADER_BYTES]) / rate_bps
-    return max(1, min(most, int(sf[ACCESS_LIMIT] / frame_s + 1e-9)))
+    return int(max(1, min(most, int(sf[ACCESS_LIMIT] / frame_s + 1e-9))))
 
 
 @inner

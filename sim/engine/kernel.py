@@ -213,7 +213,7 @@ def play(until: float, stop: int, p: int) -> int:
     while True:
         why = _room(p)
         if why >= 0:
-            return why
+            return int(why)
         # ---- the next event
         queued = n[QUEUED] > 0
         now = f[NOW]
@@ -223,9 +223,7 @@ def play(until: float, stop: int, p: int) -> int:
             order = -1
             code = (ON_UP << SHIFT) | n[WAKING]
             n[WAKING] = qn[n[WAKING], NEXT]
-        elif n[HEAP] > 0 and not (
-            queued and (at[0] > now or key[0, 0] > ring[n[FRONT] & mask, 0])
-        ):
+        elif n[HEAP] > 0 and not (queued and (at[0] > now or key[0, 0] > ring[n[FRONT] & mask, 0])):
             if at[0] >= until:
                 return REACHED
             now = at[0]

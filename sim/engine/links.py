@@ -127,9 +127,12 @@ def set_lanes(
         near[index] = ratios[way]
     most = min(MOST, -(-len(dn) // spec.n_cells))
     gains: dict[float, list[float]] = {}
-    lane_of, found = np.zeros(len(dn), np.int64), []
+    found: list[list[float]] = []
+    lane_of = np.zeros(len(dn), np.int64)
     for c in range(spec.n_cells):
-        lanes = {ratio: len(found) + k for k, ratio in enumerate(dict.fromkeys(near[c :: spec.n_cells]))}
+        lanes = {
+            ratio: len(found) + k for k, ratio in enumerate(dict.fromkeys(near[c :: spec.n_cells]))
+        }
         lane_of[c :: spec.n_cells] = [lanes[ratio] for ratio in near[c :: spec.n_cells]]
         cn[c, at.LANE_0], cn[c, at.N_LANES] = len(found), len(lanes)
         for ratio in lanes:

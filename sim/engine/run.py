@@ -6,7 +6,6 @@ is computed here by the model's own functions, so that both engines have the sam
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from simpy import Environment
@@ -14,6 +13,7 @@ from simpy import Environment
 from sim.clock import EventBudgetError, say_budget
 from sim.compiling import told
 from sim.devices.factory import sources_of
+from sim.devices.replay import say_replays
 from sim.engine import devices, kernel, links, lists, loads, tables
 from sim.engine import layout as at
 from sim.measures.meters import Book, Records, Snapshot
@@ -177,6 +177,8 @@ class Run:
                 loads.set_frames(workload, df, dn, np.flatnonzero(mine).tolist())
         dn[:, at.BURSTING] = -1
         self._df, self._dn = df, dn
+        say_replays(spec)  # refuses one without a time within the horizon
+        self._ways = links.set_ways(self._link, groups, dn)
         self._times = loads.set_times(spec, dn)
 
     def _set_rows(self) -> None:
@@ -191,7 +193,6 @@ class Run:
         bare = server.plain and server.is_bare
         self._rows = np.array([self._row(draw, bare) for draw in draws])
         self._sn[at.LAW], self._law = _law(server, draws)
-        self._ways = links.set_ways(self._link, tuple(self._groups.values()), self._dn)
         self._schemes = links.schemes(spec.link)
         frames = self._rows[:, [at.R_FRAMES, at.R_DOWN_FRAMES]].max()
         together = self.spec.link.aggregation

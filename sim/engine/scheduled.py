@@ -168,7 +168,7 @@ def _withdraw(p: int, c: int, s: int) -> float:
     _forget(p, c, s)
     done_s = qf[s, T_ALONE] - (qf[s, TAG] - t.lanes(p)[lane, L_CLOCK])
     _restart(p, c)
-    return max(0.0, done_s)
+    return float(max(0.0, done_s))
 
 
 @inner

@@ -244,7 +244,7 @@ def _pick(p: int, g: int) -> int:
     """batching.rule: puts the next batch at a GPU; how many it has, none: look again later."""
     f, n, sn, qn, waiting = t.f(p), t.n(p), t.sn(p), t.qn(p), t.waiting(p)
     if sn[SERVER] == URGENT:
-        return _most_urgent(p, g)
+        return int(_most_urgent(p, g))
     kind = t.dn(p)[qn[waiting[n[HEAD]], DEVICE], KEY]
     if sn[SERVER] == DYNAMIC:
         kind, size = _full(p)
@@ -254,7 +254,7 @@ def _pick(p: int, g: int) -> int:
                 f[AGAIN] = due
                 schedule(p, f[NOW] + max(0.0, due - f[NOW]), np.int64(ON_WAKE) << SHIFT)
             return 0
-    return _same_key(p, g, kind)
+    return int(_same_key(p, g, kind))
 
 
 @inner

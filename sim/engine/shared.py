@@ -181,7 +181,7 @@ def withdraw_shared(p: int, c: int, s: int) -> float:
     weight = t.df(p)[t.qn(p)[s, DEVICE], WEIGHT]
     done_s = qf[s, T_ALONE] - (qf[s, TAG] - cf[c, CLOCK]) * weight
     _restart(p, c)
-    return max(0.0, done_s)
+    return float(max(0.0, done_s))
 
 
 @inlined

@@ -44,7 +44,7 @@ def table(name: str, *columns: int, whole: bool = False, rows: int = _MANY) -> A
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address = args[0]
-        made = make_array(kind)(context, builder)
+        made = make_array(kind)(context, builder)  # type: ignore[no-untyped-call]
         pointer = builder.inttoptr(_word(builder, address, place), made.data.type)
         item = context.get_constant(types.intp, 8)
         shape = [
@@ -54,7 +54,9 @@ def table(name: str, *columns: int, whole: bool = False, rows: int = _MANY) -> A
             for axis, length in enumerate((rows, *columns))
         ]
         strides = [builder.mul(item, shape[1]), item] if columns else [item]
-        populate_array(made, pointer, shape, strides, item, None)
+        populate_array(  # type: ignore[no-untyped-call]
+            made, pointer, shape, strides, item, None
+        )
         return made._getvalue()
 
     @intrinsic

@@ -19,7 +19,7 @@ from sim.engine.lists import fsum, pop, push
 from sim.engine.run import Run
 from sim.places import group_of, groups_up_to
 from sim.sources.source import ConstantSource, ExponentialSource
-from sim.specs import GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.specs import ChurnSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.specs.fleet import FleetSpec
 from tests.sim.engines import difference, played, systems
 
@@ -74,11 +74,10 @@ def test_many_in_flight_make_the_lists_grow():
 @pytest.mark.parametrize(
     ("spec", "name"),
     [
-        (wired(link=LinkSpec(sharing="cellular")), "link.sharing=cellular"),
-        (wired(link=LinkSpec(sharing="ps", outage_at_s=[1.0])), "link.outage_at_s"),
-        (wired(link=LinkSpec(sharing="ps", rate_csv="burst.csv")), "link.rate_csv"),
-        (wired(link=LinkSpec(sharing="ps", frame_error_rate=0.1)), "lost frames"),
-        (wired(server=ServerSpec(fail_at_s=[2.0])), "failures of the server"),
+        (
+            wired(fleet=FleetSpec(groups={"default": GroupSpec(churn=ChurnSpec(join_s=1.0))})),
+            "the churn of group default",
+        ),
         (
             wired(fleet=FleetSpec(groups={"default": GroupSpec(policy="fastest")})),
             "policy=fastest",
