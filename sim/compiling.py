@@ -36,6 +36,7 @@ def compiled(
     inline: bool = False,
     allocates: bool = False,
     inner: bool = False,
+    hot: bool = False,
 ) -> Any:
     """Compile for one signature, or for what comes first; without the interpreter's lock, IEEE
     arithmetic, nothing merged; kept on disk where a place for it can be written.
@@ -45,7 +46,7 @@ def compiled(
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": allocates}
     if inner:
-        options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": hot}
     made = numba.njit(function, inline="always" if inline else "never", **options)
     if inner:
         return made
@@ -67,6 +68,11 @@ def inner(function: Callable[..., Any]) -> Any:
     place of its own on disk; what calls it holds it.
     """
     return compiled(function, inner=True)
+
+
+def hot(function: Callable[..., Any]) -> Any:
+    """The same, put into whatever calls it by LLVM: what every request passes, called once."""
+    return compiled(function, inner=True, hot=True)
 
 
 @cache

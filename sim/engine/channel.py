@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from sim.compiling import inner
+from sim.compiling import hot, inner
 from sim.engine import tables as t
 from sim.engine.layout import *
 
@@ -21,10 +21,12 @@ def _size(p: int, frames: int, together: int) -> int:
     if sizes[frames, together] < 0:
         sizes[frames, together] = n[SIZES]
         n[SIZES] += 1
+        if n[SIZES] + 2 > t.ratios(p).shape[0]:
+            n[SHORT] |= OF_PLACES
     return int(sizes[frames, together])
 
 
-@inner
+@hot
 def put(p: int, s: int, frames: int, together: int) -> None:
     """How many accesses so many frames take, and which capacities hold while they are sent."""
     qn, sn = t.qn(p), t.sn(p)
@@ -33,7 +35,7 @@ def put(p: int, s: int, frames: int, together: int) -> None:
         qn[s, SIZE] = _size(p, frames, together)
 
 
-@inner
+@hot
 def send(p: int, s: int) -> None:
     """Channel.send: what a payload takes."""
     sf, qf, qn = t.sf(p), t.qf(p), t.qn(p)
@@ -73,7 +75,7 @@ def downlink_fixed_s(p: int, s: int) -> float:
     return float((frames + together - 1) // together * t.sf(p)[FRAME_AIRTIME])
 
 
-@inner
+@hot
 def answer_s(p: int, s: int) -> float:
     """Link.answer_s: seconds that pass after the server without a wait."""
     sn = t.sn(p)

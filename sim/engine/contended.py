@@ -49,7 +49,7 @@ def air(p: int, c: int) -> None:
     time_s = now + cf[c, UNSENT] * cf[c, ACCESS] * cf[c, STRETCH]
     if math.isnan(cf[c, STRETCH]):
         cn[c, ASKS] = 1
-        n[ASKED] = 1
+        n[SHORT] |= OF_PLACES
         n[ORDER] += 1
     else:
         schedule(p, time_s, (ON_AIR << SHIFT) | c)
@@ -159,7 +159,7 @@ def join(p: int, c: int, s: int) -> None:
     members[c, cn[c, ACTIVE]] = radio
     cn[c, ACTIVE] += 1
     if cn[c, ACTIVE] + 1 >= min(t.ratios(p).shape[1], members.shape[1]):
-        n[WIDE] = 1
+        n[SHORT] |= OF_PLACES
     if cn[c, TIMER] < 0:
         if cn[c, SENDER] < 0:
             contend(p, c)

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from sim.compiling import compiled, inner
+from sim.compiling import compiled, hot, inner
 from sim.engine import lists
 from sim.engine import tables as t
 from sim.engine.events import at_once, schedule, timeout_at
@@ -13,7 +13,7 @@ from sim.engine.lists import draw
 from sim.philox import minus_log
 
 
-@inner
+@hot
 def think(p: int, d: int) -> bool:
     """workload.closed_loop: whether a pause begins."""
     df, dn, sn, now = t.df(p), t.dn(p), t.sn(p), t.f(p)[NOW]
@@ -44,7 +44,7 @@ def wait_for_next(p: int, d: int, request: int) -> None:
         n[ORDER] += 1
 
 
-@inner
+@hot
 def handle(p: int, d: int) -> int:
     """Device.handle, up to its processor: the request's slot, less one where it is dropped at once
     (below 0).
@@ -62,9 +62,9 @@ def handle(p: int, d: int) -> int:
         qf[s, i] = 0.0
     for i in range(D_START, S_END + 1):
         qf[s, i] = np.nan
-    for i in range(OUTCOME, N_SLOT_WHOLE):
-        qn[s, i] = 0
-    qn[s, OLD_FRAMES] = -1
+    qn[s, OUTCOME] = 0
+    qn[s, RESENT] = 0
+    qn[s, RETRIES] = 0
     qf[s, CREATED] = now
     qn[s, DEVICE] = d
     qn[s, ROW] = r
@@ -118,7 +118,7 @@ def record(p: int, row: int, s: int, outcome: int, done_s: float) -> None:
         kept[32] = qn[s, RETRIES]
 
 
-@inner
+@hot
 def depart(p: int, s: int, outcome: int) -> None:
     """Meter.count_departure."""
     f, n, dn, qn = t.f(p), t.n(p), t.dn(p), t.qn(p)

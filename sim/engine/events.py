@@ -1,7 +1,7 @@
 # ruff: noqa: F403, F405  (numbers of columns, which Numba freezes)
 """What a rule may do to the event list: twins of Environment.schedule and of sim/station.py."""
 
-from sim.compiling import inner
+from sim.compiling import hot, inner
 from sim.engine import lists
 from sim.engine import tables as t
 from sim.engine.layout import *
@@ -53,7 +53,7 @@ def leave(p: int, s: int) -> None:
         at_once(p, (ON_SENT << SHIFT) | s)
 
 
-@inner
+@hot
 def need_s(work_s: float, fixed_s: float, speed: float) -> float:
     """sim.station.need_s: seconds that work takes alone at a speed."""
     return fixed_s + (work_s - fixed_s) / speed if speed != 1.0 else work_s

@@ -215,6 +215,8 @@ def arrive(p: int, s: int) -> int:
         qf[s, L_START] = qf[s, T_START]
         qn[s, STARTED] = 1
     lost, worst = _lose(p, s)
+    if t.n(p)[SPARE_FRAMES] < sn[MOST_FRAMES]:
+        t.n(p)[SHORT] |= OF_FRAMES
     if sn[EXACT] == 0:
         qf[s, ERASED] += lost / t.rows(p)[qn[s, ROW], R_FRAMES]
         return MOVE

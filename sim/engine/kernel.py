@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from sim.compiling import compiled, inner
+from sim.compiling import compiled, hot, inner
 from sim.engine import tables as t
 from sim.engine.channel import (
     downlink_fixed_s,
@@ -51,25 +51,18 @@ from sim.engine.stations import (
 _ARG = (1 << SHIFT) - 1
 
 
-@inner
+@hot
 def _room(p: int) -> int:
     """Whether there is room for what one event may need, and if not, of what there is none."""
     n, sn = t.n(p), t.sn(p)
-    in_flight = n[ARRIVED] - n[LEFT]
-    burst = in_flight + sn[MAX_BATCH] + sn[N_GPUS] + sn[N_DECODERS] + 4 * sn[N_CELLS] + 8
+    burst = n[ARRIVED] - n[LEFT] + sn[BURST]
     if n[HEAP] + n[KEPT] + burst > t.key(p).shape[0] >> 1 or n[FREE] < 0:
         return GROW
     if n[HOPS] + burst > t.hops(p).shape[0]:
         return GROW
-    if n[WIDE] == 1 or n[ASKED] == 1 or n[SIZES] + 2 > t.ratios(p).shape[0]:
-        return GROW_CONTENTION
     if n[ROWS] + 2 > t.records(p).shape[0]:
         return GROW_ROWS
-    if n[FEW_CHANGES] == 1:
-        return GROW_SPEEDS
-    if n[SPARE_FRAMES] < sn[MOST_FRAMES]:
-        return GROW_FRAMES
-    return -1
+    return GOES_ON if n[SHORT] == 0 else IS_SHORT
 
 
 @inner
@@ -94,10 +87,10 @@ def _change_speed(p: int) -> None:
                 set_scheduled_speed(p, c, speed)
         n[CHANGE] += 1
     if n[ALL_CHANGES] == 0 and n[CHANGE] + 16 > n[CHANGES]:
-        n[FEW_CHANGES] = 1
+        n[SHORT] |= OF_CHANGES
 
 
-@inner
+@hot
 def _enter(p: int, s: int) -> None:
     """A payload or an answer is handed over to the medium of its cell."""
     link, c = t.sn(p)[LINK], t.dn(p)[t.qn(p)[s, DEVICE], CELL]
@@ -114,7 +107,7 @@ def _enter(p: int, s: int) -> None:
         hand_over(p, c, s)
 
 
-@inner
+@hot
 def _book_upload(p: int, s: int) -> None:
     """Device._book_upload."""
     qf = t.qf(p)
@@ -152,7 +145,7 @@ def _receive(p: int, s: int, end: float) -> None:
         timeout_at(p, end + half_s, (ON_PROPAGATED << SHIFT) | s)
 
 
-@inner
+@hot
 def _computed(p: int, s: int) -> int:
     """Device.step, behind the processor; what follows."""
     sf, qf, rows, r = t.sf(p), t.qf(p), t.rows(p), t.qn(p)[s, ROW]
@@ -212,7 +205,7 @@ def play(until: float, stop: int, p: int) -> int:
     mask = ring.shape[0] - 1
     while True:
         why = _room(p)
-        if why >= 0:
+        if why != GOES_ON:
             return int(why)
         # ---- the next event
         queued = n[QUEUED] > 0
@@ -299,7 +292,8 @@ def play(until: float, stop: int, p: int) -> int:
                 if math.isnan(end):  # as if nothing had been: the event comes once more
                     push(at, key, n[HEAP], now, order, code)
                     n[HEAP] += 1
-                    return GROW_SPEEDS
+                    n[SHORT] |= OF_CHANGES
+                    return IS_SHORT
             qf[s, S_WAIT] += qf[s, S_START] - qf[s, ENTERED]
             qf[s, S_SERVICE] += qf[s, S_END] - qf[s, S_START]
             qf[s, NETWORK] += qf[s, AFTER_S]

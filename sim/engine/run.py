@@ -138,6 +138,7 @@ class Run:
         more = self._link.shared_downlink or link.varies or not link.plain or server.fails
         more = more or link.sharing == "cellular"
         self._n_columns = len(at.RECORDED) + len(at.RECORDED_TOO) * more
+        sn[at.BURST] = server.max_batch + server.n_gpus + server.cpu_workers + 4 * link.n_cells + 8
         sn[at.TARGET] = -1 if spec.workload.requests is None else spec.workload.requests
         sn[at.REPLICATION], sn[at.MAX_EVENTS] = replication, spec.max_events
         sn[[at.REQUESTS_0, at.REQUESTS_1]] = self._streams.key(REQUESTS)
@@ -298,7 +299,7 @@ class Run:
         silences = self.speeds.silences() if self.speeds is not None else []
         self._silences = np.array(silences or [(0.0, 0.0, 0.0)])
         self._n[[at.CHANGES, at.SILENCES]] = len(self._known), len(silences)
-        self._n[[at.ALL_CHANGES, at.FEW_CHANGES]] = is_all, 0
+        self._n[at.ALL_CHANGES] = is_all
 
     def _set_windows(self) -> None:
         """How time is cut for the event list: in small systems not at all."""
@@ -341,14 +342,16 @@ class Run:
     def _make_room(self, why: int) -> None:
         if why == at.GROW_ROWS:
             self._records = np.concatenate([self._records, np.empty_like(self._records)])
-        elif why == at.GROW_CONTENTION:
-            self._make_wide()
+        elif why == at.IS_SHORT:
+            short, self._n[at.SHORT] = int(self._n[at.SHORT]), 0
+            if short & at.OF_PLACES:
+                self._make_wide()
+            if short & at.OF_CHANGES:
+                self._know_more()
+            if short & at.OF_FRAMES:
+                self._set_frames(len(self._frames))
         elif why == at.GROW:
             self._grow()
-        elif why == at.GROW_SPEEDS:
-            self._know_more()
-        elif why == at.GROW_FRAMES:
-            self._set_frames(len(self._frames))
         elif why == at.NO_TAIL:
             raise self._unknown_batch
         elif why == at.NO_TIME:
@@ -370,7 +373,6 @@ class Run:
             self._ratios = np.pad(self._ratios, pad, constant_values=math.nan)
             for c in np.flatnonzero(self._cn[:, at.ASKS]).tolist():
                 self._begin_access(c)
-        self._n[[at.WIDE, at.ASKED]] = 0
 
     def _begin_access(self, c: int) -> None:
         """Say how far those who contend in a cell stretch the access that has begun, and when it is

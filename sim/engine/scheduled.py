@@ -76,7 +76,7 @@ def _enter(p: int, c: int, s: int) -> None:
     rise(p, lane, lane_n[lane], s)
     lane_n[lane] += 1
     if lane_n[lane] + 1 >= t.members(p).shape[1]:
-        n[WIDE] = 1
+        n[SHORT] |= OF_PLACES
     cn[c, FLOWS] += 1
     radios = t.radios(p)
     radios[d, IN_AIR] += 1

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from sim.compiling import inner
+from sim.compiling import hot, inner
 from sim.engine import tables as t
 from sim.engine.channel import answer_s
 from sim.engine.events import at_once, schedule, timeout_at
@@ -149,7 +149,7 @@ def _factor(p: int, row: int) -> float:
     return float(law[passed, 0])
 
 
-@inner
+@hot
 def serve_plain(p: int, s: int) -> None:
     """PlainServer.serve."""
     f, qf = t.f(p), t.qf(p)
@@ -191,7 +191,7 @@ def _turn_away(p: int, s: int, outcome: int) -> None:
     refuse(p, s, outcome)
 
 
-@inner
+@hot
 def serve_queued(p: int, s: int) -> bool:
     """QueueServer.serve, up to the queue: whether the request stands in it."""
     n, qf, waiting = t.n(p), t.qf(p), t.waiting(p)
@@ -297,7 +297,7 @@ def start_batches(p: int) -> bool:
     return True
 
 
-@inner
+@hot
 def finish_batch(p: int, g: int, turn: int) -> bool:
     """QueueServer._finish: whether a batch is through; a failure may have taken it away before."""
     f, qf, batch_n = t.f(p), t.qf(p), t.batch_n(p)

@@ -5,7 +5,7 @@ scheduled cell uses as well.
 
 import numpy as np
 
-from sim.compiling import inlined, inner
+from sim.compiling import hot, inlined, inner
 from sim.engine import tables as t
 from sim.engine.events import leave, need_s, timeout_at
 from sim.engine.layout import *
@@ -71,7 +71,7 @@ def remove(p: int, heap: int, m: int, s: int) -> None:
     heap_again(p, heap, m - 1)
 
 
-@inner
+@hot
 def _advance(p: int, c: int) -> None:
     """SharedStation._advance: move the virtual clock to the present."""
     cf, cn, now = t.cf(p), t.cn(p), t.f(p)[NOW]
@@ -82,7 +82,7 @@ def _advance(p: int, c: int) -> None:
     cf[c, SINCE] = now
 
 
-@inner
+@hot
 def _plan(p: int, c: int) -> None:
     """SharedStation._plan: the clock's pace, and a timer if the next departure is earlier."""
     cf, cn, now = t.cf(p), t.cn(p), t.f(p)[NOW]
@@ -114,7 +114,7 @@ def share(p: int, c: int, s: int) -> None:
     rise(p, c, m, s)
     cn[c, FLOWS] = m + 1
     if m + 2 >= t.members(p).shape[1]:
-        n[WIDE] = 1
+        n[SHORT] |= OF_PLACES
     cf[c, WEIGHTS] += weight
     _plan(p, c)
 

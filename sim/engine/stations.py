@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from sim.compiling import inner
+from sim.compiling import hot, inner
 from sim.engine import tables as t
 from sim.engine.events import at_once, leave, need_s, schedule, timeout_at
 from sim.engine.layout import *
 
 
-@inner
+@hot
 def serve_fifo(p: int, c: int, s: int) -> None:
     """FifoStation.serve."""
     cf, qf, now = t.cf(p), t.qf(p), t.f(p)[NOW]
