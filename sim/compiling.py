@@ -4,6 +4,7 @@ Numba keeps what it compiled by the time and size of a function's own file. What
 takes from another file is built in as well, so here the text of all these files is part of the key.
 """
 
+import gc
 import hashlib
 import sys
 import threading
@@ -94,10 +95,14 @@ def told(function: Any) -> Iterator[None]:
     )  # fmt: skip
     timer.daemon = True
     timer.start()
+    collects = gc.isenabled()
+    gc.disable()  # a compiler makes so many objects that looking for cycles takes an eighth
     try:
         yield
     finally:
         timer.cancel()
+        if collects:
+            gc.enable()
 
 
 class _Cache(FunctionCache):
