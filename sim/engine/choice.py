@@ -23,6 +23,8 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
         source = sources.get(group.source or name)
         rows = rows_of(source) if source is not None else []
         found[f"sources of kind {type(source).__name__}"] = rows is None
+        if getattr(source, "batches_by_row", False) and server.max_batch > 1:
+            found["batches whose seconds depend on their rows"] = True
         if server.discipline == "continuous" and any(row.new_tokens != 1 for row in rows or ()):
             found["prompts of several tokens"] = True
         mixed = source is not None and mixes_tails(source)

@@ -101,6 +101,17 @@ def test_sources_that_are_functions_are_left_to_simpy():
         wired(engine="fast")
 
 
+def test_batches_whose_seconds_depend_on_their_rows_are_left_to_simpy():
+    class Mixed(ConstantSource):
+        batches_by_row = True
+
+    mixed = {"default": Mixed(device_s=0.01, payload_bytes=100.0, server_s=0.002)}
+    batches = wired(server=ServerSpec(discipline="take_all", max_batch=4))
+    why = "the compiled engine does not know batches whose seconds depend on their rows"
+    assert choice.choose("auto", batches, mixed) == ("simpy", why)
+    assert choice.choose("auto", wired(), mixed) == ("compiled", "")
+
+
 def test_a_budget_of_events_ends_a_run_with_the_same_words():
     spec = wired(max_events=50, fleet=FleetSpec(n_devices=4), engine="compiled")
     with pytest.raises(ValueError, match=r"max_events=50 events are used up at .* of 4 s, with"):
