@@ -4,6 +4,7 @@ Numba keeps what it compiled by the time and size of a function's own file. What
 takes from another file is built in as well, so here the text of all these files is part of the key.
 """
 
+import gc
 import hashlib
 import sys
 import threading
@@ -17,8 +18,10 @@ import numba
 from numba.core.caching import FunctionCache
 
 SOURCES = (
-    "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py", "engine/gaps.py",
-    "engine/server.py",    "engine/kernel.py",
+    "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py", "engine/tables.py",
+    "engine/gaps.py", "engine/events.py", "engine/stations.py", "engine/shared.py",
+    "engine/contended.py", "engine/scheduled.py", "engine/channel.py", "engine/fading.py",
+    "engine/server.py", "engine/devices.py", "engine/kernel.py",
 )  # fmt: skip
 """The files whose text compiled functions hold, from this folder on."""
 
@@ -33,6 +36,8 @@ def compiled(
     *,
     inline: bool = False,
     allocates: bool = False,
+    inner: bool = False,
+    hot: bool = False,
 ) -> Any:
     """Compile for one signature, or for what comes first; without the interpreter's lock, IEEE
     arithmetic, nothing merged; kept on disk where a place for it can be written.
@@ -41,7 +46,11 @@ def compiled(
     an atomic step for each of them, when a call begins and when it ends.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": allocates}
+    if inner:
+        options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": hot}
     made = numba.njit(function, inline="always" if inline else "never", **options)
+    if inner:
+        return made
     with suppress(RuntimeError, OSError):  # no place to keep it, or no sources to tell old from new
         made._cache = _Cache(function)
     if signature is not None:
@@ -53,6 +62,18 @@ def compiled(
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile into whatever calls it."""
     return compiled(function, inline=True)
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile for other compiled functions alone: nothing that Python needs to call it, and no
+    place of its own on disk; what calls it holds it.
+    """
+    return compiled(function, inner=True)
+
+
+def hot(function: Callable[..., Any]) -> Any:
+    """The same, put into whatever calls it by LLVM: what every request passes, called once."""
+    return compiled(function, inner=True, hot=True)
 
 
 @cache
@@ -74,10 +95,14 @@ def told(function: Any) -> Iterator[None]:
     )  # fmt: skip
     timer.daemon = True
     timer.start()
+    collects = gc.isenabled()
+    gc.disable()  # a compiler makes so many objects that looking for cycles takes an eighth
     try:
         yield
     finally:
         timer.cancel()
+        if collects:
+            gc.enable()
 
 
 class _Cache(FunctionCache):

@@ -28,7 +28,7 @@ from sim.measures.saturation import judge, load
 from sim.measures.training import training_columns
 from sim.medium.link import Link
 from sim.medium.rates import trace_of
-from sim.medium.speeds import Speeds, speeds, trace_share
+from sim.medium.speeds import Speeds, speeds_of, trace_share
 from sim.places import groups_of
 from sim.server.server import PlainServer, QueueServer, Server
 from sim.sources.source import Source, Sources
@@ -110,7 +110,7 @@ def build(
         spec.link,
         streams,
         explicit=explicit or spec.interruptible,
-        speeds=_speeds(spec, streams),
+        speeds=speeds_of(spec, streams),
     )
     meter = Meter(
         env,
@@ -126,16 +126,6 @@ def build(
         spec=spec, env=env, link=link, server=server, devices=devices, meter=meter,
         unplayed=tuple(say_sizes(spec, sources)), rounds=rounds,
     )  # fmt: skip
-
-
-def _speeds(spec: SystemSpec, streams: Streams) -> Speeds | None:
-    """The medium's speed over time; replication 0 plays a trace from its start, every other one
-    from a place of its own.
-    """
-    if not spec.link.varies:
-        return None
-    luck = streams.stream("trace").random() if streams.replication else 0.0
-    return speeds(spec.link, luck, None if spec.workload.requests else spec.horizon_s)
 
 
 def breakdowns(
@@ -222,7 +212,12 @@ def _play_compiled(spec: SystemSpec, sources: Sources, replication: int) -> Play
         reached = running.run_until(ON_ALL)
         _check_end(spec, "every device", running.now_s, reached)
     return Played(
-        book, running.target_s, running.all_s, running.sources, None, say_sizes(spec, sources)
+        book,
+        running.target_s,
+        running.all_s,
+        running.sources,
+        running.speeds,
+        say_sizes(spec, sources),
     )
 
 

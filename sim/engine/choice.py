@@ -9,21 +9,12 @@ from sim.sources.source import Sources, rows_of
 from sim.specs import SystemSpec
 
 AUTO, SIMPY, COMPILED = ENGINES = ("auto", "simpy", "compiled")
-_KNOWN_SHARING = ("fifo", "ps", "weighted", "dedicated", "wifi")
 
 
 def refusal(spec: SystemSpec, sources: Sources) -> str:
     """What of a system the compiled engine does not know, by its name; empty where it knows all."""
-    link, server = spec.link, spec.server
-    found = {
-        f"link.sharing={link.sharing}": link.sharing not in _KNOWN_SHARING,
-        "link.outage_at_s": bool(link.outage_at_s),
-        "link.rate_csv": bool(link.rate_csv),
-        f"link.fading={link.fading}": link.fading != "none",
-        "lost frames": not link.plain,
-        "link.snr_spread_db": link.snr_spread_db > 0.0,
-        "failures of the server": server.fails,
-    }
+    found: dict[str, bool] = {}
+    server = spec.server
     for name, group in groups_of(spec).items():
         workload = group.workload or spec.workload
         found |= {
@@ -34,6 +25,8 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
         source = sources.get(group.source or name)
         rows = rows_of(source) if source is not None else []
         found[f"sources of kind {type(source).__name__}"] = rows is None
+        if getattr(source, "batches_by_row", False) and server.max_batch > 1:
+            found["batches whose seconds depend on their rows"] = True
         if server.discipline == "continuous" and any(row.new_tokens != 1 for row in rows or ()):
             found["prompts of several tokens"] = True
         mixed = source is not None and mixes_tails(source)

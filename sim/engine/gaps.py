@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from sim import philox
-from sim.compiling import compiled
+from sim.compiling import compiled, inner
 from sim.engine.layout import (
     BURSTING,
     BURSTS,
@@ -38,7 +38,7 @@ _AFTER_ALL = 1 << 62
 _NEVER = -1.0
 
 
-@compiled
+@inner
 def next_gap(
     d: int, request: int, now: float, sn: Any, df: Any, dn: Any, loads: Any, times: Any
 ) -> tuple[float, int]:
@@ -74,14 +74,14 @@ def next_gap(
     return _NEVER, 0
 
 
-@compiled
+@inner
 def poisson_gap(d: int, request: int, sn: Any, mean_s: float) -> float:
     """Exponential gaps."""
     u, _ = draw(sn[REQUESTS_0], sn[REQUESTS_1], request, d, sn[REPLICATION])
     return float(mean_s * minus_log(u))
 
 
-@compiled
+@inner
 def _mmpp_gap(d: int, request: int, sn: Any, dn: Any, load: Any) -> float:
     """workload.mmpp_gap."""
     k0, k1, replication = sn[REQUESTS_0], sn[REQUESTS_1], sn[REPLICATION]
@@ -103,7 +103,7 @@ def _mmpp_gap(d: int, request: int, sn: Any, dn: Any, load: Any) -> float:
     return float(first_s + then_s)
 
 
-@compiled
+@inner
 def _stays_s(
     k0: int, k1: int, request: int, d: int, replication: int, asked: int, number: int,
     mean_s: float,
@@ -118,7 +118,7 @@ def _stays_s(
     return found, asked
 
 
-@compiled
+@inner
 def _gamma(
     k0: int, k1: int, request: int, d: int, replication: int, asked: int, shape: float,
     scale: float,

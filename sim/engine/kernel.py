@@ -8,58 +8,215 @@ marks name the method that a passage is the twin of.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
-from sim.compiling import compiled, inlined
-from sim.engine.gaps import next_gap
-from sim.engine.layout import *
-from sim.engine.lists import draw, fsum, in_turn, next_window, pop, schedule
-from sim.engine.server import batch_s, factor, full, most_urgent, without
-from sim.philox import minus_log
-
-_NONE, _CREATE, _SEND, _DECODE, _SERVE, _DONE, _ENTER, _CONTEND, _END_TURN, _RUN, _ANSWER = range(
-    11
+from sim.compiling import compiled, hot, inner
+from sim.engine import tables as t
+from sim.engine.channel import (
+    downlink_fixed_s,
+    downlink_s,
+    end_s,
+    send,
+    send_answer,
+    silence_s,
 )
-_CLOCK_DIGITS, _LIGHT, _DIGITS = 1e-12, 1e-3, 1e-9
-_ANSWERED, _BUSY, _REJECTED, _EXPIRED = 1, 2, 3, 4
+from sim.engine.contended import finish_air, join, set_air_speed
+from sim.engine.devices import depart, handle, think, wait_for_next
+from sim.engine.events import at_once, schedule, timeout_at
+from sim.engine.fading import arrive, begin, hear_turn, leave_line, move, pass_block
+from sim.engine.layout import *
+from sim.engine.lists import next_window, pop, push
+from sim.engine.scheduled import finish_own, finish_scheduled, hand_over, set_scheduled_speed
+from sim.engine.server import (
+    fail,
+    finish_batch,
+    next_failure,
+    serve_plain,
+    serve_queued,
+    start_batches,
+    turn_away_newest,
+    wait_for_repair,
+)
+from sim.engine.shared import finish_shared, set_shared_speed, share
+from sim.engine.stations import (
+    decode,
+    finish_decoding,
+    finish_queue,
+    queue_up,
+    serve_fifo,
+    set_queue_speed,
+)
+
+_ARG = (1 << SHIFT) - 1
+
+
+@hot
+def _room(p: int) -> int:
+    """Whether there is room for what one event may need, and if not, of what there is none."""
+    n, sn = t.n(p), t.sn(p)
+    burst = n[ARRIVED] - n[LEFT] + sn[BURST]
+    if n[HEAP] + n[KEPT] + burst > t.key(p).shape[0] >> 1 or n[FREE] < 0:
+        return GROW
+    if n[HOPS] + burst > t.hops(p).shape[0]:
+        return GROW
+    if n[ROWS] + 2 > t.records(p).shape[0]:
+        return GROW_ROWS
+    return GOES_ON if n[SHORT] == 0 else IS_SHORT
+
+
+@inner
+def _change_speed(p: int) -> None:
+    """Link._vary: the medium follows the plan of speeds."""
+    n, sn, changes, now = t.n(p), t.sn(p), t.changes(p), t.f(p)[NOW]
+    while n[CHANGE] < n[CHANGES]:
+        time_s, speed = changes[n[CHANGE], CHANGES_AT], changes[n[CHANGE], CHANGES_TO]
+        if time_s > now and n[IS_DUE] == 0:
+            n[IS_DUE] = 1
+            schedule(p, now + (time_s - now), np.int64(ON_CHANGE) << SHIFT)
+            break
+        n[IS_DUE] = 0
+        for c in range(sn[N_CELLS]):
+            if sn[LINK] == QUEUE_LINK:
+                set_queue_speed(p, c, speed)
+            elif sn[LINK] == SHARED_LINK:
+                set_shared_speed(p, c, speed)
+            elif sn[LINK] == CONTENDED_LINK:
+                set_air_speed(p, c, speed)
+            else:
+                set_scheduled_speed(p, c, speed)
+        n[CHANGE] += 1
+    if n[ALL_CHANGES] == 0 and n[CHANGE] + 16 > n[CHANGES]:
+        n[SHORT] |= OF_CHANGES
+
+
+@hot
+def _enter(p: int, s: int) -> None:
+    """A payload or an answer is handed over to the medium of its cell."""
+    link, c = t.sn(p)[LINK], t.dn(p)[t.qn(p)[s, DEVICE], CELL]
+    t.qf(p)[s, ENTERED] = t.f(p)[NOW]
+    if link == FIFO_LINK:
+        serve_fifo(p, c, s)
+    elif link == SHARED_LINK:
+        share(p, c, s)
+    elif link == CONTENDED_LINK:
+        join(p, c, s)
+    elif link == QUEUE_LINK:
+        queue_up(p, c, s)
+    else:
+        hand_over(p, c, s)
+
+
+@hot
+def _book_upload(p: int, s: int) -> None:
+    """Device._book_upload."""
+    qf = t.qf(p)
+    end, alone_s = qf[s, T_END], qf[s, T_ALONE]
+    qf[s, L_START] = qf[s, T_START]
+    qf[s, L_END] = end
+    qf[s, AIRTIME] += alone_s
+    wait_s = end - qf[s, ENTERED] - alone_s
+    if t.sn(p)[VARIES] == 1:
+        silent_s = silence_s(p, qf[s, ENTERED], end)
+        qf[s, SILENCE] += silent_s
+        wait_s -= silent_s
+    qf[s, L_WAIT] += wait_s
+
+
+@inner
+def _book_answer(p: int, s: int) -> None:
+    """Device._download, behind the medium."""
+    qf = t.qf(p)
+    end, alone_s = qf[s, T_END], qf[s, T_ALONE]
+    silent_s = silence_s(p, qf[s, ENTERED], end)
+    qf[s, NETWORK] += alone_s
+    qf[s, SILENCE] += silent_s
+    qf[s, A_WAIT] += end - qf[s, ENTERED] - alone_s - silent_s
+
+
+@inner
+def _receive(p: int, s: int, end: float) -> None:
+    """Device._receive: the answer on a channel of its own whose speed changes, there at `end`."""
+    qf, now, half_s = t.qf(p), t.f(p)[NOW], t.sf(p)[HALF_RTT]
+    silent_s = silence_s(p, now, end)
+    qf[s, SILENCE] += silent_s
+    qf[s, NETWORK] += end - now - silent_s + half_s
+    if end < np.inf:
+        timeout_at(p, end + half_s, (ON_PROPAGATED << SHIFT) | s)
+
+
+@hot
+def _computed(p: int, s: int) -> int:
+    """Device.step, behind the processor; what follows."""
+    sf, qf, rows, r = t.sf(p), t.qf(p), t.rows(p), t.qn(p)[s, ROW]
+    qf[s, D_WAIT] += qf[s, D_START] - qf[s, ENTERED]
+    if rows[r, R_SENT] != 0.0:
+        qf[s, NETWORK] += sf[HALF_RTT]
+        qf[s, GRANT_WAIT] += sf[GRANT]
+        return SEND
+    return DECODE if rows[r, R_SERVER] > 0.0 else DONE
+
+
+@inner
+def _lost(p: int, s: int) -> int:
+    """Device.step, where the server has not served; what follows."""
+    if t.qn(p)[s, OUTCOME] == SERVER_LOST and t.sn(p)[RETRIES_LOST] == 1:
+        wait_for_repair(p, s)
+        return NOTHING
+    return DONE
+
+
+@inner
+def _again(p: int, s: int) -> int:
+    """Device._wait_for_repair, behind the repair; what follows."""
+    sf, qf, rows, r, now = t.sf(p), t.qf(p), t.rows(p), t.qn(p)[s, ROW], t.f(p)[NOW]
+    qf[s, REPAIR_WAIT] += now - qf[s, ENTERED]
+    if rows[r, R_SENT] == 0.0:
+        return DECODE
+    if sf[GRANT] > 0.0:
+        qf[s, GRANT_WAIT] += sf[GRANT]
+        schedule(p, now + sf[GRANT], (ON_GRANTED << SHIFT) | s)
+        return NOTHING
+    return SEND
+
+
+@inner
+def _answer(p: int, s: int) -> int:
+    """Device._download, Link.send_answer: the answer on the shared medium; what follows."""
+    half_s = t.sf(p)[HALF_RTT]
+    t.qf(p)[s, NETWORK] += half_s
+    if t.rows(p)[t.qn(p)[s, ROW], R_ANSWER] > 0.0:
+        send_answer(p, s)
+        return ENTER
+    if half_s > 0.0:
+        schedule(p, t.f(p)[NOW] + half_s, (ON_PROPAGATED << SHIFT) | s)
+        return NOTHING
+    return DONE
 
 
 @compiled
-def play(
-    until: float, stop: int, f: Any, n: Any, sf: Any, sn: Any, at: Any, key: Any, now_list: Any,
-    hops: Any, hop_code: Any, df: Any, dn: Any, qf: Any, qn: Any, rows: Any, ways: Any, tails: Any,
-    cf: Any, cn: Any, members: Any, ratios: Any, waiting: Any, batches: Any, batch_n: Any,
-    batch_at: Any, gpus: Any, cores: Any, cored: Any, work: Any, parts: Any, records: Any,
-    loads: Any, times: Any, radios: Any, law: Any,
-) -> int:  # fmt: skip
-    """Play what is due before `until`, or to the event `stop`; returns why it came back."""
-    ring = now_list.shape[0] - 1
-    core_ring = cored.shape[0] - 1
-    half_s = sf[HALF_RTT]
-    link, server, n_gpus = sn[LINK], sn[SERVER], sn[N_GPUS]
-    k0, k1, replication = sn[REQUESTS_0], sn[REQUESTS_1], sn[REPLICATION]
-    one = np.int64(1)
-    arg_mask = (one << SHIFT) - 1
-    burst = sn[MAX_BATCH] + n_gpus + sn[N_DECODERS] + 8
-    listed = key.shape[0] >> 1
+def play(until: float, stop: int, p: int) -> int:
+    """Play what is due before `until`, or to the event `stop`; returns why it came back. `p`: where
+    the list of arrays is (sim.engine.tables).
+    """
+    f, n, sn = t.f(p), t.n(p), t.sn(p)
+    at, key, ring = t.at(p), t.key(p), t.ring(p)
+    df, dn, qf, qn, rows = t.df(p), t.dn(p), t.qf(p), t.qn(p), t.rows(p)
+    mask = ring.shape[0] - 1
     while True:
-        # ---- room for what one event may need
-        if n[FREE] < 0 or n[HEAP] + n[KEPT] + burst > listed or n[HOPS] + burst > hops.shape[0]:
-            return GROW
-        if n[WIDE] == 1:
-            return GROW_CONTENTION
-        if n[ROWS] + 2 > records.shape[0]:
-            return GROW_ROWS
+        why = _room(p)
+        if why != GOES_ON:
+            return int(why)
         # ---- the next event
         queued = n[QUEUED] > 0
         now = f[NOW]
         if n[HEAP] == 0 and n[KEPT] > 0 and not queued:
             next_window(n, at, key)
-        if n[HEAP] > 0 and not (
-            queued and (at[0] > now or key[0, 0] > now_list[n[FRONT] & ring, 0])
-        ):
+        if n[WAKING] >= 0:  # one more of those whom the same event wakes
+            order = -1
+            code = (ON_UP << SHIFT) | n[WAKING]
+            n[WAKING] = qn[n[WAKING], NEXT]
+        elif n[HEAP] > 0 and not (queued and (at[0] > now or key[0, 0] > ring[n[FRONT] & mask, 0])):
             if at[0] >= until:
                 return REACHED
             now = at[0]
@@ -71,9 +228,8 @@ def play(
         elif queued:
             if now >= until:
                 return REACHED
-            p = n[FRONT] & ring
-            order = now_list[p, 0]
-            code = now_list[p, 1]
+            order = ring[n[FRONT] & mask, 0]
+            code = ring[n[FRONT] & mask, 1]
             n[FRONT] += 1
             n[QUEUED] -= 1
         else:
@@ -82,670 +238,175 @@ def play(
         if n[EVENTS] > sn[MAX_EVENTS]:
             return BUDGET
         kind = code >> SHIFT
-        a = code & arg_mask
-        act = _NONE
+        s = code & _ARG  # of a request, a device, a cell
+        act = NOTHING
         batch_due = False
-        gap_due = False
         newest = -1
-        s = a  # of a request
-        d = a  # of a device
-        c = a  # of a cell
         # ---- what it is
-        if kind == ON_THOUGHT:
-            act = _CREATE
-        elif kind == ON_START:
-            act = _RUN
-        elif kind == ON_BIRTH:
-            act = _NONE
-            if dn[d, KIND] >= COMES:
-                gap_due = True
-            elif df[d, SPREAD] >= 0.0:
-                _schedule(n, at, key, now + df[d, SPREAD], (ON_START << SHIFT) | d)
+        if kind in (ON_THOUGHT, ON_START, ON_BIRTH, ON_ARRIVAL):
+            d = s
+            if kind == ON_ARRIVAL:  # workload.open_loop: the next gap, then the request
+                wait_for_next(p, d, dn[d, COUNT] + 1)
+                act = CREATE
+            elif kind == ON_THOUGHT:
+                act = CREATE
+            elif kind == ON_BIRTH and dn[d, KIND] >= COMES:
+                wait_for_next(p, d, dn[d, COUNT])
+            elif kind == ON_BIRTH and df[d, SPREAD] >= 0.0:
+                schedule(p, now + df[d, SPREAD], (ON_START << SHIFT) | d)
+            elif not think(p, d):
+                act = CREATE
+            if act == CREATE:
+                s = handle(p, d)
+                act = NOTHING
+                if s < 0:
+                    s = -1 - s
+                    act = DONE
+        elif kind == ON_DEVICE:
+            act = _computed(p, s)
+        elif kind == ON_SENT:
+            if sn[LINK] == SCHEDULED_LINK and qn[s, INNER] == 0:
+                finish_own(p, dn[qn[s, DEVICE], CELL], s)
+            if qn[s, DOWN] == 1:
+                _book_answer(p, s)
+                act = DONE
+            elif sn[RADIO_CHANNEL] == 1:
+                act = arrive(p, s)
+                if act == DONE:
+                    leave_line(p, s)
             else:
-                act = _RUN
-        elif kind == ON_ARRIVAL:  # workload.open_loop: the next gap, then the request
-            gap_due = True
-            act = _CREATE
-        elif kind == ON_DEVICE:  # Device.step, behind the processor
-            d = qn[s, DEVICE]
-            r = qn[s, ROW]
-            qf[s, D_WAIT] += qf[s, D_START] - qf[s, ENTERED]
-            if rows[r, R_SENT] != 0.0:
-                qf[s, NETWORK] += half_s
-                act = _SEND
-            elif rows[r, R_SERVER] > 0.0:
-                act = _DECODE
-            else:
-                act = _DONE
-        elif kind == ON_SENT and qn[s, DOWN] == 1:  # Device._download, behind the medium
-            alone_s = qf[s, T_ALONE]
-            qf[s, NETWORK] += alone_s
-            qf[s, A_WAIT] += qf[s, T_END] - qf[s, ENTERED] - alone_s
-            act = _DONE
-        elif kind == ON_SENT:  # Device._book_upload
-            qf[s, L_START] = qf[s, T_START]
-            qf[s, L_END] = qf[s, T_END]
-            alone_s = qf[s, T_ALONE]
-            qf[s, AIRTIME] += alone_s
-            qf[s, L_WAIT] += qf[s, T_END] - qf[s, ENTERED] - alone_s
-            act = _DECODE
-        elif kind == ON_SHARED:  # SharedStation._fire
-            if now == cf[c, DUE]:
-                m = cn[c, FLOWS]
-                if m > 0:
-                    elapsed_s = now - cf[c, SINCE]
-                    cf[c, C_BUSY] += elapsed_s
-                    cf[c, CLOCK] += elapsed_s * cf[c, PACE]
-                cf[c, SINCE] = now
-                clock = cf[c, CLOCK]
-                reach = clock + _CLOCK_DIGITS * (clock + cf[c, PACE] * now)
-                while m > 0 and qf[members[c, 0], TAG] <= reach:
-                    s = members[c, 0]
-                    m -= 1
-                    _sift(members[c], qf, qn, m, members[c, m])
-                    weight = df[qn[s, DEVICE], WEIGHT]
-                    cf[c, WEIGHTS] -= weight
-                    if cf[c, WEIGHTS] < _LIGHT * weight:
-                        for i in range(m):
-                            work[i] = df[qn[members[c, i], DEVICE], WEIGHT]
-                        cf[c, WEIGHTS] = fsum(work, m, parts)
-                    qf[s, T_END] = now
-                    _leave(f, n, at, key, now_list, hops, hop_code, qf, s)
-                cn[c, FLOWS] = m
-                cf[c, DUE] = np.inf
-                if m > 0:
-                    cf[c, PACE] = (m if sn[OWN] == 1 else 1.0) / cf[c, WEIGHTS]
-                    due = now + max(0.0, qf[members[c, 0], TAG] - clock) / cf[c, PACE]
-                    cf[c, DUE] = due
-                    _timeout_at(f, n, at, key, hops, hop_code, due, (ON_SHARED << SHIFT) | c)
-                else:
-                    cf[c, CLOCK] = 0.0
-                    cf[c, WEIGHTS] = 0.0
-        elif kind == ON_AIR:  # ContendedMedium._finish
-            if order == cn[c, TIMER]:
-                cn[c, TIMER] = -1
-                cf[c, C_BUSY] += now - cf[c, SINCE]
-                qf[radios[cn[c, SENDER], FIRST], T_ALONE] += cf[c, UNSENT] * cf[c, ACCESS]
-                act = _END_TURN
+                _book_upload(p, s)
+                act = DECODE
+        elif kind == ON_SHARED:
+            finish_shared(p, s)
+        elif kind == ON_AIR:
+            finish_air(p, s, order)
         elif kind == ON_DECODED:  # Device._decode
             qf[s, C_WAIT] += qf[s, T_START] - qf[s, ENTERED]
             qf[s, C_SERVICE] += qf[s, T_END] - qf[s, T_START]
-            act = _SERVE
+            act = SERVE
         elif kind in (ON_SERVED, ON_DONE):
-            d = qn[s, DEVICE]
+            end = 0.0
+            if sn[VARYING_ANSWERS] == 1:
+                end = end_s(p, now, downlink_s(p, s), downlink_fixed_s(p, s))
+                if math.isnan(end):  # as if nothing had been: the event comes once more
+                    push(at, key, n[HEAP], now, order, code)
+                    n[HEAP] += 1
+                    n[SHORT] |= OF_CHANGES
+                    return IS_SHORT
             qf[s, S_WAIT] += qf[s, S_START] - qf[s, ENTERED]
             qf[s, S_SERVICE] += qf[s, S_END] - qf[s, S_START]
-            qf[s, NETWORK] += ways[dn[d, WAY], qn[s, ROW], W_AFTER]
-            act = _ANSWER if sn[SHARED_DOWN] == 1 else _DONE
-        elif kind == ON_BATCH:  # QueueServer._finish
-            f[GPU_BUSY] += now - batch_at[a]
-            for i in range(batch_n[a]):
-                s = batches[a, i]
-                after_s = ways[dn[qn[s, DEVICE], WAY], qn[s, ROW], W_AFTER]
-                if after_s > 0.0:
-                    _timeout_at(f, n, at, key, hops, hop_code, now + after_s,
-                                (ON_ANSWER << SHIFT) | s)  # fmt: skip
-                else:
-                    _at_once(n, now_list, (ON_DONE << SHIFT) | s)
-            batch_n[a] = 0
-            batch_due = True
+            qf[s, NETWORK] += qf[s, AFTER_S]
+            act = DONE
+            if sn[SHARED_DOWN] == 1:
+                act = ANSWER
+            elif sn[VARYING_ANSWERS] == 1:
+                _receive(p, s, end)
+                act = NOTHING
+        elif kind == ON_BATCH:
+            batch_due = finish_batch(p, s, order)
         elif kind == ON_WAKE:
             f[AGAIN] = np.inf
             batch_due = True
-        elif kind == ON_CORE:  # QueuePool._finish
-            f[DECODER_BUSY] += now - qf[s, T_START]
-            n[DECODING] -= 1
-            qf[s, T_END] = now
-            _at_once(n, now_list, (ON_DECODED << SHIFT) | s)
-            while n[DECODER_QUEUED] > 0 and n[DECODING] < sn[N_DECODERS]:
-                s = cored[n[DECODER_FRONT] & core_ring]
-                n[DECODER_FRONT] += 1
-                n[DECODER_QUEUED] -= 1
-                n[DECODING] += 1
-                qf[s, T_START] = now
-                _schedule(n, at, key, now + rows[qn[s, ROW], R_DECODE], (ON_CORE << SHIFT) | s)
+        elif kind == ON_CORE:
+            finish_decoding(p, s)
         elif kind == ON_HOP:  # timeout_at: the rest of the way
-            _schedule(n, at, key, now + (hops[a] - now), (ON_LATER << SHIFT) | a)
-        elif kind in (ON_LATER, ON_ANSWER, ON_CARRIED):  # Event.trigger
-            following = ((ON_DONE if kind == ON_ANSWER else ON_SENT) << SHIFT) | s
-            if kind == ON_LATER:
-                following = hop_code[a]
-                hop_code[a] = n[FREE_HOP]
-                n[FREE_HOP] = a
-                n[HOPS] -= 1
-            _at_once(n, now_list, following)
+            schedule(p, now + (t.hops(p)[s] - now), (ON_LATER << SHIFT) | s)
+        elif kind == ON_LATER:  # Event.trigger
+            hop_code = t.hop_code(p)
+            at_once(p, hop_code[s])
+            hop_code[s] = n[FREE_HOP]
+            n[FREE_HOP] = s
+            n[HOPS] -= 1
+        elif kind in (ON_ANSWER, ON_CARRIED):
+            at_once(p, ((ON_DONE if kind == ON_ANSWER else ON_SENT) << SHIFT) | s)
         elif kind == ON_PROPAGATED:
-            act = _DONE
+            act = DONE
+        elif kind == ON_REFUSED:
+            act = _lost(p, s)
+        elif kind == ON_QUEUE:
+            finish_queue(p, s, order)
+        elif kind == ON_SCHEDULED:
+            finish_scheduled(p, s)
+        elif kind == ON_INNER:
+            finish_own(p, dn[qn[s, DEVICE], CELL], s)
+        elif kind == ON_BLOCK:
+            pass_block(p, s)
+            act = MOVE
+        elif kind == ON_HEARD:
+            act = MOVE
+        elif kind == ON_LINE:
+            hear_turn(p, s)
+            act = MOVE
+        elif kind == ON_CHANGE:
+            _change_speed(p)
         elif kind == ON_FAILURE:
+            fail(p)
+            schedule(p, now + t.sf(p)[REPAIR], np.int64(ON_REPAIR) << SHIFT)
+        elif kind == ON_REPAIR:  # QueueServer.repair
+            n[DOWN_NOW] = 0
+            at_once(p, (ON_REPAIRED << SHIFT) | (n[REPAIR_FIRST] + 1))
+            n[REPAIR_FIRST] = -1
+            next_failure(p)
+        elif kind == ON_REPAIRED:
+            n[WAKING] = s - 1
+        elif kind == ON_UP:
+            qn[s, PLACE_NOW] = UNDER_WAY
+            act = _again(p, s)
+        elif kind == ON_GRANTED:
+            act = SEND
+        elif kind == ON_WATCH:
+            next_failure(p)
+        elif kind == ON_ENDLESS:
             return NO_TIME
         elif kind in (ON_TARGET, ON_ALL):
             n[TARGET_PASSED if kind == ON_TARGET else ALL_PASSED] = 1
             if stop == kind:
                 return STOPPED
-        outcome = _REJECTED if kind == ON_REFUSED else _EXPIRED if kind == ON_EXPIRED else _ANSWERED
-        if kind in (ON_REFUSED, ON_EXPIRED):
-            act = _DONE
-        if gap_due:
-            request = dn[d, COUNT] + (one if act == _CREATE else 0)
-            if dn[d, KIND] == COMES:
-                u, _ = draw(k0, k1, request, d, replication)
-                _schedule(n, at, key, now + df[d, MEAN] * minus_log(u), (ON_ARRIVAL << SHIFT) | d)
-            else:
-                gap_s, turn = next_gap(d, request, now, sn, df, dn, loads, times)
-                if gap_s >= 0.0:
-                    turn = turn if turn > 0 else n[ORDER]
-                    schedule(n, at, key, now + gap_s, turn, (ON_ARRIVAL << SHIFT) | d)
-                    n[ORDER] += 1
         # ---- what follows in the same instant
-        while act != _NONE:
-            if act == _RUN:  # closed_loop: think
-                act = _CREATE
-                if df[d, MEAN] > 0.0:
-                    pause_s = df[d, MEAN]
-                    if dn[d, KIND] == THINKS:
-                        u, _ = draw(k0, k1, dn[d, COUNT], d, replication)
-                        pause_s = df[d, MEAN] * minus_log(u)
-                    _schedule(n, at, key, now + pause_s, (ON_THOUGHT << SHIFT) | d)
-                    act = _NONE
-            elif act == _CREATE:  # Device.handle
-                df[d, BEGAN] = now
-                _, u = draw(k0, k1, dn[d, COUNT], d, replication)
-                dn[d, COUNT] += 1
-                s = n[FREE]
-                if s < 0:
-                    return NO_TIME
-                n[FREE] = qn[s, NEXT]
-                r = dn[d, ROW_0] + np.int64(u * dn[d, N_ROWS])
-                for i in range(N_BOOKED):
-                    qf[s, i] = 0.0
-                for i in range(D_START, S_END + 1):
-                    qf[s, i] = np.nan
-                qf[s, CREATED] = now
-                qn[s, DEVICE] = d
-                qn[s, ROW] = r
-                qn[s, NUMBER] = n[MADE]
-                n[MADE] += 1
-                n[ARRIVED] += 1
-                f[ARRIVAL_SUM] += now
-                if dn[d, LIMIT] >= 0 and dn[d, IN_FLIGHT] >= dn[d, LIMIT]:
-                    outcome = _BUSY
-                    act = _DONE
+        while act != NOTHING:
+            if act == SEND:
+                if sn[RADIO_CHANNEL] == 1:
+                    act = MOVE if begin(p, s) else NOTHING
                 else:
-                    dn[d, IN_FLIGHT] += 1
-                    work_s = rows[r, R_DEVICE] * df[d, SLOWDOWN]
-                    free = df[d, P_FREE]
-                    start = free if free > now else now
-                    end = start + work_s
-                    qf[s, ENTERED] = now
-                    qf[s, D_START] = start
-                    qf[s, D_END] = end
-                    df[d, P_FREE] = end
-                    df[d, P_WORK] += work_s
-                    after_s = sf[BEFORE] if rows[r, R_SENT] != 0.0 else 0.0
-                    _timeout_at(f, n, at, key, hops, hop_code, end + after_s,
-                                (ON_DEVICE << SHIFT) | s)  # fmt: skip
-                    act = _NONE
-            elif act == _SEND:  # Channel.send
-                d = qn[s, DEVICE]
-                way, r = dn[d, WAY], qn[s, ROW]
-                qf[s, AIR_BYTES] += ways[way, r, W_BYTES]
-                qf[s, T_WORK] = ways[way, r, W_AIRTIME]
-                qf[s, T_AFTER] = 0.0
-                qn[s, TOTAL] = np.int64(ways[way, r, W_ACCESSES])
-                qn[s, FRAMES_EACH] = np.int64(ways[way, r, W_FRAMES])
-                qn[s, DOWN] = 0
-                act = _ENTER
-            elif act == _ANSWER:  # Device._download, Link.send_answer
-                d = qn[s, DEVICE]
-                way, r = dn[d, WAY], qn[s, ROW]
-                qf[s, NETWORK] += half_s
-                act = _DONE
-                if rows[r, R_ANSWER] > 0.0:
-                    qf[s, T_WORK] = ways[way, r, W_DOWN_AIRTIME]
-                    qf[s, T_AFTER] = half_s
-                    qn[s, TOTAL] = np.int64(ways[way, r, W_DOWN_ACCESSES])
-                    qn[s, FRAMES_EACH] = np.int64(ways[way, r, W_DOWN_FRAMES])
-                    qn[s, DOWN] = 1
-                    act = _ENTER
-                elif half_s > 0.0:
-                    _schedule(n, at, key, now + half_s, (ON_PROPAGATED << SHIFT) | s)
-                    act = _NONE
-            elif act == _ENTER:
-                d = qn[s, DEVICE]
-                c = dn[d, CELL]
-                airtime_s = qf[s, T_WORK]
-                qf[s, ENTERED] = now
-                act = _NONE
-                if link == FIFO_LINK:  # FifoStation.serve
-                    free = cf[c, C_FREE]
-                    start = free if free > now else now
-                    end = start + airtime_s
-                    cf[c, C_FREE] = end
-                    cf[c, C_WORK] += airtime_s
-                    qf[s, T_START] = start
-                    qf[s, T_END] = end
-                    qf[s, T_ALONE] = airtime_s
-                    _timeout_at(f, n, at, key, hops, hop_code, end + qf[s, T_AFTER],
-                                (ON_SENT << SHIFT) | s)  # fmt: skip
-                elif link == SHARED_LINK:  # SharedStation.serve
-                    m = cn[c, FLOWS]
-                    if m > 0:
-                        elapsed_s = now - cf[c, SINCE]
-                        cf[c, C_BUSY] += elapsed_s
-                        cf[c, CLOCK] += elapsed_s * cf[c, PACE]
-                    cf[c, SINCE] = now
-                    weight = df[d, WEIGHT]
-                    qf[s, T_START] = now
-                    qf[s, T_ALONE] = airtime_s
-                    qf[s, TAG] = cf[c, CLOCK] + airtime_s / weight
-                    qn[s, TURN] = n[ORDER]  # ties between tags go by arrival
-                    n[ORDER] += 1
-                    _rise(members[c], qf, qn, m, s)
-                    m += 1
-                    cn[c, FLOWS] = m
-                    if m + 1 >= members.shape[1]:
-                        n[WIDE] = 1
-                    cf[c, WEIGHTS] += weight
-                    cf[c, PACE] = (m if sn[OWN] == 1 else 1.0) / cf[c, WEIGHTS]
-                    first_s = max(0.0, qf[members[c, 0], TAG] - cf[c, CLOCK])
-                    due = now + first_s / cf[c, PACE]
-                    if due < cf[c, DUE]:
-                        cf[c, DUE] = due
-                        _timeout_at(f, n, at, key, hops, hop_code, due, (ON_SHARED << SHIFT) | c)
-                else:  # ContendedMedium.enter
-                    radio = dn.shape[0] + c if qn[s, DOWN] == 1 else d
-                    qn[s, NEXT] = -1
-                    qn[s, ACCESSES] = qn[s, TOTAL]
-                    qf[s, T_START] = np.nan
-                    qf[s, T_ALONE] = 0.0
-                    if radios[radio, FIRST] >= 0:
-                        qn[radios[radio, LAST], NEXT] = s
-                        radios[radio, LAST] = s
-                    else:
-                        radios[radio, FIRST] = s
-                        radios[radio, LAST] = s
-                        qf[s, T_START] = now
-                        radios[radio, PLACE] = cn[c, ACTIVE]
-                        members[c, cn[c, ACTIVE]] = radio
-                        cn[c, ACTIVE] += 1
-                        if cn[c, ACTIVE] + 1 >= min(ratios.shape[1], members.shape[1]):
-                            n[WIDE] = 1
-                        if cn[c, TIMER] < 0:
-                            if cn[c, SENDER] < 0:
-                                act = _CONTEND
-                        elif cn[c, FRESH] == 1 and cf[c, SINCE] == now:
-                            act = _CONTEND
-                        elif cn[c, TURNS] > 1:  # _cut
-                            _pause(cf[c], cn[c], qf, radios, now)
-                            rest = cf[c, UNSENT] - math.floor(cf[c, UNSENT] + _DIGITS)
-                            if rest > _DIGITS:
-                                cn[c, TURNS] -= np.int64(np.rint(cf[c, UNSENT] - rest))
-                                cf[c, UNSENT] = rest
-                                _air(f, n, at, key, cf[c], cn[c], qf, qn, radios, c)
-                            else:
-                                cn[c, TURNS] -= np.int64(np.rint(cf[c, UNSENT]))
-                                act = _END_TURN
-            elif act == _END_TURN:  # ContendedMedium._end_turn
-                radio = cn[c, SENDER]
-                s = radios[radio, FIRST]
-                qn[s, ACCESSES] -= cn[c, TURNS]
-                if qn[s, ACCESSES] == 0:
-                    following = qn[s, NEXT]  # _advance
-                    radios[radio, FIRST] = following
-                    if following >= 0:
-                        qf[following, T_START] = now
-                    else:
-                        cn[c, ACTIVE] -= 1
-                        last = members[c, cn[c, ACTIVE]]
-                        if last != radio:
-                            members[c, radios[radio, PLACE]] = last
-                            radios[last, PLACE] = radios[radio, PLACE]
-                    qf[s, T_END] = now
-                    _leave(f, n, at, key, now_list, hops, hop_code, qf, s)
-                act = _CONTEND
-            elif act == _CONTEND:  # ContendedMedium._contend
-                act = _NONE
-                _pause(cf[c], cn[c], qf, radios, now)
-                m = cn[c, ACTIVE]
-                if m == 0:
-                    cn[c, SENDER] = -1
-                else:
-                    if m == 1:
-                        radio = members[c, 0]
-                        cn[c, TURNS] = qn[radios[radio, FIRST], ACCESSES]
-                        cf[c, STRETCH] = 1.0
-                    else:
-                        u = in_turn(
-                            sn[CONTENTION_0], sn[CONTENTION_1], cn[c, DRAWN], c, replication
-                        )
-                        cn[c, DRAWN] += 1
-                        radio = members[c, np.int64(u * m)]
-                        cn[c, TURNS] = 1
-                        cf[c, STRETCH] = 1.0 / ratios[qn[radios[radio, FIRST], FRAMES_EACH], m]
-                    cn[c, SENDER] = radio
-                    cf[c, UNSENT] = float(cn[c, TURNS])
-                    _air(f, n, at, key, cf[c], cn[c], qf, qn, radios, c)
-                    cn[c, FRESH] = 1
-            elif act == _DECODE:
+                    send(p, s)
+                    act = ENTER
+            if act == MOVE:
+                act = move(p, s)
+                if act == DECODE:
+                    leave_line(p, s)
+            if act == ANSWER:
+                act = _answer(p, s)
+            if act == ENTER:
+                _enter(p, s)
+                act = NOTHING
+            elif act == DECODE:
                 decode_s = rows[qn[s, ROW], R_DECODE]
-                act = _SERVE
+                act = SERVE
                 if sn[N_DECODERS] > 0 and decode_s > 0.0:
-                    act = _NONE
-                    qf[s, ENTERED] = now
-                    if server == PLAIN:  # PoolStation.serve
-                        start = max(cores[0], now)
-                        end = start + decode_s
-                        _replace(cores, end)
-                        f[DECODER_WORK] += decode_s
-                        qf[s, T_START] = start
-                        qf[s, T_END] = end
-                        _timeout_at(f, n, at, key, hops, hop_code, end + 0.0,
-                                    (ON_DECODED << SHIFT) | s)  # fmt: skip
-                    elif n[DECODING] < sn[N_DECODERS]:  # QueuePool.serve
-                        n[DECODING] += 1
-                        qf[s, T_START] = now
-                        _schedule(n, at, key, now + decode_s, (ON_CORE << SHIFT) | s)
-                    else:
-                        cored[(n[DECODER_FRONT] + n[DECODER_QUEUED]) & core_ring] = s
-                        n[DECODER_QUEUED] += 1
-            elif act == _SERVE:
-                d = qn[s, DEVICE]
-                act = _NONE
-                qf[s, ENTERED] = now
-                if server == PLAIN:  # PlainServer.serve
-                    work_s = rows[qn[s, ROW], R_ALONE]
-                    qf[s, SHARE] = work_s
-                    if n_gpus == 1:
-                        free = f[GPU_FREE]
-                        start = free if free > now else now
-                        end = start + work_s
-                        f[GPU_FREE] = end
-                    else:
-                        start = max(gpus[0], now)
-                        end = start + work_s
-                        _replace(gpus, end)
-                    f[GPU_WORK] += work_s
-                    qf[s, S_START] = start
-                    qf[s, S_END] = end
-                    after_s = ways[dn[d, WAY], qn[s, ROW], W_AFTER]
-                    _timeout_at(f, n, at, key, hops, hop_code, end + after_s,
-                                (ON_SERVED << SHIFT) | s)  # fmt: skip
-                else:  # QueueServer.serve
-                    if n[TAIL] == waiting.shape[0]:
-                        for i in range(n[HEAD], n[TAIL]):
-                            waiting[i - n[HEAD]] = waiting[i]
-                        n[TAIL] -= n[HEAD]
-                        n[HEAD] = 0
-                    waiting[n[TAIL]] = s
-                    n[TAIL] += 1
+                    decode(p, s, decode_s)
+                    act = NOTHING
+            if act == SERVE:
+                act = NOTHING
+                if sn[SERVER] == PLAIN:
+                    serve_plain(p, s)
+                elif serve_queued(p, s):
                     newest = s
                     batch_due = True
-            elif act == _DONE:  # Meter.count_departure
+            elif act == DONE:
+                act = NOTHING
                 d = qn[s, DEVICE]
-                if outcome != _BUSY:
+                outcome = qn[s, OUTCOME]
+                if outcome != BUSY:
                     dn[d, IN_FLIGHT] -= 1
-                n[LEFT] += 1
-                f[LEFT_SUM] += now
-                _record(records, n[ROWS], qf, qn, dn, df, rows, s, outcome, now)
-                n[ROWS] += 1
-                qn[s, NEXT] = n[FREE]
-                n[FREE] = s
-                if sn[TARGET] >= 0:
-                    dn[d, BEHIND] += 1
-                    if dn[d, BEHIND] == sn[TARGET]:
-                        if d == 0:
-                            f[TARGET_AT] = now
-                            _at_once(n, now_list, one * ON_TARGET << SHIFT)
-                        n[UNREADY] -= 1
-                        if n[UNREADY] == 0:
-                            f[ALL_AT] = now
-                            _at_once(n, now_list, one * ON_ALL << SHIFT)
-                act = _NONE
+                depart(p, s, ANSWERED if outcome == 0 else outcome)
                 if dn[d, KIND] < COMES:
-                    outcome = _ANSWERED
-                    act = _RUN
                     if df[d, MEAN] == 0.0 and now == df[d, BEGAN]:  # the process fails
-                        _at_once(n, now_list, one * ON_FAILURE << SHIFT)
-                        act = _NONE
-        # ---- QueueServer._start_batches
+                        at_once(p, np.int64(ON_ENDLESS) << SHIFT)
+                    elif not think(p, d):
+                        handle(p, d)
         if batch_due:
-            while n[TAIL] > n[HEAD]:
-                g = -1
-                for i in range(n_gpus):
-                    if batch_n[i] == 0:
-                        g = i
-                        break
-                if g < 0:
-                    break
-                if sn[DROP_EXPIRED] == 1:
-                    kept = n[HEAD]
-                    dropped = 0
-                    for i in range(n[HEAD], n[TAIL]):
-                        s = waiting[i]
-                        if qf[s, CREATED] + df[qn[s, DEVICE], DEADLINE] < now:
-                            dropped += 1
-                            qf[s, S_WAIT] += now - qf[s, ENTERED]
-                            _at_once(n, now_list, (ON_EXPIRED << SHIFT) | s)
-                        else:
-                            waiting[kept] = s
-                            kept += 1
-                    n[TAIL] = kept
-                    if dropped > 0:
-                        continue
-                # the rule: how many, of which kind
-                size = 0
-                k = dn[qn[waiting[n[HEAD]], DEVICE], KEY]
-                most = sn[MAX_BATCH]
-                if server == DYNAMIC:
-                    if sn[ONE_KEY] == 1:
-                        size = most if n[TAIL] - n[HEAD] >= most else 0
-                    else:
-                        k, size = full(waiting, n[HEAD], n[TAIL], qn, dn, most)
-                    if size == 0:
-                        due = qf[waiting[n[HEAD]], ENTERED] + sf[MAX_WAIT]
-                        if now < due:
-                            if due < f[AGAIN]:
-                                f[AGAIN] = due
-                                wake = now + max(0.0, due - now)
-                                _schedule(n, at, key, wake, one * ON_WAKE << SHIFT)
-                            break
-                size = 0
-                if server == URGENT:
-                    size = most_urgent(waiting, n[HEAD], n[TAIL], batches[g], most, qf, qn, df, dn)
-                for i in range(n[HEAD], n[TAIL] if size == 0 else n[HEAD]):  # same_key
-                    s = waiting[i]
-                    if dn[qn[s, DEVICE], KEY] == k:
-                        batches[g, size] = s
-                        size += 1
-                        if size == most:
-                            break
-                if server == URGENT:
-                    n[TAIL] = without(waiting, n[HEAD], n[TAIL], batches[g], size, qn)
-                elif batches[g, size - 1] == waiting[n[HEAD] + size - 1]:
-                    n[HEAD] += size  # they stood in front, all of them
-                else:
-                    taken = 0
-                    kept = n[HEAD]
-                    for i in range(n[HEAD], n[TAIL]):
-                        s = waiting[i]
-                        if taken < size and batches[g, taken] == s:
-                            taken += 1
-                        else:
-                            waiting[kept] = s
-                            kept += 1
-                    n[TAIL] = kept
-                r = qn[batches[g, 0], ROW]
-                seconds = rows[r, R_ALONE]
-                if size > 1:
-                    seconds = batch_s(batches[g], size, sf, sn, rows, qn, dn, tails, work, parts)
-                    if math.isnan(seconds):
-                        return NO_TAIL
-                if sn[LAW] != CONSTANT:
-                    seconds *= factor(n, sn, law, r)
-                share_s = seconds / size
-                for i in range(size):
-                    s = batches[g, i]
-                    qf[s, SHARE] += share_s
-                    qf[s, S_START] = now
-                    qf[s, S_END] = now + seconds
-                batch_n[g] = size
-                batch_at[g] = now
-                _schedule(n, at, key, now + seconds, (ON_BATCH << SHIFT) | g)
-            limited = newest >= 0 and sn[QUEUE_LIMIT] >= 0
-            if limited and n[TAIL] - n[HEAD] > sn[QUEUE_LIMIT] and waiting[n[TAIL] - 1] == newest:
-                n[TAIL] -= 1
-                _at_once(n, now_list, (ON_REFUSED << SHIFT) | newest)
-
-
-@inlined
-def _schedule(n: Any, at: Any, key: Any, time_s: float, code: int) -> None:
-    """Environment.schedule: an event later on."""
-    schedule(n, at, key, time_s, n[ORDER], code)
-    n[ORDER] += 1
-
-
-@inlined
-def _at_once(n: Any, now_list: Any, code: int) -> None:
-    """Event.succeed: an event at this very instant, behind all that stands there."""
-    p = (n[FRONT] + n[QUEUED]) & (now_list.shape[0] - 1)
-    now_list[p, 0] = n[ORDER]
-    now_list[p, 1] = code
-    n[QUEUED] += 1
-    n[ORDER] += 1
-
-
-@inlined
-def _timeout_at(
-    f: Any, n: Any, at: Any, key: Any, hops: Any, hop_code: Any, time_s: float, code: int
-) -> None:
-    """sim.station.timeout_at: an event at exactly `time_s`, if need be by a hop."""
-    now = f[NOW]
-    if now + (time_s - now) == time_s:
-        _schedule(n, at, key, time_s, code)
-        return
-    h = n[FREE_HOP]
-    n[FREE_HOP] = hop_code[h]
-    n[HOPS] += 1
-    hops[h] = time_s
-    hop_code[h] = code
-    _schedule(n, at, key, now + (0.75 * time_s - now), (ON_HOP << SHIFT) | h)
-
-
-@inlined
-def _leave(
-    f: Any, n: Any, at: Any, key: Any, now_list: Any, hops: Any, hop_code: Any, qf: Any, s: int
-) -> None:
-    """sim.station.leave: fire the event of a visit to the medium now, or later."""
-    if qf[s, T_AFTER] > 0.0:
-        _timeout_at(f, n, at, key, hops, hop_code, qf[s, T_END] + qf[s, T_AFTER],
-                    (ON_CARRIED << SHIFT) | s)  # fmt: skip
-    else:
-        _at_once(n, now_list, (ON_SENT << SHIFT) | s)
-
-
-@inlined
-def _pause(cf: Any, cn: Any, qf: Any, radios: Any, now: float) -> None:
-    """ContendedMedium._pause: stop the access on the air, note what is left of it."""
-    if cn[TIMER] < 0:
-        return
-    elapsed_s = now - cf[SINCE]
-    cn[TIMER] = -1
-    cf[C_BUSY] += elapsed_s
-    whole_s = cf[ACCESS] * cf[STRETCH]
-    done = min(cf[UNSENT], elapsed_s / whole_s) if whole_s > 0.0 else cf[UNSENT]
-    cf[UNSENT] -= done
-    qf[radios[cn[SENDER], FIRST], T_ALONE] += done * cf[ACCESS]
-
-
-@compiled
-def _air(
-    f: Any, n: Any, at: Any, key: Any, cf: Any, cn: Any, qf: Any, qn: Any, radios: Any, cell: int
-) -> None:  # fmt: skip
-    """ContendedMedium._run: send what is left of the turn."""
-    s = radios[cn[SENDER], FIRST]
-    cf[ACCESS] = qf[s, T_WORK] / qn[s, TOTAL]
-    cf[SINCE] = f[NOW]
-    cn[FRESH] = 0
-    cn[TIMER] = n[ORDER]
-    time_s = f[NOW] + cf[UNSENT] * cf[ACCESS] * cf[STRETCH]
-    _schedule(n, at, key, time_s, (ON_AIR << SHIFT) | cell)
-
-
-@inlined
-def _rise(flows: Any, qf: Any, qn: Any, m: int, s: int) -> None:
-    """Put a transfer onto the heap of m, by finish tag, then by arrival."""
-    tag, turn = qf[s, TAG], qn[s, TURN]
-    j = m
-    while j > 0:
-        p = (j - 1) >> 1
-        other = flows[p]
-        if qf[other, TAG] < tag or (qf[other, TAG] == tag and qn[other, TURN] < turn):
-            break
-        flows[j] = other
-        j = p
-    flows[j] = s
-
-
-@inlined
-def _sift(flows: Any, qf: Any, qn: Any, m: int, s: int) -> None:
-    """Fill the top of a heap that shall hold m transfers by the one that stood last."""
-    tag, turn = qf[s, TAG], qn[s, TURN]
-    j = 0
-    while True:
-        c = 2 * j + 1
-        if c >= m:
-            break
-        if c + 1 < m:
-            a, b = flows[c], flows[c + 1]
-            if qf[b, TAG] < qf[a, TAG] or (qf[b, TAG] == qf[a, TAG] and qn[b, TURN] < qn[a, TURN]):
-                c += 1
-        a = flows[c]
-        if tag < qf[a, TAG] or (tag == qf[a, TAG] and turn < qn[a, TURN]):
-            break
-        flows[j] = a
-        j = c
-    flows[j] = s
-
-
-@compiled
-def _replace(free: Any, end: float) -> None:
-    """heapreplace: the server that falls free first is busy until `end`."""
-    m = free.shape[0]
-    j = 0
-    while True:
-        c = 2 * j + 1
-        if c >= m:
-            break
-        if c + 1 < m and free[c + 1] < free[c]:
-            c += 1
-        if end <= free[c]:
-            break
-        free[j] = free[c]
-        j = c
-    free[j] = end
-
-
-@inlined
-def _record(
-    records: Any, at: int, qf: Any, qn: Any, dn: Any, df: Any, rows: Any, s: int, outcome: int,
-    done_s: float,
-) -> None:  # fmt: skip
-    """Request.row: the columns of sim.engine.layout.RECORDED, and RECORDED_TOO."""
-    d, r = qn[s, DEVICE], qn[s, ROW]
-    records[at, 0] = d
-    records[at, 1] = dn[d, GROUP]
-    records[at, 2] = outcome
-    records[at, 3] = rows[r, R_SAMPLE]
-    records[at, 4] = qf[s, CREATED]
-    records[at, 5] = qf[s, CREATED] + df[d, DEADLINE]
-    for i in range(D_START, S_END + 1):
-        records[at, 6 + i - D_START] = qf[s, i]
-    records[at, 12] = done_s
-    records[at, 13] = rows[r, R_PAYLOAD]
-    records[at, 14] = qf[s, AIR_BYTES]
-    records[at, 15] = qf[s, SHARE]
-    records[at, 16] = rows[r, R_CORRECT]
-    for i in range(D_WAIT, NETWORK + 1):
-        records[at, 17 + i - D_WAIT] = qf[s, i]
-    if records.shape[1] > 25:
-        records[at, 25] = qf[s, A_WAIT]
+            if not start_batches(p):
+                return NO_TAIL
+            if newest >= 0:
+                turn_away_newest(p, newest)

@@ -5,21 +5,28 @@ Numba freezes these numbers into the kernel; both sides take them from here alon
 
 # scalars, floats
 (NOW, ARRIVAL_SUM, LEFT_SUM, GPU_FREE, GPU_WORK, GPU_BUSY, DECODER_WORK, DECODER_BUSY, AGAIN,
- TARGET_AT, ALL_AT, N_FLOATS) = range(12)  # fmt: skip
+ TARGET_AT, ALL_AT, LAST_SHARE, N_FLOATS) = range(13)  # fmt: skip
 # scalars, whole numbers
 (ORDER, HEAP, FRONT, QUEUED, FREE, ROWS, ARRIVED, LEFT, HEAD, TAIL, UNREADY, EVENTS, FREE_HOP,
- MADE, DECODING, DECODER_FRONT, DECODER_QUEUED, TARGET_PASSED, ALL_PASSED, HOPS, WIDE, WINDOW,
- KEPT, FREE_KEPT, LAST_CHAIN, LAW_LEFT, LAW_AT, LAW_DRAWN, N_WHOLE) = range(29)  # fmt: skip
+ MADE, DECODING, DECODER_FRONT, DECODER_QUEUED, TARGET_PASSED, ALL_PASSED, HOPS, SHORT, WINDOW,
+ KEPT, FREE_KEPT, LAST_CHAIN, LAW_LEFT, LAW_AT, LAW_DRAWN, NEWEST, SIZES, CHANGE, CHANGES,
+ SILENCES, ALL_CHANGES, FREE_FRAME, SPARE_FRAMES, DOWN_NOW, REPAIR_FIRST, REPAIR_LAST,
+ FAILURE, FAILURES_DRAWN, WAKING, IS_DUE, N_WHOLE) = range(44)  # fmt: skip
 
 # of the system, floats and whole numbers
 (BEFORE, HALF_RTT, SPEED, OVERHEAD, BATCH_OVERHEAD, COPY_FIXED, COPY_RATE, MAX_WAIT,
- N_SYSTEM_FLOATS) = range(9)  # fmt: skip
+ GRANT, RTT, COHERENCE, FRAME_AIRTIME, MTU_BYTES, HEADER_BYTES, THROUGH, DEEP, SLOT,
+ BANDWIDTH, ACCESS_LIMIT, MEAN_UP, REPAIR, N_SYSTEM_FLOATS) = range(22)  # fmt: skip
 (LINK, SERVER, N_GPUS, N_DECODERS, MAX_BATCH, QUEUE_LIMIT, DROP_EXPIRED, ON_GPU, TARGET, EVERYONE,
  REPLICATION, REQUESTS_0, REQUESTS_1, CONTENTION_0, CONTENTION_1, MAX_EVENTS, OWN, ONE_KEY,
- SHARED_DOWN, LAW, LAW_BLOCK, SERVICE_0, SERVICE_1, N_SYSTEM_WHOLE) = range(24)  # fmt: skip
-FIFO_LINK, SHARED_LINK, CONTENDED_LINK = range(3)
+ SHARED_DOWN, LAW, LAW_BLOCK, SERVICE_0, SERVICE_1, N_CELLS, RADIO_CHANNEL, OWN_QUEUES, EXACT,
+ RATE, RAYLEIGH, MAX_RETRIES, VARIES, VARYING_ANSWERS, LINK_0, LINK_1, AGGREGATION, DOWN_FIXED,
+ FAILS, RETRIES_LOST, FAILURES_0, FAILURES_1, CHURNS, MOST_FRAMES,
+ BURST, N_SYSTEM_WHOLE) = range(44)  # fmt: skip
+FIFO_LINK, SHARED_LINK, CONTENDED_LINK, QUEUE_LINK, SCHEDULED_LINK = range(5)
 PLAIN, SINGLE, TAKE_ALL, DYNAMIC, URGENT = range(5)
 CONSTANT, IN_FILE, BY_SAMPLE = range(3)
+FIXED, BY_SCHEME, OUTAGE, SHANNON = range(4)
 
 # of a device
 (P_FREE, P_WORK, SLOWDOWN, WEIGHT, MEAN, DEADLINE, SPREAD, BEGAN, OFFSET,
@@ -28,17 +35,32 @@ CONSTANT, IN_FILE, BY_SAMPLE = range(3)
  SOURCE, BURSTING, FRAME, NEXT_TIME, TIMES_END, N_DEVICE_WHOLE) = range(17)  # fmt: skip
 THINKS, PAUSES, COMES, CLUSTERS, BURSTS, FRAMES, REPLAYS = range(7)
 
+# of what a device is to the link: a group's, or each device's own; the ratio in dB for schemes,
+# as a number over the gap for capacities
+BYTE_S, DOWN_BYTE_S, RATE_BPS, RATIO, TOGETHER, DOWN_TOGETHER, N_WAY = range(7)
+# of a device whose channel fades or loses frames
+GAIN, N_FADE_FLOATS = range(2)
+BLOCK, LINK_DRAWN, LINE_FIRST, LINE_LAST, N_FADE_WHOLE = range(5)
+
 # of a group's workload
 G_SHAPE, G_SCALE, G_SHARE, G_EMPTY, G_PERIOD, G_JITTER, G_SYNC, G_MEAN = range(8)
 G_ONCE, N_LOAD = 10, 12
 
 # of a request in flight
 (CREATED, D_START, D_END, L_START, L_END, S_START, S_END, SHARE, D_WAIT, L_WAIT, AIRTIME, C_WAIT,
- C_SERVICE, S_WAIT, S_SERVICE, NETWORK, AIR_BYTES, A_WAIT, N_BOOKED) = range(19)  # fmt: skip
+ C_SERVICE, S_WAIT, S_SERVICE, NETWORK, AIR_BYTES, A_WAIT, GRANT_WAIT, RESEND, SILENCE,
+ REPAIR_WAIT, ERASED, N_BOOKED) = range(24)  # fmt: skip
 # of its visit to the medium: on its way up, or (DOWN) its answer's on its way down
-(ENTERED, T_START, T_END, T_ALONE, TAG, T_WORK, T_AFTER,
- N_SLOT_FLOATS) = range(N_BOOKED, N_BOOKED + 8)  # fmt: skip
-DEVICE, ROW, NUMBER, NEXT, TURN, ACCESSES, TOTAL, FRAMES_EACH, DOWN, N_SLOT_WHOLE = range(10)
+(ENTERED, T_START, T_END, T_ALONE, TAG, T_WORK, T_FIXED, T_AFTER, T_LEFT, AFTER_S, RUN_GAIN,
+ RUN_RESENT, N_SLOT_FLOATS) = range(N_BOOKED, N_BOOKED + 13)  # fmt: skip
+(DEVICE, ROW, NUMBER, NEXT, TURN, ACCESSES, TOTAL, SIZE, DOWN, OUTCOME, PLACE_NOW, FRESH_FRAME,
+ OLD_FRAMES, RUN_OLD, RUN_FRESH, STARTED, RESENT, RETRIES, INNER,
+ NEXT_IN_LINE, N_SLOT_WHOLE) = range(21)  # fmt: skip
+# where it waits: for an event of its own, or at a place that has to be told when it leaves
+UNDER_WAY, AT_MEDIUM, IN_LINE, AT_SERVER, IN_BATCH, AT_CORES, IN_CORE, FOR_REPAIR = range(8)
+
+# of a frame that has been lost: of its payload the next one, how often, whether it is the last
+NEXT_FRAME, TRIES, IS_LAST, N_FRAME = range(4)
 
 # of a request that has left: the first columns in all systems, the others where they are not 0;
 # those of sim.request.COLUMNS that stand nowhere here are 0 in all that are played
@@ -49,27 +71,49 @@ RECORDED = (
     "airtime_s", "decoder_wait_s", "decoder_service_s", "server_wait_s", "server_service_s",
     "network_s",
 )  # fmt: skip
-RECORDED_TOO = ("answer_wait_s",)
+RECORDED_TOO = (
+    "answer_wait_s", "link_grant_s", "link_resend_s", "link_outage_s", "repair_wait_s", "erased",
+    "resent_frames", "retries",
+)  # fmt: skip
 
-# of a row, and of a row sent at a rate
+# of a row
 (R_DEVICE, R_DECODE, R_PAYLOAD, R_TENSOR, R_CORRECT, R_SAMPLE, R_SENT, R_SERVER, R_ALONE,
- R_ANSWER, N_ROW) = range(11)  # fmt: skip
-(W_AIRTIME, W_BYTES, W_AFTER, W_FRAMES, W_ACCESSES, W_DOWN_AIRTIME, W_DOWN_FRAMES, W_DOWN_ACCESSES,
- N_WAY) = range(9)  # fmt: skip
+ R_ANSWER, R_FRAMES, R_AIR, R_DOWN_FRAMES, R_DOWN_AIR, R_LAST, R_THROUGH,
+ N_ROW) = range(17)  # fmt: skip
 
-# of a station that contends: of device d number d, of the access point of cell c the c-th behind
-FIRST, LAST, PLACE, N_RADIO = range(4)
+# of a station that contends: of device d number d, of the access point of cell c the c-th behind;
+# of a device's own queue on a scheduled link, up number d, down behind all of those; IN_AIR: its
+# transfers on the medium, both ways
+FIRST, LAST, PLACE, IN_AIR, N_RADIO = range(5)
 
 # of a cell, floats and whole numbers
-(C_FREE, C_WORK, C_BUSY, CLOCK, SINCE, PACE, WEIGHTS, DUE, UNSENT, ACCESS, STRETCH,
- N_CELL_FLOATS) = range(12)  # fmt: skip
-ACTIVE, SENDER, TURNS, TIMER, FRESH, DRAWN, FLOWS, N_CELL_WHOLE = range(8)
+(C_FREE, C_WORK, C_BUSY, CLOCK, SINCE, PACE, WEIGHTS, DUE, UNSENT, ACCESS, STRETCH, C_SPEED,
+ N_CELL_FLOATS) = range(13)  # fmt: skip
+(ACTIVE, SENDER, TURNS, TIMER, FRESH, DRAWN, FLOWS, SILENT, ASKS, Q_FIRST, Q_LAST, LANE_0, N_LANES,
+ USERS, N_CELL_WHOLE) = range(15)  # fmt: skip
+# of the transfers of users with the same mean ratio in a cell
+L_CLOCK, L_PACE, N_LANE_FLOATS = range(3)
+
+# of a change of the medium's speed, and of a silence
+CHANGES_AT, CHANGES_TO, N_CHANGE = range(3)
+SILENT_FROM, SILENT_BEFORE, SILENT_UNTIL, N_SILENCE = range(4)
 
 # kinds of events; the code of one is kind << SHIFT | what it is about
 SHIFT = 40
 (ON_BIRTH, ON_START, ON_THOUGHT, ON_ARRIVAL, ON_DEVICE, ON_SENT, ON_SHARED, ON_AIR, ON_DECODED,
- ON_SERVED, ON_BATCH, ON_WAKE, ON_LATER, ON_HOP, ON_DONE, ON_REFUSED, ON_EXPIRED, ON_CORE,
- ON_ANSWER, ON_TARGET, ON_ALL, ON_FAILURE, ON_CARRIED, ON_PROPAGATED) = range(24)  # fmt: skip
+ ON_SERVED, ON_BATCH, ON_WAKE, ON_LATER, ON_HOP, ON_DONE, ON_REFUSED, ON_CORE,
+ ON_ANSWER, ON_TARGET, ON_ALL, ON_ENDLESS, ON_CARRIED, ON_PROPAGATED, ON_QUEUE, ON_SCHEDULED,
+ ON_CHANGE, ON_BLOCK, ON_HEARD, ON_LINE, ON_INNER, ON_FAILURE, ON_REPAIR, ON_REPAIRED, ON_UP,
+ ON_GRANTED, ON_WATCH) = range(36)  # fmt: skip
 
 # why the kernel comes back
-REACHED, STOPPED, EMPTY, GROW, GROW_ROWS, GROW_CONTENTION, NO_TIME, NO_TAIL, BUDGET = range(9)
+(GOES_ON, REACHED, STOPPED, EMPTY, GROW, GROW_ROWS, IS_SHORT, NO_TIME, NO_TAIL,
+ BUDGET) = range(10)  # fmt: skip
+# of what it is short (SHORT, added up): room for who is on the air, changes of speed, lost frames
+OF_PLACES, OF_CHANGES, OF_FRAMES = 1, 2, 4
+
+# what follows in the same instant
+(NOTHING, CREATE, RUN, SEND, MOVE, ENTER, DECODE, SERVE, ANSWER, DONE) = range(10)
+
+# outcomes (sim.request)
+ANSWERED, BUSY, REJECTED, EXPIRED, HAS_LEFT, SERVER_LOST, LINK_LOST = range(1, 8)

@@ -157,7 +157,7 @@ def _first_window(n: np.ndarray, at: np.ndarray, key: np.ndarray) -> int:
     return int(min(first_s * at[-1], _LAST_WINDOW))
 
 
-@inlined
+@compiled
 def draw(k0: int, k1: int, request: int, device: int, replication: int) -> tuple[float, float]:
     """Both uniform numbers of a request: of its pause and of its row (`sim.streams`)."""
     w0, w1, w2, w3 = philox.philox(U(k0), U(k1), U(request), U(device), U(replication), U(0))

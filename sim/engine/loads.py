@@ -6,7 +6,6 @@ from collections.abc import Iterable
 import numpy as np
 
 from sim.devices.arrivals import arrivals
-from sim.devices.replay import say_replays
 from sim.devices.workload import mmpp_law
 from sim.engine import layout as at
 from sim.places import groups_of, phase
@@ -59,7 +58,6 @@ def set_times(spec: SystemSpec, dn: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: a device that has fewer times than the run waits for.
     """
-    say_replays(spec)  # refuses one without a time within the horizon
     found: list[float] = []
     target = spec.workload.requests or -1
     for number, group in enumerate(groups_of(spec).values()):

@@ -6,7 +6,6 @@ is computed here by the model's own functions, so that both engines have the sam
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from simpy import Environment
@@ -14,14 +13,15 @@ from simpy import Environment
 from sim.clock import EventBudgetError, say_budget
 from sim.compiling import told
 from sim.devices.factory import sources_of
-from sim.engine import kernel, lists, loads
+from sim.devices.replay import say_replays
+from sim.engine import devices, kernel, links, lists, loads, tables
 from sim.engine import layout as at
 from sim.measures.meters import Book, Records, Snapshot
-from sim.medium.channel import Channel
 from sim.medium.link import Link
 from sim.medium.sharing.wifi import contention
+from sim.medium.speeds import speeds_of
 from sim.places import even, groups_of, groups_up_to, phase
-from sim.request import COLUMNS, EXPIRED, REJECTED
+from sim.request import COLUMNS
 from sim.server.service import ANY, batch_s, passes_of
 from sim.sources.source import Draw, Source, Sources, rows_of
 from sim.specs import ServerSpec, SystemSpec
@@ -32,8 +32,9 @@ SMALL = 32
 """Devices up to which one heap is the faster list."""
 _PER_WINDOW = 8.0
 """Arrivals in a window of the event list: more make its heap higher, fewer leave it empty."""
-_GROWING = ("_at", "_key", "_list", "_cored", "_hops", "_hop_code", "_waiting")
-_LINKS = {"fifo": at.FIFO_LINK, "wifi": at.CONTENDED_LINK}
+_GROWING = ("_at", "_key", "_ring", "_cored", "_hops", "_hop_code", "_waiting")
+_FIRST_CHANGES = 64
+"""Changes of the medium's speed that are made at once, at first."""
 _SERVERS = {
     "fifo": at.SINGLE, "take_all": at.TAKE_ALL, "dynamic": at.DYNAMIC, "edf": at.URGENT,
     "continuous": at.TAKE_ALL,
@@ -52,6 +53,7 @@ class Run:
         self._set_devices()
         self._set_rows()
         self._set_state()
+        self._point()
 
     def run_to(self, time_s: float) -> None:
         """Play everything before `time_s`, as `Clock.run_to` does."""
@@ -103,6 +105,7 @@ class Run:
             steps_in_flight=nothing,
             begin=begin,
             end=self.snapshot(),
+            speeds=tuple(self.speeds.until(self.now_s)) if self.speeds else (),
         )
 
     # ---- the system as arrays
@@ -110,15 +113,19 @@ class Run:
     def _set_system(self, replication: int) -> None:
         spec, link, server = self.spec, self.spec.link, self.spec.server
         sf, sn = np.zeros(at.N_SYSTEM_FLOATS), np.zeros(at.N_SYSTEM_WHOLE, np.int64)
-        self._env = Environment()
-        self._link = Link(self._env, link, self._streams)
-        sf[at.BEFORE], sf[at.HALF_RTT] = self._link.before_s, self._link.half_rtt_s
+        self.speeds = speeds_of(spec, self._streams)
+        self._link = Link(Environment(), link, self._streams, speeds=self.speeds)
+        links.set_system(self._link, self._streams, sf, sn)
         sf[at.SPEED], sf[at.OVERHEAD] = server.speed, server.overhead_s
         sf[at.BATCH_OVERHEAD], sf[at.COPY_FIXED] = server.batch_overhead_s, server.copy_fixed_s
         sf[at.COPY_RATE], sf[at.MAX_WAIT] = server.copy_bytes_per_s or 0.0, server.max_wait_s
-        sn[at.LINK] = _LINKS.get(link.sharing, at.SHARED_LINK)
-        sn[at.OWN] = link.sharing == "dedicated"
-        sn[at.SERVER] = at.PLAIN if server.plain else _SERVERS[server.discipline]
+        sn[at.LINK] = links.kind(link, spec.interruptible)
+        plain = server.plain and not spec.fleet.churns
+        sn[at.SERVER] = at.PLAIN if plain else _SERVERS[server.discipline]
+        sn[at.FAILS], sn[at.RETRIES_LOST] = server.fails, server.on_failure == "retry"
+        sf[at.MEAN_UP], sf[at.REPAIR] = server.mean_up_s or 0.0, server.repair_s
+        self._failures = np.array(server.fail_at_s, float)
+        sn[[at.FAILURES_0, at.FAILURES_1]] = self._streams.key("failures")
         sn[at.N_GPUS], sn[at.MAX_BATCH] = server.n_gpus, server.max_batch
         if server.discipline == "continuous":  # a token each
             sn[at.MAX_BATCH] = min(server.max_batch, server.max_batch_tokens)
@@ -128,12 +135,13 @@ class Run:
         sn[at.N_DECODERS] = 0 if sn[at.ON_GPU] else server.cpu_workers
         sn[at.QUEUE_LIMIT] = -1 if server.queue_limit is None else server.queue_limit
         sn[at.DROP_EXPIRED] = server.drop_expired
-        sn[at.SHARED_DOWN] = self._link.shared_downlink
-        self._n_columns = len(at.RECORDED) + len(at.RECORDED_TOO) * self._link.shared_downlink
+        more = self._link.shared_downlink or link.varies or not link.plain or server.fails
+        more = more or link.sharing == "cellular"
+        self._n_columns = len(at.RECORDED) + len(at.RECORDED_TOO) * more
+        sn[at.BURST] = server.max_batch + server.n_gpus + server.cpu_workers + 4 * link.n_cells + 8
         sn[at.TARGET] = -1 if spec.workload.requests is None else spec.workload.requests
         sn[at.REPLICATION], sn[at.MAX_EVENTS] = replication, spec.max_events
         sn[[at.REQUESTS_0, at.REQUESTS_1]] = self._streams.key(REQUESTS)
-        sn[[at.CONTENTION_0, at.CONTENTION_1]] = self._streams.key("contention")
         self._sf, self._sn = sf, sn
 
     def _set_devices(self) -> None:
@@ -159,7 +167,7 @@ class Run:
             dn[mine, at.KIND] = loads.kind(workload)
             dn[mine, at.LIMIT] = -1 if workload.max_in_flight is None else workload.max_in_flight
             dn[mine, at.KEY] = keys[self._sources[number].key]
-            dn[mine, at.SOURCE] = dn[mine, at.WAY] = number
+            dn[mine, at.SOURCE] = number
             if closed and workload.start_spread_s:
                 df[mine, at.SPREAD] = phase(np.flatnonzero(mine)) * workload.start_spread_s
             if group.straggler_share > 0.0:
@@ -170,6 +178,8 @@ class Run:
                 loads.set_frames(workload, df, dn, np.flatnonzero(mine).tolist())
         dn[:, at.BURSTING] = -1
         self._df, self._dn = df, dn
+        say_replays(spec)  # refuses one without a time within the horizon
+        self._ways = links.set_ways(self._link, groups, dn)
         self._times = loads.set_times(spec, dn)
 
     def _set_rows(self) -> None:
@@ -184,11 +194,13 @@ class Run:
         bare = server.plain and server.is_bare
         self._rows = np.array([self._row(draw, bare) for draw in draws])
         self._sn[at.LAW], self._law = _law(server, draws)
-        self._ways_of = np.zeros((len(self._groups), len(draws), at.N_WAY))
-        frames: dict[float, int] = {}
-        sent = [self._sent(group, draws, frames) for group in self._groups.values()]
-        self._ways_of = np.array(sent)
-        self._frames = list(frames)
+        self._schemes = links.schemes(spec.link)
+        frames = self._rows[:, [at.R_FRAMES, at.R_DOWN_FRAMES]].max()
+        together = self.spec.link.aggregation
+        contends = self._sn[at.LINK] == at.CONTENDED_LINK
+        self._sizes = np.full((int(frames) + 1, together + 1) if contends else (1, 1), -1)
+        resends = not spec.link.plain and spec.link.transport == "exact"
+        self._sn[at.MOST_FRAMES] = frames if resends else 0
         self._tails = np.zeros((len(self._sources), server.max_batch + 1))
         for number, source in enumerate(self._sources):
             one = (rows_of(source) or [])[0]
@@ -199,9 +211,7 @@ class Run:
                     self._tails[number, size:] = math.nan
                     self._unknown_batch = error
                     break
-        self._ratios = np.ones((max(1, len(frames)), 2))
-        if spec.link.sharing == "wifi":
-            self._widen()
+        self._ratios = np.full((8, 8), math.nan)
 
     def _row(self, draw: Draw, bare: bool) -> list[float]:
         server = self.spec.server
@@ -212,41 +222,8 @@ class Run:
             alone_s = batch_s(server, [draw], draw.server_s)
         sent = draw.payload_bytes > 0.0 or draw.is_sent
         return [draw.device_s, draw.decode_s, draw.payload_bytes, draw.tensor_bytes, draw.correct,
-                draw.sample, sent, draw.server_s, alone_s, draw.answer_bytes]  # fmt: skip
-
-    def _sent(self, group: Any, draws: list[Draw], frames: dict[float, int]) -> list[list[float]]:
-        """Airtime, bytes, answer, frames per access and accesses of every row (Channel.send)."""
-        channel = self._link.channel(0, group, self._streams)
-        assert isinstance(channel, Channel)
-        found = []
-        for draw in draws:
-            cost = channel.cost(draw.payload_bytes)
-            place = frames.setdefault(cost.frames / cost.accesses, len(frames))
-            answer_s = self._link.answer_s(0, draw.answer_bytes)
-            up = cost.airtime_s, cost.air_bytes, answer_s, place, cost.accesses
-            found.append([*up, *self._answer(draw.answer_bytes, frames)])
-        return found
-
-    def _answer(self, answer_bytes: float, frames: dict[float, int]) -> tuple[float, ...]:
-        """Airtime, frames per access and accesses of an answer on the shared medium
-        (Link.send_answer).
-        """
-        if not self._link.shared_downlink or answer_bytes <= 0.0:
-            return 0.0, 0.0, 0.0
-        each, accesses = self._link.answer_accesses(0, answer_bytes)
-        place = frames.setdefault(each, len(frames))
-        return self._link.downlink_s(0, answer_bytes), place, accesses
-
-    def _widen(self) -> None:
-        """Capacities of more stations at once, for every number of frames per access."""
-        capacity, wide = contention(self.spec.link), 2 * self._ratios.shape[1]
-        known = self._ratios.shape[1]
-        ratios = np.ones((max(1, len(self._frames)), wide))
-        ratios[:, :known] = self._ratios
-        for i, each in enumerate(self._frames):
-            for n in range(known, wide):
-                ratios[i, n] = capacity(n, each)
-        self._ratios = ratios
+                draw.sample, sent, draw.server_s, alone_s, draw.answer_bytes,
+                *links.row(self.spec.link, draw)]  # fmt: skip
 
     # ---- the state
 
@@ -260,22 +237,69 @@ class Run:
         self._qf = np.zeros((slots, at.N_SLOT_FLOATS))
         self._qn = np.zeros((slots, at.N_SLOT_WHOLE), np.int64)
         self._qn[:, at.NEXT] = np.append(np.arange(1, slots), -1)
-        self._radios = np.full((n_devices + spec.link.n_cells, at.N_RADIO), -1)
+        self._set_radios()
         self._cf = np.zeros((spec.link.n_cells, at.N_CELL_FLOATS))
         self._cf[:, at.DUE] = math.inf
         self._cn = np.zeros((spec.link.n_cells, at.N_CELL_WHOLE), np.int64)
-        self._cn[:, [at.SENDER, at.TIMER]] = -1
+        self._cf[:, at.C_SPEED] = 1.0
+        self._cn[:, [at.SENDER, at.TIMER, at.Q_FIRST]] = -1
+        groups = tuple(self._groups.values())
+        self._lane_of, self._gains = links.set_lanes(self._link, groups, self._dn, self._cn)
+        self._lanes = np.zeros((len(self._gains), at.N_LANE_FLOATS))
+        self._lane_n = np.zeros(len(self._gains), np.int64)
+        n_heaps = max(spec.link.n_cells, len(self._gains))
         self._set_lists(slots)
-        self._members = np.zeros((spec.link.n_cells, _FEW), np.int64)
+        self._members = np.zeros((n_heaps, _FEW), np.int64)
         gpus, batch = spec.server.n_gpus, spec.server.max_batch
         self._batches = np.zeros((gpus, batch), np.int64)
         self._batch_n, self._batch_at = np.zeros(gpus, np.int64), np.zeros(gpus)
+        self._batch_turn, self._batch_share = np.zeros(gpus, np.int64), np.zeros(gpus)
         self._gpus, self._cores = np.zeros(gpus), np.zeros(max(1, spec.server.cpu_workers))
         self._parts = np.zeros(128)
         self._records = np.empty((4 * slots, self._n_columns))
-        self._list[:n_devices, 0] = np.arange(n_devices)
-        self._list[:n_devices, 1] = (at.ON_BIRTH << at.SHIFT) + np.arange(n_devices)
-        self._n[[at.QUEUED, at.ORDER]] = n_devices
+        first = [at.ON_WATCH] * spec.server.fails + [at.ON_CHANGE] * spec.link.varies
+        codes = [kind << at.SHIFT for kind in first]
+        births = (at.ON_BIRTH << at.SHIFT) + np.arange(n_devices)
+        self._ring[: len(codes) + n_devices, 1] = np.append(codes, births)
+        self._ring[: len(codes) + n_devices, 0] = np.arange(len(codes) + n_devices)
+        self._n[[at.QUEUED, at.ORDER]] = len(codes) + n_devices
+        self._n[[at.REPAIR_FIRST, at.WAKING]] = -1
+        self._set_frames(2 * int(self._sn[at.MOST_FRAMES]) + _FEW)
+        self._known: list[tuple[float, float]] = []
+        self._following = self.speeds.changes() if self.speeds else iter(())
+        self._know_more()
+
+    def _set_radios(self) -> None:
+        """Stations that contend, queues of one's own, and what fades."""
+        link, n_devices = self.spec.link, self.spec.fleet.n_devices
+        n_radios = {"wifi": n_devices + link.n_cells, "cellular": 2 * n_devices}
+        self._radios = np.full((n_radios.get(link.sharing, 1), at.N_RADIO), -1)
+        self._radios[:, at.IN_AIR] = 0
+        n_fading = 1 if link.plain else n_devices
+        self._fades = np.ones((n_fading, at.N_FADE_FLOATS))
+        self._fading = np.full((n_fading, at.N_FADE_WHOLE), -1)
+        self._fading[:, at.LINK_DRAWN] = 0
+
+    def _set_frames(self, number: int) -> None:
+        """Room for as many more frames that are sent again."""
+        old = getattr(self, "_frames", np.zeros((0, at.N_FRAME), np.int64))
+        more = np.zeros((number, at.N_FRAME), np.int64)
+        free = int(self._n[at.FREE_FRAME]) if len(old) and self._n[at.SPARE_FRAMES] else -1
+        more[:, at.NEXT_FRAME] = np.append(np.arange(1, number) + len(old), free)
+        self._frames = np.concatenate([old, more])
+        self._n[at.FREE_FRAME] = len(old)
+        self._n[at.SPARE_FRAMES] += number
+
+    def _know_more(self) -> None:
+        """Twice as many changes of the medium's speed."""
+        number, is_all = max(_FIRST_CHANGES, len(self._known)), True
+        if self.speeds is not None:
+            is_all = links.know(self._following, self._known, number)
+        self._changes = np.array(self._known or [(0.0, 1.0)])
+        silences = self.speeds.silences() if self.speeds is not None else []
+        self._silences = np.array(silences or [(0.0, 0.0, 0.0)])
+        self._n[[at.CHANGES, at.SILENCES]] = len(self._known), len(silences)
+        self._n[at.ALL_CHANGES] = is_all
 
     def _set_windows(self) -> None:
         """How time is cut for the event list: in small systems not at all."""
@@ -293,32 +317,39 @@ class Run:
         listed = 2 * slots + 2 * burst + _FEW
         self._at, self._key = lists.empty(self._n, listed, self._windows_per_s)
         ring = 1 << (2 * slots + _FEW).bit_length()
-        self._list, self._cored = np.zeros((ring, 2), np.int64), np.zeros(ring, np.int64)
+        self._ring, self._cored = np.zeros((ring, 2), np.int64), np.zeros(ring, np.int64)
         self._hops = np.zeros(slots + 2 * burst + _FEW)
         self._hop_code = np.append(np.arange(1, len(self._hops)), -1)
         self._waiting = np.zeros(slots + _FEW, np.int64)
         self._work = np.zeros(slots + burst)
 
+    def _point(self) -> None:
+        """Where all arrays are (sim.engine.tables)."""
+        arrays = [getattr(self, f"_{name}") for name in tables.NAMES]
+        words = [(a.ctypes.data, len(a), a.shape[1] if a.ndim > 1 else 0) for a in arrays]
+        self._list = np.array(words, np.int64)
+        self._p = self._list.ctypes.data
+
     def _play(self, until_s: float, stop: int) -> int:
         while True:
             with told(kernel.play):
-                why = kernel.play(
-                    until_s, stop, self._f, self._n, self._sf, self._sn, self._at, self._key,
-                    self._list, self._hops, self._hop_code, self._df, self._dn, self._qf, self._qn,
-                    self._rows, self._ways_of, self._tails, self._cf, self._cn, self._members,
-                    self._ratios, self._waiting, self._batches, self._batch_n, self._batch_at,
-                    self._gpus, self._cores, self._cored, self._work, self._parts, self._records,
-                    self._loads, self._times, self._radios, self._law,
-                )  # fmt: skip
+                why = kernel.play(until_s, stop, self._p)
             if why in (at.REACHED, at.STOPPED, at.EMPTY):
                 return int(why)
             self._make_room(int(why))
+            self._point()
 
     def _make_room(self, why: int) -> None:
         if why == at.GROW_ROWS:
             self._records = np.concatenate([self._records, np.empty_like(self._records)])
-        elif why == at.GROW_CONTENTION:
-            self._make_wide()
+        elif why == at.IS_SHORT:
+            short, self._n[at.SHORT] = int(self._n[at.SHORT]), 0
+            if short & at.OF_PLACES:
+                self._make_wide()
+            if short & at.OF_CHANGES:
+                self._know_more()
+            if short & at.OF_FRAMES:
+                self._set_frames(len(self._frames))
         elif why == at.GROW:
             self._grow()
         elif why == at.NO_TAIL:
@@ -332,12 +363,34 @@ class Run:
 
     def _make_wide(self) -> None:
         """Room for twice as many who are on the air in a cell at once."""
-        most = int(self._cn[:, [at.ACTIVE, at.FLOWS]].max())
+        most = int(max(self._cn[:, [at.ACTIVE, at.FLOWS]].max(), self._lane_n.max()))
         if most + 1 >= self._members.shape[1]:
             self._members = np.pad(self._members, ((0, 0), (0, self._members.shape[1])))
-        if most + 1 >= self._ratios.shape[1] and self._sn[at.LINK] == at.CONTENDED_LINK:
-            self._widen()
-        self._n[at.WIDE] = 0
+        high, wide = self._ratios.shape
+        if self._sn[at.LINK] == at.CONTENDED_LINK:
+            more = high * (self._n[at.SIZES] + 2 > high), wide * (most + 1 >= wide)
+            pad = ((0, int(more[0])), (0, int(more[1])))
+            self._ratios = np.pad(self._ratios, pad, constant_values=math.nan)
+            for c in np.flatnonzero(self._cn[:, at.ASKS]).tolist():
+                self._begin_access(c)
+
+    def _begin_access(self, c: int) -> None:
+        """Say how far those who contend in a cell stretch the access that has begun, and when it is
+        over; and learn the same for a few more and for a few less.
+        """
+        cf, cn = self._cf[c], self._cn[c]
+        s = self._radios[cn[at.SENDER], at.FIRST]
+        place, m = int(self._qn[s, at.SIZE]), int(cn[at.ACTIVE])
+        frames, together = np.argwhere(self._sizes == place)[0].tolist()
+        each = frames / -(-frames // together)
+        capacity = contention(self.spec.link)
+        for n in range(max(2, m - m // 4), min(m + m // 4 + 2, self._ratios.shape[1])):
+            self._ratios[place, n] = capacity(n, each)
+        cf[at.STRETCH] = 1.0 / self._ratios[place, m]
+        cn[at.ASKS] = 0
+        time_s = cf[at.SINCE] + cf[at.UNSENT] * cf[at.ACCESS] * cf[at.STRETCH]
+        code = (at.ON_AIR << at.SHIFT) | c
+        lists.schedule(self._n, self._at, self._key, time_s, int(cn[at.TIMER]), code)
 
     def _grow(self) -> None:
         """Twice as many requests in flight."""
@@ -357,7 +410,7 @@ class Run:
         self._hop_code[-1] = self._n[at.FREE_HOP]
         self._n[at.FREE_HOP] = held
         for name, front, queued in (
-            ("_list", at.FRONT, at.QUEUED), ("_cored", at.DECODER_FRONT, at.DECODER_QUEUED),
+            ("_ring", at.FRONT, at.QUEUED), ("_cored", at.DECODER_FRONT, at.DECODER_QUEUED),
         ):  # fmt: skip
             order = (self._n[front] + np.arange(self._n[queued])) % len(old[name])
             getattr(self, name)[: len(order)] = old[name][order]
@@ -394,8 +447,9 @@ class Run:
         if self._sn[at.LINK] == at.FIFO_LINK:
             busy = cf[:, at.C_WORK] - np.maximum(0.0, cf[:, at.C_FREE] - now)
         else:
-            shared = self._sn[at.LINK] == at.SHARED_LINK
-            runs = cn[:, at.FLOWS] > 0 if shared else cn[:, at.TIMER] >= 0
+            flowing = (cn[:, at.FLOWS] > 0) & (cn[:, at.SILENT] == 0)
+            shared = self._sn[at.LINK] in (at.SHARED_LINK, at.SCHEDULED_LINK)
+            runs = flowing if shared else cn[:, at.TIMER] >= 0
             busy = cf[:, at.C_BUSY] + np.where(runs, now - cf[:, at.SINCE], 0.0)
         return math.fsum(busy) / len(busy)
 
@@ -413,22 +467,14 @@ class Run:
             slot = int(self._qn[slot, at.NEXT])
         slots = np.flatnonzero(~free)
         slots = slots[np.argsort(self._qn[slots, at.NUMBER], kind="stable")]
-        rows = np.empty((len(slots), self._n_columns))
-        outcomes = self._turned_away()
+        left, self._records = self._records, np.empty((len(slots), self._n_columns))
+        self._point()
         for i, s in enumerate(slots.tolist()):
-            kernel._record(
-                rows, i, self._qf, self._qn, self._dn, self._df, self._rows, s, outcomes.get(s, 0),
-                self.now_s,
-            )  # fmt: skip
+            outcome = int(self._qn[s, at.OUTCOME])
+            devices.record(self._p, i, s, outcome, self.now_s)
+        rows, self._records = self._records, left
+        self._point()
         return rows
-
-    def _turned_away(self) -> dict[int, int]:
-        """Outcomes of requests refused in this very instant, which have still to leave."""
-        order = (self._n[at.FRONT] + np.arange(self._n[at.QUEUED])) % len(self._list)
-        codes = self._list[order, 1].tolist()
-        kinds = {at.ON_REFUSED: REJECTED, at.ON_EXPIRED: EXPIRED}
-        mask = (1 << at.SHIFT) - 1
-        return {c & mask: kinds[c >> at.SHIFT] for c in codes if c >> at.SHIFT in kinds}
 
     @property
     def target_s(self) -> float:

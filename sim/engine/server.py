@@ -1,21 +1,32 @@
 # ruff: noqa: F403, F405  (numbers of columns, which Numba freezes)
 """Which requests make a batch and how long it takes: twins of sim/server."""
 
-from typing import Any
+import math
 
-from sim.compiling import compiled
+import numpy as np
+
+from sim.compiling import hot, inner
+from sim.engine import tables as t
+from sim.engine.channel import answer_s
+from sim.engine.events import at_once, schedule, timeout_at
 from sim.engine.layout import *
 from sim.engine.lists import fsum, in_turn
+from sim.engine.stations import replace
+from sim.philox import minus_log
 
 _CHOSEN = -2
 
 
-@compiled
-def full(waiting: Any, head: int, tail: int, qn: Any, dn: Any, most: int) -> tuple[int, int]:
+@inner
+def _full(p: int) -> tuple[int, int]:
     """dynamic.rule: the first kind of which a full batch waits, in order of arrival, and its size;
     else the kind of the first, and 0.
     """
+    n, sn, dn, qn, waiting = t.n(p), t.sn(p), t.dn(p), t.qn(p), t.waiting(p)
+    head, tail, most = n[HEAD], n[TAIL], sn[MAX_BATCH]
     first = dn[qn[waiting[head], DEVICE], KEY]
+    if sn[ONE_KEY] == 1:
+        return first, most if tail - head >= most else 0
     for i in range(head, tail):
         k = dn[qn[waiting[i], DEVICE], KEY]
         seen = False
@@ -34,14 +45,15 @@ def full(waiting: Any, head: int, tail: int, qn: Any, dn: Any, most: int) -> tup
     return first, 0
 
 
-@compiled
-def batch_s(
-    batch: Any, size: int, sf: Any, sn: Any, rows: Any, qn: Any, dn: Any, tails: Any, work: Any,
-    parts: Any,
-) -> float:  # fmt: skip
-    """service.batch_s and ServerSpec.gpu_s of several requests."""
+@inner
+def _batch_s(p: int, g: int, size: int) -> float:
+    """service.batch_s and ServerSpec.gpu_s of a batch."""
+    sf, sn, rows, qn, work = t.sf(p), t.sn(p), t.rows(p), t.qn(p), t.work(p)
+    batch, parts = t.batches(p)[g], t.parts(p)
+    if size == 1:
+        return float(rows[qn[batch[0], ROW], R_ALONE])
     on_gpu = sn[ON_GPU] == 1
-    tail_s = tails[dn[qn[batch[0], DEVICE], SOURCE], size]
+    tail_s = t.tails(p)[t.dn(p)[qn[batch[0], DEVICE], SOURCE], size]
     if on_gpu:
         for i in range(size):
             work[i] = rows[qn[batch[i], ROW], R_DECODE]
@@ -56,18 +68,17 @@ def batch_s(
     return float(work_s + beside_s)
 
 
-@compiled
-def most_urgent(
-    waiting: Any, head: int, tail: int, batch: Any, most: int, qf: Any, qn: Any, df: Any, dn: Any
-) -> int:
+@inner
+def _most_urgent(p: int, g: int) -> int:
     """edf.rule: the most urgent request and the most urgent of its kind, ties in order of arrival;
     how many they are.
     """
+    n, df, dn, qf, qn, waiting = t.n(p), t.df(p), t.dn(p), t.qf(p), t.qn(p), t.waiting(p)
     size, kind = 0, -1
-    last_s, last = -float("inf"), -1
-    while size < most:
-        best_s, best = float("inf"), -1
-        for i in range(head, tail):
+    last_s, last = -np.inf, -1
+    while size < t.sn(p)[MAX_BATCH]:
+        best_s, best = np.inf, -1
+        for i in range(n[HEAD], n[TAIL]):
             s = waiting[i]
             d = qn[s, DEVICE]
             due_s = qf[s, CREATED] + df[d, DEADLINE]
@@ -77,31 +88,54 @@ def most_urgent(
         if best < 0:
             break
         kind = dn[qn[waiting[best], DEVICE], KEY]
-        batch[size] = waiting[best]
+        t.batches(p)[g, size] = waiting[best]
         size += 1
         last_s, last = best_s, best
     return size
 
 
-@compiled
-def without(waiting: Any, head: int, tail: int, batch: Any, size: int, qn: Any) -> int:
-    """Take a batch out of those that wait; where they end now."""
+@inner
+def _same_key(p: int, g: int, kind: int) -> int:
+    """job.same_key: those of a kind, in order of arrival; how many they are."""
+    n, dn, qn, waiting, batch = t.n(p), t.dn(p), t.qn(p), t.waiting(p), t.batches(p)[g]
+    size, most = 0, t.sn(p)[MAX_BATCH]
+    for i in range(n[HEAD], n[TAIL]):
+        s = waiting[i]
+        if dn[qn[s, DEVICE], KEY] == kind:
+            batch[size] = s
+            size += 1
+            if size == most:
+                break
+    return size
+
+
+@inner
+def _take(p: int, g: int, size: int) -> None:
+    """QueueServer._run: a batch is taken out of those that wait."""
+    n, qn, waiting, batch = t.n(p), t.qn(p), t.waiting(p), t.batches(p)[g]
+    in_front = True
+    for i in range(size):
+        in_front = in_front and waiting[n[HEAD] + i] == batch[i]
+    if in_front:
+        n[HEAD] += size
+        return
     for i in range(size):
         qn[batch[i], NEXT] = _CHOSEN
-    kept = head
-    for i in range(head, tail):
+    kept = n[HEAD]
+    for i in range(n[HEAD], n[TAIL]):
         s = waiting[i]
         if qn[s, NEXT] == _CHOSEN:
             qn[s, NEXT] = -1
         else:
             waiting[kept] = s
             kept += 1
-    return kept
+    n[TAIL] = kept
 
 
-@compiled
-def factor(n: Any, sn: Any, law: Any, row: int) -> float:
+@inner
+def _factor(p: int, row: int) -> float:
     """ServiceLaw.factor: the next service's, of this row where the file knows its sample."""
+    n, sn, law = t.n(p), t.sn(p), t.law(p)
     if n[LAW_LEFT] == 0:
         n[LAW_LEFT] = sn[LAW_BLOCK]
         u = in_turn(sn[SERVICE_0], sn[SERVICE_1], n[LAW_DRAWN], 0, sn[REPLICATION])
@@ -113,3 +147,235 @@ def factor(n: Any, sn: Any, law: Any, row: int) -> float:
         return float(law[passed, row])
     n[LAW_AT] = (passed + 1) % law.shape[0]
     return float(law[passed, 0])
+
+
+@hot
+def serve_plain(p: int, s: int) -> None:
+    """PlainServer.serve."""
+    f, qf = t.f(p), t.qf(p)
+    now = f[NOW]
+    work_s = t.rows(p)[t.qn(p)[s, ROW], R_ALONE]
+    qf[s, ENTERED] = now
+    qf[s, AFTER_S] = answer_s(p, s)
+    qf[s, SHARE] = work_s
+    if t.sn(p)[N_GPUS] == 1:
+        free = f[GPU_FREE]
+        start = free if free > now else now
+        end = start + work_s
+        f[GPU_FREE] = end
+    else:
+        gpus = t.gpus(p)
+        start = max(gpus[0], now)
+        end = start + work_s
+        replace(gpus, end)
+    f[GPU_WORK] += work_s
+    qf[s, S_START] = start
+    qf[s, S_END] = end
+    timeout_at(p, end + qf[s, AFTER_S], (ON_SERVED << SHIFT) | s)
+
+
+@inner
+def refuse(p: int, s: int, outcome: int) -> None:
+    """server._refuse: end a visit without service."""
+    qn = t.qn(p)
+    qn[s, OUTCOME] = outcome
+    qn[s, PLACE_NOW] = UNDER_WAY
+    at_once(p, (ON_REFUSED << SHIFT) | s)
+
+
+@inner
+def _turn_away(p: int, s: int, outcome: int) -> None:
+    """QueueServer._turn_away: end a visit that has waited for nothing."""
+    qf = t.qf(p)
+    qf[s, S_WAIT] += t.f(p)[NOW] - qf[s, ENTERED]
+    refuse(p, s, outcome)
+
+
+@hot
+def serve_queued(p: int, s: int) -> bool:
+    """QueueServer.serve, up to the queue: whether the request stands in it."""
+    n, qf, waiting = t.n(p), t.qf(p), t.waiting(p)
+    qf[s, ENTERED] = t.f(p)[NOW]
+    qf[s, AFTER_S] = answer_s(p, s)
+    if n[DOWN_NOW] == 1:
+        refuse(p, s, SERVER_LOST)
+        return False
+    if n[TAIL] == waiting.shape[0]:
+        for i in range(n[HEAD], n[TAIL]):
+            waiting[i - n[HEAD]] = waiting[i]
+        n[TAIL] -= n[HEAD]
+        n[HEAD] = 0
+    waiting[n[TAIL]] = s
+    t.qn(p)[s, PLACE_NOW] = AT_SERVER
+    n[TAIL] += 1
+    return True
+
+
+@inner
+def turn_away_newest(p: int, newest: int) -> None:
+    """QueueServer.serve, at its end: more would have to wait than may."""
+    n, limit = t.n(p), t.sn(p)[QUEUE_LIMIT]
+    if limit >= 0 and n[TAIL] - n[HEAD] > limit and t.waiting(p)[n[TAIL] - 1] == newest:
+        n[TAIL] -= 1
+        refuse(p, newest, REJECTED)
+
+
+@inner
+def _drop_expired(p: int) -> bool:
+    """QueueServer._drop_expired: drop what is past its deadline; whether there was any."""
+    n, df, qf, qn, waiting = t.n(p), t.df(p), t.qf(p), t.qn(p), t.waiting(p)
+    now = t.f(p)[NOW]
+    kept = n[HEAD]
+    dropped = False
+    for i in range(n[HEAD], n[TAIL]):
+        s = waiting[i]
+        if qf[s, CREATED] + df[qn[s, DEVICE], DEADLINE] < now:
+            dropped = True
+            _turn_away(p, s, EXPIRED)
+        else:
+            waiting[kept] = s
+            kept += 1
+    n[TAIL] = kept
+    return dropped
+
+
+@inner
+def _pick(p: int, g: int) -> int:
+    """batching.rule: puts the next batch at a GPU; how many it has, none: look again later."""
+    f, n, sn, qn, waiting = t.f(p), t.n(p), t.sn(p), t.qn(p), t.waiting(p)
+    if sn[SERVER] == URGENT:
+        return int(_most_urgent(p, g))
+    kind = t.dn(p)[qn[waiting[n[HEAD]], DEVICE], KEY]
+    if sn[SERVER] == DYNAMIC:
+        kind, size = _full(p)
+        due = t.qf(p)[waiting[n[HEAD]], ENTERED] + t.sf(p)[MAX_WAIT]
+        if size == 0 and f[NOW] < due:  # _look_again
+            if due < f[AGAIN]:
+                f[AGAIN] = due
+                schedule(p, f[NOW] + max(0.0, due - f[NOW]), np.int64(ON_WAKE) << SHIFT)
+            return 0
+    return int(_same_key(p, g, kind))
+
+
+@inner
+def start_batches(p: int) -> bool:
+    """QueueServer._start_batches; False: a batch that is too large for its source."""
+    n, sn, qf, qn = t.n(p), t.sn(p), t.qf(p), t.qn(p)
+    batch_n = t.batch_n(p)
+    now = t.f(p)[NOW]
+    while n[TAIL] > n[HEAD]:
+        g = 0
+        while g < sn[N_GPUS] and batch_n[g] > 0:
+            g += 1
+        if g == sn[N_GPUS]:
+            break
+        if sn[DROP_EXPIRED] == 1 and _drop_expired(p):
+            continue
+        size = _pick(p, g)
+        if size == 0:
+            break
+        _take(p, g, size)
+        seconds = _batch_s(p, g, size)
+        if math.isnan(seconds):
+            return False
+        batch = t.batches(p)[g]
+        if sn[LAW] != CONSTANT:
+            seconds *= _factor(p, qn[batch[0], ROW])
+        share_s = seconds / size
+        for i in range(size):
+            s = batch[i]
+            qf[s, SHARE] += share_s
+            qf[s, S_START] = now
+            qf[s, S_END] = now + seconds
+            qn[s, PLACE_NOW] = IN_BATCH
+        batch_n[g] = size
+        t.batch_at(p)[g] = now
+        t.batch_share(p)[g] = share_s
+        t.batch_turn(p)[g] = n[ORDER]
+        t.f(p)[LAST_SHARE] = share_s
+        schedule(p, now + seconds, (ON_BATCH << SHIFT) | g)
+    return True
+
+
+@hot
+def finish_batch(p: int, g: int, turn: int) -> bool:
+    """QueueServer._finish: whether a batch is through; a failure may have taken it away before."""
+    f, qf, batch_n = t.f(p), t.qf(p), t.batch_n(p)
+    if batch_n[g] == 0 or turn != t.batch_turn(p)[g]:
+        return False
+    now = f[NOW]
+    f[GPU_BUSY] += now - t.batch_at(p)[g]
+    for i in range(batch_n[g]):
+        s = t.batches(p)[g, i]
+        t.qn(p)[s, PLACE_NOW] = UNDER_WAY
+        if qf[s, AFTER_S] > 0.0:
+            timeout_at(p, now + qf[s, AFTER_S], (ON_ANSWER << SHIFT) | s)
+        else:
+            at_once(p, (ON_DONE << SHIFT) | s)
+    batch_n[g] = 0
+    return True
+
+
+@inner
+def fail(p: int) -> None:
+    """QueueServer.fail: lose what waits and what is in service; refuse everything."""
+    f, n, sn, qf = t.f(p), t.n(p), t.sn(p), t.qf(p)
+    batch_n, turns, now = t.batch_n(p), t.batch_turn(p), t.f(p)[NOW]
+    n[DOWN_NOW] = 1
+    while True:
+        g = -1  # of the batches that are left the one that began first
+        for other in range(sn[N_GPUS]):
+            if batch_n[other] > 0 and (g < 0 or turns[other] < turns[g]):
+                g = other
+        if g < 0:
+            break
+        start_s = t.batch_at(p)[g]
+        f[GPU_BUSY] += now - start_s
+        for i in range(batch_n[g]):
+            s = t.batches(p)[g, i]
+            qf[s, SHARE] -= t.batch_share(p)[g] - (now - start_s) / batch_n[g]
+            qf[s, S_END] = now
+            qf[s, S_WAIT] += start_s - qf[s, ENTERED]
+            qf[s, S_SERVICE] += now - start_s
+            refuse(p, s, SERVER_LOST)
+        batch_n[g] = 0
+    for i in range(n[HEAD], n[TAIL]):
+        _turn_away(p, t.waiting(p)[i], SERVER_LOST)
+    n[HEAD] = 0
+    n[TAIL] = 0
+
+
+@inner
+def wait_for_repair(p: int, s: int) -> None:
+    """Device._wait_for_repair: the request is lost and goes out again once the server is back."""
+    n, qf, qn = t.n(p), t.qf(p), t.qn(p)
+    qn[s, OUTCOME] = 0
+    qn[s, RETRIES] += 1
+    qf[s, S_START] = np.nan
+    qf[s, S_END] = np.nan
+    qf[s, ENTERED] = t.f(p)[NOW]
+    if n[DOWN_NOW] == 0:
+        at_once(p, (ON_UP << SHIFT) | s)
+        return
+    qn[s, PLACE_NOW] = FOR_REPAIR
+    qn[s, NEXT] = -1
+    if n[REPAIR_FIRST] < 0:
+        n[REPAIR_FIRST] = s
+    else:
+        qn[n[REPAIR_LAST], NEXT] = s
+    n[REPAIR_LAST] = s
+
+
+@inner
+def next_failure(p: int) -> None:
+    """system.breakdowns: when the server fails next, if ever."""
+    f, n, sf, sn, failures = t.f(p), t.n(p), t.sf(p), t.sn(p), t.failures(p)
+    now = f[NOW]
+    if sf[MEAN_UP] > 0.0:
+        u = in_turn(sn[FAILURES_0], sn[FAILURES_1], n[FAILURES_DRAWN], 0, sn[REPLICATION])
+        n[FAILURES_DRAWN] += 1
+        schedule(p, now + sf[MEAN_UP] * minus_log(u), np.int64(ON_FAILURE) << SHIFT)
+    elif n[FAILURE] < failures.shape[0]:
+        due_s = failures[n[FAILURE]]
+        n[FAILURE] += 1
+        schedule(p, now + max(0.0, due_s - now), np.int64(ON_FAILURE) << SHIFT)

@@ -18,14 +18,24 @@ def rate_bps(spec: LinkSpec, snr_db: float, gain: float = 1.0) -> float:
     """Physical rate at mean `snr_db` and fading gain `gain`; 0 where no scheme gets through."""
     if spec.rate == "fixed":
         return spec.rate_bps
-    from sim.radio import mcs, rates  # their special functions are not needed at a fixed rate
-
     if spec.rate == "outage":
-        return float(rates.outage_rate_bps(spec.outage, snr_db, spec.bandwidth_hz))
+        return _capacity_bps(spec, -(10.0 ** (snr_db / 10.0)) * math.log1p(-spec.outage))
+    if spec.rate == "shannon":
+        return _capacity_bps(spec, ratio_over_gap(spec, snr_db) * gain)
+    from sim.radio import mcs  # its tables are not needed at a fixed rate
+
     now_db = snr_db + 10.0 * math.log10(max(gain, 1e-30))
-    if spec.rate == "mcs":
-        return mcs.mcs_rate_bps(now_db, spec.bandwidth_hz) * spec.rate_factor
-    return float(rates.shannon_rate_bps(now_db, spec.bandwidth_hz, spec.gap_db))
+    return mcs.mcs_rate_bps(now_db, spec.bandwidth_hz) * spec.rate_factor
+
+
+def ratio_over_gap(spec: LinkSpec, snr_db: float) -> float:
+    """The mean signal-to-noise ratio over the gap, as a number."""
+    return float(10.0 ** ((snr_db - spec.gap_db) / 10.0))
+
+
+def _capacity_bps(spec: LinkSpec, ratio: float) -> float:
+    """W log2(1 + ratio), by `math`: NumPy's last digits depend on the processor."""
+    return spec.bandwidth_hz * math.log1p(ratio) / math.log(2.0)
 
 
 def passes(spec: LinkSpec, snr_db: float) -> bool:

@@ -22,6 +22,27 @@ from sim.streams import Stream
 Frame = tuple[float, int]
 
 
+def refuse_hopeless(spec: LinkSpec, snr_db: float) -> None:
+    """A frame that does not fit into a block at the mean would wait for ever."""
+    rate = rate_bps(spec, snr_db)
+    frame_s = math.inf
+    if rate > 0.0:
+        frame_s = spec.frame_airtime_s + 8.0 * (spec.mtu_bytes + spec.header_bytes) / rate
+    limit_s = spec.coherence_s if spec.fading != "none" else math.inf
+    if frame_s >= limit_s:
+        raise ValueError(
+            f"link.snr_db must let a frame of {spec.mtu_bytes} B pass within"
+            f" {limit_s:g} s at its mean, got {snr_db:g}"
+        )
+
+
+def through(spec: LinkSpec, n_bytes: float) -> float:
+    """How likely a frame of so many bytes gets through where its block does."""
+    bits = 8.0 * (n_bytes + spec.header_bytes)
+    ber = 0.0 if spec.transport == "bit_error" else spec.wrong_bits
+    return float((1.0 - spec.frame_error_rate) * (1.0 - ber) ** bits)
+
+
 class RadioChannel:
     """A channel that fades or loses frames: payloads go out in runs of frames.
 
@@ -49,21 +70,7 @@ class RadioChannel:
         self._block = -1
         self._gain = 1.0
         self._line: deque[Event] = deque()
-        self._refuse_hopeless()
-
-    def _refuse_hopeless(self) -> None:
-        """A frame that does not fit into a block at the mean would wait for ever."""
-        rate = rate_bps(self._spec, self._snr_db)
-        frame_s = self._frame_s(self._spec.mtu_bytes, rate) if rate > 0.0 else math.inf
-        limit_s = self._spec.coherence_s if self._spec.fading != "none" else math.inf
-        if frame_s >= limit_s:
-            raise ValueError(
-                f"link.snr_db must let a frame of {self._spec.mtu_bytes} B pass within"
-                f" {limit_s:g} s at its mean, got {self._snr_db:g}"
-            )
-
-    def _frame_s(self, n_bytes: float, rate: float) -> float:
-        return self._spec.frame_airtime_s + 8.0 * (n_bytes + self._spec.header_bytes) / rate
+        refuse_hopeless(spec, snr_db)
 
     def _gain_now(self) -> float:
         """The block's gain; blocks in which nothing was sent leave the stream untouched.
@@ -84,10 +91,8 @@ class RadioChannel:
         spec = self._spec
         if spec.rate == "outage" and gain < -math.log1p(-spec.outage):
             return True
-        bits = 8.0 * (n_bytes + spec.header_bytes)
-        ber = 0.0 if spec.transport == "bit_error" else spec.wrong_bits
-        through = (1.0 - spec.frame_error_rate) * (1.0 - ber) ** bits
-        return bool(through < 1.0 and self._stream.random() >= through)
+        likely = through(spec, n_bytes)
+        return likely < 1.0 and self._stream.random() >= likely
 
     def send(self, request: Request, weight: float) -> Generator[Event, Any, bool]:
         """Move a payload and book its time; False if a frame ran out of retransmissions."""

@@ -56,7 +56,7 @@ class Link:
         self.varying_answers = (
             speeds is not None and not self.shared_downlink and spec.downlink_rate_bps is None
         )
-        self._env = env
+        self.env = env
         self._plain: dict[tuple[int, float], Channel] = {}
         self._shadow = streams.stream("shadowing").random() if spec.snr_spread_db > 0.0 else 0.0
         self._ways_down: dict[int, tuple[float, int]] = {}
@@ -73,15 +73,13 @@ class Link:
         """The channel of device `index`; where devices have no queue of their own, plain ones are
         shared among those alike.
         """
-        snr_db = self.spec.snr_db if group.snr_db is None else group.snr_db
-        if self.spec.snr_spread_db > 0.0:
-            snr_db = self._shadowed_db(index, snr_db)
+        snr_db = self.mean_snr_db(index, group)
         medium, self._downlinks[index] = self._stations(index, snr_db)
-        self._ways_down[index] = self._way_down(group, snr_db)
+        self._ways_down[index] = self.way_down(group, snr_db)
         if not self.spec.plain:
             spec = replace(self.spec, rate_bps=group.rate_bps or self.spec.rate_bps)
             stream = streams.stream("link", index)
-            return RadioChannel(self._env, spec, medium, stream, snr_db, self.silence_s)
+            return RadioChannel(self.env, spec, medium, stream, snr_db, self.silence_s)
         rate = group.rate_bps or rate_bps(self.spec, snr_db)
         if self.spec.has_own_queues:
             return Channel(self.spec, medium, rate)
@@ -89,6 +87,11 @@ class Link:
         if key not in self._plain:
             self._plain[key] = Channel(self.spec, medium, rate)
         return self._plain[key]
+
+    def mean_snr_db(self, index: int, group: GroupSpec) -> float:
+        """The mean signal-to-noise ratio of a device: its group's, or one of its spread."""
+        snr_db = self.spec.snr_db if group.snr_db is None else group.snr_db
+        return self._shadowed_db(index, snr_db) if self.spec.snr_spread_db > 0.0 else snr_db
 
     def _shadowed_db(self, index: int, mean_db: float) -> float:
         """A device's mean ratio, by its place in the spread, drawn anew in every replication.
@@ -102,7 +105,7 @@ class Link:
             snr_db = min(mean_db, snr_db + _STEP_DB)
         return snr_db
 
-    def _way_down(self, group: GroupSpec, snr_db: float) -> tuple[float, int]:
+    def way_down(self, group: GroupSpec, snr_db: float) -> tuple[float, int]:
         """Seconds per byte and frames per access of a device's answers: as on its way up, unless
         the link has a rate for answers.
         """
@@ -122,7 +125,7 @@ class Link:
             return cell.radio(), self._access_points[number]
         if isinstance(cell, ScheduledStation):
             user = cell.user(snr_db)
-            return OwnQueue(self._env, user), OwnQueue(self._env, user)
+            return OwnQueue(self.env, user), OwnQueue(self.env, user)
         return cell, cell
 
     def downlink_s(self, index: int, answer_bytes: float) -> float:
@@ -184,7 +187,7 @@ class Link:
     def _vary(self, speeds: Speeds) -> Generator[Event, object, None]:
         """Follow the plan of speeds."""
         for time_s, speed in speeds.changes():
-            if time_s > self._env.now:
-                yield self._env.timeout(time_s - self._env.now)
+            if time_s > self.env.now:
+                yield self.env.timeout(time_s - self.env.now)
             for cell in self.cells:
                 cell.set_speed(speed)

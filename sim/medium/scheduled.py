@@ -22,6 +22,20 @@ _CLOCK_DIGITS = 1e-12
 _STEP_DB = 0.25
 
 
+def near_db(spec: LinkSpec, snr_db: float) -> float:
+    """The rounded mean ratio that stands for a user's; who does not fade has none."""
+    return round(snr_db / _STEP_DB) * _STEP_DB if spec.fading != "none" else 0.0
+
+
+def gain_of(spec: LinkSpec, snr_db: float) -> Callable[[int], float]:
+    """What multiuser diversity brings at a mean ratio, by number of users."""
+    if spec.fading == "none":
+        return lambda n_users: 1.0
+    from sim.radio.diversity import Diversity  # what does not fade needs none of it
+
+    return Diversity(lambda gain: rate_bps(spec, snr_db, gain)).gain
+
+
 class _Job(NamedTuple):
     """A transfer: it leaves when its lane's clock reads `tag`; `order` breaks ties."""
 
@@ -71,18 +85,10 @@ class ScheduledStation:
 
     def user(self, snr_db: float) -> "User":
         """A further user, at its own mean signal-to-noise ratio."""
-        near_db = round(snr_db / _STEP_DB) * _STEP_DB if self._spec.fading != "none" else 0.0
-        if near_db not in self._lanes:
-            self._lanes[near_db] = _Lane(self._gain(near_db))
-        return User(self, self._lanes[near_db])
-
-    def _gain(self, snr_db: float) -> Callable[[int], float]:
-        """By number of users; who does not fade has none."""
-        if self._spec.fading == "none":
-            return lambda n_users: 1.0
-        from sim.radio.diversity import Diversity  # what does not fade needs none of it
-
-        return Diversity(lambda gain: rate_bps(self._spec, snr_db, gain)).gain
+        near = near_db(self._spec, snr_db)
+        if near not in self._lanes:
+            self._lanes[near] = _Lane(gain_of(self._spec, near))
+        return User(self, self._lanes[near])
 
     def enter(
         self, user: "User", work_s: float, after_s: float = 0.0, fixed_s: float = 0.0

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from heapq import merge
 
 from sim.medium.rates import Trace, scale_of, trace_of
-from sim.specs import LinkSpec
+from sim.specs import LinkSpec, SystemSpec
 from sim.station import need_s
+from sim.streams import Streams
 
 Change = tuple[float, float]
 """(time in s, speed from then on); speed 0 is silence, in which work stays where it is."""
@@ -38,6 +39,13 @@ class Speeds:
     def silence_s(self, start_s: float, end_s: float) -> float:
         """Seconds of silence between two instants."""
         return self._silent_until(end_s) - self._silent_until(start_s)
+
+    def silences(self) -> list[tuple[float, float, float]]:
+        """Of every silence that is made so far: its start, the seconds of those before, its end."""
+        return [
+            (start_s, self._before_s[k], self._end_of_silence(k))
+            for k, start_s in enumerate(self._starts_s)
+        ]
 
     def mean(self, start_s: float, end_s: float) -> float:
         """Mean speed between two instants."""
@@ -101,10 +109,23 @@ class Speeds:
         number = bisect_right(self._starts_s, time_s) - 1
         if number < 0:
             return 0.0
-        start_s = self._starts_s[number]
-        place = bisect_right(self._made, (start_s, math.inf))
-        end_s = self._made[place][0] if place < len(self._made) else math.inf
-        return self._before_s[number] + min(time_s, end_s) - start_s
+        end_s = self._end_of_silence(number)
+        return self._before_s[number] + min(time_s, end_s) - self._starts_s[number]
+
+    def _end_of_silence(self, number: int) -> float:
+        """When a silence ends; infinite where the change that ends it is not made yet."""
+        place = bisect_right(self._made, (self._starts_s[number], math.inf))
+        return self._made[place][0] if place < len(self._made) else math.inf
+
+
+def speeds_of(spec: SystemSpec, streams: Streams) -> Speeds | None:
+    """The medium's speed over time; replication 0 plays a trace from its start, every other one
+    from a place of its own.
+    """
+    if not spec.link.varies:
+        return None
+    luck = streams.stream("trace").random() if streams.replication else 0.0
+    return speeds(spec.link, luck, None if spec.workload.requests else spec.horizon_s)
 
 
 def speeds(spec: LinkSpec, luck: float = 0.0, horizon_s: float | None = None) -> Speeds:

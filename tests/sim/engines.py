@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import astuple, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -50,23 +51,56 @@ def sources(draw: st.DrawFn, lattice: bool) -> Source:
 
 @st.composite
 def links(draw: st.DrawFn) -> LinkSpec:
-    """Every way of sharing that the compiled engine knows."""
-    sharing = draw(st.sampled_from(["fifo", "ps", "weighted", "dedicated", "wifi"]))
-    by_ratio = draw(st.booleans())
+    """Every way of sharing, rates that fade, frames that are lost, and speeds that change."""
+    sharing = draw(st.sampled_from(["fifo", "ps", "weighted", "dedicated", "wifi", "cellular"]))
+    rate = draw(st.sampled_from(["fixed", "fixed", "mcs", "shannon", "outage"]))
+    fades = rate == "outage" or (rate != "fixed" and draw(st.booleans()))
+    loses = draw(st.sampled_from([False, False, True]))
+    uncoded = rate != "fixed" and not fades and draw(st.sampled_from([False, False, True]))
+    spread = rate != "fixed" and not uncoded and draw(st.booleans())
     return LinkSpec(
         sharing=sharing,
         n_cells=draw(st.sampled_from([1, 1, 2, 3])),
         rate_bps=draw(st.sampled_from([8e6, 24e6, 1e8])),
-        rate="mcs" if by_ratio else "fixed",
-        snr_db=18.0 if by_ratio else 20.0,
+        rate=rate,
+        snr_db=draw(st.sampled_from([8.0, 18.0])) if rate != "fixed" else 20.0,
+        snr_spread_db=4.0 if spread else 0.0,
+        rate_factor=draw(st.sampled_from([1.0, 2.0])) if rate == "mcs" else 1.0,
+        fading="rayleigh" if fades else "none",
+        coherence_s=draw(st.sampled_from([0.003, 0.01, 0.05])),
+        outage=draw(st.sampled_from([0.05, 0.4])),
+        frame_error_rate=draw(st.sampled_from([0.05, 0.4])) if loses else 0.0,
+        bit_error_rate=draw(st.sampled_from([0.0, 1e-5]))
+        if loses and not uncoded and not fades
+        else 0.0,
+        uncoded=uncoded,
+        transport=draw(st.sampled_from(["exact", "exact", "erasure", "bit_error"])),
+        max_retries=draw(st.sampled_from([0, 1, 7])),
         rtt_s=draw(st.sampled_from([0.0, 0.002, 0.01])),
         header_bytes=draw(st.sampled_from([0, 64])),
         frame_airtime_s=draw(st.sampled_from([1e-4, 2e-4] if sharing == "wifi" else [0.0, 1e-4])),
         aggregation=draw(st.sampled_from([1, 4, 39])),
+        access_limit_s=draw(st.sampled_from([None, None, 2e-3])),
         downlink=draw(st.sampled_from(["dedicated", "dedicated", "shared"])),
         downlink_rate_bps=draw(st.sampled_from([None, 5e7])),
         contention=draw(st.sampled_from(["ns3", "bianchi"])),
+        grant_s=draw(st.sampled_from([0.0, 0.004])),
+        outage_at_s=draw(st.sampled_from([[], [], [0.0, 0.4], [0.25, 1.5]])),
+        outage_length_s=draw(st.sampled_from([0.1, 0.25])),
+        rate_csv=draw(st.sampled_from(["", "", *traces()])),
+        trace_end=draw(st.sampled_from(["repeat", "repeat", "repeat", "hold", "hold", "refuse"])),
     )
+
+
+@cache
+def traces() -> tuple[str, ...]:
+    """Files of the medium's speed: on a lattice with silences, and off it, fast enough for many."""
+    lattice = [f"{0.25 * k:g},{(1.0, 0.5, 0.0, 2.0, 1.0)[k % 5]:g}" for k in range(14)]
+    wild = [f"{0.013 * k * (1 + k % 3)!r},{abs(math.sin(k)):g}" for k in range(0, 90, 3)]
+    return written({
+        "lattice.csv": ["time_s,factor", *lattice],
+        "wild.csv": ["time_s,factor", *sorted(wild, key=lambda row: float(row.split(",")[0]))],
+    })  # fmt: skip
 
 
 @st.composite
@@ -92,7 +126,23 @@ def servers(draw: st.DrawFn) -> ServerSpec:
         copy_fixed_s=draw(st.sampled_from([0.0, 1e-5])),
         copy_bytes_per_s=draw(st.sampled_from([None, 1e9])),
         speed=draw(st.sampled_from([1.0, 1.7])),
+        **draw(failures()),
     )
+
+
+@st.composite
+def failures(draw: st.DrawFn) -> dict[str, Any]:
+    """None mostly; at given times, or at random."""
+    kind = draw(st.sampled_from(["never", "never", "planned", "random"]))
+    if kind == "never":
+        return {}
+    when: dict[str, Any] = (
+        {"fail_at_s": [0.25, 0.7, 1.5]} if kind == "planned" else {"mean_up_s": 0.4}
+    )
+    return when | {
+        "repair_s": draw(st.sampled_from([0.05, 0.3])),
+        "on_failure": draw(st.sampled_from(["retry", "lose"])),
+    }
 
 
 @st.composite
@@ -175,6 +225,9 @@ def systems(draw: st.DrawFn) -> tuple[SystemSpec, dict[str, Source]]:
             workload=draw(workloads()),
             link_weight=draw(st.sampled_from([1.0, 0.25, 3.0, 1e-4])) if weighted else 1.0,
             rate_bps=draw(st.sampled_from([None, 4e6, 3e7])) if link.rate == "fixed" else None,
+            snr_db=draw(st.sampled_from([None, 12.0, 30.0]))
+            if link.rate != "fixed" and not link.uncoded
+            else None,
         )
         found[name] = draw(sources(lattice))
     ends = draw(st.sampled_from([None, None, None, 1, 5, 20]))

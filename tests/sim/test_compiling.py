@@ -64,12 +64,12 @@ def run_there(place):
 
 def test_a_first_call_that_takes_long_says_what_is_going_on(capfd, monkeypatch):
     monkeypatch.setattr(compiling, "_PATIENCE_S", 0.01)
-    fresh = SimpleNamespace(signatures=[])
+    fresh = SimpleNamespace(overloads={})
     with compiling.told(fresh):
         time.sleep(0.2)
     assert capfd.readouterr().err == (
         "splitfleet: compiling the simulator, once on this machine\n"
     )  # fmt: skip
-    with compiling.told(SimpleNamespace(signatures=[1])):
+    with compiling.told(SimpleNamespace(overloads={1: 1})):
         time.sleep(0.05)
     assert capfd.readouterr().err == ""

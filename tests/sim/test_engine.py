@@ -19,7 +19,7 @@ from sim.engine.lists import fsum, pop, push
 from sim.engine.run import Run
 from sim.places import group_of, groups_up_to
 from sim.sources.source import ConstantSource, ExponentialSource
-from sim.specs import GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.specs import ChurnSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.specs.fleet import FleetSpec
 from tests.sim.engines import difference, played, systems
 
@@ -74,11 +74,10 @@ def test_many_in_flight_make_the_lists_grow():
 @pytest.mark.parametrize(
     ("spec", "name"),
     [
-        (wired(link=LinkSpec(sharing="cellular")), "link.sharing=cellular"),
-        (wired(link=LinkSpec(sharing="ps", outage_at_s=[1.0])), "link.outage_at_s"),
-        (wired(link=LinkSpec(sharing="ps", rate_csv="burst.csv")), "link.rate_csv"),
-        (wired(link=LinkSpec(sharing="ps", frame_error_rate=0.1)), "lost frames"),
-        (wired(server=ServerSpec(fail_at_s=[2.0])), "failures of the server"),
+        (
+            wired(fleet=FleetSpec(groups={"default": GroupSpec(churn=ChurnSpec(join_s=1.0))})),
+            "the churn of group default",
+        ),
         (
             wired(fleet=FleetSpec(groups={"default": GroupSpec(policy="fastest")})),
             "policy=fastest",
@@ -100,6 +99,17 @@ def test_sources_that_are_functions_are_left_to_simpy():
     assert choice.choose("simpy", wired(), SOURCE)[0] == "simpy"
     with pytest.raises(ValueError, match="engine must be one of auto, compiled, simpy"):
         wired(engine="fast")
+
+
+def test_batches_whose_seconds_depend_on_their_rows_are_left_to_simpy():
+    class Mixed(ConstantSource):
+        batches_by_row = True
+
+    mixed = {"default": Mixed(device_s=0.01, payload_bytes=100.0, server_s=0.002)}
+    batches = wired(server=ServerSpec(discipline="take_all", max_batch=4))
+    why = "the compiled engine does not know batches whose seconds depend on their rows"
+    assert choice.choose("auto", batches, mixed) == ("simpy", why)
+    assert choice.choose("auto", wired(), mixed) == ("compiled", "")
 
 
 def test_a_budget_of_events_ends_a_run_with_the_same_words():

@@ -1,0 +1,142 @@
+# ruff: noqa: F403, F405  (numbers of columns, which Numba freezes)
+"""Requests come into being and leave: twins of Device, of the meter and of the workloads."""
+
+import numpy as np
+
+from sim.compiling import compiled, hot, inner
+from sim.engine import lists
+from sim.engine import tables as t
+from sim.engine.events import at_once, schedule, timeout_at
+from sim.engine.gaps import next_gap
+from sim.engine.layout import *
+from sim.engine.lists import draw
+from sim.philox import minus_log
+
+
+@hot
+def think(p: int, d: int) -> bool:
+    """workload.closed_loop: whether a pause begins."""
+    df, dn, sn, now = t.df(p), t.dn(p), t.sn(p), t.f(p)[NOW]
+    pause_s = df[d, MEAN]
+    if pause_s <= 0.0:
+        return False
+    if dn[d, KIND] == THINKS:
+        k0, k1 = sn[REQUESTS_0], sn[REQUESTS_1]
+        u, _ = draw(k0, k1, dn[d, COUNT], d, sn[REPLICATION])
+        pause_s = df[d, MEAN] * minus_log(u)
+    schedule(p, now + pause_s, (ON_THOUGHT << SHIFT) | d)
+    return True
+
+
+@inner
+def wait_for_next(p: int, d: int, request: int) -> None:
+    """workload.open_loop: the gap until a device's next request."""
+    df, dn, n, sn, now = t.df(p), t.dn(p), t.n(p), t.sn(p), t.f(p)[NOW]
+    if dn[d, KIND] == COMES:
+        u, _ = draw(sn[REQUESTS_0], sn[REQUESTS_1], request, d, sn[REPLICATION])
+        schedule(p, now + df[d, MEAN] * minus_log(u), (ON_ARRIVAL << SHIFT) | d)
+        return
+    gap_s, turn = next_gap(d, request, now, sn, df, dn, t.loads(p), t.times(p))
+    if gap_s >= 0.0:
+        turn = turn if turn > 0 else n[ORDER]
+        code = (ON_ARRIVAL << SHIFT) | d
+        lists.schedule(n, t.at(p), t.key(p), now + gap_s, turn, code)
+        n[ORDER] += 1
+
+
+@hot
+def handle(p: int, d: int) -> int:
+    """Device.handle, up to its processor: the request's slot, less one where it is dropped at once
+    (below 0).
+    """
+    f, n, sf, sn = t.f(p), t.n(p), t.sf(p), t.sn(p)
+    df, dn, qf, qn, rows = t.df(p), t.dn(p), t.qf(p), t.qn(p), t.rows(p)
+    now = f[NOW]
+    df[d, BEGAN] = now
+    _, u = draw(sn[REQUESTS_0], sn[REQUESTS_1], dn[d, COUNT], d, sn[REPLICATION])
+    dn[d, COUNT] += 1
+    s = n[FREE]
+    n[FREE] = qn[s, NEXT]
+    r = dn[d, ROW_0] + int(u * dn[d, N_ROWS])
+    for i in range(N_BOOKED):
+        qf[s, i] = 0.0
+    for i in range(D_START, S_END + 1):
+        qf[s, i] = np.nan
+    qn[s, OUTCOME] = 0
+    qn[s, RESENT] = 0
+    qn[s, RETRIES] = 0
+    qf[s, CREATED] = now
+    qn[s, DEVICE] = d
+    qn[s, ROW] = r
+    qn[s, NUMBER] = n[MADE]
+    n[MADE] += 1
+    n[ARRIVED] += 1
+    f[ARRIVAL_SUM] += now
+    if dn[d, LIMIT] >= 0 and dn[d, IN_FLIGHT] >= dn[d, LIMIT]:
+        qn[s, OUTCOME] = BUSY
+        return int(-1 - s)
+    dn[d, IN_FLIGHT] += 1
+    work_s = rows[r, R_DEVICE] * df[d, SLOWDOWN]  # FifoStation.serve
+    free = df[d, P_FREE]
+    start = free if free > now else now
+    end = start + work_s
+    qf[s, ENTERED] = now
+    qf[s, D_START] = start
+    qf[s, D_END] = end
+    df[d, P_FREE] = end
+    df[d, P_WORK] += work_s
+    after_s = sf[BEFORE] if rows[r, R_SENT] != 0.0 else 0.0
+    timeout_at(p, end + after_s, (ON_DEVICE << SHIFT) | s)
+    return int(s)
+
+
+@compiled
+def record(p: int, row: int, s: int, outcome: int, done_s: float) -> None:
+    """Request.row: the columns of sim.engine.layout.RECORDED, and RECORDED_TOO."""
+    qf, qn, dn, df, rows = t.qf(p), t.qn(p), t.dn(p), t.df(p), t.rows(p)
+    kept = t.records(p)[row]
+    d, r = qn[s, DEVICE], qn[s, ROW]
+    kept[0] = d
+    kept[1] = dn[d, GROUP]
+    kept[2] = outcome
+    kept[3] = rows[r, R_SAMPLE]
+    kept[4] = qf[s, CREATED]
+    kept[5] = qf[s, CREATED] + df[d, DEADLINE]
+    for i in range(D_START, S_END + 1):
+        kept[6 + i - D_START] = qf[s, i]
+    kept[12] = done_s
+    kept[13] = rows[r, R_PAYLOAD]
+    kept[14] = qf[s, AIR_BYTES]
+    kept[15] = qf[s, SHARE]
+    kept[16] = rows[r, R_CORRECT]
+    for i in range(D_WAIT, NETWORK + 1):
+        kept[17 + i - D_WAIT] = qf[s, i]
+    if kept.shape[0] > 25:
+        for i in range(A_WAIT, ERASED + 1):
+            kept[25 + i - A_WAIT] = qf[s, i]
+        kept[31] = qn[s, RESENT]
+        kept[32] = qn[s, RETRIES]
+
+
+@hot
+def depart(p: int, s: int, outcome: int) -> None:
+    """Meter.count_departure."""
+    f, n, dn, qn = t.f(p), t.n(p), t.dn(p), t.qn(p)
+    now, d, target = f[NOW], t.qn(p)[s, DEVICE], t.sn(p)[TARGET]
+    n[LEFT] += 1
+    f[LEFT_SUM] += now
+    record(p, n[ROWS], s, outcome, now)
+    n[ROWS] += 1
+    qn[s, NEXT] = n[FREE]
+    n[FREE] = s
+    if target < 0:
+        return
+    dn[d, BEHIND] += 1
+    if dn[d, BEHIND] == target:
+        if d == 0:
+            f[TARGET_AT] = now
+            at_once(p, np.int64(ON_TARGET) << SHIFT)
+        n[UNREADY] -= 1
+        if n[UNREADY] == 0:
+            f[ALL_AT] = now
+            at_once(p, np.int64(ON_ALL) << SHIFT)
