@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codec.chains.aiq import Aiq
+from codec.chains.centres import Centres
 from codec.chains.ecsq import Ecsq
 from codec.chains.images import ByteCodec, Jpeg, Raw8, WebP
 from codec.chains.klt import PREFIX, Klt
@@ -42,6 +43,7 @@ CHAINS: tuple[type[Chain], ...] = (
     Aiq,
     Tiled,
     TabQ,
+    Centres,
 )
 """Every chain, whose `chain_id` is written into its streams: ids are never used twice."""
 

@@ -111,12 +111,13 @@ def test_one_outlier_neither_wraps_nor_overflows(name):
     x[3, 3] = 1e30
     back = codec.create(name).decode(codec.create(name).encode(x))
     assert np.isfinite(back).all()
-    limit = 65504 if name in ("raw16", "topk", "zstd") else 1e30
+    largest = {"centres": 2.152, **dict.fromkeys(("raw16", "topk", "zstd"), 65504)}
+    limit = largest.get(name, 1e30)
     assert back[3, 3] == pytest.approx(limit, rel=0.02)
     assert np.abs(np.delete(back.ravel(), 3 * 64 + 3)).max() < 1e29
 
 
-@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("name", [name for name in FLOATS if name != "centres"])
 def test_largest_numbers_of_a_dtype_survive(name):
     x = np.array([[65504, -65504, 1, 65472], [0, 2, -3, 4]], dtype=np.float16)
     back = codec.create(name).decode(codec.create(name).encode(x))

@@ -55,6 +55,7 @@ CASES = {
     **({"tiled ": {"format": "avif", "quality": 60}} if tiled.has("avif") else {}),
     "tabq ": {"threshold": 1.5, "token": "row"},
     "tabq": {"threshold": 1.5},
+    "centres": {},
 }
 
 

@@ -28,6 +28,7 @@ CASES = {
     "aiq": {},
     "tabq": {"threshold": 2.0, "token": "row"},
     "tabq-plane": {"threshold": 2.0},
+    "centres": {},
     "ecsq": {},
     "ecsq-order0": {"step": 0.1, "rdoq": 0.0, "coder": "order0"},
     "ecsq-context": {"step": 0.6, "coder": "context"},
