@@ -76,6 +76,7 @@ class Setup:
     width: int
     epochs: tuple[int, int]
     data: str
+    seed: int = 0
 
     def kind(self, which: str) -> Kind:
         """That of some weights."""
@@ -87,7 +88,7 @@ class Setup:
         return Recipe(
             name=f"semanticnn-{self.name}-{which}" + ("" if stage else "-restoring"), version=1,
             epochs=sum(self.epochs) if whole else self.epochs[stage], batch=64, peak_rate=8e-3,
-            weight_decay=0.01,
+            weight_decay=0.01, seed=self.seed,
         )  # fmt: skip
 
     def build(self, which: str) -> SemanticCodec:
@@ -146,7 +147,7 @@ def setup(model: str) -> Setup:
         return Setup(
             name=model, network=digits.network, epoch=digits.training_epoch, samples=_digits,
             n_test=len(digits.samples("test").labels), n_in=8, n_symbols=8, width=32,
-            epochs=(10, 40), data="scikit-learn's digits, 8 x 8",
+            epochs=(10, 40), data="scikit-learn's digits, 8 x 8", seed=1,
         )  # fmt: skip
     if model == "scenes":
         return Setup(

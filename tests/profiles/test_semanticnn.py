@@ -17,7 +17,7 @@ from profiles.schemes.tracing import answers_of
 from profiles.schemes.transports import BitErrors
 
 RATES = (0.0, 0.01, 0.1, 0.2)
-N_TEST = 360
+N_TEST, DRAWS = 360, 4
 BYTES = {"digits": 12, "scenes": 192}
 
 
@@ -43,7 +43,7 @@ def over(rates, n=N_TEST, draws=8, **options):
 
 @cache
 def right(rate, **options):
-    _, correct = over((rate,), **options)
+    _, correct = over((rate,), draws=DRAWS, **options)
     return float(correct.mean())
 
 
@@ -66,12 +66,12 @@ def test_at_a_tenth_of_wrong_bits_it_answers_where_a_noise_blind_codec_does_not(
 
 
 def test_what_the_provenance_states_is_what_crosses_a_real_transport():
-    """Torch flips symbols there, numpy flips bytes here; eight ways of each of 360 digits."""
+    """Torch flips symbols there, numpy flips bytes here."""
     for options in ({}, {"noise": False}):
         stated = made(**options).provenance["accuracy_by_ber"]
         for rate in (0.0, 0.1):
             p = stated[f"{rate:g}"]
-            reach = 4.0 * math.sqrt(2 * p * (1 - p) / (8 * N_TEST)) if rate else 1e-6
+            reach = 4.0 * math.sqrt(p * (1 - p) * (1 / 8 + 1 / DRAWS) / N_TEST) if rate else 1e-6
             assert right(rate, **options) == pytest.approx(p, abs=reach)
 
 
@@ -81,7 +81,7 @@ def test_told_or_not_are_both_reported_and_hardly_differ():
     for rate in ("0", "0.01", "0.1"):
         assert told[rate] == pytest.approx(untold[rate], abs=0.03)
     p = told["0.1"]
-    assert right(0.1, told=0.1) == pytest.approx(p, abs=4 * math.sqrt(2 * p * (1 - p) / 2880))
+    assert right(0.1, told=0.1) == pytest.approx(p, abs=4 * math.sqrt(p * (1 - p) * (1 / 8 + 1 / DRAWS) / N_TEST))
     assert made(told=0.1).network.digest != made(told=0.2).network.digest
 
 
