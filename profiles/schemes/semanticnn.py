@@ -29,7 +29,6 @@ from profiles.models.weights import load_weights
 from profiles.schemes.centres import snr_of
 from profiles.schemes.mtl_split import round_weights
 from profiles.schemes.scheme import Scheme
-from profiles.schemes.semantic_parts import Decoder
 from profiles.schemes.semantic_training import SemanticCodec, Training
 from profiles.schemes.shipped import SHIPPED
 
