@@ -86,5 +86,5 @@ def _clamp_gradient(x: Tensor) -> Tensor:
     """x itself; what comes back is clamped."""
     passed = x.clone()
     if passed.requires_grad:
-        passed.register_hook(lambda gradient: gradient.clamp(-1.0, 1.0))
+        passed.register_hook(lambda gradient: gradient.clamp(-1.0, 1.0))  # type: ignore[no-untyped-call]
     return passed

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from profiles.schemes.gdn import Gdn
 
 FACTOR = 4
+_LOW = -2.0
+"""Where the sigmoid starts: features behind a rectifier are small."""
 
 
 class Encoder(nn.Module):
@@ -66,16 +68,18 @@ class Decoder(nn.Module):
 
     def __init__(self, n_in: int, width: int, n_out: int, *, told: bool, rim: int = 0) -> None:
         super().__init__()
+        last = nn.ConvTranspose2d(width, n_out, 4, 2, 1)
         self.layers = nn.ModuleList([
             nn.ConvTranspose2d(n_in, width, 3, 1, 1),
             nn.ConvTranspose2d(width, width, 4, 2, 1),
-            nn.ConvTranspose2d(width, n_out, 4, 2, 1),
+            last,
         ])  # fmt: skip
         self.norms = nn.ModuleList([Gdn(n, inverse=True) for n in (width, width, n_out)])
         self.slopes = nn.ModuleList([nn.PReLU(width), nn.PReLU(width)])
         self.attention = nn.ModuleList([Attention(width, told=told) for _ in range(2)])
         self.peak = nn.Parameter(torch.full((n_out,), 4.0))
-        nn.init.constant_(self.layers[-1].bias, -2.0)
+        assert last.bias is not None
+        nn.init.constant_(last.bias, _LOW)
         self.rim = rim
 
     def forward(self, y: Tensor, state: Tensor) -> Tensor:

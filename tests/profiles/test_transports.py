@@ -181,7 +181,7 @@ def test_variable_lengths_are_refused_with_the_reason(name):
     assert "\n" not in said
     assert f"codec={name} writes payloads of variable length" in said
     assert "link.transport=exact, got bit_error" in said
-    assert said.endswith("int4, int8, raw16, raw32, raw8")
+    assert said.endswith("centres, int4, int8, raw16, raw32, raw8")
 
 
 def test_links_say_what_they_do_to_payloads():

@@ -77,7 +77,7 @@ def test_a_plain_network_and_exits_over_such_a_link(quick):
     (["codec=slicer", "link.transport=bit_error"],
      "codec=slicer writes payloads of variable length, of which one wrong bit or missing segment"
      " spoils the rest, so it needs link.transport=exact, got bit_error; fixed-length ones are"
-     " int4, int8, raw16, raw32, raw8"),
+     " centres, int4, int8, raw16, raw32, raw8"),
     (["scheme=early_exit", "codec=ecsq", "link.transport=erasure"],
      "codec=ecsq writes payloads of variable length"),
     (["codec=int8", "link.transport=erasure", "link.rate=shannon", "link.fading=rayleigh"],
