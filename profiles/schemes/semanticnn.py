@@ -245,10 +245,6 @@ def _find(model: str, wanted: Kind) -> str:
 
 def _say(kind: Kind) -> str:
     """By what it departs from the usual one."""
-    odd = [f"{name}={_text(value)}" for name, value in vars(kind).items()
+    odd = [f"{name}={str(value).lower()}" for name, value in vars(kind).items()
            if value != getattr(Kind(), name)]  # fmt: skip
     return ", ".join(odd) or "the usual codec"
-
-
-def _text(value: object) -> str:
-    return str(value).lower()
