@@ -26,11 +26,10 @@ from profiles.models.network import Network, content_digest
 from profiles.models.recipe import Epoch, Recipe, load_or_train
 from profiles.models.weights import load_weights
 from profiles.schemes.centres import snr_of
-from profiles.schemes.mtl_split import round_weights
 from profiles.schemes.scheme import Scheme
 from profiles.schemes.semantic_net import STAGES, SemanticNet, accuracy_at, share_of, split
 from profiles.schemes.semantic_training import SemanticCodec, Training
-from profiles.schemes.shipped import SHIPPED
+from profiles.schemes.shipped import SHIPPED, round_weights
 
 MODELS = ("digits", "scenes")
 JUDGED = (0.0, 0.001, 0.01, 0.05, 0.1, 0.15, 0.2)
