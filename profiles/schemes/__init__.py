@@ -15,7 +15,17 @@ from typing import Any
 from torch import nn
 
 from profiles.models.recipe import cache_folder
-from profiles.schemes import early_exit, ladon, mtl_split, nasc, navisplit, own, salt, semanticnn
+from profiles.schemes import (
+    early_exit,
+    ladon,
+    mtl_split,
+    nasc,
+    navisplit,
+    own,
+    salt,
+    sc2,
+    semanticnn,
+)
 from profiles.schemes.scheme import Adapter, Branch, Chooser, Gate, Scheme
 from profiles.schemes.shipped import SHIPPED
 from profiles.schemes.transports import Transport
@@ -29,6 +39,7 @@ _SCHEMES: dict[str, Callable[..., Scheme]] = {
     "nasc": nasc.scheme,
     "navisplit": navisplit.scheme,
     "salt": salt.scheme,
+    "sc2": sc2.scheme,
     "semanticnn": semanticnn.scheme,
 }
 _TRAINING: dict[str, Callable[..., tuple[nn.Module, dict[str, Any]]]] = {
@@ -38,6 +49,7 @@ _TRAINING: dict[str, Callable[..., tuple[nn.Module, dict[str, Any]]]] = {
     "nasc": nasc.train,
     "navisplit": navisplit.train,
     "salt": salt.train,
+    "sc2": sc2.train,
     "semanticnn": semanticnn.train,
 }
 _MODELS: dict[str, tuple[str, ...]] = {
@@ -47,6 +59,7 @@ _MODELS: dict[str, tuple[str, ...]] = {
     "nasc": nasc.MODELS,
     "navisplit": navisplit.MODELS,
     "salt": salt.MODELS,
+    "sc2": sc2.MODELS,
     "semanticnn": semanticnn.MODELS,
 }
 
