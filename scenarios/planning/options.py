@@ -12,11 +12,7 @@ from scenarios.shell.names import unknown
 from scenarios.sweep.axes import Axis, axes_of, points
 from scenarios.systems import sheets
 from scenarios.systems.answers import CACHE
-<<<<<<< ours
 from scenarios.systems.schemed import PLAIN, answer_task, cuts_of, is_plain, make
-=======
-from scenarios.systems.schemed import PLAIN, answer_task, is_plain, make
->>>>>>> theirs
 
 _NO_SYSTEM = (
     "slo", "plan", "name", "seed", "workers", "horizon_s", "warmup", "warmup_s", "replications",
@@ -141,12 +137,7 @@ def _cuts(config: Any) -> list[str]:
     """Every cut but "output" of a network, or those at which a scheme is one."""
     if is_plain(config):
         return ["input", *config.model.subject(CACHE).stages]
-<<<<<<< ours
     return cuts_of(make(config))
-=======
-    scheme = make(config)
-    return list(scheme.cuts[scheme.cuts.index(scheme.first_cut) : -1])
->>>>>>> theirs
 
 
 def _schemes(model: str) -> list[str]:
