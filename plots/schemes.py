@@ -10,9 +10,9 @@ from plots.style import COLOURS, COLUMN_IN, INK, apply
 
 _PANELS = (
     ("table_accuracy", 100.0, "accuracy (%)", False),
-    ("n_star", 1.0, "devices $N^*$", True),
+    ("n_star", 1.0, "devices $N^*$", False),
     ("payload_bytes", 1.0, "payload (bytes)", True),
-    ("encoder_bits", 1e-3, "encoder (kbit)", True),
+    ("encoder_bits", 1e-3, "encoder (kbit)", False),
     ("device_service_s", 1e3, "device (ms)", True),
     ("server_s_per_request", 1e6, "server (us)", True),
 )
@@ -41,7 +41,7 @@ def draw(rows: Sequence[Row], *, title: str = "", limit: str = "") -> Figure:
             _dots(axes, last, places, column, factor)
             if is_log and any(is_known(r.get(column)) and r[column] > 0 for r in last.values()):
                 axes.set_xscale("log")
-                log_axis(axes.xaxis, (1,))
+                log_axis(axes.xaxis, (1, 3))
             axes.set_xlabel(text)
         panels[1].set_title(limit, loc="left", fontsize=6)
         for axes in panels[::3]:
@@ -52,8 +52,7 @@ def draw(rows: Sequence[Row], *, title: str = "", limit: str = "") -> Figure:
             look = {"color": COLOURS[i % len(COLOURS)], "marker": _MARKERS[i % len(_MARKERS)],
                     "markersize": 3, "linewidth": 0.9}  # fmt: skip
             line(latency, mine, "latency_p95_s", look, factor=1e3, label=way, banded=False)
-        latency.set_yscale("log")
-        log_axis(latency.yaxis, (1, 3))
+        latency.set_ylim(bottom=0.0)
         latency.set_ylabel("p95 latency (ms)")
         devices_axis(latency, rows)
         latency.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=6)
