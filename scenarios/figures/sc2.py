@@ -18,7 +18,7 @@ from scenarios.planning.options import Option, options
 from scenarios.present.summary import Summary, between, number
 from scenarios.shell.progress import progress
 from scenarios.study.figure import produce
-from scenarios.sweep.play import Job, failing
+from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
@@ -30,6 +30,7 @@ from sim.planning.search.capacity import capacity
 from sim.specs.check import option
 
 SENT_AS_IT_IS = "input"
+_NOTHING = dict.fromkeys(("encoder_bits", "table_accuracy", "payload_bytes"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,21 +84,28 @@ def _jobs(spanned: Sequence[Option], library: Library, cases: dict[str, Case]) -
                 raise ValueError(each.refusal)
             made = case(each.config, library.measured(each.config), way=way)
         except ValueError as error:  # of this way alone
-            yield failing(str(error), {"way": way, **values})
+            yield _left_out(str(error), {"way": way, **values})
             continue
         cases[way] = made
         yield replace(made.job(), evaluate=partial(_measure, made))
 
 
+def _left_out(reason: str, labels: dict[str, str]) -> Job:
+    """A way that there is not: its row says why."""
+    return Job(
+        spec=reason, digests={}, labels=labels, evaluate=partial(dict, _NOTHING, fate=reason)
+    )
+
+
 def _measure(made: Case) -> Row:
-    return {"encoder_bits": made.encoder_bits, **data_sizes(made), **made.quality}
+    return {"fate": "", "encoder_bits": made.encoder_bits, **data_sizes(made), **made.quality}
 
 
 def _with_devices(
     config: Config, cases: dict[str, Case], rows: Sequence[Row]
 ) -> list[Row]:  # fmt: skip
     """The rows with what stands on the front, and how many devices fit with those."""
-    front = {id(row) for row in _front([row for row in rows if not row.get("error")])}
+    front = {id(row) for row in _front([row for row in rows if not row["fate"]])}
     found: list[Row] = []
     with progress("planning") as report:
         for done, row in enumerate(rows, 1):
@@ -134,9 +142,10 @@ def _beats(one: Row, other: Row) -> bool:
 def _summary(config: Config, rows: Sequence[Row]) -> Summary:
     front = sorted((r for r in rows if r["pareto"]), key=lambda row: row["payload_bytes"])
     split = [row for row in front if row["cut"] != SENT_AS_IT_IS]
-    whole = [row for row in rows if row["cut"] == SENT_AS_IT_IS]
+    known = [row for row in rows if not row["fate"]]
+    whole = [row for row in known if row["cut"] == SENT_AS_IT_IS]
     best = max(whole, key=lambda row: row["table_accuracy"], default=None)
-    words = f"{len(front)} of {len(rows)} ways stand on the front, {len(split)} of them splits"
+    words = f"{len(front)} of {len(known)} ways stand on the front, {len(split)} of them splits"
     if best:
         words += (
             f"; the image itself is {100 * best['table_accuracy']:.1f} % right by {best['codec']}"
