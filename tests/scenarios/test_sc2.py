@@ -29,7 +29,7 @@ def reported(tmp_path_factory):
 
 def test_encoder_bits_are_those_of_the_parameters_before_the_cut(reported):
     network = schemes.create("nasc", "scenes16").network
-    bits = 0
+    bits = 32 * 2  # gain and offset of the image's only channel
     for stage in network.stages:
         module = network.module.get_submodule(stage)
         state = module.state_dict().items()  # a counter of training's batches is none of it
