@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from profiles.models.recipe import cache_folder
-from profiles.schemes import early_exit, ladon, mtl_split, nasc, own
+from profiles.schemes import early_exit, ladon, mtl_split, nasc, own, sc2
 from profiles.schemes.scheme import Adapter, Gate, Scheme
 from profiles.schemes.shipped import SHIPPED
 from profiles.schemes.transports import Transport
@@ -27,18 +27,21 @@ _SCHEMES: dict[str, Callable[..., Scheme]] = {
     "ladon": ladon.scheme,
     "mtl_split": mtl_split.scheme,
     "nasc": nasc.scheme,
+    "sc2": sc2.scheme,
 }
 _TRAINING: dict[str, Callable[..., tuple[nn.Module, dict[str, Any]]]] = {
     "early_exit": early_exit.train,
     "ladon": ladon.train,
     "mtl_split": mtl_split.train,
     "nasc": nasc.train,
+    "sc2": sc2.train,
 }
 _MODELS: dict[str, tuple[str, ...]] = {
     "early_exit": early_exit.MODELS,
     "ladon": ladon.MODELS,
     "mtl_split": mtl_split.MODELS,
     "nasc": nasc.MODELS,
+    "sc2": sc2.MODELS,
 }
 
 
