@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from profiles.models.recipe import cache_folder
-from profiles.schemes import early_exit, ladon, mtl_split, nasc, navisplit, own, salt
+from profiles.schemes import early_exit, ladon, mtl_split, nasc, navisplit, own, salt, sc2
 from profiles.schemes.scheme import Adapter, Branch, Chooser, Gate, Scheme
 from profiles.schemes.shipped import SHIPPED
 from profiles.schemes.transports import Transport
@@ -29,6 +29,7 @@ _SCHEMES: dict[str, Callable[..., Scheme]] = {
     "nasc": nasc.scheme,
     "navisplit": navisplit.scheme,
     "salt": salt.scheme,
+    "sc2": sc2.scheme,
 }
 _TRAINING: dict[str, Callable[..., tuple[nn.Module, dict[str, Any]]]] = {
     "early_exit": early_exit.train,
@@ -37,6 +38,7 @@ _TRAINING: dict[str, Callable[..., tuple[nn.Module, dict[str, Any]]]] = {
     "nasc": nasc.train,
     "navisplit": navisplit.train,
     "salt": salt.train,
+    "sc2": sc2.train,
 }
 _MODELS: dict[str, tuple[str, ...]] = {
     "early_exit": early_exit.MODELS,
@@ -45,6 +47,7 @@ _MODELS: dict[str, tuple[str, ...]] = {
     "nasc": nasc.MODELS,
     "navisplit": navisplit.MODELS,
     "salt": salt.MODELS,
+    "sc2": sc2.MODELS,
 }
 
 

@@ -22,9 +22,16 @@ import codec
 from profiles.models.network import Network, content_digest
 from profiles.models.recipe import Loss, Recipe, load_or_train
 from profiles.models.residual import Normalise
-from profiles.models.weights import WeightsError, load_weights
 from profiles.schemes import mtl_split
 from profiles.schemes.bottleneck import Bottlenecked
+from profiles.schemes.distilling import (
+    answer_alike,
+    distance,
+    features_of,
+    judge,
+    load_coded,
+    round_weights,
+)
 from profiles.schemes.multitask import MultiTask, mean_metric, task_metrics
 from profiles.schemes.priors import tables_of
 from profiles.schemes.scheme import Scheme
@@ -37,10 +44,7 @@ DEFAULT_BETA = 0.32
 CODEC = "prior"
 _SIZES = {"channels": 6, "middle": 32, "n_in": 1, "n_out": 32}
 _EPOCHS = (24, 16)
-_KD = 0.5
-"""Weight of the teacher's answers against that of the labels."""
 _ANSWER_BYTES = 4
-_BATCH = 500
 
 
 def recipe(model: str, beta: float, stage: int) -> Recipe:
@@ -61,64 +65,13 @@ def distil(teacher: MultiTask, beta: float) -> Loss:
     """Squared distance to the teacher's last two features, plus beta times the bits, per image."""
 
     def measure(module: Bottlenecked, images: Tensor, labels: Tensor) -> Tensor:
-        with torch.no_grad():
-            wanted = teacher.stage2(teacher.stage1(images))
-            deeper = teacher.stage3(wanted)
+        wanted, deeper = features_of(teacher, images)
         latents = module.encoder(images)
         found = module.decoder(latents)
-        far = _distance(found, wanted) + _distance(module.body(found), deeper)
+        far = distance(found, wanted) + distance(module.body(found), deeper)
         return (far + beta * module.prior.bits(latents).sum((1, 2, 3))).mean()
 
     return measure
-
-
-def _distance(found: Tensor, wanted: Tensor) -> Tensor:
-    return (found - wanted).square().sum((1, 2, 3))
-
-
-def answer_alike(teacher: MultiTask, classes: Sequence[int]) -> Loss:
-    """Of every task half the cross-entropy, half KL(teacher || answer), at temperature 1."""
-    entropy = nn.functional.cross_entropy
-
-    def measure(module: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-        with torch.no_grad():
-            wanted = teacher(images).split(list(classes), 1)
-        found = module(images).split(list(classes), 1)
-        each = [
-            (1.0 - _KD) * entropy(scores, labels[:, i]) + _KD * _divergence(scores, wanted[i])
-            for i, scores in enumerate(found)
-        ]
-        return torch.stack(each).sum()
-
-    return measure
-
-
-def _divergence(scores: Tensor, wanted: Tensor) -> Tensor:
-    found, aim = scores.log_softmax(1), wanted.log_softmax(1)
-    return nn.functional.kl_div(found, aim, log_target=True, reduction="batchmean")
-
-
-@torch.no_grad()
-def round_weights(module: nn.Module) -> None:
-    """To eight significant bits that float16 holds, so that the file shrinks; judged after that."""
-    for tensor in module.state_dict().values():
-        if tensor.is_floating_point():
-            tensor.copy_(tensor.to(torch.bfloat16).to(torch.float16))
-
-
-def judge(chosen: mtl_split.Setup, beta: float, module: nn.Module) -> dict[str, Any]:
-    """Accuracy of every task, and the bytes that the prior expects, mean over the test scenes."""
-    assert isinstance(module, Bottlenecked)
-    images = torch.from_numpy(chosen.samples("test", mtl_split.N_TEST).inputs)
-    with torch.inference_mode():
-        latents = [module.encoder(each) for each in torch.split(images, _BATCH)]
-        bits = torch.cat([module.prior.bits(each).sum((1, 2, 3)) for each in latents])
-    return {
-        **chosen.judge(mtl_split.JOINT, module.eval()),
-        "beta": beta,
-        "prior_bytes": round(float(bits.mean()) / 8, 4),
-        "tables": tables_of(module.prior).id.hex(),
-    }
 
 
 def train_one(
@@ -127,7 +80,7 @@ def train_one(
     """Both stages for one beta, or what is found of them in `folder`; its tables are left there."""
     first, second = (recipe(chosen.family.name, beta, stage) for stage in (1, 2))
     seen, classes = first.epochs, list(chosen.family.tasks.values())
-    figures = partial(judge, chosen, beta)
+    figures = partial(judge, chosen, mtl_split.JOINT, beta)
     base, _ = load_or_train(
         first, partial(build, teacher), chosen.epoch, figures, folder=folder,
         loss=distil(teacher, beta), finish=round_weights,
@@ -215,12 +168,7 @@ def load(
     """
     name = recipe(chosen.family.name, beta, 2).name
     module = build(chosen.build(mtl_split.JOINT))
-    provenance = load_weights(module, SHIPPED / f"{name}.npz")
-    tables = codec.Calibration.load(SHIPPED / f"{name}-prior.npz")
-    if tables.id.hex() != provenance["tables"]:
-        raise WeightsError(
-            f"tables of {name} are {tables.id.hex()}, {provenance['tables']} is stated"
-        )
+    tables, provenance = load_coded(module, SHIPPED, name)
     return module, tables, provenance
 
 

@@ -12,8 +12,8 @@ import torch
 import codec
 from profiles import schemes
 from profiles.measuring.tracing import trace
-from profiles.models.weights import WeightsError
-from profiles.schemes import ladon, mtl_split
+from profiles.models.weights import WeightsError, read_provenance
+from profiles.schemes import distilling, ladon, mtl_split
 from profiles.schemes.bottleneck import Prior, Quantise
 from profiles.schemes.priors import tables_of
 from profiles.schemes.tracing import answers_of
@@ -235,7 +235,7 @@ def test_a_frozen_encoder_does_not_learn():
     module = ladon.build(teacher.requires_grad_(False)).freeze_encoder().train()
     before = copy.deepcopy(module)
     images, labels = (torch.from_numpy(each) for each in chosen.samples("train", 16))
-    loss = ladon.answer_alike(teacher.eval(), (10, 4, 3))(module, images, labels)
+    loss = distilling.answer_alike(teacher.eval(), (10, 4, 3))(module, images, labels)
     loss.backward()
     torch.optim.SGD([w for w in module.parameters() if w.requires_grad], 0.1).step()
     for part, learns in (("encoder", False), ("prior", False), ("decoder", True), ("body", True)):
@@ -310,7 +310,7 @@ def test_the_recipe_gives_bytes_and_accuracy(tmp_path):
     chosen = mtl_split.setup("scenes16")
     for beta in ladon.BETAS:
         stem = ladon.recipe("scenes16", beta, 2)
-        fresh = ladon.read_provenance(tmp_path / f"{stem.name}-{stem.digest}.npz")
+        fresh = read_provenance(tmp_path / f"{stem.name}-{stem.digest}.npz")
         _, _, shipped = ladon.load(chosen, beta)
         assert fresh["prior_bytes"] == pytest.approx(shipped["prior_bytes"], rel=0.1)
         for task, stated in shipped["accuracy_by_task"].items():
