@@ -1,15 +1,17 @@
 """Draw all schemes on one axis: the class of one digit, on one link and one server.
 
-Each way is SCHEME/CODEC, or SCHEME/CODEC/CUT where it is not cut at its own place; at "input" the
-image itself is sent, which is what every split is held against. Over the number of devices the
-95th percentile of latency is drawn, at the last of them the rest; N* is searched as by `plan`,
-within `slo`.
+Each way is SCHEME/CODEC, or SCHEME/CODEC/CUT where it is not cut at its own place; a scheme may
+have options, as in sc2(method=end_to_end). At "input" the image itself is sent, which is what every
+split is held against. Over the number of devices the 95th percentile of latency is drawn, at the
+last of them the rest; N* is searched as by `plan`, within `slo`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
+
+import yaml
 
 from plots import schemes as drawing
 from scenarios.planning.candidate import data_sizes
@@ -81,16 +83,24 @@ def run(config: Config) -> int:
 
 def _configure(config: Config, way: str) -> Any:
     """The configuration of one way, at its cut; or why it is none."""
-    name, codec, *cut = way.split("/")
+    whole, codec, *cut = way.split("/")
+    name, _, options = whole.rstrip(")").partition("(")
     axes = [f"scheme={name}", f"codec={codec}", *(f"cut={one}" for one in cut)]
     (point,) = points(config, axes_of(axes))
     if point.error:
         return point.error
     try:
-        own = schemed.answer_task(point.config, config.task)
+        own = schemed.answer_task(_with_options(point.config, options), config.task)
         return own if own.cut != AUTO else replace(own, cut=schemed.make(own).cut)
     except ValueError as error:
         return str(error)
+
+
+def _with_options(config: Any, text: str) -> Any:
+    """A configuration whose scheme has these options, "key=value, ..."."""
+    given = dict(one.strip().split("=", 1) for one in text.split(",") if one.strip())
+    read = {key: yaml.safe_load(value) for key, value in given.items()}
+    return replace(config, scheme={**config.scheme, **read})
 
 
 def _jobs(config: Config, way: str, one: Any, measured: Any) -> Iterator[Job]:
