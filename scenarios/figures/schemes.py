@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from plots import schemes as drawing
 from scenarios.planning.candidate import data_sizes
