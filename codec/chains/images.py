@@ -1,6 +1,6 @@
 """Raw input instead of features: uint8 images through JPEG or WebP, uint8 arrays as they are.
 
-jpeg, webp   (H, W, 3) uint8 --> Pillow --> values
+jpeg, webp   (H, W, 3) or grey (H, W, 1) uint8 --> Pillow --> values
 raw8         any uint8 array -------------> values
 """
 
@@ -119,10 +119,12 @@ class Raw8(ByteCodec):
 
 @dataclass(frozen=True, kw_only=True)
 class _Photo(ByteCodec):
-    """An (H, W, 3) image at `quality` 1..100, lossy."""
+    """An (H, W, 3) or (H, W, 1) image at `quality` 1..100, lossy."""
 
     quality: int = 90
     format: ClassVar[str]
+    grey: ClassVar[str]
+    """What the format makes of an image of one channel."""
 
     def __post_init__(self) -> None:
         require_int(self.name, "quality", self.quality, 1, 100)
@@ -130,13 +132,16 @@ class _Photo(ByteCodec):
     def _compress(self, x: Pixels) -> bytes:
         from PIL import Image
 
-        if x.ndim != 3 or x.shape[2] != 3 or max(x.shape) > 16383:
+        if x.ndim != 3 or x.shape[2] not in (1, 3) or max(x.shape) > 16383:
             raise UnsupportedInputError(
-                f"{self.name} takes images (H, W, 3) of at most 16383 pixels a side, got {x.shape}"
+                f"{self.name} takes images (H, W, 3) or (H, W, 1) of at most 16383 pixels a side,"
+                f" got {x.shape}"
             )
 
         out = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(x)).save(out, format=self.format, quality=self.quality)
+        pixels = x[:, :, 0] if x.shape[2] == 1 else x
+        image = Image.fromarray(np.ascontiguousarray(pixels))
+        image.save(out, format=self.format, quality=self.quality)
         return out.getvalue()
 
     def _expand(self, data: memoryview, shape: tuple[int, ...]) -> Pixels:
@@ -145,9 +150,11 @@ class _Photo(ByteCodec):
 
         try:
             with Image.open(io.BytesIO(data), formats=[self.format]) as image:
-                if (image.height, image.width, 3) != shape or image.mode != "RGB":
+                is_grey = len(shape) == 3 and shape[2] == 1
+                mode, n = (self.grey, 1) if is_grey else ("RGB", 3)
+                if (image.height, image.width, n) != shape or image.mode != mode:
                     raise CorruptBitstreamError(f"image {image.size} {image.mode}, not {shape}")
-                return np.array(image)
+                return np.array(image.convert("L"))[:, :, None] if is_grey else np.array(image)
         except CorruptBitstreamError:
             raise
         except Exception as error:  # Pillow raises what its parsers happen to raise
@@ -161,6 +168,7 @@ class Jpeg(_Photo):
     name: ClassVar[str] = "jpeg"
     chain_id: ClassVar[int] = 7
     format: ClassVar[str] = "JPEG"
+    grey: ClassVar[str] = "L"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,3 +178,4 @@ class WebP(_Photo):
     name: ClassVar[str] = "webp"
     chain_id: ClassVar[int] = 8
     format: ClassVar[str] = "WEBP"
+    grey: ClassVar[str] = "RGB"

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from scenarios.planning.bill import NO_COST, bill_of
 from scenarios.sweep.mixed import MACHINES
 from scenarios.systems.case import Case
@@ -12,9 +14,11 @@ from sim.planning.forecast.bounds import bound
 from sim.planning.forecast.demands import parts
 from sim.planning.limits.goal import Goal
 from sim.planning.search.answer import Capacity
+from sim.sources.source import rows_of
 
 _SAME = 1e-12
 _ENDS = ("", "_lo", "_hi")
+_SIZES = tuple(f"payload_bytes{end}" for end in ("", "_std", "_q05", "_q50", "_q95"))
 _GROUPS = ("scheme", "cut", "codec", "link", "device", "server", "model")
 
 
@@ -79,6 +83,8 @@ class Candidate:
             "accuracy_drop_pp_hi": drop.hi if drop else None,
             "device_energy_j": energy_j,
             "device_s": device_s,
+            "encoder_bits": self.case.encoder_bits,
+            **data_sizes(self.case),
             **bill_of(self.case, found.n_star if found else None),
             "requests": found.requests if found else None,
             "pareto": front,
@@ -94,6 +100,18 @@ def name_parts(asked: Case) -> dict[str, str]:
     parts["scheme"] = str(asked.labels.get("scheme", "split"))
     whose = {name: str(asked.labels[name]) for name in MACHINES if name in asked.labels}
     return {**parts, "max_batch": str(asked.spec.server.max_batch), **whose}
+
+
+def data_sizes(asked: Case) -> dict[str, float | None]:
+    """Bytes of a payload as the link carries it, at batch 1 (SC2's data size): mean, spread and
+    quantiles over the samples of the first group; None where they are drawn from a law.
+    """
+    rows = rows_of(next(iter(asked.sources.values())))
+    if not rows:
+        return dict.fromkeys(_SIZES)
+    sizes = np.array([row.payload_bytes for row in rows])
+    levels = np.quantile(sizes, (0.05, 0.5, 0.95))
+    return dict(zip(_SIZES, map(float, (sizes.mean(), sizes.std(), *levels)), strict=True))
 
 
 def candidate(values: Mapping[str, Any], case: Case, goals: Sequence[Goal]) -> Candidate:
@@ -113,7 +131,8 @@ def unknown_row(values: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """The line of a combination that the tables do not hold."""
     unknown = ("n_star", "n_star_lo", "n_star_hi", "n_at_most",
                *(f"accuracy{end}" for end in _ENDS), "accuracy_drop_pp", "accuracy_drop_pp_hi",
-               "device_energy_j", "device_s", *NO_COST, "requests")  # fmt: skip
+               "device_energy_j", "device_s", "encoder_bits", *_SIZES, *NO_COST,
+               "requests")  # fmt: skip
     said = {name: str(values.get(name, "-")) for name in ("scheme", "cut", "codec", "link")}
     said |= {"max_batch": str(values.get("server.max_batch", "-")), **_others(values)}
     fate = {"pareto": False, "failed": None, "fate": reason}

@@ -140,6 +140,11 @@ class Answers(Network):
         largest = max((layer.activation_bytes for layer in head), default=0.0)
         return float(sum(layer.weight_bytes for layer in head) + largest)
 
+    def encoder_bits(self, split: Split) -> float | None:
+        """Of the weights before the cut; a codec has none, its tables are made as it codes."""
+        head = self.profile.layers[: self.profile.cut_names.index(split.cut)]
+        return 8.0 * float(sum(layer.weight_bytes for layer in head))
+
 
 def measure(
     model: Model,

@@ -144,6 +144,7 @@ def case(
         drop=max(drops, key=lambda drop: drop.hi) if len(drops) == len(every) else None,
         prices=prices_of(config, {name: use.device for name, use in uses.items()}),
         memory_bytes=max(memory) if len(memory) == len(every) else None,
+        encoder_bits=every[0].encoder_bits if alone else None,
         too_small=_say_too_small(uses, known),
         largest_batch=min((b for b in (one.largest_batch for one in every) if b), default=None),
         bounded=alone is not None and not generates and config.workload.requests is None,

@@ -43,7 +43,8 @@ class Case:
     (measured, scaled, modelled, assumed, random); `quality`: columns of what the codec does to the
     answers; `drop`: None where answers are not known; `prices`: of its parts, as far as they are
     stated; `memory_bytes`: what the device that holds most must hold, None where that is not known;
-    `too_small`: which device cannot hold it, in words;
+    `encoder_bits`: of all parameters on a device, where all do alike; `too_small`: which device
+    cannot hold it, in words;
     `forced`: played however long it takes.
     """
 
@@ -58,6 +59,7 @@ class Case:
     drop: Drop | None = None
     prices: Prices = field(default_factory=Prices)
     memory_bytes: float | None = None
+    encoder_bits: float | None = None
     too_small: str = ""
     largest_batch: int | None = None
     bounded: bool = False

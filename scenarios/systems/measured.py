@@ -41,6 +41,7 @@ class About(NamedTuple):
     quality: Mapping[str, float]
     drop: Drop | None
     memory_bytes: float | None
+    encoder_bits: float | None
     kinds: Mapping[str, str]
     provenance: Mapping[str, Any]
     machines: Mapping[str, str]
@@ -109,6 +110,7 @@ class Measured(ABC):
                 quality=self.quality(split),
                 drop=self.drop(split),
                 memory_bytes=self.memory_bytes(split),
+                encoder_bits=self.encoder_bits(split),
                 kinds=self.kinds(device, server),
                 provenance=self.describe(device, server),
                 machines=self.machines(split, device, server),
@@ -130,6 +132,10 @@ class Measured(ABC):
 
     def memory_bytes(self, split: Split) -> float | None:
         """What the device must hold, weights and activations and its KV cache; None: not known."""
+        return None
+
+    def encoder_bits(self, split: Split) -> float | None:
+        """Of all parameters on the device (SC2, arXiv 2203.08875); None: not known."""
         return None
 
     @abstractmethod

@@ -254,6 +254,13 @@ class Schemed(Answers):
             return late
         return late + sum(layer.weight_bytes for layer in self.early.layers[self.n_shared :])
 
+    def encoder_bits(self, split: Split) -> float | None:
+        """Of the weights before the cut and of the exit head."""
+        late = super().encoder_bits(split)
+        if self.early is None or late is None:
+            return late
+        return late + 8.0 * sum(layer.weight_bytes for layer in self.early.layers[1:])
+
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
         """That of its network, and how the scheme was trained."""
         return {**super().describe(device, server), "scheme": dict(self.scheme)}

@@ -99,7 +99,6 @@ def test_colour_images_run_one_simulated_second(codec, workplace, monkeypatch):
 INPUTS = ["jpeg", "raw8"]
 EXCUSES = (
     "states neither slowdown nor anchor_s",  # reached by the roofline only
-    "takes images (H, W, 3)",  # digits are grey
     "calibration",  # a basis must be fitted first
     "is trained for model",  # a scheme has data of its own
 )  # fmt: skip
