@@ -3,6 +3,7 @@
 If systems were compared, they stand below against what they cost.
 """
 
+import math
 from collections.abc import Sequence
 from textwrap import fill
 from typing import Any
@@ -181,7 +182,10 @@ def _gains(axes: Axes, gains: Sequence[Row]) -> None:
     shown = list(reversed(gains))
     places = range(len(shown))
     values = [gain["devices"] for gain in shown]
-    reach = [[abs(gain["devices"] - gain[end]) for gain in shown] for end in ("lo", "hi")]
+    reach = [
+        [abs(gain["devices"] - gain[end]) if _is_known(gain[end]) else 0.0 for gain in shown]
+        for end in ("lo", "hi")
+    ]
     colours = [_ORANGE if gain["resource"] else GREY for gain in shown]
     seen = {
         c for c, v in zip(colours, values, strict=True) if abs(v) > 0.01 * max(map(abs, values))
@@ -196,6 +200,10 @@ def _gains(axes: Axes, gains: Sequence[Row]) -> None:
     keys = {_ORANGE: "can be bought", GREY: "cannot be bought"}
     handles = [Patch(color=each, label=text) for each, text in keys.items() if each in seen]
     _legend_above(axes, handles=handles)
+
+
+def _is_known(value: float | None) -> bool:
+    return value is not None and not math.isnan(value)
 
 
 def _stages(axes: Axes, plan: Row) -> None:

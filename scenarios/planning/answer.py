@@ -24,9 +24,10 @@ from sim.planning.limits.slo import check_drop, check_memory
 from sim.planning.runs.probe import Player, Tally
 from sim.planning.search.answer import Capacity, Least
 from sim.planning.search.capacity import capacity
+from sim.planning.trust.choice import find_better_split
 from sim.planning.trust.finding import Trust
 from sim.planning.trust.judge import judge_capacity
-from sim.planning.trust.why import Why, find_better_split, why
+from sim.planning.trust.why import Why, why
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,5 +1,6 @@
 """Screen: a plan as a person reads it, in a terminal and on a page."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -97,7 +98,8 @@ def _gains(found: Mapping[str, Any]) -> Summary:
     def gain_row(gain: Mapping[str, Any]) -> tuple[str, ...]:
         place = busy.get(gain["name"])
         share = number(100 * found["utilization"][place]) if place else ""
-        more = interval(gain["devices"], gain["lo"], gain["hi"], sign=True)
+        lo, hi = (None if math.isnan(gain[end]) else gain[end] for end in ("lo", "hi"))
+        more = interval(gain["devices"], lo, hi, sign=True)
         return (gain["words"], share, more, found["kinds"][gain["name"]])
 
     return Summary(

@@ -27,8 +27,8 @@ from sim.planning.limits.budget import Missed
 from sim.planning.runs.levers import wider_channel
 from sim.planning.runs.probe import play_in_turn
 from sim.planning.search.regimes import Look, Regimes, interval
+from sim.planning.trust.choice import find_better_split
 from sim.planning.trust.plan import judge_choice, judge_regimes
-from sim.planning.trust.why import find_better_split
 
 P95 = Goal(column="latency_p95_s", limit=0.1)
 OPEN = WorkloadSpec(kind="poisson", rate_rps=2.0)

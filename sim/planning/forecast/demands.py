@@ -73,6 +73,12 @@ def demands(spec: SystemSpec, sources: Sources) -> Demands | None:
 
 
 def guess(spec: SystemSpec, sources: Sources) -> int | None:
+    """`busy_n` as a number of devices, at least one."""
+    n = busy_n(spec, sources)
+    return None if n is None else max(1, math.floor(n))
+
+
+def busy_n(spec: SystemSpec, sources: Sources) -> float | None:
     """N at which the slowest shared resource is busy all the time; None if nobody can tell."""
     load = demands(spec, sources)
     if load is None:
@@ -80,7 +86,7 @@ def guess(spec: SystemSpec, sources: Sources) -> int | None:
     shared = [load.server_s / spec.server.n_gpus, load.decoder_s / spec.server.cpu_workers]
     if spec.link.sharing != "dedicated":
         shared.append(load.link_s / spec.link.n_cells)
-    return max(1, math.floor(1.0 / (load.rate_rps * max(shared)))) if max(shared) > 0.0 else None
+    return 1.0 / (load.rate_rps * max(shared)) if max(shared) > 0.0 else None
 
 
 def sent_share(sources: Sources) -> float:

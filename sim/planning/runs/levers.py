@@ -1,5 +1,6 @@
 """Levers: the same system with one thing faster or smaller, and what each is called."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -26,7 +27,9 @@ class Lever(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """Devices that one per cent more of something brings, with its interval."""
+    """Devices that one per cent more of something brings, with its interval; NaN limits where the
+    runs do not say it and `devices` is what its share of the load says.
+    """
 
     name: str
     words: str
@@ -34,6 +37,11 @@ class Gain:
     devices: float
     lo: float
     hi: float
+
+    @property
+    def by_load(self) -> bool:
+        """Whether no run tells it."""
+        return math.isnan(self.lo)
 
 
 class Lighter:

@@ -12,6 +12,7 @@ from sim.planning.search.remedy import Held, Remedy
 from sim.planning.trust.finding import GOOD, Finding, Trust, weigh
 from sim.planning.trust.plan import judge_machines, plan_trust
 from sim.planning.trust.run import run_trust
+from sim.planning.trust.shift import scale
 from sim.planning.trust.why import Why, means, read, tell_stop, worst_checks
 from sim.sources.source import Sources
 from sim.statistics import replication_interval
@@ -58,13 +59,14 @@ def judge_capacity(
         half_width=found.root.half_width,
         target=target,
         monotone=found.monotone,
-        spread_devices=reasons.spread / max(found.root.slope, 1e-9),
+        spread_devices=scale(found).devices(reasons.spread),
         collapsed=max(found.collapsed, reasons.collapsed),
         regimes=found.regimes,
         calm=found.calm,
         better=better,
         stable=found.stable,
         given_up=_given_up(reasons.columns) if found.goal.column in _BLIND else 0.0,
+        table=reasons.table,
         gains=reasons.gains,
         kinds=kinds,
         machines=judge_machines(found.n_star, reasons.total_lo, reasons.total_hi, reasons.machines),

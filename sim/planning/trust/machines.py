@@ -6,8 +6,8 @@ wait as it does at N*; N* moves to where that meets the limit again. The four mo
 independent, so that their logarithms add in squares; the interval is at 1.96 standard deviations,
 either side by itself.
 
-Approximation: where no closed form is near, or what is limited is no latency, N* moves as the N at
-which the slowest shared resource is always busy.
+Approximation: where no closed form is near, what is limited is no latency, or N* is where runs
+collapse far below the limit, N* moves as the N at which the slowest shared resource is always busy.
 """
 
 import math
@@ -18,6 +18,7 @@ from typing import NamedTuple
 from scipy.special import ndtri
 
 from sim import SystemSpec
+from sim.planning.forecast.bounds import bound
 from sim.planning.forecast.demands import demands, guess
 from sim.planning.forecast.neighbour import neighbour
 from sim.planning.limits.goal import Goal
@@ -36,15 +37,19 @@ class Moved(NamedTuple):
     words: str = ""
 
 
-def move(spec: SystemSpec, sources: Sources, goal: Goal, n_star: int) -> Moved:
-    """How far the capacity of a system moves with the errors of its machines."""
+def move(
+    spec: SystemSpec, sources: Sources, goal: Goal, n_star: int, *, crosses: bool = True
+) -> Moved:
+    """How far the capacity of a system moves with the errors of its machines; `crosses`: N* is
+    where the figure meets its limit, not where runs collapse.
+    """
     known = [log_errors(source) for source in sources.values()]
     largest = Errors(*(max(each) for each in zip(*known, strict=True)))
     doubtful = {name: s for name, s in largest._asdict().items() if s >= _LEAST}
     if not doubtful or n_star < 1:
         return Moved()
     z = float(ndtri(0.5 + spec.confidence / 2))
-    capacity = _capacity(spec, sources, goal, n_star)
+    capacity = _capacity(spec, sources, goal, n_star, crosses=crosses)
     logs = {
         (name, sign): math.log(max(capacity(Errors(**{name: sign * z})), 1e-9) / n_star)
         for name in doubtful
@@ -69,7 +74,7 @@ def _both(logs: dict[tuple[str, int], float], name: str) -> tuple[float, float]:
 
 
 def _capacity(
-    spec: SystemSpec, sources: Sources, goal: Goal, n_star: int
+    spec: SystemSpec, sources: Sources, goal: Goal, n_star: int, *, crosses: bool
 ) -> Callable[[Errors], float]:
     """N by the errors of the machines: N* where there are none."""
 
@@ -81,7 +86,7 @@ def _capacity(
         return n_star * then / now if now and then else float(n_star)
 
     mean_s, alone_s = _latency(spec, sources, n_star), _alone(spec, sources)
-    if not goal.column.startswith("latency") or not math.isfinite(mean_s):
+    if not crosses or not goal.column.startswith("latency") or not math.isfinite(mean_s):
         return by_load
     times = (goal.limit - alone_s) / max(mean_s - alone_s, 1e-9 * goal.limit)
 
@@ -92,7 +97,7 @@ def _capacity(
         def holds(n: int) -> bool:
             return times * (_latency(spec, then, n) - _alone(spec, then)) <= slack_s
 
-        return _cross(holds, n_star)
+        return min(_cross(holds, n_star), max(n_star, bound(spec, then, [goal])))
 
     return by_latency if times > 0.0 else by_load
 

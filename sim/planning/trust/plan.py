@@ -23,6 +23,7 @@ def plan_trust(
     better: tuple[str, int] | None,
     stable: float,
     given_up: float,
+    table: str,
     gains: Sequence[Gain],
     kinds: Mapping[str, str],
     machines: Finding | None = None,
@@ -32,7 +33,8 @@ def plan_trust(
     `gains` in falling order of what they bring; `stable` the N beyond which a queue grows,
     `given_up` the share of requests that the limited figure does not hold; `regimes` where longer
     runs show two, `calm` whether N* is that without outages, `better` a split that serves more than
-    the devices' own choice, `machines` what their errors do.
+    the devices' own choice, `table`, `machines` what their errors do, `spread_devices` NaN where
+    no slope says it.
     """
     further = (
         weigh(
@@ -46,11 +48,7 @@ def plan_trust(
             "the monotone fit crosses within the interval",
             "the monotone fit crosses elsewhere: the curve is not smooth in N",
         ),
-        weigh(
-            "seed spread",
-            spread_devices <= max(2.0, 0.1 * n_star),
-            f"one run alone would be off by {spread_devices:.2g} devices (1 sigma)",
-        ),
+        _judge_spread(spread_devices, n_star, collapses=regimes is not None),
         judge_regimes(collapsed, regimes),
         *_judge_calm(calm=calm),
         *judge_choice(better),
@@ -59,9 +57,24 @@ def plan_trust(
         _judge_binding(next(gain for gain in gains if gain.resource)),
         _provenance(gains, kinds),
         *judge_loops(kinds),
+        *([Finding(name="table", verdict=CAUTION, words=table)] if table else []),
         *([machines] if machines is not None else []),
     )
     return Trust(findings=(*base.findings, *further))
+
+
+def _judge_spread(devices: float, n_star: int, *, collapses: bool) -> Finding:
+    """What a single seed would be off by."""
+    if math.isnan(devices):
+        words = "one run alone would be off by more than the numbers of devices that were played"
+        if collapses:
+            words = "one run alone does not say with how many devices runs collapse"
+        return Finding(name="seed spread", verdict=CAUTION, words=words)
+    return weigh(
+        "seed spread",
+        devices <= max(2.0, 0.1 * n_star),
+        f"one run alone would be off by {devices:.2g} devices (1 sigma)",
+    )
 
 
 def judge_regimes(collapsed: int, regimes: Regimes | None) -> Finding:
@@ -118,6 +131,12 @@ def _judge_given_up(share: float) -> list[Finding]:
 
 def _judge_binding(first: Gain) -> Finding:
     """Whether the resource that is named surely helps."""
+    if first.by_load:
+        words = (
+            f"{first.words}: {first.devices:+.2f} devices per 1 % more by its load alone, for no"
+            " slope of the limited figure at N* says how N* moves"
+        )
+        return Finding(name="binding resource", verdict=CAUTION, words=words)
     sure = first.lo > 0.0
     return Finding(
         name="binding resource",

@@ -9,22 +9,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim import GroupSpec, SystemSpec, run
+from sim import SystemSpec, run
 from sim.measures.laws import Check
 from sim.measures.saturation import Load, stop_warning
-from sim.planning.forecast.bounds import stability
 from sim.planning.limits.goal import Goal, Sample
 from sim.planning.runs.levers import LEVERS, Gain, Lever
-from sim.planning.runs.probe import Player, Probe
+from sim.planning.runs.probe import Player
 from sim.planning.search.answer import Capacity
 from sim.planning.trust.machines import move
+from sim.planning.trust.shift import move_by_load, say_table, scale, spread_by_load
 from sim.sources.source import Sources
 from sim.statistics import replication_interval, two_sided_t
 from sim.streams import Streams
 
 _STEP = 0.02
 _PULLS = 8  # common streams leave a lever's difference little noise
-_MORE, _FEW_RUNS = 1.03, 3
 _USES = {
     "server": "server_s_per_request",
     "uplink": "airtime_s_per_request",
@@ -50,7 +49,7 @@ class Why:
     measured too, `machines`: those in words; `spread`: standard
     deviation of a run's own excess, what a single seed would be off by; `collapsed`: runs at N*
     that fell into a far worse regime than the others; `stop`: that nothing is answered any more in
-    them, "" where none has.
+    them, "" where none has; `table`: that the table's part is not known from runs, "" where it is.
     """
 
     columns: Mapping[str, float]
@@ -63,6 +62,7 @@ class Why:
     collapsed: int
     requests: int
     stop: str = ""
+    table: str = ""
 
     @property
     def resources(self) -> list[Gain]:
@@ -95,34 +95,32 @@ def why(spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player)
 
     The table's part follows `sim.statistics.table_interval`: sqrt(half^2 + t^2 max(0, s_b^2 - s^2))
     with s of plain runs and s_b of runs that each have their own bootstrap, over the slope; that of
-    the machines is `move`'s.
+    the machines is `move`'s. Where runs collapse at N* there is no such slope: the loads tell.
     """
-    at = max(1, capacity.n_star)
+    at, n_runs, root, worth = (
+        max(1, capacity.n_star),
+        capacity.n_runs,
+        capacity.root,
+        scale(capacity),
+    )
     base = replace(capacity.spec, fleet=replace(capacity.spec.fleet, n_devices=at))
-    n_runs = capacity.n_runs
+    others = _resample(spec, sources, n_runs)
     variants = [(base, sources)] * n_runs
-    variants += [(base, each) for each in _resample(spec, sources, n_runs)]
+    variants += [(base, each) for each in others if worth.crosses]
     first = _play_blocks(variants, capacity.goal, n_runs, play)
     as_is, boots = first[:n_runs], first[n_runs:]
     plain, columns = _excess(capacity.goal, as_is), means([r.columns for r in as_is])
-    slope = max(capacity.root.slope, 1e-9)
     pulled = [lever for lever in LEVERS if columns[_USES[lever.name]] > 0.0]
-    pulls = min(n_runs, _PULLS)
-    runs = [lever.pull(base, sources, 1.0 + _STEP) for lever in pulled for _ in range(pulls)]
-    second = _play_blocks(runs, capacity.goal, pulls, play)
-    same = _excess(capacity.goal, as_is[:pulls])
-    changes = {
-        lever.name: _excess(capacity.goal, second[i * pulls : (i + 1) * pulls]) - same
-        for i, lever in enumerate(pulled)
-    }
-    nothing = np.zeros(pulls)
-    gains = [
-        _gain(lever, changes.get(lever.name, nothing), slope, spec.confidence) for lever in LEVERS
-    ]
+    gains, second = _pull(base, sources, capacity, pulled, as_is, play=play)
     extra = _table_part(plain, _excess(capacity.goal, boots) if boots else None, spec.confidence)
-    root, moved = capacity.root, move(base, sources, capacity.goal, at)
-    lo = math.hypot(root.root - root.lo, extra / slope, root.root * (1.0 - moved.lo))
-    hi = math.hypot(root.hi - root.root, extra / slope, root.root * (moved.hi - 1.0))
+    table, doubt = worth.devices(extra), ""
+    if others and math.isnan(table):
+        table = spread_by_load(root.root, base, sources, others)
+        doubt = say_table(table)
+    table = 0.0 if math.isnan(table) else table
+    moved = move(base, sources, capacity.goal, at, crosses=worth.crosses)
+    lo = math.hypot(root.root - root.lo, table, root.root * (1.0 - moved.lo))
+    hi = math.hypot(root.hi - root.root, table, root.root * (moved.hi - 1.0))
     return Why(
         columns=columns,
         checks=worst_checks(as_is),
@@ -134,37 +132,40 @@ def why(spec: SystemSpec, sources: Sources, capacity: Capacity, *, play: Player)
         collapsed=capacity.goal.count_apart([reading.sample for reading in as_is]),
         requests=int(math.fsum(reading.columns["n_requests"] for reading in (*first, *second))),
         stop=tell_stop(as_is),
+        table=doubt,
     )
 
 
-def find_better_split(
-    capacity: Capacity, sources: Sources, goals: Sequence[Goal], *, play: Player
-) -> tuple[str, int] | None:
-    """Where devices choose, a source that serves more than N* if all keep to it, by a few runs; and
-    the number of devices, a little above the interval of N*, at which it meets the goals.
-
-    Approximation: every group that chooses keeps to its own source or to the same place in its
-    list of alternatives.
-    """
-    groups = capacity.spec.fleet.groups
-    places = max((len(group.alternatives) for group in groups.values()), default=0)
-    n = math.ceil(_MORE * capacity.n_star_hi) + 1
-    for place in range(places + 1 if places else 0):
-        fixed = {name: _keep(name, group, place) for name, group in groups.items()}
-        spec = replace(capacity.spec, fleet=replace(capacity.spec.fleet, groups=fixed))
-        probe = Probe(spec, sources, goals, play=play)
-        excess, _ = probe.worst(n, _FEW_RUNS)
-        if excess <= 0.0 and not probe.is_saturated(n) and n <= stability(spec, sources):
-            names = [fixed[name].source for name, group in groups.items() if group.alternatives]
-            return " and ".join(names), n
-    return None
-
-
-def _keep(name: str, group: GroupSpec, place: int) -> GroupSpec:
-    """A group that keeps to its own source (place 0) or to one of its alternatives."""
-    sources = [group.source or name, *group.alternatives]
-    source = sources[place] if place < len(sources) else sources[0]
-    return replace(group, source=source, alternatives=[], policy="fixed")
+def _pull(
+    base: SystemSpec,
+    sources: Sources,
+    capacity: Capacity,
+    pulled: Sequence[Lever],
+    as_is: Sequence[Reading],
+    *,
+    play: Player,
+) -> tuple[list[Gain], list[Reading]]:
+    """What each lever brings, and the runs that told; none where only the loads can."""
+    pulls, worth = min(capacity.n_runs, _PULLS), scale(capacity)
+    variants = {lever.name: lever.pull(base, sources, 1.0 + _STEP) for lever in pulled}
+    runs = [each for each in variants.values() if worth.crosses for _ in range(pulls)]
+    played = _play_blocks(runs, capacity.goal, pulls, play)
+    same, gains = _excess(capacity.goal, as_is[:pulls]), []
+    for lever in LEVERS:
+        change = np.zeros(pulls)
+        if lever.name in variants and played:
+            first = pulls * list(variants).index(lever.name)
+            change = _excess(capacity.goal, played[first : first + pulls]) - same
+        known = worth.crosses or lever.name not in variants
+        slope = max(worth.slope, 1e-9) if known else math.inf
+        gain = _gain(lever, change, slope, base.confidence)
+        if not known or max(abs(gain.lo), abs(gain.hi)) > worth.reach:
+            then = variants.get(lever.name, (base, sources))
+            moved = move_by_load(capacity.root.root, base, sources, then) * 0.01 / _STEP
+            loads = 0.0 if math.isnan(moved) else moved
+            gain = replace(gain, devices=loads, lo=math.nan, hi=math.nan)
+        gains.append(gain)
+    return gains, played
 
 
 def read(spec: SystemSpec, sources: Sources, goal: Goal, replication: int) -> Reading:
