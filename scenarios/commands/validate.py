@@ -60,6 +60,7 @@ def _summary(rows: Sequence[Row]) -> Summary:
         same = [row for row in rows if (row.case, row.metric) == (case, metric)]
         mean = sum(row.simulated for row in same) / len(same)
         inside = f"{sum(row.inside for row in same)}/{len(same)}"
-        lines.append((case, metric, number(same[0].exact, 5), number(mean, 5), inside))
-    columns = ("case", "metric", "exact", "simulated", "inside")
+        engine = ", ".join(dict.fromkeys(row.engine for row in same))
+        lines.append((case, metric, number(same[0].exact, 5), number(mean, 5), inside, engine))
+    columns = ("case", "metric", "exact", "simulated", "inside", "engine")
     return Summary(columns=columns, rows=tuple(lines))

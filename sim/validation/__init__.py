@@ -1,7 +1,7 @@
 """The ladder of systems with known answers, played and compared: `splitfleet validate`.
 
-`validate(seeds)` gives rows (case, metric, seed, exact, simulated, lo, hi, inside); `verdict(rows)`
-says whether they hold together.
+`validate(seeds)` gives rows (case, metric, seed, exact, simulated, lo, hi, inside,
+engine); `verdict(rows)` says whether they hold together.
 """
 
 from sim.validation.case import Case, Metric, Row

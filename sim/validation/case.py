@@ -3,11 +3,12 @@
 import math
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, astuple, dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sim.engine.choice import COMPILED, SIMPY, refusal
 from sim.measures.result import Result
 from sim.request import DONE
 from sim.sources.source import Source
@@ -54,10 +55,23 @@ class Case:
     n_runs: int = 10
 
     def play(self, seed: int) -> "list[Row]":
-        """One row per metric."""
-        spec = replace(self.system, seed=own_seed(self.name, seed))
+        """One row per metric, by both engines where the compiled one knows the system; two where
+        they differ.
+        """
+        simpy = self._rows(seed, SIMPY)
+        if refusal(self.system, {"default": self.source}):
+            return simpy
+        rows = []
+        for one, other in zip(simpy, self._rows(seed, COMPILED), strict=True):
+            same = astuple(replace(one, engine="both")) == astuple(replace(other, engine="both"))
+            rows += [replace(one, engine="both")] if same else [one, other]
+        return rows
+
+    def _rows(self, seed: int, engine: str) -> "list[Row]":
+        """One row per metric, by one engine."""
+        spec = replace(self.system, seed=own_seed(self.name, seed), engine=engine)
         results = [run(spec, {"default": self.source}, replication=r) for r in range(self.n_runs)]
-        return [self._row(metric, results, seed) for metric in self.metrics]
+        return [replace(self._row(each, results, seed), engine=engine) for each in self.metrics]
 
     def _row(self, metric: Metric, results: list[Result], seed: int) -> "Row":
         if metric.quantile is not None:
@@ -70,7 +84,11 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One comparison of exact and simulated; `lo`, `hi` at 95 %."""
+    """One comparison of exact and simulated; `lo`, `hi` at 95 %.
+
+    `engine`: which one played it, "both" where they agree to the last bit, "auto" where it was left
+    to the system.
+    """
 
     case: str
     metric: str
@@ -81,6 +99,7 @@ class Row:
     hi: float
     kind: str
     freedom: int
+    engine: str = "auto"
 
     @property
     def inside(self) -> bool:
@@ -98,7 +117,7 @@ class Row:
 
     def columns(self) -> dict[str, str | int | float | bool]:
         """The row of validate.csv."""
-        names = ("case", "metric", "seed", "exact", "simulated", "lo", "hi", "inside")
+        names = ("case", "metric", "seed", "exact", "simulated", "lo", "hi", "inside", "engine")
         return {name: getattr(self, name) for name in names}
 
 

@@ -27,7 +27,7 @@ def test_two_workers_give_the_table_of_the_serial_run(few, quick, capsys):
         tables.append(Path(f"outputs/by{workers}/validate.csv").read_bytes())
     assert tables[0] == tables[1]
     rows = list(csv.DictReader(tables[0].decode().splitlines()))
-    columns = ["case", "metric", "seed", "exact", "simulated", "lo", "hi", "inside"]
+    columns = ["case", "metric", "seed", "exact", "simulated", "lo", "hi", "inside", "engine"]
     assert list(rows[0]) == columns
     assert {row["case"] for row in rows} >= set(CHOSEN)
     assert "holds: " in capsys.readouterr().out

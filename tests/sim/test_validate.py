@@ -10,6 +10,7 @@ from scipy.stats import ttest_ind
 
 from sim import theory
 from sim.statistics import Interval
+from sim.system import run
 from sim.validation import SEEDS, Metric, Row, cases, churn, endings, radios, validate, verdict
 from sim.validation.case import row_of, row_of_two
 from sim.validation.churn import Comers
@@ -34,6 +35,7 @@ def test_row_has_the_columns_of_the_file():
         "lo": 0.9,
         "hi": 1.3,
         "inside": True,
+        "engine": "auto",
     }
 
 
@@ -258,3 +260,25 @@ def test_the_whole_ladder_holds():
     judgement = verdict(rows)
     assert judgement.n_rows >= 250
     assert judgement.holds, str(judgement)
+
+
+def test_a_rung_is_played_by_both_engines_and_says_where_they_differ(monkeypatch):
+    ladder = {each.name: each for each in cases()}
+    alike = ladder["fixed cycle N=10"].play(1)
+    assert {each.engine for each in alike} == {"both"}
+    drawn = replace(ladder["M/E4/1 load 0.8"], n_runs=2)  # its source is one of this file's own
+    drawn = replace(drawn, system=replace(drawn.system, horizon_s=60.0, warmup_s=0.0))
+    assert {each.engine for each in drawn.play(1)} == {"simpy"}
+
+    def play(spec, sources, *, replication):
+        result = run(spec, sources, replication=replication)
+        if spec.engine != "compiled":
+            return result
+        slower = replace(result.estimates["latency_mean_s"], mean=1.0)
+        return replace(result, estimates={**result.estimates, "latency_mean_s": slower})
+
+    monkeypatch.setattr("sim.validation.case.run", play)
+    rows = ladder["fixed cycle N=10"].play(1)
+    engines = [each.engine for each in rows if each.metric == "latency_mean_s"]
+    assert engines == ["simpy", "compiled"]
+    assert [each.inside for each in rows if each.metric == "latency_mean_s"] == [True, False]
