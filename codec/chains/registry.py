@@ -38,12 +38,12 @@ CHAINS: tuple[type[Chain], ...] = (
     WebP,
     Ecsq,
     Prior,
+    Centres,
     TopK,
     Zstd,
     Aiq,
     Tiled,
     TabQ,
-    Centres,
 )
 """Every chain, whose `chain_id` is written into its streams: ids are never used twice."""
 

@@ -10,11 +10,15 @@ from sim.specs import SystemSpec
 
 AUTO, SIMPY, COMPILED = ENGINES = ("auto", "simpy", "compiled")
 
+LARGEST_BATCH = 1024
+"""The seconds of a batch of every size are known to the kernel beforehand."""
+
 
 def refusal(spec: SystemSpec, sources: Sources) -> str:
     """What of a system the compiled engine does not know, by its name; empty where it knows all."""
-    found: dict[str, bool] = {}
     server = spec.server
+    most = server.max_batch
+    found = {f"server.max_batch={most} above {LARGEST_BATCH}": most > LARGEST_BATCH}
     for name, group in groups_of(spec).items():
         workload = group.workload or spec.workload
         found |= {
@@ -25,8 +29,6 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
         source = sources.get(group.source or name)
         rows = rows_of(source) if source is not None else []
         found[f"sources of kind {type(source).__name__}"] = rows is None
-        if getattr(source, "batches_by_row", False) and server.max_batch > 1:
-            found["batches whose seconds depend on their rows"] = True
         if server.discipline == "continuous" and any(row.new_tokens != 1 for row in rows or ()):
             found["prompts of several tokens"] = True
         mixed = source is not None and mixes_tails(source)

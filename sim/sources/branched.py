@@ -55,9 +55,6 @@ class BranchedSource:
             f"BranchedSource({self.key}, {len(self.rows)} rows, {shares} %: {words(self.mean())})"
         )
 
-    batches_by_row = True
-    """A batch's seconds depend on which rows it has, not on how many alone."""
-
     @property
     def even_rows(self) -> list[Draw]:
         """Its rows."""

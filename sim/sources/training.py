@@ -7,6 +7,7 @@ A round is one step on a batch of a device's own samples. A source that can be t
 `training`; without rounds its rows are those of the trained one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan, sqrt
@@ -111,7 +112,7 @@ class Rounds:
 
     def batch_s(self, draws: Sequence[Draw]) -> float:
         """The sum."""
-        return float(sum(draw.server_s for draw in draws))
+        return math.fsum(draw.server_s for draw in draws)
 
     def mean(self) -> Draw:
         """The round."""

@@ -54,8 +54,8 @@ CASES = {
     "tiled": {},
     **({"tiled ": {"format": "avif", "quality": 60}} if tiled.has("avif") else {}),
     "tabq ": {"threshold": 1.5, "token": "row"},
-    "tabq": {"threshold": 1.5},
     "centres": {},
+    "tabq": {"threshold": 1.5},
 }
 
 

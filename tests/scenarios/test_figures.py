@@ -112,12 +112,12 @@ def test_the_axes_show_the_table_and_nothing_else(name, quick, drawn):
     assert not any(row.get("error") for row in rows)
     known = numbers(rows)
     curves = [y for _, y in shown(figure)]
-    if name not in ("sensitivity", "splits", "fig3_breakdown"):  # maps and stacked bars
+    if name not in ("sensitivity", "splits", "fig3_breakdown", "schemes"):  # maps, bars, places
         assert curves
         assert all(is_among(y, known).all() for y in curves)
     folder = Path("outputs") / name
     assert b"/Type3" not in (folder / "figure.pdf").read_bytes()
-    assert figure.get_figwidth() == 3.5
+    assert figure.get_figwidth() == (7.0 if name in ("schemes", "sc2") else 3.5)
     made = json.loads((folder / "run.json").read_text())
     assert made["summary"]["finding"]
     assert made["summary"]["origin"]
@@ -230,14 +230,14 @@ class _Page(HTMLParser):
 
 def test_the_report_holds_the_figures_needs_no_network_and_names_what_failed(quick, capfd):
     small = 'overrides=["model=digits","model.samples=30"]'
-    line = ["figures", "only=[fig1_sparsity,attribution]", small]
-    assert run(line) == 1  # attribution wants raw inputs as JPEG, which digits are too grey for
+    line = ["figures", "only=[fig1_sparsity,long_generation]", small]
+    assert run(line) == 1  # digits generate nothing
     text = Path("outputs/report.html").read_text()
     page = _Page()
     page.feed(text)
     assert page.tags.count("img") == len(re.findall("<section id", text)) >= 1
     assert all(link.startswith(("data:image/png;base64,", "#")) for link in page.links)
-    assert "<b>attribution</b> is missing" in text
+    assert "<b>long_generation</b> is missing" in text
     assert "Sparsity of intermediate features" in text
     assert "model_digest" in text
 

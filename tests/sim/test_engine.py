@@ -103,11 +103,11 @@ def test_sources_that_are_functions_are_left_to_simpy():
 
 def test_batches_whose_seconds_depend_on_their_rows_are_left_to_simpy():
     class Mixed(ConstantSource):
-        batches_by_row = True
+        mixes_tails = True
 
     mixed = {"default": Mixed(device_s=0.01, payload_bytes=100.0, server_s=0.002)}
     batches = wired(server=ServerSpec(discipline="take_all", max_batch=4))
-    why = "the compiled engine does not know batches whose seconds depend on their rows"
+    why = "the compiled engine does not know batches of several branches"
     assert choice.choose("auto", batches, mixed) == ("simpy", why)
     assert choice.choose("auto", wired(), mixed) == ("compiled", "")
 
