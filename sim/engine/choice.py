@@ -10,6 +10,10 @@ from sim.specs import SystemSpec
 
 AUTO, SIMPY, COMPILED = ENGINES = ("auto", "simpy", "compiled")
 
+SHARING = ("dedicated", "fifo", "ps", "weighted", "wifi", "cellular")
+DISCIPLINES = ("fifo", "take_all", "dynamic", "edf", "continuous")
+KINDS = ("closed", "gamma", "mmpp", "periodic", "poisson", "replay")
+"""What has a twin in the kernel; a rule that is added to the model is SimPy's until it has one."""
 LARGEST_BATCH = 1024
 """The seconds of a batch of every size are known to the kernel beforehand."""
 
@@ -18,10 +22,15 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
     """What of a system the compiled engine does not know, by its name; empty where it knows all."""
     server = spec.server
     most = server.max_batch
-    found = {f"server.max_batch={most} above {LARGEST_BATCH}": most > LARGEST_BATCH}
+    found = {
+        f"link.sharing={spec.link.sharing}": spec.link.sharing not in SHARING,
+        f"server.discipline={server.discipline}": server.discipline not in DISCIPLINES,
+        f"server.max_batch={most} above {LARGEST_BATCH}": most > LARGEST_BATCH,
+    }
     for name, group in groups_of(spec).items():
         workload = group.workload or spec.workload
         found |= {
+            f"workload.kind={workload.kind}": workload.kind not in KINDS,
             f"workload.adapt_rounds={workload.adapt_rounds}": workload.adapt_rounds > 0,
             f"the churn of group {name}": group.churn is not None,
             f"policy={group.policy}": group.policy != "fixed" or bool(group.alternatives),

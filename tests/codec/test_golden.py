@@ -31,8 +31,8 @@ CASES = {
     "centres": {},
     "ecsq": {},
     "ecsq-order0": {"step": 0.1, "rdoq": 0.0, "coder": "order0"},
-    "ecsq-context": {"step": 0.6, "coder": "context"},
     "ecsq-adaptive": {"step": 0.2, "coder": "adaptive"},
+    "ecsq-context": {"step": 0.6, "coder": "context"},
 }
 
 
