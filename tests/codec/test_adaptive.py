@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import codec
@@ -187,6 +187,7 @@ def test_signs_are_predicted():
     assert len(adaptive.encode(symbols)) < 0.8 * len(entropy.encode_map(symbols))
 
 
+@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1), shape=st.sampled_from([(7,), (5, 9), (3, 6, 8), (2, 50, 50)])
 )
