@@ -208,4 +208,4 @@ def fsum(values: np.ndarray, n: int, parts: np.ndarray) -> float:
         x = high + y
         if y == x - high:
             high = x
-    return float(high)
+    return float(high + 0.0)  # of zeros alone: 0, whatever their sign

@@ -11,7 +11,7 @@ from profiles import schemes
 from scenarios.__main__ import run
 
 SALT = ("scheme=salt", "codec=int4", "model.batches=[1]")
-TRAINS = ("workload.adapt_rounds=50", "horizon_s=12", "warmup_s=11")
+TRAINS = ("workload.adapt_rounds=50", "horizon_s=42", "warmup_s=40")
 
 
 def rows(name, file="results"):
@@ -43,8 +43,8 @@ def test_training_is_traffic_with_columns_of_its_own(quick, capfd):
     assert float(row["adapt_uplink_bytes_per_device"]) == pytest.approx(50 * batch * payload)
     assert float(row["adapt_downlink_bytes_per_device"]) == 50 * batch * 4 * 128
     assert float(row["adapt_done_share"]) == 1.0
-    assert 0.0 < float(row["adapt_half_s"]) < float(row["adapt_s"]) < 11.0
-    assert float(row["adapt_s_lo_total"]) < float(row["adapt_s"])
+    assert 0.0 < float(row["adapt_half_s"]) < float(row["adapt_s"]) < 40.0
+    assert float(row["adapt_s_lo_total"]) <= float(row["adapt_s"])
     start, end = float(row["adapt_accuracy_start"]), float(row["adapt_accuracy"])
     assert end - start > 0.3
     over_time = rows("adapts", "training")

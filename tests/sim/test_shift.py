@@ -117,9 +117,10 @@ def test_where_no_slope_tells_words_do():
 
 
 @pytest.mark.parametrize("slope", [0.01, 0.05])
-def test_a_slope_that_was_played_is_used_as_far_as_points_go(slope):
+def test_a_slope_that_was_played_is_used_near_the_points(slope):
     worth = scale(found(slope))
     assert worth.devices(11 * slope) == pytest.approx(11.0)
-    assert math.isnan(worth.devices(13 * slope))
+    assert worth.devices(74 * slope) == pytest.approx(74.0)  # a quarter of 300
+    assert math.isnan(worth.devices(76 * slope))
     assert worth.devices(0.0) == 0.0
     assert math.isnan(scale(found(slope, SAFE)).devices(0.0))

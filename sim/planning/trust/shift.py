@@ -1,9 +1,9 @@
 """Shift: how many devices a small change of the limited figure, or of the inputs, is worth.
 
 Where N* is a crossing, a change of the excess moves it by that change over the slope, as far as
-points were played. Where runs collapse at N* while the figure is still far below its limit, the
-curve is flat up to a cliff: no slope of it says where the cliff goes. There N* is taken to move as
-the N at which the slowest shared resource is always busy.
+points were played or a quarter of N*. Where runs collapse at N* while the figure is still far below
+its limit, the curve is flat up to a cliff: no slope of it says where the cliff goes. There N* is
+taken to move as the N at which the slowest shared resource is always busy.
 """
 
 import math
@@ -17,6 +17,9 @@ from sim.planning.forecast.demands import busy_n
 from sim.planning.search.answer import Capacity
 from sim.sources.source import Sources
 from sim.statistics import two_sided_t
+
+_NEAR = 0.25
+"""Of N*: as far a slope is taken to hold where the points lie closer together than that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +45,11 @@ class Scale:
 
 
 def scale(capacity: Capacity) -> Scale:
-    """The scale at N*: no further than the points that were played, at least one device."""
+    """The scale at N*: no further than the points that were played or a quarter of N*, at least one
+    device.
+    """
     root, points = capacity.root, capacity.points
-    reach = max(1.0, *(abs(n - root.root) for n in points))
+    reach = max(1.0, _NEAR * root.root, *(abs(n - root.root) for n in points))
     return Scale(slope=root.slope, reach=reach, crosses=capacity.regimes is None)
 
 
