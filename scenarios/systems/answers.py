@@ -141,7 +141,7 @@ class Answers(Network):
         return float(sum(layer.weight_bytes for layer in head) + largest)
 
     def encoder_bits(self, split: Split) -> float | None:
-        """Of the weights before the cut; a codec has none, its tables are made as it codes."""
+        """Of the weights before the cut; tables of a codec are not counted."""
         head = self.profile.layers[: self.profile.cut_names.index(split.cut)]
         return 8.0 * float(sum(layer.weight_bytes for layer in head))
 
