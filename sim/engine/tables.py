@@ -3,7 +3,7 @@
 A function that takes ten arrays costs 80 ns a call. What is compiled here takes one whole number
 instead, the address of a list, and looks up in it the arrays that it needs: `df(p)` is the table of
 devices. So rules can be functions of their own, named after their twins, and a call costs next to
-nothing. `sim.engine.run` makes the list, keeps the arrays alive and renews it whenever one of them
+nothing. `sim.engine.state` makes the list, keeps the arrays alive and renews it whenever one of them
 has moved.
 """
 

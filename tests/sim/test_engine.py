@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import sim
 from sim.engine import choice, lists
 from sim.engine import layout as at
-from sim.engine import run as engine
+from sim.engine import state as engine
 from sim.engine.gaps import quantile
 from sim.engine.lists import fsum, pop, push
 from sim.engine.run import Run

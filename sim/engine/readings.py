@@ -1,0 +1,101 @@
+"""What is read off a run: counters, and those who are on their way."""
+
+import math
+
+import numpy as np
+
+from sim.engine import devices, lists
+from sim.engine import layout as at
+from sim.engine.state import State
+from sim.engine.system import Arrays
+from sim.measures.meters import Records, Snapshot
+from sim.request import COLUMNS
+
+
+def read_counters(system: Arrays, state: State) -> Snapshot:
+    """All counters at this instant (System.snapshot)."""
+    f, n, now = state.f, state.n, state.now_s
+    busy_s = system.df[:, at.P_WORK] - np.maximum(0.0, system.df[:, at.P_FREE] - now)
+    return Snapshot(
+        time_s=now,
+        n_arrived=int(n[at.ARRIVED]),
+        n_left=int(n[at.LEFT]),
+        arrival_sum_s=float(f[at.ARRIVAL_SUM]),
+        left_sum_s=float(f[at.LEFT_SUM]),
+        server_busy_s=_server_busy_s(system, state),
+        decoder_busy_s=_decoder_busy_s(system, state),
+        link_busy_s=_link_busy_s(system, state),
+        device_busy_s=math.fsum(busy_s) / len(busy_s),
+        device0_busy_s=float(busy_s[0]),
+        present_s=_present_s(system, state),
+    )
+
+
+def _server_busy_s(system: Arrays, state: State) -> float:
+    f, now, n_gpus = state.f, state.now_s, system.spec.server.n_gpus
+    if system.sn[at.SERVER] != at.PLAIN:
+        running = math.fsum(
+            now - start for start, n in zip(state.batch_at, state.batch_n, strict=True) if n
+        )
+        return float((f[at.GPU_BUSY] + running) / n_gpus)
+    if n_gpus == 1:
+        return float(f[at.GPU_WORK] - max(0.0, f[at.GPU_FREE] - now))
+    ahead = math.fsum(max(0.0, free - now) for free in state.gpus)
+    return float((f[at.GPU_WORK] - ahead) / n_gpus)
+
+
+def _decoder_busy_s(system: Arrays, state: State) -> float:
+    f, now, workers = state.f, state.now_s, int(system.sn[at.N_DECODERS])
+    if workers == 0:
+        return math.nan
+    if system.sn[at.SERVER] == at.PLAIN:
+        ahead = math.fsum(max(0.0, free - now) for free in state.cores)
+        return float((f[at.DECODER_WORK] - ahead) / workers)
+    codes = lists.codes(state.n, state.key)
+    slots = codes[codes >> at.SHIFT == at.ON_CORE] & ((1 << at.SHIFT) - 1)
+    running = math.fsum(now - start for start in state.qf[slots, at.T_START])
+    return float((f[at.DECODER_BUSY] + running) / workers)
+
+
+def _link_busy_s(system: Arrays, state: State) -> float:
+    now, cf, cn = state.now_s, state.cf, state.cn
+    if system.sn[at.LINK] == at.FIFO_LINK:
+        busy = cf[:, at.C_WORK] - np.maximum(0.0, cf[:, at.C_FREE] - now)
+    else:
+        flowing = (cn[:, at.FLOWS] > 0) & (cn[:, at.SILENT] == 0)
+        shared = system.sn[at.LINK] in (at.SHARED_LINK, at.SCHEDULED_LINK)
+        runs = flowing if shared else cn[:, at.TIMER] >= 0
+        busy = cf[:, at.C_BUSY] + np.where(runs, now - cf[:, at.SINCE], 0.0)
+    return math.fsum(busy) / len(busy)
+
+
+def _present_s(system: Arrays, state: State) -> tuple[float, ...]:
+    counts = np.bincount(system.dn[:, at.GROUP], minlength=len(system.groups))
+    return tuple(
+        float(np.cumsum(np.full(count, state.now_s))[-1]) if count else 0.0 for count in counts
+    )
+
+
+def in_flight(system: Arrays, state: State) -> np.ndarray:
+    """A row for every request in flight, in the order in which they came."""
+    free, slot = np.zeros(len(state.qf), bool), int(state.n[at.FREE])
+    while slot >= 0:
+        free[slot] = True
+        slot = int(state.qn[slot, at.NEXT])
+    slots = np.flatnonzero(~free)
+    slots = slots[np.argsort(state.qn[slots, at.NUMBER], kind="stable")]
+    left, state.records = state.records, np.empty((len(slots), system.n_columns))
+    state.point()
+    for i, s in enumerate(slots.tolist()):
+        outcome = int(state.qn[s, at.OUTCOME])
+        devices.record(state.p, i, s, outcome, state.now_s)
+    rows, state.records = state.records, left
+    state.point()
+    return rows
+
+
+def named(table: np.ndarray) -> Records:
+    """Rows [request, column] as all the columns of a book, a copy."""
+    names = (*at.RECORDED, *at.RECORDED_TOO)[: table.shape[1]]
+    kept = dict(zip(names, table.T.copy(), strict=True))
+    return {name: kept[name] if name in kept else np.zeros(len(table)) for name in COLUMNS}

@@ -1,0 +1,172 @@
+"""The system as arrays: what the compiled engine is given before it plays.
+
+What the model computes once per device, rate or row (airtimes, answers, seconds of a lone request)
+is computed here by the model's own functions, so that both engines have the same bits.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from simpy import Environment
+
+from sim.devices.factory import sources_of
+from sim.devices.replay import say_replays
+from sim.engine import layout as at
+from sim.engine import links, loads
+from sim.medium.link import Link
+from sim.medium.speeds import speeds_of
+from sim.places import even, groups_of, groups_up_to, phase
+from sim.server.service import ANY, batch_s, passes_of
+from sim.sources.source import Draw, Sources, rows_of
+from sim.specs import ServerSpec, SystemSpec
+from sim.streams import REQUESTS, Streams
+
+_SERVERS = {
+    "fifo": at.SINGLE, "take_all": at.TAKE_ALL, "dynamic": at.DYNAMIC, "edf": at.URGENT,
+    "continuous": at.TAKE_ALL,
+}  # fmt: skip
+
+
+class Arrays:
+    """A system, its devices and what their requests cost, named as in `sim.engine.tables`."""
+
+    def __init__(self, spec: SystemSpec, sources: Sources, replication: int = 0) -> None:
+        self.spec = spec
+        self.groups = groups_of(spec)
+        self.sources = [sources_of(name, g, sources)[0] for name, g in self.groups.items()]
+        self.streams = Streams(spec.seed, replication)
+        self._set_system(replication)
+        self._set_devices()
+        self._set_rows()
+
+    @property
+    def most_frames(self) -> int:
+        """Frames of the longest payload or answer."""
+        return int(self.rows[:, [at.R_FRAMES, at.R_DOWN_FRAMES]].max())
+
+    def _set_system(self, replication: int) -> None:
+        """What holds for all of it."""
+        spec, link, server = self.spec, self.spec.link, self.spec.server
+        sf, sn = np.zeros(at.N_SYSTEM_FLOATS), np.zeros(at.N_SYSTEM_WHOLE, np.int64)
+        self.speeds = speeds_of(spec, self.streams)
+        self.link = Link(Environment(), link, self.streams, speeds=self.speeds)
+        links.set_system(self.link, self.streams, sf, sn)
+        sf[at.SPEED], sf[at.OVERHEAD] = server.speed, server.overhead_s
+        sf[at.BATCH_OVERHEAD], sf[at.COPY_FIXED] = server.batch_overhead_s, server.copy_fixed_s
+        sf[at.COPY_RATE], sf[at.MAX_WAIT] = server.copy_bytes_per_s or 0.0, server.max_wait_s
+        sn[at.LINK] = links.kind(link, spec.interruptible)
+        plain = server.plain and not spec.fleet.churns
+        sn[at.SERVER] = at.PLAIN if plain else _SERVERS[server.discipline]
+        sn[at.FAILS], sn[at.RETRIES_LOST] = server.fails, server.on_failure == "retry"
+        sf[at.MEAN_UP], sf[at.REPAIR] = server.mean_up_s or 0.0, server.repair_s
+        self.failures = np.array(server.fail_at_s, float)
+        sn[[at.FAILURES_0, at.FAILURES_1]] = self.streams.key("failures")
+        sn[at.N_GPUS], sn[at.MAX_BATCH] = server.n_gpus, server.max_batch
+        if server.discipline == "continuous":  # a token each
+            sn[at.MAX_BATCH] = min(server.max_batch, server.max_batch_tokens)
+        sn[at.LAW_BLOCK] = server.service_block
+        sn[[at.SERVICE_0, at.SERVICE_1]] = self.streams.key("service")
+        sn[at.ON_GPU] = server.decode_on == "gpu"
+        sn[at.N_DECODERS] = 0 if sn[at.ON_GPU] else server.cpu_workers
+        sn[at.QUEUE_LIMIT] = -1 if server.queue_limit is None else server.queue_limit
+        sn[at.DROP_EXPIRED] = server.drop_expired
+        more = self.link.shared_downlink or link.varies or not link.plain or server.fails
+        more = more or link.sharing == "cellular"
+        self.n_columns = len(at.RECORDED) + len(at.RECORDED_TOO) * more
+        sn[at.BURST] = server.max_batch + server.n_gpus + server.cpu_workers + 4 * link.n_cells + 8
+        sn[at.TARGET] = -1 if spec.workload.requests is None else spec.workload.requests
+        sn[at.REPLICATION], sn[at.MAX_EVENTS] = replication, spec.max_events
+        sn[[at.REQUESTS_0, at.REQUESTS_1]] = self.streams.key(REQUESTS)
+        self.sf, self.sn = sf, sn
+
+    def _set_devices(self) -> None:
+        """Every device's place, by its index alone (Factory.device)."""
+        spec, groups = self.spec, tuple(self.groups.values())
+        n = spec.fleet.n_devices
+        df, dn = np.zeros((n, at.N_DEVICE_FLOATS)), np.zeros((n, at.N_DEVICE_WHOLE), np.int64)
+        shares = tuple(group.share for group in groups)
+        dn[:, at.GROUP] = groups_up_to(n, shares)
+        dn[:, at.CELL] = np.arange(n) % spec.link.n_cells
+        keys = {key: i for i, key in enumerate(dict.fromkeys(s.key for s in self.sources))}
+        self.sn[at.ONE_KEY] = len(keys) == 1
+        self.loads = np.zeros((len(groups), at.N_LOAD))
+        for number, group in enumerate(groups):
+            mine = dn[:, at.GROUP] == number
+            workload = group.workload or spec.workload
+            closed = workload.kind == "closed"
+            df[mine, at.SLOWDOWN], df[mine, at.WEIGHT] = group.slowdown, group.link_weight
+            df[mine, at.MEAN] = workload.think_s if closed else 1.0 / workload.rate_rps
+            self.loads[number] = loads.numbers(workload)
+            df[mine, at.DEADLINE] = math.inf if workload.deadline_s is None else workload.deadline_s
+            df[mine, at.SPREAD] = -1.0
+            dn[mine, at.KIND] = loads.kind(workload)
+            dn[mine, at.LIMIT] = -1 if workload.max_in_flight is None else workload.max_in_flight
+            dn[mine, at.KEY] = keys[self.sources[number].key]
+            dn[mine, at.SOURCE] = number
+            if closed and workload.start_spread_s:
+                df[mine, at.SPREAD] = phase(np.flatnonzero(mine)) * workload.start_spread_s
+            if group.straggler_share > 0.0:
+                own = np.flatnonzero(mine)
+                own = own[even(own, math.sqrt(3.0)) < group.straggler_share]
+                df[own, at.SLOWDOWN] = group.slowdown * group.straggler_slowdown
+            if workload.kind == "periodic":
+                loads.set_frames(workload, df, dn, np.flatnonzero(mine).tolist())
+        dn[:, at.BURSTING] = -1
+        self.df, self.dn = df, dn
+        say_replays(spec)  # refuses one without a time within the horizon
+        self.ways = links.set_ways(self.link, groups, dn)
+        self.times = loads.set_times(spec, dn)
+
+    def _set_rows(self) -> None:
+        """What requests cost, and what they take at the rate of their group."""
+        spec, server = self.spec, self.spec.server
+        draws: list[Draw] = []
+        for number, source in enumerate(self.sources):
+            own = rows_of(source) or []
+            mine = self.dn[:, at.GROUP] == number
+            self.dn[mine, at.ROW_0], self.dn[mine, at.N_ROWS] = len(draws), len(own)
+            draws += own
+        bare = server.plain and server.is_bare
+        self.rows = np.array([self._row(draw, bare) for draw in draws])
+        self.sn[at.LAW], self.law = _law(server, draws)
+        self.schemes = links.schemes(spec.link)
+        resends = not spec.link.plain and spec.link.transport == "exact"
+        self.sn[at.MOST_FRAMES] = self.most_frames if resends else 0
+        self.tails = np.zeros((len(self.sources), server.max_batch + 1))
+        for number, source in enumerate(self.sources):
+            one = (rows_of(source) or [])[0]
+            for size in range(2, server.max_batch + 1):
+                try:
+                    self.tails[number, size] = source.batch_s([one] * size)
+                except ValueError as error:  # raised when such a batch is to be served
+                    self.tails[number, size:] = math.nan
+                    self.unknown_batch = error
+                    break
+
+    def _row(self, draw: Draw, bare: bool) -> list[float]:
+        server = self.spec.server
+        if bare:  # PlainServer.serve
+            work_s = draw.server_s if server.decode_on == "cpu" else draw.decode_s + draw.server_s
+            alone_s = work_s / server.speed
+        else:
+            alone_s = batch_s(server, [draw], draw.server_s)
+        sent = draw.payload_bytes > 0.0 or draw.is_sent
+        return [draw.device_s, draw.decode_s, draw.payload_bytes, draw.tensor_bytes, draw.correct,
+                draw.sample, sent, draw.server_s, alone_s, draw.answer_bytes,
+                *links.row(self.spec.link, draw)]  # fmt: skip
+
+
+def _law(server: ServerSpec, draws: Sequence[Draw]) -> tuple[int, np.ndarray]:
+    """How service times vary, and the factors [pass, row], or of a file without samples [row of
+    the file, 0] (ServiceLaw).
+    """
+    if server.service_law == "constant":
+        return at.CONSTANT, np.ones((1, 1))
+    passes = passes_of(server)
+    if len(passes[0]) == 1:
+        return at.IN_FILE, np.array([[factor] for each in passes for factor in each.values()])
+    samples = [draw.sample for draw in draws]
+    return at.BY_SAMPLE, np.array(
+        [[each.get(sample, each[ANY]) for sample in samples] for each in passes]
+    )
