@@ -19,7 +19,8 @@ from numba.core.caching import FunctionCache
 
 SOURCES = (
     "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py", "engine/tables.py",
-    "engine/gaps.py", "engine/events.py", "engine/stations.py", "engine/shared.py",
+    "engine/gaps.py", "engine/belts.py", "engine/events.py", "engine/stations.py",
+    "engine/shared.py",
     "engine/contended.py", "engine/scheduled.py", "engine/channel.py", "engine/fading.py",
     "engine/server.py", "engine/devices.py", "engine/kernel.py",
 )  # fmt: skip

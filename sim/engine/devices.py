@@ -22,7 +22,7 @@ def think(p: int, d: int) -> bool:
         return False
     if dn[d, KIND] == THINKS:
         k0, k1 = sn[REQUESTS_0], sn[REQUESTS_1]
-        u, _ = draw(k0, k1, dn[d, COUNT], d, sn[REPLICATION])
+        u, df[d, ROW_U] = draw(k0, k1, dn[d, COUNT], d, sn[REPLICATION])
         pause_s = df[d, MEAN] * minus_log(u)
     schedule(p, now + pause_s, (ON_THOUGHT << SHIFT) | d)
     return True
@@ -33,7 +33,8 @@ def wait_for_next(p: int, d: int, request: int) -> None:
     """workload.open_loop: the gap until a device's next request."""
     df, dn, n, sn, now = t.df(p), t.dn(p), t.n(p), t.sn(p), t.f(p)[NOW]
     if dn[d, KIND] == COMES:
-        u, _ = draw(sn[REQUESTS_0], sn[REQUESTS_1], request, d, sn[REPLICATION])
+        df[d, ROW_U] = df[d, NEXT_U]
+        u, df[d, NEXT_U] = draw(sn[REQUESTS_0], sn[REQUESTS_1], request, d, sn[REPLICATION])
         schedule(p, now + df[d, MEAN] * minus_log(u), (ON_ARRIVAL << SHIFT) | d)
         return
     gap_s, turn = next_gap(d, request, now, sn, df, dn, t.loads(p), t.times(p))
@@ -53,7 +54,10 @@ def handle(p: int, d: int) -> int:
     df, dn, qf, qn, rows = t.df(p), t.dn(p), t.qf(p), t.qn(p), t.rows(p)
     now = f[NOW]
     df[d, BEGAN] = now
-    _, u = draw(sn[REQUESTS_0], sn[REQUESTS_1], dn[d, COUNT], d, sn[REPLICATION])
+    u = df[d, ROW_U]
+    df[d, ROW_U] = -1.0
+    if u < 0.0:  # not drawn together with the pause
+        _, u = draw(sn[REQUESTS_0], sn[REQUESTS_1], dn[d, COUNT], d, sn[REPLICATION])
     dn[d, COUNT] += 1
     s = n[FREE]
     n[FREE] = qn[s, NEXT]

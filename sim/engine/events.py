@@ -4,6 +4,7 @@
 from sim.compiling import hot, inner
 from sim.engine import lists
 from sim.engine import tables as t
+from sim.engine.belts import put
 from sim.engine.layout import *
 
 
@@ -11,7 +12,9 @@ from sim.engine.layout import *
 def schedule(p: int, time_s: float, code: int) -> None:
     """Environment.schedule: an event later on."""
     n = t.n(p)
-    lists.schedule(n, t.at(p), t.key(p), time_s, n[ORDER], code)
+    belt = BELT_OF[code >> SHIFT]
+    if belt < 0 or not put(p, belt, time_s, n[ORDER], code):
+        lists.schedule(n, t.at(p), t.key(p), time_s, n[ORDER], code)
     n[ORDER] += 1
 
 

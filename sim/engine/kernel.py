@@ -13,6 +13,7 @@ import numpy as np
 
 from sim.compiling import compiled, hot, inner
 from sim.engine import tables as t
+from sim.engine.belts import front, take
 from sim.engine.channel import (
     downlink_fixed_s,
     downlink_s,
@@ -200,7 +201,7 @@ def play(until: float, stop: int, p: int) -> int:
     the list of arrays is (sim.engine.tables).
     """
     f, n, sn = t.f(p), t.n(p), t.sn(p)
-    at, key, ring = t.at(p), t.key(p), t.ring(p)
+    at, key, ring, head = t.at(p), t.key(p), t.ring(p), t.belt_head(p)
     df, dn, qf, qn, rows = t.df(p), t.dn(p), t.qf(p), t.qn(p), t.rows(p)
     mask = ring.shape[0] - 1
     while True:
@@ -212,18 +213,30 @@ def play(until: float, stop: int, p: int) -> int:
         now = f[NOW]
         if n[HEAP] == 0 and n[KEPT] > 0 and not queued:
             next_window(n, at, key)
+        first_s, first = (at[0], key[0, 0]) if n[HEAP] > 0 else (np.inf, np.int64(0))
+        belt = -1
+        for b in range(N_BELTS):
+            if head[b] <= first_s and head[b] < np.inf:
+                order = t.belt_key(p)[front(p, b), 0]
+                if head[b] < first_s or order < first:
+                    first_s, first, belt = head[b], order, b
         if n[WAKING] >= 0:  # one more of those whom the same event wakes
             order = -1
             code = (ON_UP << SHIFT) | n[WAKING]
             n[WAKING] = qn[n[WAKING], NEXT]
-        elif n[HEAP] > 0 and not (queued and (at[0] > now or key[0, 0] > ring[n[FRONT] & mask, 0])):
-            if at[0] >= until:
+        elif (belt >= 0 or n[HEAP] > 0) and not (
+            queued and (first_s > now or first > ring[n[FRONT] & mask, 0])
+        ):
+            if first_s >= until:
                 return REACHED
-            now = at[0]
-            order = key[0, 0]
-            code = key[0, 1]
-            pop(at, key, n[HEAP])
-            n[HEAP] -= 1
+            now, order = first_s, first
+            if belt >= 0:
+                code = t.belt_key(p)[front(p, belt), 1]
+                take(p, belt)
+            else:
+                code = key[0, 1]
+                pop(at, key, n[HEAP])
+                n[HEAP] -= 1
             f[NOW] = now
         elif queued:
             if now >= until:

@@ -1,6 +1,7 @@
 """What is read off a run: counters, and those who are on their way."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -94,8 +95,12 @@ def in_flight(system: Arrays, state: State) -> np.ndarray:
     return rows
 
 
-def named(table: np.ndarray) -> Records:
-    """Rows [request, column] as all the columns of a book, a copy."""
-    names = (*at.RECORDED, *at.RECORDED_TOO)[: table.shape[1]]
-    kept = dict(zip(names, table.T.copy(), strict=True))
-    return {name: kept[name] if name in kept else np.zeros(len(table)) for name in COLUMNS}
+def named(pieces: Sequence[np.ndarray]) -> Records:
+    """Rows [request, column], in pieces, as all the columns of a book, a copy."""
+    names = (*at.RECORDED, *at.RECORDED_TOO)[: pieces[0].shape[1]]
+    ends = np.cumsum([len(piece) for piece in pieces])
+    table = np.empty((len(names), ends[-1]))
+    for piece, end in zip(pieces, ends, strict=True):
+        table[:, end - len(piece) : end] = piece.T
+    kept = dict(zip(names, table, strict=True))
+    return {name: kept[name] if name in kept else np.zeros(ends[-1]) for name in COLUMNS}

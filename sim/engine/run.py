@@ -64,10 +64,10 @@ class Run:
         """What the run has left so far."""
         state, nothing = self._state, np.empty((0, self._system.n_columns))
         return Book(
-            records=readings.named(state.records[: state.n[at.ROWS]]),
-            steps=readings.named(nothing),
-            in_flight=readings.named(readings.in_flight(self._system, state)),
-            steps_in_flight=readings.named(nothing),
+            records=readings.named([*state.full, state.records[: state.n[at.ROWS]]]),
+            steps=readings.named([nothing]),
+            in_flight=readings.named([readings.in_flight(self._system, state)]),
+            steps_in_flight=readings.named([nothing]),
             begin=begin,
             end=self.snapshot(),
             speeds=tuple(self.speeds.until(self.now_s)) if self.speeds else (),

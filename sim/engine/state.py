@@ -16,6 +16,10 @@ SMALL = 32
 _PER_WINDOW = 8.0
 """Arrivals in a window of the event list: more make its heap higher, fewer leave it empty."""
 _GROWING = ("at", "key", "ring", "cored", "hops", "hop_code", "waiting")
+_ROWS = 8192
+"""Rows of those who have left that are written in a piece."""
+BELT = 1024
+"""Events that a belt holds, a power of two."""
 _FIRST_CHANGES = 64
 """Changes of the medium's speed that are made at once, at first."""
 
@@ -63,8 +67,13 @@ class State:
         self.batch_n, self.batch_at = np.zeros(gpus, np.int64), np.zeros(gpus)
         self.batch_turn, self.batch_share = np.zeros(gpus, np.int64), np.zeros(gpus)
         self.gpus, self.cores = np.zeros(gpus), np.zeros(max(1, spec.server.cpu_workers))
+        self.belts = np.zeros((at.N_BELTS, at.N_BELT), np.int64)
+        self.belt_at = np.zeros(at.N_BELTS * BELT)
+        self.belt_key = np.zeros((len(self.belt_at), 2), np.int64)
+        self.belt_head = np.full(at.N_BELTS, math.inf)
         self.parts = np.zeros(128)
-        self.records = np.empty((4 * slots, system.n_columns))
+        self.records = np.empty((_ROWS, system.n_columns))
+        self.full: list[np.ndarray] = []
         first = [at.ON_WATCH] * spec.server.fails + [at.ON_CHANGE] * spec.link.varies
         codes = [kind << at.SHIFT for kind in first]
         births = (at.ON_BIRTH << at.SHIFT) + np.arange(n_devices)
@@ -153,7 +162,9 @@ class State:
             ValueError: it came back for what no room is made for.
         """
         if why == at.GROW_ROWS:
-            self.records = np.concatenate([self.records, np.empty_like(self.records)])
+            self.full.append(self.records[: self.n[at.ROWS]])
+            self.records = np.empty_like(self.records)
+            self.n[at.ROWS] = 0
         elif why == at.IS_SHORT:
             short, self.n[at.SHORT] = int(self.n[at.SHORT]), 0
             if short & at.OF_PLACES:

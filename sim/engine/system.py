@@ -100,6 +100,7 @@ class Arrays:
             self.loads[number] = loads.numbers(workload)
             df[mine, at.DEADLINE] = math.inf if workload.deadline_s is None else workload.deadline_s
             df[mine, at.SPREAD] = -1.0
+            df[mine, at.ROW_U] = df[mine, at.NEXT_U] = -1.0
             dn[mine, at.KIND] = loads.kind(workload)
             dn[mine, at.LIMIT] = -1 if workload.max_in_flight is None else workload.max_in_flight
             dn[mine, at.KEY] = keys[self.sources[number].key]

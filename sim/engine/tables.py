@@ -3,8 +3,8 @@
 A function that takes ten arrays costs 80 ns a call. What is compiled here takes one whole number
 instead, the address of a list, and looks up in it the arrays that it needs: `df(p)` is the table of
 devices. So rules can be functions of their own, named after their twins, and a call costs next to
-nothing. `sim.engine.state` makes the list, keeps the arrays alive and renews it whenever one of them
-has moved.
+nothing. `sim.engine.state` makes the list, keeps the arrays alive and renews it whenever one of
+them has moved.
 """
 
 from typing import Any
@@ -21,7 +21,8 @@ NAMES = (
     "tails", "cf", "cn", "members", "ratios", "sizes", "waiting", "batches", "batch_n", "batch_at",
     "batch_turn", "batch_share", "gpus", "cores", "cored", "work", "parts", "records", "loads",
     "times", "radios", "law", "ways", "fades", "fading", "frames", "schemes", "lanes", "lane_n",
-    "lane_of", "gains", "changes", "silences", "failures",
+    "lane_of", "gains", "changes", "silences", "failures", "belts", "belt_at", "belt_key",
+    "belt_head",
 )  # fmt: skip
 """Of the arrays in the list, which has three words for each: address, rows and columns."""
 _MANY = 1 << 40
@@ -114,3 +115,7 @@ gains = table("gains", _ASKED)
 changes = table("changes", layout.N_CHANGE)
 silences = table("silences", layout.N_SILENCE)
 failures = table("failures", rows=_ASKED)
+belts = table("belts", layout.N_BELT, whole=True)
+belt_at = table("belt_at", rows=_ASKED)
+belt_key = table("belt_key", 2, whole=True)
+belt_head = table("belt_head")
