@@ -5,7 +5,7 @@ SimPy is the reference and the place where new behaviour is written first.
 
 from sim.places import groups_of
 from sim.sources.branched import mixes_tails
-from sim.sources.source import Sources, rows_of
+from sim.sources.source import Draw, ExponentialSource, Source, Sources, rows_of
 from sim.specs import SystemSpec
 
 AUTO, SIMPY, COMPILED = ENGINES = ("auto", "simpy", "compiled")
@@ -36,13 +36,20 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
             f"policy={group.policy}": group.policy != "fixed" or bool(group.alternatives),
         }
         source = sources.get(group.source or name)
-        rows = rows_of(source) if source is not None else []
+        rows = rows_known(source) if source is not None else []
         found[f"sources of kind {type(source).__name__}"] = rows is None
         if server.discipline == "continuous" and any(row.new_tokens != 1 for row in rows or ()):
             found["prompts of several tokens"] = True
         mixed = source is not None and mixes_tails(source)
         found["batches of several branches"] = mixed and not server.plain
     return next((name for name, holds in found.items() if holds), "")
+
+
+def rows_known(source: Source) -> list[Draw] | None:
+    """The rows of which a source hands out any, or one whose server seconds are drawn; None: it
+    draws otherwise.
+    """
+    return [source.typical] if isinstance(source, ExponentialSource) else rows_of(source)
 
 
 def choose(engine: str, spec: SystemSpec, sources: Sources) -> tuple[str, str]:

@@ -62,6 +62,8 @@ def handle(p: int, d: int) -> int:
     s = n[FREE]
     n[FREE] = qn[s, NEXT]
     r = dn[d, ROW_0] + int(u * dn[d, N_ROWS])
+    mean_s = rows[r, R_MEAN]  # ExponentialSource.draw
+    qf[s, SERVICE] = mean_s * minus_log(u) if mean_s > 0.0 else rows[r, R_SERVER]
     for i in range(N_BOOKED):
         qf[s, i] = 0.0
     for i in range(D_START, S_END + 1):

@@ -155,7 +155,7 @@ def _computed(p: int, s: int) -> int:
         qf[s, NETWORK] += sf[HALF_RTT]
         qf[s, GRANT_WAIT] += sf[GRANT]
         return SEND
-    return DECODE if rows[r, R_SERVER] > 0.0 else DONE
+    return DECODE if qf[s, SERVICE] > 0.0 else DONE
 
 
 @inner

@@ -52,7 +52,7 @@ G_ONCE, N_LOAD = 10, 12
  REPAIR_WAIT, ERASED, N_BOOKED) = range(24)  # fmt: skip
 # of its visit to the medium: on its way up, or (DOWN) its answer's on its way down
 (ENTERED, T_START, T_END, T_ALONE, TAG, T_WORK, T_FIXED, T_AFTER, T_LEFT, AFTER_S, RUN_GAIN,
- RUN_RESENT, N_SLOT_FLOATS) = range(N_BOOKED, N_BOOKED + 13)  # fmt: skip
+ RUN_RESENT, SERVICE, N_SLOT_FLOATS) = range(N_BOOKED, N_BOOKED + 14)  # fmt: skip
 (DEVICE, ROW, NUMBER, NEXT, TURN, ACCESSES, TOTAL, SIZE, DOWN, OUTCOME, PLACE_NOW, FRESH_FRAME,
  OLD_FRAMES, RUN_OLD, RUN_FRESH, STARTED, RESENT, RETRIES, INNER,
  NEXT_IN_LINE, N_SLOT_WHOLE) = range(21)  # fmt: skip
@@ -76,10 +76,10 @@ RECORDED_TOO = (
     "resent_frames", "retries",
 )  # fmt: skip
 
-# of a row
+# of a row; R_MEAN: of server seconds that are drawn, 0 where they are the row's own
 (R_DEVICE, R_DECODE, R_PAYLOAD, R_TENSOR, R_CORRECT, R_SAMPLE, R_SENT, R_SERVER, R_ALONE,
  R_ANSWER, R_FRAMES, R_AIR, R_DOWN_FRAMES, R_DOWN_AIR, R_LAST, R_THROUGH,
- N_ROW) = range(17)  # fmt: skip
+ R_MEAN, N_ROW) = range(18)  # fmt: skip
 
 # of a station that contends: of device d number d, of the access point of cell c the c-th behind;
 # of a device's own queue on a scheduled link, up number d, down behind all of those; IN_AIR: its

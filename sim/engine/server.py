@@ -45,15 +45,29 @@ def _full(p: int) -> tuple[int, int]:
     return first, 0
 
 
+@hot
+def _alone_s(p: int, s: int) -> float:
+    """service.batch_s of one request."""
+    sf, rows, r = t.sf(p), t.rows(p), t.qn(p)[s, ROW]
+    if rows[r, R_MEAN] == 0.0:
+        return float(rows[r, R_ALONE])
+    beside_s = sf[BATCH_OVERHEAD] + (sf[OVERHEAD] + sf[COPY_FIXED])
+    return float(t.qf(p)[s, SERVICE] / sf[SPEED] + beside_s)
+
+
 @inner
 def _batch_s(p: int, g: int, size: int) -> float:
     """service.batch_s and ServerSpec.gpu_s of a batch."""
     sf, sn, rows, qn, work = t.sf(p), t.sn(p), t.rows(p), t.qn(p), t.work(p)
     batch, parts = t.batches(p)[g], t.parts(p)
     if size == 1:
-        return float(rows[qn[batch[0], ROW], R_ALONE])
+        return float(_alone_s(p, batch[0]))
     on_gpu = sn[ON_GPU] == 1
     tail_s = t.tails(p)[t.dn(p)[qn[batch[0], DEVICE], SOURCE], size]
+    if rows[qn[batch[0], ROW], R_MEAN] > 0.0:  # RandomSource.batch_s
+        for i in range(size):
+            work[i] = t.qf(p)[batch[i], SERVICE]
+        tail_s = fsum(work, size, parts)
     if on_gpu:
         for i in range(size):
             work[i] = rows[qn[batch[i], ROW], R_DECODE]
@@ -154,7 +168,7 @@ def serve_plain(p: int, s: int) -> None:
     """PlainServer.serve."""
     f, qf = t.f(p), t.qf(p)
     now = f[NOW]
-    work_s = t.rows(p)[t.qn(p)[s, ROW], R_ALONE]
+    work_s = _alone_s(p, s)
     qf[s, ENTERED] = now
     qf[s, AFTER_S] = answer_s(p, s)
     qf[s, SHARE] = work_s

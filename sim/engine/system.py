@@ -14,11 +14,12 @@ from sim.devices.factory import sources_of
 from sim.devices.replay import say_replays
 from sim.engine import layout as at
 from sim.engine import links, loads
+from sim.engine.choice import rows_known
 from sim.medium.link import Link
 from sim.medium.speeds import speeds_of
 from sim.places import even, groups_of, groups_up_to, phase
 from sim.server.service import ANY, batch_s, passes_of
-from sim.sources.source import Draw, Sources, rows_of
+from sim.sources.source import Draw, ExponentialSource, Sources
 from sim.specs import ServerSpec, SystemSpec
 from sim.streams import REQUESTS, Streams
 
@@ -124,19 +125,23 @@ class Arrays:
         spec, server = self.spec, self.spec.server
         draws: list[Draw] = []
         for number, source in enumerate(self.sources):
-            own = rows_of(source) or []
+            own = rows_known(source) or []
             mine = self.dn[:, at.GROUP] == number
             self.dn[mine, at.ROW_0], self.dn[mine, at.N_ROWS] = len(draws), len(own)
             draws += own
         bare = server.plain and server.is_bare
-        self.rows = np.array([self._row(draw, bare) for draw in draws])
+        self.rows = np.array([[*self._row(draw, bare), 0.0] for draw in draws])
+        for number, source in enumerate(self.sources):
+            if isinstance(source, ExponentialSource):
+                mine = self.dn[:, at.GROUP] == number
+                self.rows[self.dn[mine, at.ROW_0], at.R_MEAN] = source.server_s
         self.sn[at.LAW], self.law = _law(server, draws)
         self.schemes = links.schemes(spec.link)
         resends = not spec.link.plain and spec.link.transport == "exact"
         self.sn[at.MOST_FRAMES] = self.most_frames if resends else 0
         self.tails = np.zeros((len(self.sources), server.max_batch + 1))
         for number, source in enumerate(self.sources):
-            one = (rows_of(source) or [])[0]
+            one = (rows_known(source) or [])[0]
             for size in range(2, server.max_batch + 1):
                 try:
                     self.tails[number, size] = source.batch_s([one] * size)

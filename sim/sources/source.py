@@ -271,7 +271,7 @@ class RandomSource:
     def __repr__(self) -> str:
         drawn = {"payload": self._payload_bytes, "server": self._server_s}
         said = ", ".join(f"{name} {'drawn' if each else '0'}" for name, each in drawn.items())
-        return f"RandomSource(device {self._device_s:.4g} s, {said})"
+        return f"{type(self).__name__}(device {self._device_s:.4g} s, {said})"
 
     def draw(self, stream: Randomness) -> Draw:
         """One request; payload first, then server seconds."""
@@ -294,9 +294,20 @@ class RandomSource:
         return self
 
 
-def ExponentialSource(*, server_s: float, device_s: float = 0.0) -> RandomSource:
+class ExponentialSource(RandomSource):
     """Exponential server seconds with mean `server_s`: the M/M/1 and machine-repairman server."""
-    return RandomSource(device_s=device_s, server_s=lambda stream: stream.exponential(server_s))
+
+    def __init__(self, *, server_s: float, device_s: float = 0.0) -> None:
+        super().__init__(device_s=device_s, server_s=self._draw_s)
+        self.server_s = server_s
+
+    def _draw_s(self, stream: Randomness) -> float:
+        return stream.exponential(self.server_s)
+
+    @property
+    def typical(self) -> Draw:
+        """A request whose server seconds are the mean."""
+        return Draw(0, self._device_s, 0.0, 0.0, self.server_s, 0.0, math.nan, 1, 0, False)
 
 
 class TraceSource:

@@ -14,7 +14,7 @@ from profiles.shipping import shipped
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 from sim.measures.result import Result
-from sim.sources.source import ConstantSource, Source, TraceSource
+from sim.sources.source import ConstantSource, ExponentialSource, Source, TraceSource
 from sim.specs import GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.specs.fleet import FleetSpec
 from sim.system import run
@@ -27,7 +27,13 @@ DISCIPLINES = ("fifo", "fifo", "take_all", "dynamic", "edf", "continuous")
 @st.composite
 def sources(draw: st.DrawFn, lattice: bool) -> Source:
     """Measured rows, or requests all alike: on a lattice of few values, full of ties, or not."""
-    if draw(st.integers(0, 2)) == 0:
+    kind = draw(st.integers(0, 5))
+    if kind == 5:
+        means = [0.001, 0.01, 0.02]
+        return ExponentialSource(
+            server_s=draw(st.sampled_from(means)), device_s=draw(st.sampled_from([0.0, *means]))
+        )
+    if kind < 2:
         cut = draw(st.sampled_from(["stage1", "stage3", "stage4"]))
         setting = draw(st.sampled_from(["ecsq", "int8", "slicer"]))
         return TraceSource(

@@ -18,7 +18,7 @@ from sim.engine.gaps import quantile
 from sim.engine.lists import fsum, pop, push
 from sim.engine.run import Run
 from sim.places import group_of, groups_up_to
-from sim.sources.source import ConstantSource, ExponentialSource
+from sim.sources.source import ConstantSource, RandomSource
 from sim.specs import ChurnSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.specs.fleet import FleetSpec
 from tests.sim.engines import difference, played, systems
@@ -94,7 +94,7 @@ def test_what_it_does_not_know_is_refused_by_name_and_left_to_simpy(spec, name):
 
 
 def test_sources_that_are_functions_are_left_to_simpy():
-    random_source = {"default": ExponentialSource(server_s=0.01)}
+    random_source = {"default": RandomSource(server_s=lambda stream: stream.exponential(0.01))}
     assert choice.choose("auto", wired(), random_source)[0] == "simpy"
     assert choice.choose("auto", wired(), SOURCE) == ("compiled", "")
     assert choice.choose("simpy", wired(), SOURCE)[0] == "simpy"

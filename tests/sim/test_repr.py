@@ -18,7 +18,7 @@ SOURCES = {
     "ConstantSource(device 0 s, payload 300 B, decode 0 s, server 0.004 s)": sim.ConstantSource(
         payload_bytes=300.0, server_s=0.004
     ),
-    "RandomSource(device 0.1 s, payload 0, server drawn)": sim.ExponentialSource(
+    "ExponentialSource(device 0.1 s, payload 0, server drawn)": sim.ExponentialSource(
         server_s=0.01, device_s=0.1
     ),
     "ConstantSessions(5 tokens; prompt: device 0.002 s, payload 300 B, decode 0.001 s,"
