@@ -18,6 +18,8 @@ from sim.system import run
 
 CONFIDENCE = 0.95
 EQUAL = 1e-9
+_TWO = 2
+_LONGER = 10.0
 Figure = Callable[[Result], float]
 
 
@@ -46,31 +48,40 @@ class Metric:
 
 @dataclass(frozen=True)
 class Case:
-    """A system, its source and its metrics; `n_runs` replications make one comparison."""
+    """A system, its source and its metrics; `n_runs` replications make one comparison.
+
+    `is_steady`: its exact values hold for a run of any length, so that a longer one tells more.
+    """
 
     name: str
     system: SystemSpec
     source: Source
     metrics: tuple[Metric, ...]
     n_runs: int = 10
+    is_steady: bool = True
 
     def play(self, seed: int) -> "list[Row]":
-        """One row per metric, by both engines where the compiled one knows the system; two where
-        they differ.
+        """One row per metric. Where the compiled engine knows the system both play two runs, which
+        must agree to the last bit (else there are rows of either), and then the compiled one plays
+        all of them, ten times as long.
         """
-        simpy = self._rows(seed, SIMPY)
         if refusal(self.system, {"default": self.source}):
-            return simpy
-        rows = []
-        for one, other in zip(simpy, self._rows(seed, COMPILED), strict=True):
-            same = astuple(replace(one, engine="both")) == astuple(replace(other, engine="both"))
-            rows += [replace(one, engine="both")] if same else [one, other]
-        return rows
+            return self._rows(seed, SIMPY, self.system, self.n_runs)
+        both = [self._rows(seed, engine, self.system, _TWO) for engine in (SIMPY, COMPILED)]
+        one, other = ([astuple(replace(row, engine="")) for row in rows] for rows in both)
+        if one != other:
+            return [*both[0], *both[1]]
+        spec = self.system
+        if self.is_steady and all(metric.kind != "equal" for metric in self.metrics):
+            length_s = _LONGER * (spec.horizon_s - spec.warmup_s)
+            spec = replace(spec, horizon_s=spec.warmup_s + length_s)
+        rows = self._rows(seed, COMPILED, spec, self.n_runs)
+        return [replace(row, engine="both") for row in rows]
 
-    def _rows(self, seed: int, engine: str) -> "list[Row]":
+    def _rows(self, seed: int, engine: str, spec: SystemSpec, n_runs: int) -> "list[Row]":
         """One row per metric, by one engine."""
-        spec = replace(self.system, seed=own_seed(self.name, seed), engine=engine)
-        results = [run(spec, {"default": self.source}, replication=r) for r in range(self.n_runs)]
+        spec = replace(spec, seed=own_seed(self.name, seed), engine=engine)
+        results = [run(spec, {"default": self.source}, replication=r) for r in range(n_runs)]
         return [replace(self._row(each, results, seed), engine=engine) for each in self.metrics]
 
     def _row(self, metric: Metric, results: list[Result], seed: int) -> "Row":
@@ -79,15 +90,15 @@ class Case:
             interval = section_quantile(sections, metric.quantile, CONFIDENCE)
         else:
             interval = replication_interval([metric.value(r) for r in results], CONFIDENCE)
-        return row_of(self.name, metric, seed, interval, self.n_runs)
+        return row_of(self.name, metric, seed, interval, len(results))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One comparison of exact and simulated; `lo`, `hi` at 95 %.
 
-    `engine`: which one played it, "both" where they agree to the last bit, "auto" where it was left
-    to the system.
+    `engine`: which one played it, "both" where two runs of both agree to the last bit, "auto" where
+    it was left to the system.
     """
 
     case: str

@@ -85,4 +85,4 @@ def dying() -> Case:
         server_s=lambda stream: stream.exponential(0.03),
     )
     system = closed_system(50, link, warmup_s=20.0, length_s=40.0)
-    return Case("closed network, link dead to the end", system, source, metrics)
+    return Case("closed network, link dead to the end", system, source, metrics, is_steady=False)
