@@ -17,7 +17,7 @@ from sim import (
 )
 from sim.planning import Budget, Capacity, Goal, capacity
 from sim.sources.source import Sources
-from sim.theory import mm1_response_quantile_s, mva
+from sim.theory import md1_response_quantile_s, mm1_response_quantile_s, mva
 
 SEEDS = 40
 
@@ -29,6 +29,15 @@ def open_queue(seed: int) -> Capacity:
     )
     goal = Goal(column="latency_p95_s", limit=0.1)
     return capacity(spec, {"default": ExponentialSource(server_s=0.01)}, goal, budget=SMALL)
+
+
+def constant_service(seed: int) -> Capacity:
+    """M/D/1, N devices of 2 requests/s, 20 ms a request; 95th percentile within 100 ms."""
+    spec = SystemSpec(
+        link=LinkSpec(sharing="ps"), workload=WorkloadSpec(kind="poisson", rate_rps=2.0), seed=seed
+    )
+    goal = Goal(column="latency_p95_s", limit=0.1)
+    return capacity(spec, {"default": ConstantSource(server_s=0.02)}, goal, budget=SMALL)
 
 
 def closed_network(seed: int) -> Capacity:
@@ -62,12 +71,18 @@ def exact_open() -> set[int]:
     return {max(held)}
 
 
+def exact_constant() -> set[int]:
+    held = [n for n in range(1, 25) if md1_response_quantile_s(2.0 * n, 0.02, 0.95) <= 0.1]
+    return {max(held)}
+
+
 def exact_closed() -> set[int]:
     return {max(n for n in range(1, 100) if mva(n, 0.5, [0.01]).response_s <= 0.03)}
 
 
 SYSTEMS: dict[str, tuple[Callable[[int], Capacity], set[int]]] = {
     "open queue": (open_queue, exact_open()),
+    "constant service": (constant_service, exact_constant()),
     "closed network": (closed_network, exact_closed()),
     "batch server": (batch_server, {530, 531}),
 }

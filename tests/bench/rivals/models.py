@@ -35,13 +35,13 @@ def source() -> sim.RandomSource:
     )
 
 
-def idiomatic(spec: sim.SystemSpec) -> Meter:
+def idiomatic(spec: sim.SystemSpec, drawn: sim.Source | None = None) -> Meter:
     """The model as SimPy's documentation would have it written: a Resource per server."""
     env = simpy.Environment()
     streams = Streams(spec.seed)
     meter = Meter(env)
     link, gpu = simpy.Resource(env), simpy.Resource(env)
-    drawn = source()
+    drawn = drawn or source()
     byte_s, half_rtt_s = 8.0 / spec.link.rate_bps, 0.5 * spec.link.rtt_s
     header_bytes, mtu_bytes = spec.link.header_bytes, spec.link.mtu_bytes
 
