@@ -165,6 +165,8 @@ class State:
             self.full.append(self.records[: self.n[at.ROWS]])
             self.records = np.empty_like(self.records)
             self.n[at.ROWS] = 0
+            self._list[tables.NAMES.index("records"), 0] = self.records.ctypes.data
+            return
         elif why == at.IS_SHORT:
             short, self.n[at.SHORT] = int(self.n[at.SHORT]), 0
             if short & at.OF_PLACES:
