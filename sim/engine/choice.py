@@ -32,7 +32,6 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
         found |= {
             f"workload.kind={workload.kind}": workload.kind not in KINDS,
             f"workload.adapt_rounds={workload.adapt_rounds}": workload.adapt_rounds > 0,
-            f"the churn of group {name}": group.churn is not None,
             f"policy={group.policy}": group.policy != "fixed" or bool(group.alternatives),
         }
         source = sources.get(group.source or name)

@@ -1,6 +1,9 @@
 # ruff: noqa: F403, F405  (numbers of columns, which Numba freezes)
 """Requests come into being and leave: twins of Device, of the meter and of the workloads."""
 
+import math
+from typing import Any
+
 import numpy as np
 
 from sim.compiling import compiled, hot, inner
@@ -22,27 +25,85 @@ def think(p: int, d: int) -> bool:
         return False
     if dn[d, KIND] == THINKS:
         k0, k1 = sn[REQUESTS_0], sn[REQUESTS_1]
-        u, df[d, ROW_U] = draw(k0, k1, dn[d, COUNT], d, sn[REPLICATION])
+        request = dn[d, GAPS]
+        u, row_u = draw(k0, k1, request, d, sn[REPLICATION])
+        df[d, ROW_U] = row_u if request == dn[d, COUNT] else -1.0
         pause_s = df[d, MEAN] * minus_log(u)
+    dn[d, GAPS] += 1
+    dn[d, LIFE] = t.n(p)[ORDER]
     schedule(p, now + pause_s, (ON_THOUGHT << SHIFT) | d)
     return True
 
 
 @inner
-def wait_for_next(p: int, d: int, request: int) -> None:
+def wait_for_next(p: int, d: int) -> None:
     """workload.open_loop: the gap until a device's next request."""
     df, dn, n, sn, now = t.df(p), t.dn(p), t.n(p), t.sn(p), t.f(p)[NOW]
+    request = dn[d, GAPS]
+    dn[d, GAPS] += 1
     if dn[d, KIND] == COMES:
-        df[d, ROW_U] = df[d, NEXT_U]
+        # NEXT_U came with the gap before; after a leave gaps and rows go on at different numbers
+        df[d, ROW_U] = df[d, NEXT_U] if request == dn[d, COUNT] + 1 else -1.0
         u, df[d, NEXT_U] = draw(sn[REQUESTS_0], sn[REQUESTS_1], request, d, sn[REPLICATION])
+        dn[d, LIFE] = n[ORDER]
         schedule(p, now + df[d, MEAN] * minus_log(u), (ON_ARRIVAL << SHIFT) | d)
         return
     gap_s, turn = next_gap(d, request, now, sn, df, dn, t.loads(p), t.times(p))
     if gap_s >= 0.0:
         turn = turn if turn > 0 else n[ORDER]
         code = (ON_ARRIVAL << SHIFT) | d
+        dn[d, LIFE] = turn
         lists.schedule(n, t.at(p), t.key(p), now + gap_s, turn, code)
         n[ORDER] += 1
+
+
+@inner
+def begin_life(p: int, d: int) -> bool:
+    """The workload of a device begins, or begins again; whether with a request at once."""
+    df, dn, now = t.df(p), t.dn(p), t.f(p)[NOW]
+    if dn[d, KIND] >= COMES:
+        dn[d, BURSTING] = -1
+        if dn[d, KIND] == FRAMES:
+            period_s = t.loads(p)[dn[d, GROUP], G_PERIOD]
+            dn[d, FRAME] = math.ceil(now / period_s - df[d, OFFSET] - 1e-9)
+        elif dn[d, KIND] == REPLAYS and t.sn(p)[CHURNS] == 1:
+            dn[d, NEXT_TIME] = t.crew(p)[d, FIRST_TIME]
+        wait_for_next(p, d)
+        return False
+    if df[d, SPREAD] >= 0.0:
+        dn[d, LIFE] = t.n(p)[ORDER]
+        schedule(p, now + df[d, SPREAD], (ON_START << SHIFT) | d)
+        return False
+    return not think(p, d)
+
+
+@inner
+def _join_mates(p: int, d: int, s: int) -> None:
+    """The youngest of a device's requests in flight."""
+    crew, mates = t.crew(p), t.mates(p)
+    last = crew[d, OPEN_LAST]
+    mates[s, OLDER] = last
+    mates[s, YOUNGER] = -1
+    crew[d, OPEN_LAST] = s
+    if last >= 0:
+        mates[last, YOUNGER] = s
+    else:
+        crew[d, OPEN_FIRST] = s
+
+
+@inner
+def _leave_mates(p: int, d: int, s: int) -> None:
+    """No longer one of a device's requests in flight."""
+    crew, mates = t.crew(p), t.mates(p)
+    older, younger = mates[s, OLDER], mates[s, YOUNGER]
+    if older >= 0:
+        mates[older, YOUNGER] = younger
+    else:
+        crew[d, OPEN_FIRST] = younger
+    if younger >= 0:
+        mates[younger, OLDER] = older
+    else:
+        crew[d, OPEN_LAST] = older
 
 
 @hot
@@ -71,12 +132,15 @@ def handle(p: int, d: int) -> int:
     qn[s, OUTCOME] = 0
     qn[s, RESENT] = 0
     qn[s, RETRIES] = 0
+    qn[s, PLACE_NOW] = UNDER_WAY
     qf[s, CREATED] = now
     qn[s, DEVICE] = d
     qn[s, ROW] = r
     qn[s, NUMBER] = n[MADE]
     n[MADE] += 1
     n[ARRIVED] += 1
+    if sn[CHURNS] == 1:
+        _join_mates(p, d, s)
     f[ARRIVAL_SUM] += now
     if dn[d, LIMIT] >= 0 and dn[d, IN_FLIGHT] >= dn[d, LIMIT]:
         qn[s, OUTCOME] = BUSY
@@ -96,11 +160,10 @@ def handle(p: int, d: int) -> int:
     return int(s)
 
 
-@compiled
-def record(p: int, row: int, s: int, outcome: int, done_s: float) -> None:
+@inner
+def _record(p: int, kept: Any, s: int, outcome: int, done_s: float) -> None:
     """Request.row: the columns of sim.engine.layout.RECORDED, and RECORDED_TOO."""
     qf, qn, dn, df, rows = t.qf(p), t.qn(p), t.dn(p), t.df(p), t.rows(p)
-    kept = t.records(p)[row]
     d, r = qn[s, DEVICE], qn[s, ROW]
     kept[0] = d
     kept[1] = dn[d, GROUP]
@@ -124,17 +187,24 @@ def record(p: int, row: int, s: int, outcome: int, done_s: float) -> None:
         kept[32] = qn[s, RETRIES]
 
 
+@compiled
+def watch(p: int, slots: np.ndarray, kept: np.ndarray) -> None:
+    """Meter.in_flight: the rows of requests that are on their way."""
+    for i in range(slots.shape[0]):
+        _record(p, kept[i], slots[i], t.qn(p)[slots[i], OUTCOME], t.f(p)[NOW])
+
+
 @hot
 def depart(p: int, s: int, outcome: int) -> None:
     """Meter.count_departure."""
-    f, n, dn, qn = t.f(p), t.n(p), t.dn(p), t.qn(p)
+    f, n, dn = t.f(p), t.n(p), t.dn(p)
     now, d, target = f[NOW], t.qn(p)[s, DEVICE], t.sn(p)[TARGET]
     n[LEFT] += 1
     f[LEFT_SUM] += now
-    record(p, n[ROWS], s, outcome, now)
+    _record(p, t.records(p)[n[ROWS]], s, outcome, now)
     n[ROWS] += 1
-    qn[s, NEXT] = n[FREE]
-    n[FREE] = s
+    if t.sn(p)[CHURNS] == 1:
+        _leave_mates(p, d, s)
     if target < 0:
         return
     dn[d, BEHIND] += 1

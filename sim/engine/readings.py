@@ -71,27 +71,19 @@ def _link_busy_s(system: Arrays, state: State) -> float:
 
 
 def _present_s(system: Arrays, state: State) -> tuple[float, ...]:
-    counts = np.bincount(system.dn[:, at.GROUP], minlength=len(system.groups))
-    return tuple(
-        float(np.cumsum(np.full(count, state.now_s))[-1]) if count else 0.0 for count in counts
-    )
+    there_s, since_s = system.stays.T
+    there_s = there_s + np.maximum(0.0, state.now_s - since_s)
+    there_s = np.broadcast_to(there_s, len(system.dn))
+    chosen = (there_s[system.dn[:, at.GROUP] == number] for number in range(len(system.groups)))
+    return tuple(float(np.cumsum(each)[-1]) if len(each) else 0.0 for each in chosen)
 
 
 def in_flight(system: Arrays, state: State) -> np.ndarray:
     """A row for every request in flight, in the order in which they came."""
-    free, slot = np.zeros(len(state.qf), bool), int(state.n[at.FREE])
-    while slot >= 0:
-        free[slot] = True
-        slot = int(state.qn[slot, at.NEXT])
-    slots = np.flatnonzero(~free)
+    slots = np.flatnonzero(state.qn[:, at.PLACE_NOW] != at.GONE)
     slots = slots[np.argsort(state.qn[slots, at.NUMBER], kind="stable")]
-    left, state.records = state.records, np.empty((len(slots), system.n_columns))
-    state.point()
-    for i, s in enumerate(slots.tolist()):
-        outcome = int(state.qn[s, at.OUTCOME])
-        devices.record(state.p, i, s, outcome, state.now_s)
-    rows, state.records = state.records, left
-    state.point()
+    rows = np.empty((len(slots), system.n_columns))
+    devices.watch(state.p, slots, rows)
     return rows
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from sim.compiling import hot, inner
 from sim.engine import tables as t
 from sim.engine.channel import answer_s
-from sim.engine.events import at_once, schedule, timeout_at
+from sim.engine.events import at_once, free, schedule, timeout_at
 from sim.engine.layout import *
 from sim.engine.lists import fsum, in_turn
 from sim.engine.stations import replace
@@ -226,6 +226,18 @@ def serve_queued(p: int, s: int) -> bool:
 
 
 @inner
+def withdraw_waiting(p: int, s: int) -> None:
+    """QueueServer.cancel: a request that waits is taken out."""
+    n, waiting = t.n(p), t.waiting(p)
+    kept = n[HEAD]
+    for i in range(n[HEAD], n[TAIL]):
+        if waiting[i] != s:
+            waiting[kept] = waiting[i]
+            kept += 1
+    n[TAIL] = kept
+
+
+@inner
 def turn_away_newest(p: int, newest: int) -> None:
     """QueueServer.serve, at its end: more would have to wait than may."""
     n, limit = t.n(p), t.sn(p)[QUEUE_LIMIT]
@@ -321,6 +333,9 @@ def finish_batch(p: int, g: int, turn: int) -> bool:
     f[GPU_BUSY] += now - t.batch_at(p)[g]
     for i in range(batch_n[g]):
         s = t.batches(p)[g, i]
+        if t.qn(p)[s, PLACE_NOW] == GONE:
+            free(p, s)
+            continue
         t.qn(p)[s, PLACE_NOW] = UNDER_WAY
         if qf[s, AFTER_S] > 0.0:
             timeout_at(p, now + qf[s, AFTER_S], (ON_ANSWER << SHIFT) | s)
@@ -347,6 +362,9 @@ def fail(p: int) -> None:
         f[GPU_BUSY] += now - start_s
         for i in range(batch_n[g]):
             s = t.batches(p)[g, i]
+            if t.qn(p)[s, PLACE_NOW] == GONE:
+                free(p, s)
+                continue
             qf[s, SHARE] -= t.batch_share(p)[g] - (now - start_s) / batch_n[g]
             qf[s, S_END] = now
             qf[s, S_WAIT] += start_s - qf[s, ENTERED]

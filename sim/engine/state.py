@@ -47,8 +47,9 @@ class State:
         self.n[at.UNREADY] = n_devices
         slots = n_devices + _FEW
         self.qf = np.zeros((slots, at.N_SLOT_FLOATS))
-        self.qn = np.zeros((slots, at.N_SLOT_WHOLE), np.int64)
+        self.qn = _vacant(slots)
         self.qn[:, at.NEXT] = np.append(np.arange(1, slots), -1)
+        self.mates = np.zeros((slots if spec.fleet.churns else 1, at.N_MATE), np.int64)
         self._set_radios()
         self.cf = np.zeros((spec.link.n_cells, at.N_CELL_FLOATS))
         self.cf[:, at.DUE] = math.inf
@@ -76,15 +77,27 @@ class State:
         self.full: list[np.ndarray] = []
         first = [at.ON_WATCH] * spec.server.fails + [at.ON_CHANGE] * spec.link.varies
         codes = [kind << at.SHIFT for kind in first]
-        births = (at.ON_BIRTH << at.SHIFT) + np.arange(n_devices)
-        self.ring[: len(codes) + n_devices, 1] = np.append(codes, births)
-        self.ring[: len(codes) + n_devices, 0] = np.arange(len(codes) + n_devices)
-        self.n[[at.QUEUED, at.ORDER]] = len(codes) + n_devices
+        codes += self._births().tolist()
+        self.ring[: len(codes)] = np.array([np.arange(len(codes)), codes]).T
+        self.n[[at.QUEUED, at.ORDER]] = len(codes)
         self.n[[at.REPAIR_FIRST, at.WAKING]] = -1
         self._set_frames(2 * int(system.sn[at.MOST_FRAMES]) + _FEW)
         self._known: list[tuple[float, float]] = []
         self._following = system.speeds.changes() if system.speeds else iter(())
         self._know_more()
+
+    def _births(self) -> np.ndarray:
+        """What happens at 0 s, device by device (Factory.device): whose group has no churn begins
+        its life; who is there from the start does so behind all of those (Device.spawn).
+        """
+        system = self._system
+        devices, join_s = np.arange(len(system.dn)), system.churns[:, at.C_JOIN]
+        join_s = join_s[system.dn[:, at.GROUP]]
+        begins = np.where(np.isnan(join_s), at.ON_BIRTH, at.ON_PRESENCE)
+        if system.spec.fleet.churns:
+            system.stays[~np.isnan(join_s), at.THERE_SINCE] = math.inf
+        later = devices[join_s == 0.0]
+        return np.append((begins << at.SHIFT) + devices, (at.ON_BIRTH << at.SHIFT) + later)
 
     def _set_radios(self) -> None:
         """Stations that contend, queues of one's own, and what fades."""
@@ -163,7 +176,9 @@ class State:
         """
         if why == at.GROW_ROWS:
             self.full.append(self.records[: self.n[at.ROWS]])
-            self.records = np.empty_like(self.records)
+            in_flight = int(self.n[at.ARRIVED] - self.n[at.LEFT])  # who may all leave at once
+            n_rows = max(_ROWS, 2 * in_flight * self._system.spec.fleet.churns + 2)
+            self.records = np.empty((n_rows, self._system.n_columns))
             self.n[at.ROWS] = 0
         elif why == at.IS_SHORT:
             short, self.n[at.SHORT] = int(self.n[at.SHORT]), 0
@@ -221,8 +236,10 @@ class State:
         slots = len(self.qf)
         old = {name: getattr(self, name) for name in _GROWING}
         self.qf = np.concatenate([self.qf, np.zeros_like(self.qf)])
-        more = np.zeros_like(self.qn)
+        more = _vacant(slots)
         more[:, at.NEXT] = np.append(np.arange(slots + 1, 2 * slots), self.n[at.FREE])
+        if self._system.spec.fleet.churns:
+            self.mates = np.concatenate([self.mates, np.zeros_like(self.mates)])
         self.qn = np.concatenate([self.qn, more])
         self.n[at.FREE] = slots
         self._set_lists(2 * slots)
@@ -239,3 +256,11 @@ class State:
             order = (self.n[front] + np.arange(self.n[queued])) % len(old[name])
             getattr(self, name)[: len(order)] = old[name][order]
             self.n[front] = 0
+
+
+def _vacant(slots: int) -> np.ndarray:
+    """The whole numbers of as many requests that are not there."""
+    made = np.zeros((slots, at.N_SLOT_WHOLE), np.int64)
+    made[:, at.PLACE_NOW] = at.GONE
+    made[:, at.OLD_FRAMES], made[:, at.NEXT_IN_LINE] = -1, at.NOT_IN_LINE
+    return made

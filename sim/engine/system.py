@@ -57,8 +57,10 @@ class Arrays:
         sf[at.BATCH_OVERHEAD], sf[at.COPY_FIXED] = server.batch_overhead_s, server.copy_fixed_s
         sf[at.COPY_RATE], sf[at.MAX_WAIT] = server.copy_bytes_per_s or 0.0, server.max_wait_s
         sn[at.LINK] = links.kind(link, spec.interruptible)
-        plain = server.plain and not spec.fleet.churns
-        sn[at.SERVER] = at.PLAIN if plain else _SERVERS[server.discipline]
+        sn[at.CHURNS] = spec.fleet.churns
+        sn[[at.PRESENCE_0, at.PRESENCE_1]] = self.streams.key("presence")
+        self._is_plain = server.plain and not spec.fleet.churns
+        sn[at.SERVER] = at.PLAIN if self._is_plain else _SERVERS[server.discipline]
         sn[at.FAILS], sn[at.RETRIES_LOST] = server.fails, server.on_failure == "retry"
         sf[at.MEAN_UP], sf[at.REPAIR] = server.mean_up_s or 0.0, server.repair_s
         self.failures = np.array(server.fail_at_s, float)
@@ -112,13 +114,15 @@ class Arrays:
                 own = np.flatnonzero(mine)
                 own = own[even(own, math.sqrt(3.0)) < group.straggler_share]
                 df[own, at.SLOWDOWN] = group.slowdown * group.straggler_slowdown
-            if workload.kind == "periodic":
-                loads.set_frames(workload, df, dn, np.flatnonzero(mine).tolist())
-        dn[:, at.BURSTING] = -1
+            if workload.kind == "periodic" and not workload.synchronised:
+                df[mine, at.OFFSET] = phase(np.flatnonzero(mine))
         self.df, self.dn = df, dn
         say_replays(spec)  # refuses one without a time within the horizon
         self.ways = links.set_ways(self.link, groups, dn)
         self.times = loads.set_times(spec, dn)
+        self.churns = np.array([loads.stays(group.churn) for group in groups])
+        self.crew = loads.crew(dn, spec.fleet.churns)
+        self.stays = np.zeros((len(self.crew), at.N_STAY))
 
     def _set_rows(self) -> None:
         """What requests cost, and what they take at the rate of their group."""
@@ -129,7 +133,7 @@ class Arrays:
             mine = self.dn[:, at.GROUP] == number
             self.dn[mine, at.ROW_0], self.dn[mine, at.N_ROWS] = len(draws), len(own)
             draws += own
-        bare = server.plain and server.is_bare
+        bare = self._is_plain and server.is_bare
         self.rows = np.array([[*self._row(draw, bare), 0.0] for draw in draws])
         for number, source in enumerate(self.sources):
             if isinstance(source, ExponentialSource):

@@ -22,7 +22,7 @@ NAMES = (
     "batch_turn", "batch_share", "gpus", "cores", "cored", "work", "parts", "records", "loads",
     "times", "radios", "law", "ways", "fades", "fading", "frames", "schemes", "lanes", "lane_n",
     "lane_of", "gains", "changes", "silences", "failures", "belts", "belt_at", "belt_key",
-    "belt_head",
+    "belt_head", "churns", "stays", "crew", "mates",
 )  # fmt: skip
 """Of the arrays in the list, which has three words for each: address, rows and columns."""
 _MANY = 1 << 40
@@ -119,3 +119,7 @@ belts = table("belts", layout.N_BELT, whole=True)
 belt_at = table("belt_at", rows=_ASKED)
 belt_key = table("belt_key", 2, whole=True)
 belt_head = table("belt_head")
+churns = table("churns", layout.N_CHURN)
+stays = table("stays", layout.N_STAY)
+crew = table("crew", layout.N_MEMBER, whole=True)
+mates = table("mates", layout.N_MATE, whole=True)

@@ -15,7 +15,7 @@ from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import TraceTable
 from sim.measures.result import Result
 from sim.sources.source import ConstantSource, ExponentialSource, Source, TraceSource
-from sim.specs import GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.specs import ChurnSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.specs.fleet import FleetSpec
 from sim.system import run
 
@@ -179,6 +179,26 @@ def workloads(draw: st.DrawFn) -> WorkloadSpec:
     )
 
 
+@st.composite
+def churns(draw: st.DrawFn) -> ChurnSpec:
+    """Devices that join late, leave, come back and restart, often while much is on its way."""
+    join_s = draw(st.sampled_from([0.0, 0.0, 0.2, 0.5]))
+    kind = draw(st.sampled_from(["joins", "leaves", "returns", "restarts", "restarts"]))
+    if kind == "joins":
+        return ChurnSpec(join_s=join_s)
+    if kind == "restarts":
+        return ChurnSpec(
+            join_s=join_s,
+            mean_up_s=draw(st.sampled_from([0.02, 0.1, 0.5])),
+            mean_down_s=draw(st.sampled_from([0.01, 0.2])),
+        )
+    leave_s = join_s + draw(st.sampled_from([0.05, 0.3, 1.0 / 3.0, 0.8]))
+    away_s = draw(st.sampled_from([0.02, 0.1, 0.7]))
+    return ChurnSpec(
+        join_s=join_s, leave_s=leave_s, back_s=leave_s + away_s if kind == "returns" else None
+    )
+
+
 @cache
 def services() -> tuple[str, ...]:
     """Files of service times: in a row, and by sample, not of all of them."""
@@ -237,6 +257,10 @@ def systems(draw: st.DrawFn) -> tuple[SystemSpec, dict[str, Source]]:
         )
         found[name] = draw(sources(lattice))
     ends = draw(st.sampled_from([None, None, None, 1, 5, 20]))
+    for name in groups if draw(st.booleans()) else ():
+        churn = draw(st.one_of(st.none(), churns()))
+        if ends is None or _stays_until(ends, groups[name], churn):
+            groups[name] = replace(groups[name], churn=churn)
     spec = SystemSpec(
         link=link,
         server=draw(servers()),
@@ -248,6 +272,13 @@ def systems(draw: st.DrawFn) -> tuple[SystemSpec, dict[str, Source]]:
         max_events=200_000,
     )
     return spec, found
+
+
+def _stays_until(ends: int, group: GroupSpec, churn: ChurnSpec | None) -> bool:
+    """Whether a run that waits for requests may have a group that comes and goes like this."""
+    replays = group.workload is not None and group.workload.kind == "replay"
+    leaves = churn is not None and churn.leave_s is not None and churn.back_s is None
+    return churn is None or not (replays or leaves)
 
 
 def played(

@@ -18,6 +18,7 @@ from sim.engine.gaps import quantile
 from sim.engine.lists import fsum, pop, push
 from sim.engine.run import Run
 from sim.places import group_of, groups_up_to
+from sim.request import LEFT
 from sim.sources.source import ConstantSource, RandomSource
 from sim.specs import ChurnSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.specs.fleet import FleetSpec
@@ -72,13 +73,42 @@ def test_many_in_flight_make_the_lists_grow():
         assert difference(*(played(crowded, slow, n, 1) for n in ("simpy", "compiled"))) == ""
 
 
+@pytest.mark.parametrize("sharing", ["fifo", "ps", "wifi", "cellular"])
+@pytest.mark.parametrize(
+    "server",
+    [
+        ServerSpec(discipline="dynamic", max_batch=4, decode_on="cpu", cpu_workers=2),
+        ServerSpec(discipline="edf", max_batch=4, fail_at_s=[0.5], repair_s=0.4),
+    ],
+)
+def test_a_crowd_leaves_at_once_and_comes_back(sharing, server):
+    """Thousands are in flight at every place when half of the devices go, twice; those who stay
+    take their places, and what was under way meets nobody else.
+    """
+    goes = ChurnSpec(join_s=0.1, leave_s=0.6, back_s=0.7)
+    restarts = ChurnSpec(mean_up_s=0.2, mean_down_s=0.05)
+    load = WorkloadSpec(kind="poisson", rate_rps=20.0, deadline_s=0.5)
+    groups = {
+        "goes": GroupSpec(share=0.4, churn=goes), "restarts": GroupSpec(share=0.2, churn=restarts),
+        "stays": GroupSpec(share=0.4),
+    }  # fmt: skip
+    spec = wired(
+        fleet=FleetSpec(n_devices=200, groups=groups), workload=load, server=server, warmup_s=0.3,
+        horizon_s=1.2, link=LinkSpec(sharing=sharing, rate_bps=2e6, frame_airtime_s=1e-5),
+    )  # fmt: skip
+    slow = ConstantSource(device_s=0.001, payload_bytes=100.0, server_s=0.02)
+    sources = dict.fromkeys(groups, slow)
+    of_simpy, compiled = (played(spec, sources, name, 0) for name in ("simpy", "compiled"))
+    assert difference(of_simpy, compiled) == ""
+    left = compiled.records["outcome"] == LEFT
+    assert np.count_nonzero(left & (compiled.records["done_s"] == 0.1 + (0.6 - 0.1))) > 300
+    assert np.count_nonzero(left & (compiled.records["group"] == 1)) > 100
+    assert np.all(compiled.records["group"][left] != 2)
+
+
 @pytest.mark.parametrize(
     ("spec", "name"),
     [
-        (
-            wired(fleet=FleetSpec(groups={"default": GroupSpec(churn=ChurnSpec(join_s=1.0))})),
-            "the churn of group default",
-        ),
         (
             wired(fleet=FleetSpec(groups={"default": GroupSpec(policy="fastest")})),
             "policy=fastest",
