@@ -9,6 +9,7 @@ import numpy as np
 from sim.compiling import compiled, hot, inner
 from sim.engine import lists
 from sim.engine import tables as t
+from sim.engine.adaptive import choose
 from sim.engine.events import at_once, schedule, timeout_at
 from sim.engine.gaps import next_gap
 from sim.engine.layout import *
@@ -123,6 +124,9 @@ def handle(p: int, d: int) -> int:
     s = n[FREE]
     n[FREE] = qn[s, NEXT]
     r = dn[d, ROW_0] + int(u * dn[d, N_ROWS])
+    if sn[ADAPTS] == 1:
+        option = t.options(p)[choose(p, d)]
+        r = int(option[O_ROW]) + int(u * option[O_ROWS])
     mean_s = rows[r, R_MEAN]  # ExponentialSource.draw
     qf[s, SERVICE] = mean_s * minus_log(u) if mean_s > 0.0 else rows[r, R_SERVER]
     for i in range(N_BOOKED):
@@ -185,6 +189,7 @@ def _record(p: int, kept: Any, s: int, outcome: int, done_s: float) -> None:
             kept[25 + i - A_WAIT] = qf[s, i]
         kept[31] = qn[s, RESENT]
         kept[32] = qn[s, RETRIES]
+        kept[33] = rows[r, R_CHOICE]
 
 
 @compiled

@@ -13,6 +13,7 @@ import numpy as np
 
 from sim.compiling import compiled, hot, inner
 from sim.engine import tables as t
+from sim.engine.adaptive import observe
 from sim.engine.belts import front, take
 from sim.engine.channel import (
     downlink_fixed_s,
@@ -428,6 +429,8 @@ def play(until: float, stop: int, p: int) -> int:
                 act = NOTHING
                 d = qn[s, DEVICE]
                 outcome = qn[s, OUTCOME]
+                if sn[ADAPTS] == 1 and outcome == 0:
+                    observe(p, s)
                 if outcome != BUSY:
                     dn[d, IN_FLIGHT] -= 1
                 depart(p, s, ANSWERED if outcome == 0 else outcome)

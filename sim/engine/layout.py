@@ -22,7 +22,7 @@ Numba freezes these numbers into the kernel; both sides take them from here alon
  SHARED_DOWN, LAW, LAW_BLOCK, SERVICE_0, SERVICE_1, N_CELLS, RADIO_CHANNEL, OWN_QUEUES, EXACT,
  RATE, RAYLEIGH, MAX_RETRIES, VARIES, VARYING_ANSWERS, LINK_0, LINK_1, AGGREGATION, DOWN_FIXED,
  FAILS, RETRIES_LOST, FAILURES_0, FAILURES_1, CHURNS, PRESENCE_0, PRESENCE_1, MOST_FRAMES,
- BURST, N_SYSTEM_WHOLE) = range(45)  # fmt: skip
+ BURST, ADAPTS, N_SYSTEM_WHOLE) = range(46)  # fmt: skip
 FIFO_LINK, SHARED_LINK, CONTENDED_LINK, QUEUE_LINK, SCHEDULED_LINK = range(5)
 PLAIN, SINGLE, TAKE_ALL, DYNAMIC, URGENT = range(5)
 CONSTANT, IN_FILE, BY_SAMPLE = range(3)
@@ -31,8 +31,8 @@ FIXED, BY_SCHEME, OUTAGE, SHANNON = range(4)
 # of a device
 (P_FREE, P_WORK, SLOWDOWN, WEIGHT, MEAN, DEADLINE, SPREAD, BEGAN, OFFSET, ROW_U, NEXT_U,
  N_DEVICE_FLOATS) = range(12)  # fmt: skip
-(GROUP, WAY, CELL, KIND, LIMIT, COUNT, IN_FLIGHT, BEHIND, ROW_0, N_ROWS, KEY,
- SOURCE, BURSTING, FRAME, NEXT_TIME, TIMES_END, GAPS, LIFE, N_DEVICE_WHOLE) = range(19)  # fmt: skip
+(GROUP, WAY, CELL, KIND, LIMIT, COUNT, IN_FLIGHT, BEHIND, ROW_0, N_ROWS,
+ BURSTING, FRAME, NEXT_TIME, TIMES_END, GAPS, LIFE, N_DEVICE_WHOLE) = range(17)  # fmt: skip
 THINKS, PAUSES, COMES, CLUSTERS, BURSTS, FRAMES, REPLAYS = range(7)
 
 # of what a device is to the link: a group's, or each device's own; the ratio in dB for schemes,
@@ -49,6 +49,16 @@ THERE_S, THERE_SINCE, N_STAY = range(3)
 STAYS_DRAWN, OPEN_FIRST, OPEN_LAST, FIRST_TIME, N_MEMBER = range(5)
 # of a request, among those of its device that are in flight
 YOUNGER, OLDER, N_MATE = range(3)
+
+# of a group's policy: its rule, its first option and how many it has, how it adapts
+(RULE, OPTION_0, N_OPTIONS, WITHIN, MARGIN, PROBE_AFTER, PROBE, SMOOTHING, FADES_IN,
+ N_POLICY) = range(10)  # fmt: skip
+TAKES_FIRST, TAKES_FASTEST, SEARCHES = range(3)
+# of an option, which is a source of a group: its mean costs, and its rows
+O_DEVICE, O_PAYLOAD, O_SERVER, O_REMOTE, O_ROW, O_ROWS, N_OPTION = range(7)
+# of a device that chooses: what it has seen and when, and what it holds
+(RATE_SEEN, RATE_AT, WAIT_SEEN, BETTER_SINCE, SENT_AT, DWELL, HELD, N_CHANGED, N_PROBED,
+ N_MIND) = range(10)  # fmt: skip
 
 # of a group's workload
 G_SHAPE, G_SCALE, G_SHARE, G_EMPTY, G_PERIOD, G_JITTER, G_SYNC, G_MEAN = range(8)
@@ -84,13 +94,13 @@ RECORDED = (
 )  # fmt: skip
 RECORDED_TOO = (
     "answer_wait_s", "link_grant_s", "link_resend_s", "link_outage_s", "repair_wait_s", "erased",
-    "resent_frames", "retries",
+    "resent_frames", "retries", "choice",
 )  # fmt: skip
 
 # of a row; R_MEAN: of server seconds that are drawn, 0 where they are the row's own
 (R_DEVICE, R_DECODE, R_PAYLOAD, R_TENSOR, R_CORRECT, R_SAMPLE, R_SENT, R_SERVER, R_ALONE,
  R_ANSWER, R_FRAMES, R_AIR, R_DOWN_FRAMES, R_DOWN_AIR, R_LAST, R_THROUGH,
- R_MEAN, N_ROW) = range(18)  # fmt: skip
+ R_MEAN, R_SOURCE, R_KEY, R_CHOICE, N_ROW) = range(21)  # fmt: skip
 
 # of a station that contends: of device d number d, of the access point of cell c the c-th behind;
 # of a device's own queue on a scheduled link, up number d, down behind all of those; IN_AIR: its

@@ -29,6 +29,8 @@ def read_counters(system: Arrays, state: State) -> Snapshot:
         device_busy_s=math.fsum(busy_s) / len(busy_s),
         device0_busy_s=float(busy_s[0]),
         present_s=_present_s(system, state),
+        n_changes=int(system.minds[:, at.N_CHANGED].sum()),
+        n_probes=int(system.minds[:, at.N_PROBED].sum()),
     )
 
 

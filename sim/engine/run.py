@@ -37,9 +37,10 @@ class Run:
 
     @property
     def sources(self) -> list[Source]:
-        """Those that devices draw from."""
+        """Those that devices may draw from."""
         system = self._system
-        return [system.sources[g] for g in np.unique(system.dn[:, at.GROUP])]
+        groups = np.unique(system.dn[:, at.GROUP])
+        return [source for number in groups for source in system.choices[number]]
 
     @property
     def now_s(self) -> float:

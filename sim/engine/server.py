@@ -17,28 +17,34 @@ from sim.philox import minus_log
 _CHOSEN = -2
 
 
+@hot
+def _key(p: int, s: int) -> int:
+    """Source.key: what may share a batch, as a number."""
+    return int(t.rows(p)[t.qn(p)[s, ROW], R_KEY])
+
+
 @inner
 def _full(p: int) -> tuple[int, int]:
     """dynamic.rule: the first kind of which a full batch waits, in order of arrival, and its size;
     else the kind of the first, and 0.
     """
-    n, sn, dn, qn, waiting = t.n(p), t.sn(p), t.dn(p), t.qn(p), t.waiting(p)
+    n, sn, waiting = t.n(p), t.sn(p), t.waiting(p)
     head, tail, most = n[HEAD], n[TAIL], sn[MAX_BATCH]
-    first = dn[qn[waiting[head], DEVICE], KEY]
+    first = _key(p, waiting[head])
     if sn[ONE_KEY] == 1:
         return first, most if tail - head >= most else 0
     for i in range(head, tail):
-        k = dn[qn[waiting[i], DEVICE], KEY]
+        k = _key(p, waiting[i])
         seen = False
         for j in range(head, i):
-            if dn[qn[waiting[j], DEVICE], KEY] == k:
+            if _key(p, waiting[j]) == k:
                 seen = True
                 break
         if seen:
             continue
         count = 0
         for j in range(i, tail):
-            if dn[qn[waiting[j], DEVICE], KEY] == k:
+            if _key(p, waiting[j]) == k:
                 count += 1
                 if count == most:
                     return k, most
@@ -63,7 +69,7 @@ def _batch_s(p: int, g: int, size: int) -> float:
     if size == 1:
         return float(_alone_s(p, batch[0]))
     on_gpu = sn[ON_GPU] == 1
-    tail_s = t.tails(p)[t.dn(p)[qn[batch[0], DEVICE], SOURCE], size]
+    tail_s = t.tails(p)[int(rows[qn[batch[0], ROW], R_SOURCE]), size]
     if rows[qn[batch[0], ROW], R_MEAN] > 0.0:  # RandomSource.batch_s
         for i in range(size):
             work[i] = t.qf(p)[batch[i], SERVICE]
@@ -87,7 +93,7 @@ def _most_urgent(p: int, g: int) -> int:
     """edf.rule: the most urgent request and the most urgent of its kind, ties in order of arrival;
     how many they are.
     """
-    n, df, dn, qf, qn, waiting = t.n(p), t.df(p), t.dn(p), t.qf(p), t.qn(p), t.waiting(p)
+    n, df, qf, qn, waiting = t.n(p), t.df(p), t.qf(p), t.qn(p), t.waiting(p)
     size, kind = 0, -1
     last_s, last = -np.inf, -1
     while size < t.sn(p)[MAX_BATCH]:
@@ -97,11 +103,11 @@ def _most_urgent(p: int, g: int) -> int:
             d = qn[s, DEVICE]
             due_s = qf[s, CREATED] + df[d, DEADLINE]
             is_left = due_s > last_s or (due_s == last_s and i > last)
-            if is_left and (best < 0 or due_s < best_s) and kind in (-1, dn[d, KEY]):
+            if is_left and (best < 0 or due_s < best_s) and kind in (-1, _key(p, s)):
                 best_s, best = due_s, i
         if best < 0:
             break
-        kind = dn[qn[waiting[best], DEVICE], KEY]
+        kind = _key(p, waiting[best])
         t.batches(p)[g, size] = waiting[best]
         size += 1
         last_s, last = best_s, best
@@ -111,11 +117,11 @@ def _most_urgent(p: int, g: int) -> int:
 @inner
 def _same_key(p: int, g: int, kind: int) -> int:
     """job.same_key: those of a kind, in order of arrival; how many they are."""
-    n, dn, qn, waiting, batch = t.n(p), t.dn(p), t.qn(p), t.waiting(p), t.batches(p)[g]
+    n, waiting, batch = t.n(p), t.waiting(p), t.batches(p)[g]
     size, most = 0, t.sn(p)[MAX_BATCH]
     for i in range(n[HEAD], n[TAIL]):
         s = waiting[i]
-        if dn[qn[s, DEVICE], KEY] == kind:
+        if _key(p, s) == kind:
             batch[size] = s
             size += 1
             if size == most:
@@ -268,10 +274,10 @@ def _drop_expired(p: int) -> bool:
 @inner
 def _pick(p: int, g: int) -> int:
     """batching.rule: puts the next batch at a GPU; how many it has, none: look again later."""
-    f, n, sn, qn, waiting = t.f(p), t.n(p), t.sn(p), t.qn(p), t.waiting(p)
+    f, n, sn, waiting = t.f(p), t.n(p), t.sn(p), t.waiting(p)
     if sn[SERVER] == URGENT:
         return int(_most_urgent(p, g))
-    kind = t.dn(p)[qn[waiting[n[HEAD]], DEVICE], KEY]
+    kind = _key(p, waiting[n[HEAD]])
     if sn[SERVER] == DYNAMIC:
         kind, size = _full(p)
         due = t.qf(p)[waiting[n[HEAD]], ENTERED] + t.sf(p)[MAX_WAIT]
@@ -411,3 +417,27 @@ def next_failure(p: int) -> None:
         due_s = failures[n[FAILURE]]
         n[FAILURE] += 1
         schedule(p, now + max(0.0, due_s - now), np.int64(ON_FAILURE) << SHIFT)
+
+
+@inner
+def wait_hint_s(p: int) -> float:
+    """PlainServer.wait_hint_s, QueueServer.wait_hint_s: how long who came now would wait."""
+    f, n, sn, gpus, now = t.f(p), t.n(p), t.sn(p), t.gpus(p), t.f(p)[NOW]
+    n_gpus, batch_n = sn[N_GPUS], t.batch_n(p)
+    if sn[SERVER] == PLAIN:
+        return float(max(0.0, (f[GPU_FREE] if n_gpus == 1 else gpus[0]) - now))
+    if sn[SERVER] != SINGLE:
+        present = n[TAIL] - n[HEAD]
+        for g in range(n_gpus):
+            present += batch_n[g]
+        return float(present * f[LAST_SHARE] / n_gpus)
+    for g in range(n_gpus):  # QueueServer._backlog_s; what is sorted is a heap
+        due_s = t.qf(p)[t.batches(p)[g, 0], S_END] if batch_n[g] > 0 else now
+        j = g
+        while j > 0 and gpus[j - 1] > due_s:
+            gpus[j] = gpus[j - 1]
+            j -= 1
+        gpus[j] = due_s
+    for i in range(n[HEAD], n[TAIL]):
+        replace(gpus, gpus[0] + _alone_s(p, t.waiting(p)[i]))
+    return float(max(0.0, gpus[0] - now))

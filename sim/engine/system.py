@@ -13,13 +13,13 @@ from simpy import Environment
 from sim.devices.factory import sources_of
 from sim.devices.replay import say_replays
 from sim.engine import layout as at
-from sim.engine import links, loads
+from sim.engine import links, loads, options
 from sim.engine.choice import rows_known
 from sim.medium.link import Link
 from sim.medium.speeds import speeds_of
 from sim.places import even, groups_of, groups_up_to, phase
 from sim.server.service import ANY, batch_s, passes_of
-from sim.sources.source import Draw, ExponentialSource, Sources
+from sim.sources.source import Draw, ExponentialSource, Source, Sources
 from sim.specs import ServerSpec, SystemSpec
 from sim.streams import REQUESTS, Streams
 
@@ -35,7 +35,7 @@ class Arrays:
     def __init__(self, spec: SystemSpec, sources: Sources, replication: int = 0) -> None:
         self.spec = spec
         self.groups = groups_of(spec)
-        self.sources = [sources_of(name, g, sources)[0] for name, g in self.groups.items()]
+        self.choices = [sources_of(name, group, sources) for name, group in self.groups.items()]
         self.streams = Streams(spec.seed, replication)
         self._set_system(replication)
         self._set_devices()
@@ -76,6 +76,7 @@ class Arrays:
         sn[at.DROP_EXPIRED] = server.drop_expired
         more = self.link.shared_downlink or link.varies or not link.plain or server.fails
         more = more or link.sharing == "cellular"
+        more = more or any(group.policy != "fixed" for group in self.groups.values())
         self.n_columns = len(at.RECORDED) + len(at.RECORDED_TOO) * more
         sn[at.BURST] = server.max_batch + server.n_gpus + server.cpu_workers + 4 * link.n_cells + 8
         sn[at.TARGET] = -1 if spec.workload.requests is None else spec.workload.requests
@@ -91,8 +92,6 @@ class Arrays:
         shares = tuple(group.share for group in groups)
         dn[:, at.GROUP] = groups_up_to(n, shares)
         dn[:, at.CELL] = np.arange(n) % spec.link.n_cells
-        keys = {key: i for i, key in enumerate(dict.fromkeys(s.key for s in self.sources))}
-        self.sn[at.ONE_KEY] = len(keys) == 1
         self.loads = np.zeros((len(groups), at.N_LOAD))
         for number, group in enumerate(groups):
             mine = dn[:, at.GROUP] == number
@@ -106,8 +105,6 @@ class Arrays:
             df[mine, at.ROW_U] = df[mine, at.NEXT_U] = -1.0
             dn[mine, at.KIND] = loads.kind(workload)
             dn[mine, at.LIMIT] = -1 if workload.max_in_flight is None else workload.max_in_flight
-            dn[mine, at.KEY] = keys[self.sources[number].key]
-            dn[mine, at.SOURCE] = number
             if closed and workload.start_spread_s:
                 df[mine, at.SPREAD] = phase(np.flatnonzero(mine)) * workload.start_spread_s
             if group.straggler_share > 0.0:
@@ -127,24 +124,33 @@ class Arrays:
     def _set_rows(self) -> None:
         """What requests cost, and what they take at the rate of their group."""
         spec, server = self.spec, self.spec.server
+        sources = [source for choices in self.choices for source in choices]
+        keys = {key: i for i, key in enumerate(dict.fromkeys(s.key for s in sources))}
+        self.sn[at.ONE_KEY] = len(keys) == 1
         draws: list[Draw] = []
-        for number, source in enumerate(self.sources):
-            own = rows_known(source) or []
-            mine = self.dn[:, at.GROUP] == number
-            self.dn[mine, at.ROW_0], self.dn[mine, at.N_ROWS] = len(draws), len(own)
-            draws += own
+        whose: list[tuple[float, int, int, int]] = []
+        places: list[tuple[int, int]] = []
+        for number, choices in enumerate(self.choices):
+            for choice, source in enumerate(choices):
+                own = rows_known(source) or []
+                if choice == 0:
+                    mine = self.dn[:, at.GROUP] == number
+                    self.dn[mine, at.ROW_0], self.dn[mine, at.N_ROWS] = len(draws), len(own)
+                mean_s = source.server_s if isinstance(source, ExponentialSource) else 0.0
+                whose += [(mean_s, len(places), keys[source.key], choice)] * len(own)
+                places.append((len(draws), len(own)))
+                draws += own
         bare = self._is_plain and server.is_bare
-        self.rows = np.array([[*self._row(draw, bare), 0.0] for draw in draws])
-        for number, source in enumerate(self.sources):
-            if isinstance(source, ExponentialSource):
-                mine = self.dn[:, at.GROUP] == number
-                self.rows[self.dn[mine, at.ROW_0], at.R_MEAN] = source.server_s
+        self.rows = np.array(
+            [[*self._row(draw, bare), *of] for draw, of in zip(draws, whose, strict=True)]
+        )
+        self._set_policies(sources, places)
         self.sn[at.LAW], self.law = _law(server, draws)
         self.schemes = links.schemes(spec.link)
         resends = not spec.link.plain and spec.link.transport == "exact"
         self.sn[at.MOST_FRAMES] = self.most_frames if resends else 0
-        self.tails = np.zeros((len(self.sources), server.max_batch + 1))
-        for number, source in enumerate(self.sources):
+        self.tails = np.zeros((len(sources), server.max_batch + 1))
+        for number, source in enumerate(sources):
             one = (rows_known(source) or [])[0]
             for size in range(2, server.max_batch + 1):
                 try:
@@ -153,6 +159,25 @@ class Arrays:
                     self.tails[number, size:] = math.nan
                     self.unknown_batch = error
                     break
+
+    def _set_policies(self, sources: list[Source], places: list[tuple[int, int]]) -> None:
+        """What devices choose among, and how; `places`: first row and rows of every source."""
+        spec, n = self.spec, self.spec.fleet.n_devices
+        groups = list(self.groups.values())
+        self.sn[at.ADAPTS] = adapts = any(group.policy != "fixed" for group in groups)
+        self.options = np.zeros((len(sources), at.N_OPTION))
+        self.options[:, [at.O_ROW, at.O_ROWS]] = places
+        self.policies = np.zeros((len(groups), at.N_POLICY))
+        self.minds = options.minds(groups, self.dn[: n if adapts else 1, at.GROUP])
+        first = 0
+        for number, (group, choices) in enumerate(zip(groups, self.choices, strict=True)):
+            if group.policy != "fixed" and np.any(self.dn[:, at.GROUP] == number):
+                workload = group.workload or spec.workload
+                costs = options.costs(choices, spec.server)
+                self.policies[number] = options.rule(group, workload, costs)
+                self.options[first : first + len(choices), : at.O_ROW] = options.table(costs)
+            self.policies[number, at.OPTION_0] = first
+            first += len(choices)
 
     def _row(self, draw: Draw, bare: bool) -> list[float]:
         server = self.spec.server

@@ -22,7 +22,7 @@ NAMES = (
     "batch_turn", "batch_share", "gpus", "cores", "cored", "work", "parts", "records", "loads",
     "times", "radios", "law", "ways", "fades", "fading", "frames", "schemes", "lanes", "lane_n",
     "lane_of", "gains", "changes", "silences", "failures", "belts", "belt_at", "belt_key",
-    "belt_head", "churns", "stays", "crew", "mates",
+    "belt_head", "churns", "stays", "crew", "mates", "policies", "options", "minds",
 )  # fmt: skip
 """Of the arrays in the list, which has three words for each: address, rows and columns."""
 _MANY = 1 << 40
@@ -123,3 +123,6 @@ churns = table("churns", layout.N_CHURN)
 stays = table("stays", layout.N_STAY)
 crew = table("crew", layout.N_MEMBER, whole=True)
 mates = table("mates", layout.N_MATE, whole=True)
+policies = table("policies", layout.N_POLICY)
+options = table("options", layout.N_OPTION)
+minds = table("minds", layout.N_MIND)
