@@ -3,6 +3,7 @@
 SimPy is the reference and the place where new behaviour is written first.
 """
 
+from sim.engine.talks import knows
 from sim.places import groups_of
 from sim.sources.branched import mixes_tails
 from sim.sources.source import Draw, ExponentialSource, Source, Sources, rows_of
@@ -37,11 +38,11 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
         ]
         wanted = (group.source or name, *group.alternatives)
         for source in [sources[each] for each in wanted if each in sources]:
-            rows, by_token = rows_known(source), server.discipline == "continuous"
-            prompts = by_token and any(row.new_tokens != 1 for row in rows or ())
+            talks = hasattr(source, "session")
+            known = knows(source) if talks else rows_known(source) is not None
             found += [
-                (f"sources of kind {type(source).__name__}", rows is None),
-                ("prompts of several tokens", prompts),
+                (f"sources of kind {type(source).__name__}", not known),
+                (f"policy={group.policy} for sessions", talks and group.policy != "fixed"),
                 ("batches of several branches", mixes_tails(source) and not server.plain),
             ]
     return next((name for name, holds in found if holds), "")

@@ -17,6 +17,7 @@ from sim.engine.layout import *
 from sim.engine.lists import in_turn
 from sim.engine.scheduled import withdraw_own
 from sim.engine.server import withdraw_waiting
+from sim.engine.sessions import break_off
 from sim.engine.shared import withdraw_shared
 from sim.engine.stations import withdraw_decoding, withdraw_queued
 from sim.philox import minus_log
@@ -76,7 +77,24 @@ def leave_fleet(p: int, d: int) -> None:
 
 @inner
 def _withdraw(p: int, d: int, s: int) -> None:
-    """Device.withdraw; what it computed and sent so far is done."""
+    """Device.handle and Conversation.handle, interrupted; what a request computed and sent so far
+    is done.
+    """
+    talks = t.dn(p)[d, TALKS] == 1
+    if not talks or t.talk_n(p)[s, STEP] >= 0:
+        _withdraw_step(p, d, s)
+    if talks:
+        break_off(p, s)
+    depart(p, s, HAS_LEFT)
+    if t.qn(p)[s, PLACE_NOW] <= FOR_REPAIR:
+        t.qn(p)[s, PLACE_NOW] = GONE
+    else:
+        free(p, s)
+
+
+@inner
+def _withdraw_step(p: int, d: int, s: int) -> None:
+    """Device.withdraw of a request, or of the step of a session that is under way."""
     qf, qn, now = t.qf(p), t.qn(p), t.f(p)[NOW]
     if t.sn(p)[RADIO_CHANNEL] == 1:  # RadioChannel.send, interrupted
         leave_line(p, s)
@@ -86,16 +104,10 @@ def _withdraw(p: int, d: int, s: int) -> None:
     on_air_s = _leave_medium(p, t.dn(p)[d, CELL], s)
     if qn[s, DOWN] == 0:  # else it was the answer's
         qf[s, AIRTIME] += on_air_s
-    place = qn[s, PLACE_NOW]
-    if place == AT_SERVER:
+    if qn[s, PLACE_NOW] == AT_SERVER:
         withdraw_waiting(p, s)
-    elif place == AT_CORES:
+    elif qn[s, PLACE_NOW] == AT_CORES:
         withdraw_decoding(p, s)
-    depart(p, s, HAS_LEFT)
-    if place <= FOR_REPAIR:
-        qn[s, PLACE_NOW] = GONE
-    else:
-        free(p, s)
 
 
 @inner

@@ -2,11 +2,10 @@
 """Requests come into being and leave: twins of Device, of the meter and of the workloads."""
 
 import math
-from typing import Any
 
 import numpy as np
 
-from sim.compiling import compiled, hot, inner
+from sim.compiling import hot, inner
 from sim.engine import lists
 from sim.engine import tables as t
 from sim.engine.adaptive import choose
@@ -14,6 +13,7 @@ from sim.engine.events import at_once, schedule, timeout_at
 from sim.engine.gaps import next_gap
 from sim.engine.layout import *
 from sim.engine.lists import draw
+from sim.engine.records import keep
 from sim.philox import minus_log
 
 
@@ -108,48 +108,58 @@ def _leave_mates(p: int, d: int, s: int) -> None:
 
 
 @hot
-def handle(p: int, d: int) -> int:
-    """Device.handle, up to its processor: the request's slot, less one where it is dropped at once
-    (below 0).
-    """
-    f, n, sf, sn = t.f(p), t.n(p), t.sf(p), t.sn(p)
-    df, dn, qf, qn, rows = t.df(p), t.dn(p), t.qf(p), t.qn(p), t.rows(p)
-    now = f[NOW]
-    df[d, BEGAN] = now
+def draw_row(p: int, d: int) -> float:
+    """The uniform number of which row a device's next request is."""
+    sn, df, dn = t.sn(p), t.df(p), t.dn(p)
     u = df[d, ROW_U]
     df[d, ROW_U] = -1.0
     if u < 0.0:  # not drawn together with the pause
         _, u = draw(sn[REQUESTS_0], sn[REQUESTS_1], dn[d, COUNT], d, sn[REPLICATION])
+    return float(u)
+
+
+@hot
+def create(p: int, d: int) -> int:
+    """Device.create: a new request, known to the meter; its slot."""
+    f, n, df, dn, qf, qn = t.f(p), t.n(p), t.df(p), t.dn(p), t.qf(p), t.qn(p)
+    now = f[NOW]
+    df[d, BEGAN] = now
     dn[d, COUNT] += 1
     s = n[FREE]
     n[FREE] = qn[s, NEXT]
-    r = dn[d, ROW_0] + int(u * dn[d, N_ROWS])
-    if sn[ADAPTS] == 1:
-        option = t.options(p)[choose(p, d)]
-        r = int(option[O_ROW]) + int(u * option[O_ROWS])
-    mean_s = rows[r, R_MEAN]  # ExponentialSource.draw
-    qf[s, SERVICE] = mean_s * minus_log(u) if mean_s > 0.0 else rows[r, R_SERVER]
-    for i in range(N_BOOKED):
-        qf[s, i] = 0.0
-    for i in range(D_START, S_END + 1):
-        qf[s, i] = np.nan
-    qn[s, OUTCOME] = 0
-    qn[s, RESENT] = 0
-    qn[s, RETRIES] = 0
     qn[s, PLACE_NOW] = UNDER_WAY
     qf[s, CREATED] = now
+    qf[s, DUE_AT] = now + df[d, DEADLINE]
+    qn[s, OUTCOME] = 0
     qn[s, DEVICE] = d
-    qn[s, ROW] = r
     qn[s, NUMBER] = n[MADE]
     n[MADE] += 1
     n[ARRIVED] += 1
-    if sn[CHURNS] == 1:
+    if t.sn(p)[CHURNS] == 1:
         _join_mates(p, d, s)
     f[ARRIVAL_SUM] += now
-    if dn[d, LIMIT] >= 0 and dn[d, IN_FLIGHT] >= dn[d, LIMIT]:
-        qn[s, OUTCOME] = BUSY
-        return int(-1 - s)
-    dn[d, IN_FLIGHT] += 1
+    return int(s)
+
+
+@hot
+def clear(p: int, s: int, r: int) -> None:
+    """Request.__init__: a request of row `r` that has not passed anything yet."""
+    qf, qn = t.qf(p), t.qn(p)
+    for i in range(D_START, S_END + 1):
+        qf[s, i] = np.nan
+    for i in range(SHARE, N_BOOKED):
+        qf[s, i] = 0.0
+    qn[s, RESENT] = 0
+    qn[s, RETRIES] = 0
+    qn[s, ROW] = r
+    qf[s, SERVICE] = t.rows(p)[r, R_SERVER]
+
+
+@hot
+def compute(p: int, s: int) -> None:
+    """Device.step, up to its processor."""
+    sf, df, qf, rows = t.sf(p), t.df(p), t.qf(p), t.rows(p)
+    now, d, r = t.f(p)[NOW], t.qn(p)[s, DEVICE], t.qn(p)[s, ROW]
     work_s = rows[r, R_DEVICE] * df[d, SLOWDOWN]  # FifoStation.serve
     free = df[d, P_FREE]
     start = free if free > now else now
@@ -161,42 +171,29 @@ def handle(p: int, d: int) -> int:
     df[d, P_WORK] += work_s
     after_s = sf[BEFORE] if rows[r, R_SENT] != 0.0 else 0.0
     timeout_at(p, end + after_s, (ON_DEVICE << SHIFT) | s)
+
+
+@hot
+def handle(p: int, d: int) -> int:
+    """Device.handle, up to its processor: the request's slot, less one where it is dropped at once
+    (below 0).
+    """
+    dn, u = t.dn(p), draw_row(p, d)
+    r = dn[d, ROW_0] + int(u * dn[d, N_ROWS])
+    if t.sn(p)[ADAPTS] == 1:
+        option = t.options(p)[choose(p, d)]
+        r = int(option[O_ROW]) + int(u * option[O_ROWS])
+    s = create(p, d)
+    clear(p, s, r)
+    mean_s = t.rows(p)[r, R_MEAN]
+    if mean_s > 0.0:  # ExponentialSource.draw
+        t.qf(p)[s, SERVICE] = mean_s * minus_log(u)
+    if dn[d, LIMIT] >= 0 and dn[d, IN_FLIGHT] >= dn[d, LIMIT]:
+        t.qn(p)[s, OUTCOME] = BUSY
+        return int(-1 - s)
+    dn[d, IN_FLIGHT] += 1
+    compute(p, s)
     return int(s)
-
-
-@inner
-def _record(p: int, kept: Any, s: int, outcome: int, done_s: float) -> None:
-    """Request.row: the columns of sim.engine.layout.RECORDED, and RECORDED_TOO."""
-    qf, qn, dn, df, rows = t.qf(p), t.qn(p), t.dn(p), t.df(p), t.rows(p)
-    d, r = qn[s, DEVICE], qn[s, ROW]
-    kept[0] = d
-    kept[1] = dn[d, GROUP]
-    kept[2] = outcome
-    kept[3] = rows[r, R_SAMPLE]
-    kept[4] = qf[s, CREATED]
-    kept[5] = qf[s, CREATED] + df[d, DEADLINE]
-    for i in range(D_START, S_END + 1):
-        kept[6 + i - D_START] = qf[s, i]
-    kept[12] = done_s
-    kept[13] = rows[r, R_PAYLOAD]
-    kept[14] = qf[s, AIR_BYTES]
-    kept[15] = qf[s, SHARE]
-    kept[16] = rows[r, R_CORRECT]
-    for i in range(D_WAIT, NETWORK + 1):
-        kept[17 + i - D_WAIT] = qf[s, i]
-    if kept.shape[0] > 25:
-        for i in range(A_WAIT, ERASED + 1):
-            kept[25 + i - A_WAIT] = qf[s, i]
-        kept[31] = qn[s, RESENT]
-        kept[32] = qn[s, RETRIES]
-        kept[33] = rows[r, R_CHOICE]
-
-
-@compiled
-def watch(p: int, slots: np.ndarray, kept: np.ndarray) -> None:
-    """Meter.in_flight: the rows of requests that are on their way."""
-    for i in range(slots.shape[0]):
-        _record(p, kept[i], slots[i], t.qn(p)[slots[i], OUTCOME], t.f(p)[NOW])
 
 
 @hot
@@ -206,7 +203,7 @@ def depart(p: int, s: int, outcome: int) -> None:
     now, d, target = f[NOW], t.qn(p)[s, DEVICE], t.sn(p)[TARGET]
     n[LEFT] += 1
     f[LEFT_SUM] += now
-    _record(p, t.records(p)[n[ROWS]], s, outcome, now)
+    keep(p, t.records(p)[n[ROWS]], s, outcome, now)
     n[ROWS] += 1
     if t.sn(p)[CHURNS] == 1:
         _leave_mates(p, d, s)

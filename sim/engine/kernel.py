@@ -41,6 +41,7 @@ from sim.engine.server import (
     turn_away_newest,
     wait_for_repair,
 )
+from sim.engine.sessions import get_in, go_on, hold
 from sim.engine.shared import finish_shared, set_shared_speed, share
 from sim.engine.stations import (
     decode,
@@ -66,6 +67,8 @@ def _room(p: int) -> int:
         return GROW
     if n[ROWS] + leaving + 2 > t.records(p).shape[0]:
         return GROW_ROWS
+    if n[STEPS] + leaving + 2 > t.steps(p).shape[0]:
+        return GROW_STEPS
     return GOES_ON if n[SHORT] == 0 else IS_SHORT
 
 
@@ -265,6 +268,7 @@ def play(until: float, stop: int, p: int) -> int:
             d = s
             if kind <= LAST_OF_LIFE and order != dn[d, LIFE]:
                 continue  # of before it left
+            place = dn[d, NEXT_TIME] - 1
             if kind == ON_ARRIVAL:  # workload.open_loop: the next gap, then the request
                 wait_for_next(p, d)
                 act = CREATE
@@ -284,7 +288,7 @@ def play(until: float, stop: int, p: int) -> int:
                 if begin_life(p, d):
                     act = CREATE
             if act == CREATE:
-                s = handle(p, d)
+                s = hold(p, d, place) if dn[d, TALKS] == 1 else handle(p, d)
                 act = NOTHING
                 if s < 0:
                     s = -1 - s
@@ -387,6 +391,8 @@ def play(until: float, stop: int, p: int) -> int:
             act = _again(p, s)
         elif kind == ON_GRANTED:
             act = SEND
+        elif kind == ON_ROOM:
+            get_in(p, s)
         elif kind == ON_WATCH:
             next_failure(p)
         elif kind == ON_ENDLESS:
@@ -428,6 +434,8 @@ def play(until: float, stop: int, p: int) -> int:
             elif act == DONE:
                 act = NOTHING
                 d = qn[s, DEVICE]
+                if dn[d, TALKS] == 1 and go_on(p, s):
+                    continue
                 outcome = qn[s, OUTCOME]
                 if sn[ADAPTS] == 1 and outcome == 0:
                     observe(p, s)
@@ -439,7 +447,10 @@ def play(until: float, stop: int, p: int) -> int:
                     if df[d, MEAN] == 0.0 and now == df[d, BEGAN]:  # the process fails
                         at_once(p, np.int64(ON_ENDLESS) << SHIFT)
                     elif not think(p, d):
-                        handle(p, d)
+                        s = hold(p, d, 0) if dn[d, TALKS] == 1 else handle(p, d)
+                        if s < 0:  # no room for a session
+                            s = -1 - s
+                            act = DONE
         if batch_due:
             if not start_batches(p):
                 return NO_TAIL

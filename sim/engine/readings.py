@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.engine import devices, lists
 from sim.engine import layout as at
+from sim.engine import lists, records
 from sim.engine.state import State
 from sim.engine.system import Arrays
 from sim.measures.meters import Records, Snapshot
@@ -82,16 +82,32 @@ def _present_s(system: Arrays, state: State) -> tuple[float, ...]:
 
 def in_flight(system: Arrays, state: State) -> np.ndarray:
     """A row for every request in flight, in the order in which they came."""
-    slots = np.flatnonzero(state.qn[:, at.PLACE_NOW] != at.GONE)
+    slots = _slots(state)
     slots = slots[np.argsort(state.qn[slots, at.NUMBER], kind="stable")]
     rows = np.empty((len(slots), system.n_columns))
-    devices.watch(state.p, slots, rows)
+    records.watch(state.p, slots, rows)
     return rows
+
+
+def steps_in_flight(system: Arrays, state: State) -> np.ndarray:
+    """A row for every step of a session in flight, in the order in which they began."""
+    slots = _slots(state)
+    slots = slots[system.dn[state.qn[slots, at.DEVICE], at.TALKS] == 1]
+    slots = slots[state.talk_n[slots, at.STEP] >= 0]
+    slots = slots[np.argsort(state.talk_n[slots, at.STEP_NUMBER], kind="stable")]
+    rows = np.empty((len(slots), system.n_columns))
+    records.watch_steps(state.p, slots, rows)
+    return rows
+
+
+def _slots(state: State) -> np.ndarray:
+    """Those of all requests in flight."""
+    return np.flatnonzero(state.qn[:, at.PLACE_NOW] != at.GONE)
 
 
 def named(pieces: Sequence[np.ndarray]) -> Records:
     """Rows [request, column], in pieces, as all the columns of a book, a copy."""
-    names = (*at.RECORDED, *at.RECORDED_TOO)[: pieces[0].shape[1]]
+    names = (*at.RECORDED, *at.RECORDED_TOO, *at.RECORDED_OF_SESSIONS)[: pieces[0].shape[1]]
     ends = np.cumsum([len(piece) for piece in pieces])
     table = np.empty((len(names), ends[-1]))
     for piece, end in zip(pieces, ends, strict=True):

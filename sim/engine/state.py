@@ -73,14 +73,18 @@ class State:
         self.belt_key = np.zeros((len(self.belt_at), 2), np.int64)
         self.belt_head = np.full(at.N_BELTS, math.inf)
         self.parts = np.zeros(128)
-        self.records = np.empty((_ROWS, system.n_columns))
-        self.full: list[np.ndarray] = []
+        self.records, self.full = self._more_rows(), list[np.ndarray]()
+        self.steps, self.full_steps = self._more_rows(), list[np.ndarray]()
+        talks = slots if system.has_sessions else 1
+        self.talk = np.zeros((talks, at.N_TALK_FLOATS))
+        self.talk_n = np.zeros((talks, at.N_TALK_WHOLE), np.int64)
+        self.f[at.MEMORY_FREE] = system.sf[at.MEMORY]
         first = [at.ON_WATCH] * spec.server.fails + [at.ON_CHANGE] * spec.link.varies
         codes = [kind << at.SHIFT for kind in first]
         codes += self._births().tolist()
         self.ring[: len(codes)] = np.array([np.arange(len(codes)), codes]).T
         self.n[[at.QUEUED, at.ORDER]] = len(codes)
-        self.n[[at.REPAIR_FIRST, at.WAKING]] = -1
+        self.n[[at.REPAIR_FIRST, at.WAKING, at.MEMORY_FIRST]] = -1
         self._set_frames(2 * int(system.sn[at.MOST_FRAMES]) + _FEW)
         self._known: list[tuple[float, float]] = []
         self._following = system.speeds.changes() if system.speeds else iter(())
@@ -176,10 +180,10 @@ class State:
         """
         if why == at.GROW_ROWS:
             self.full.append(self.records[: self.n[at.ROWS]])
-            in_flight = int(self.n[at.ARRIVED] - self.n[at.LEFT])  # who may all leave at once
-            n_rows = max(_ROWS, 2 * in_flight * self._system.spec.fleet.churns + 2)
-            self.records = np.empty((n_rows, self._system.n_columns))
-            self.n[at.ROWS] = 0
+            self.records, self.n[at.ROWS] = self._more_rows(), 0
+        elif why == at.GROW_STEPS:
+            self.full_steps.append(self.steps[: self.n[at.STEPS]])
+            self.steps, self.n[at.STEPS] = self._more_rows(), 0
         elif why == at.IS_SHORT:
             short, self.n[at.SHORT] = int(self.n[at.SHORT]), 0
             if short & at.OF_PLACES:
@@ -191,7 +195,7 @@ class State:
         elif why == at.GROW:
             self._grow()
         elif why == at.NO_TAIL:
-            raise self._system.unknown_batch
+            self._refuse_batch()
         elif why == at.NO_TIME:
             raise ValueError("workload.think_s must be > 0 for a request that takes no time, got 0")
         else:
@@ -199,6 +203,20 @@ class State:
             behind = self._system.dn[:, at.BEHIND]
             raise EventBudgetError(say_budget(self._system.spec, self.now_s, in_flight, behind))
         self.point()
+
+    def _more_rows(self) -> np.ndarray:
+        """A piece for rows of those who leave, with room for all who may at once."""
+        in_flight = int(self.n[at.ARRIVED] - self.n[at.LEFT])
+        n_rows = max(_ROWS, 2 * in_flight * self._system.spec.fleet.churns + 2)
+        return np.empty((n_rows, self._system.n_columns))
+
+    def _refuse_batch(self) -> None:
+        """Let the source say why it does not know the batch that is to be served."""
+        system, g = self._system, int(self.n[at.ASKING])
+        rows = self.qn[self.batches[g, : self.batch_n[g]], at.ROW]
+        source = system.sources[int(system.rows[rows[0], at.R_SOURCE])]
+        source.batch_s([system.draws[row] for row in rows])
+        raise AssertionError("a batch that its source knows")
 
     def _make_wide(self) -> None:
         """Room for twice as many who are on the air in a cell at once."""
@@ -241,6 +259,9 @@ class State:
         if self._system.spec.fleet.churns:
             self.mates = np.concatenate([self.mates, np.zeros_like(self.mates)])
         self.qn = np.concatenate([self.qn, more])
+        if self._system.has_sessions:
+            self.talk = np.concatenate([self.talk, np.zeros_like(self.talk)])
+            self.talk_n = np.concatenate([self.talk_n, np.zeros_like(self.talk_n)])
         self.n[at.FREE] = slots
         self._set_lists(2 * slots)
         self.waiting[: len(old["waiting"])] = old["waiting"]
