@@ -22,7 +22,8 @@ SOURCES = (
     "engine/gaps.py", "engine/belts.py", "engine/events.py", "engine/stations.py",
     "engine/shared.py",
     "engine/contended.py", "engine/scheduled.py", "engine/channel.py", "engine/fading.py",
-    "engine/server.py", "engine/devices.py", "engine/kernel.py",
+    "engine/batching.py", "engine/server.py", "engine/adaptive.py", "engine/records.py",
+    "engine/devices.py", "engine/sessions.py", "engine/churn.py", "engine/kernel.py",
 )  # fmt: skip
 """The files whose text compiled functions hold, from this folder on."""
 

@@ -15,6 +15,7 @@ over the cheapest sending source, as SampleRate tries rates that it does not use
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from sim.devices.policy import RANKINGS, Cost, Ranking, Seen
 from sim.places import even
@@ -34,10 +35,10 @@ class Adaptive:
         self.n_changes = 0
         self.n_probes = 0
         self._adapt = adapt
-        self._dwell_s = adapt.dwell_s * (1.0 + adapt.dwell_spread * (2.0 * spread - 1.0))
+        self._dwell_s = dwell_s(adapt, spread)
         self._since_s = math.inf
         self._contact_s = 0.0
-        self._probe = _cheapest_remote(ranking.costs)
+        self._probe = cheapest_remote(ranking.costs)
 
     def choose(self, seen: Seen) -> int:
         """The source in use, or a probe; before the first transfer the group's own source."""
@@ -95,9 +96,18 @@ def policy(
     Raises:
         ValueError: a search without a limit.
     """
-    limit_s = group.adapt.limit_s or workload.token_deadline_s or workload.deadline_s
-    ranking = RANKINGS[group.policy](costs, limit_s)
+    ranking = RANKINGS[group.policy](costs, limit_s(group, workload))
     return Adaptive(ranking, group.adapt, even(index, math.sqrt(11.0)))
+
+
+def limit_s(group: GroupSpec, workload: WorkloadSpec) -> float | None:
+    """What a search stays within."""
+    return group.adapt.limit_s or workload.token_deadline_s or workload.deadline_s
+
+
+def dwell_s(adapt: AdaptSpec, spread: Any) -> Any:
+    """How long a device hesitates, or many do, by their places in the spread."""
+    return adapt.dwell_s * (1.0 + adapt.dwell_spread * (2.0 * spread - 1.0))
 
 
 def weight(adapt: AdaptSpec, age_s: float) -> float:
@@ -107,7 +117,7 @@ def weight(adapt: AdaptSpec, age_s: float) -> float:
     return 1.0 - (1.0 - adapt.smoothing) * math.exp(-age_s / adapt.memory_s)
 
 
-def _cheapest_remote(costs: Sequence[Cost]) -> int:
+def cheapest_remote(costs: Sequence[Cost]) -> int:
     """The source that sends the fewest bytes, -1 where none sends."""
     sending = [i for i, each in enumerate(costs) if each.payload_bytes > 0.0]
     return min(sending, key=lambda i: costs[i].payload_bytes, default=-1)

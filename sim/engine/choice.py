@@ -3,6 +3,7 @@
 SimPy is the reference and the place where new behaviour is written first.
 """
 
+from sim.engine.talks import knows
 from sim.places import groups_of
 from sim.sources.branched import mixes_tails
 from sim.sources.source import Draw, ExponentialSource, Source, Sources, rows_of
@@ -13,6 +14,7 @@ AUTO, SIMPY, COMPILED = ENGINES = ("auto", "simpy", "compiled")
 SHARING = ("dedicated", "fifo", "ps", "weighted", "wifi", "cellular")
 DISCIPLINES = ("fifo", "take_all", "dynamic", "edf", "continuous")
 KINDS = ("closed", "gamma", "mmpp", "periodic", "poisson", "replay")
+POLICIES = ("fixed", "fastest", "search")
 """What has a twin in the kernel; a rule that is added to the model is SimPy's until it has one."""
 LARGEST_BATCH = 1024
 """The seconds of a batch of every size are known to the kernel beforehand."""
@@ -22,27 +24,28 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
     """What of a system the compiled engine does not know, by its name; empty where it knows all."""
     server = spec.server
     most = server.max_batch
-    found = {
-        f"link.sharing={spec.link.sharing}": spec.link.sharing not in SHARING,
-        f"server.discipline={server.discipline}": server.discipline not in DISCIPLINES,
-        f"server.max_batch={most} above {LARGEST_BATCH}": most > LARGEST_BATCH,
-    }
+    found = [
+        (f"link.sharing={spec.link.sharing}", spec.link.sharing not in SHARING),
+        (f"server.discipline={server.discipline}", server.discipline not in DISCIPLINES),
+        (f"server.max_batch={most} above {LARGEST_BATCH}", most > LARGEST_BATCH),
+    ]
     for name, group in groups_of(spec).items():
         workload = group.workload or spec.workload
-        found |= {
-            f"workload.kind={workload.kind}": workload.kind not in KINDS,
-            f"workload.adapt_rounds={workload.adapt_rounds}": workload.adapt_rounds > 0,
-            f"the churn of group {name}": group.churn is not None,
-            f"policy={group.policy}": group.policy != "fixed" or bool(group.alternatives),
-        }
-        source = sources.get(group.source or name)
-        rows = rows_known(source) if source is not None else []
-        found[f"sources of kind {type(source).__name__}"] = rows is None
-        if server.discipline == "continuous" and any(row.new_tokens != 1 for row in rows or ()):
-            found["prompts of several tokens"] = True
-        mixed = source is not None and mixes_tails(source)
-        found["batches of several branches"] = mixed and not server.plain
-    return next((name for name, holds in found.items() if holds), "")
+        found += [
+            (f"workload.kind={workload.kind}", workload.kind not in KINDS),
+            (f"workload.adapt_rounds={workload.adapt_rounds}", workload.adapt_rounds > 0),
+            (f"policy={group.policy}", group.policy not in POLICIES),
+        ]
+        wanted = (group.source or name, *group.alternatives)
+        for source in [sources[each] for each in wanted if each in sources]:
+            talks = hasattr(source, "session")
+            known = knows(source) if talks else rows_known(source) is not None
+            found += [
+                (f"sources of kind {type(source).__name__}", not known),
+                (f"policy={group.policy} for sessions", talks and group.policy != "fixed"),
+                ("batches of several branches", mixes_tails(source) and not server.plain),
+            ]
+    return next((name for name, holds in found if holds), "")
 
 
 def rows_known(source: Source) -> list[Draw] | None:

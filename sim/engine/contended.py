@@ -170,17 +170,27 @@ def join(p: int, c: int, s: int) -> None:
 
 
 @inner
+def take_out(p: int, queue: int, s: int) -> None:
+    """Take a transfer out of a queue in which it waits."""
+    qn, radios = t.qn(p), t.radios(p)
+    before, other = -1, radios[queue, FIRST]
+    while other != s:
+        before, other = other, qn[other, NEXT]
+    if before < 0:
+        radios[queue, FIRST] = qn[s, NEXT]
+    else:
+        qn[before, NEXT] = qn[s, NEXT]
+    if radios[queue, LAST] == s:
+        radios[queue, LAST] = before
+
+
+@inner
 def withdraw_radio(p: int, c: int, s: int) -> float:
     """ContendedMedium.withdraw."""
     cn, qn, radios = t.cn(p), t.qn(p), t.radios(p)
     radio = t.dn(p).shape[0] + c if qn[s, DOWN] == 1 else qn[s, DEVICE]
     if radios[radio, FIRST] != s:
-        before = radios[radio, FIRST]
-        while qn[before, NEXT] != s:
-            before = qn[before, NEXT]
-        qn[before, NEXT] = qn[s, NEXT]
-        if radios[radio, LAST] == s:
-            radios[radio, LAST] = before
+        take_out(p, radio, s)
         return 0.0
     on_air = radio == cn[c, SENDER]
     if on_air:

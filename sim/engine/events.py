@@ -29,6 +29,15 @@ def at_once(p: int, code: int) -> None:
     n[ORDER] += 1
 
 
+@hot
+def free(p: int, s: int) -> None:
+    """Nothing is to come that is about a request: another may have its place."""
+    n, qn = t.n(p), t.qn(p)
+    qn[s, PLACE_NOW] = GONE
+    qn[s, NEXT] = n[FREE]
+    n[FREE] = s
+
+
 @inner
 def timeout_at(p: int, time_s: float, code: int) -> None:
     """sim.station.timeout_at: an event at exactly `time_s`, if need be by a hop."""

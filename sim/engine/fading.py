@@ -99,7 +99,7 @@ def begin(p: int, s: int) -> bool:
 @inner
 def leave_line(p: int, s: int) -> None:
     """RadioChannel.send, at its end: the next payload's turn."""
-    if t.sn(p)[OWN_QUEUES] == 0:
+    if t.qn(p)[s, NEXT_IN_LINE] == NOT_IN_LINE:
         return
     fading, qn, d = t.fading(p), t.qn(p), t.qn(p)[s, DEVICE]
     if fading[d, LINE_FIRST] != s:  # it leaves before its turn
@@ -109,8 +109,10 @@ def leave_line(p: int, s: int) -> None:
         qn[before, NEXT_IN_LINE] = qn[s, NEXT_IN_LINE]
         if fading[d, LINE_LAST] == s:
             fading[d, LINE_LAST] = before
+        qn[s, NEXT_IN_LINE] = NOT_IN_LINE
         return
     following = qn[s, NEXT_IN_LINE]
+    qn[s, NEXT_IN_LINE] = NOT_IN_LINE
     fading[d, LINE_FIRST] = following
     if following >= 0:
         qn[following, PLACE_NOW] = UNDER_WAY

@@ -31,7 +31,6 @@ from sim.engine.layout import (
     REQUESTS_1,
     TIMES_END,
 )
-from sim.engine.lists import draw
 from sim.philox import minus_log
 
 _AFTER_ALL = 1 << 62
@@ -72,13 +71,6 @@ def next_gap(
         if time_s >= now:
             return time_s - now, 0
     return _NEVER, 0
-
-
-@inner
-def poisson_gap(d: int, request: int, sn: Any, mean_s: float) -> float:
-    """Exponential gaps."""
-    u, _ = draw(sn[REQUESTS_0], sn[REQUESTS_1], request, d, sn[REPLICATION])
-    return float(mean_s * minus_log(u))
 
 
 @inner

@@ -13,6 +13,7 @@ import numpy as np
 
 from sim.compiling import compiled, hot, inner
 from sim.engine import tables as t
+from sim.engine.adaptive import observe
 from sim.engine.belts import front, take
 from sim.engine.channel import (
     downlink_fixed_s,
@@ -22,9 +23,10 @@ from sim.engine.channel import (
     send_answer,
     silence_s,
 )
+from sim.engine.churn import come, join_fleet, leave_fleet
 from sim.engine.contended import finish_air, join, set_air_speed
-from sim.engine.devices import depart, handle, think, wait_for_next
-from sim.engine.events import at_once, schedule, timeout_at
+from sim.engine.devices import begin_life, depart, handle, think, wait_for_next
+from sim.engine.events import at_once, free, schedule, timeout_at
 from sim.engine.fading import arrive, begin, hear_turn, leave_line, move, pass_block
 from sim.engine.layout import *
 from sim.engine.lists import next_window, pop, push
@@ -39,6 +41,7 @@ from sim.engine.server import (
     turn_away_newest,
     wait_for_repair,
 )
+from sim.engine.sessions import get_in, go_on, hold
 from sim.engine.shared import finish_shared, set_shared_speed, share
 from sim.engine.stations import (
     decode,
@@ -56,13 +59,16 @@ _ARG = (1 << SHIFT) - 1
 def _room(p: int) -> int:
     """Whether there is room for what one event may need, and if not, of what there is none."""
     n, sn = t.n(p), t.sn(p)
-    burst = n[ARRIVED] - n[LEFT] + sn[BURST]
+    leaving = (n[ARRIVED] - n[LEFT]) * sn[CHURNS]  # all of them may leave at once
+    burst = n[ARRIVED] - n[LEFT] + leaving + sn[BURST]
     if n[HEAP] + n[KEPT] + burst > t.key(p).shape[0] >> 1 or n[FREE] < 0:
         return GROW
     if n[HOPS] + burst > t.hops(p).shape[0]:
         return GROW
-    if n[ROWS] + 2 > t.records(p).shape[0]:
+    if n[ROWS] + leaving + 2 > t.records(p).shape[0]:
         return GROW_ROWS
+    if n[STEPS] + leaving + 2 > t.steps(p).shape[0]:
+        return GROW_STEPS
     return GOES_ON if n[SHORT] == 0 else IS_SHORT
 
 
@@ -144,6 +150,8 @@ def _receive(p: int, s: int, end: float) -> None:
     qf[s, NETWORK] += end - now - silent_s + half_s
     if end < np.inf:
         timeout_at(p, end + half_s, (ON_PROPAGATED << SHIFT) | s)
+    else:
+        t.qn(p)[s, PLACE_NOW] = FOR_EVER
 
 
 @hot
@@ -256,25 +264,40 @@ def play(until: float, stop: int, p: int) -> int:
         batch_due = False
         newest = -1
         # ---- what it is
-        if kind in (ON_THOUGHT, ON_START, ON_BIRTH, ON_ARRIVAL):
+        if kind <= LAST_OF_DEVICE:
             d = s
+            if kind <= LAST_OF_LIFE and order != dn[d, LIFE]:
+                continue  # of before it left
+            place = dn[d, NEXT_TIME] - 1
             if kind == ON_ARRIVAL:  # workload.open_loop: the next gap, then the request
-                wait_for_next(p, d, dn[d, COUNT] + 1)
+                wait_for_next(p, d)
                 act = CREATE
             elif kind == ON_THOUGHT:
                 act = CREATE
-            elif kind == ON_BIRTH and dn[d, KIND] >= COMES:
-                wait_for_next(p, d, dn[d, COUNT])
-            elif kind == ON_BIRTH and df[d, SPREAD] >= 0.0:
-                schedule(p, now + df[d, SPREAD], (ON_START << SHIFT) | d)
-            elif not think(p, d):
-                act = CREATE
+            elif kind == ON_START:
+                if not think(p, d):
+                    act = CREATE
+            elif kind == ON_LEAVE:
+                leave_fleet(p, d)
+            elif kind == ON_PRESENCE:
+                if come(p, d):  # its life begins behind the births of all others
+                    join_fleet(p, d)
+            else:
+                if kind == ON_JOIN:
+                    join_fleet(p, d)
+                if begin_life(p, d):
+                    act = CREATE
             if act == CREATE:
-                s = handle(p, d)
+                s = hold(p, d, place) if dn[d, TALKS] == 1 else handle(p, d)
                 act = NOTHING
                 if s < 0:
                     s = -1 - s
                     act = DONE
+        elif kind >= FIRST_OF_REQUEST and qn[s, PLACE_NOW] == GONE:
+            if kind == ON_CORE:  # decoded in vain
+                finish_decoding(p, s)
+            else:
+                free(p, s)
         elif kind == ON_DEVICE:
             act = _computed(p, s)
         elif kind == ON_SENT:
@@ -368,6 +391,8 @@ def play(until: float, stop: int, p: int) -> int:
             act = _again(p, s)
         elif kind == ON_GRANTED:
             act = SEND
+        elif kind == ON_ROOM:
+            get_in(p, s)
         elif kind == ON_WATCH:
             next_failure(p)
         elif kind == ON_ENDLESS:
@@ -409,15 +434,23 @@ def play(until: float, stop: int, p: int) -> int:
             elif act == DONE:
                 act = NOTHING
                 d = qn[s, DEVICE]
+                if dn[d, TALKS] == 1 and go_on(p, s):
+                    continue
                 outcome = qn[s, OUTCOME]
+                if sn[ADAPTS] == 1 and outcome == 0:
+                    observe(p, s)
                 if outcome != BUSY:
                     dn[d, IN_FLIGHT] -= 1
                 depart(p, s, ANSWERED if outcome == 0 else outcome)
+                free(p, s)
                 if dn[d, KIND] < COMES:
                     if df[d, MEAN] == 0.0 and now == df[d, BEGAN]:  # the process fails
                         at_once(p, np.int64(ON_ENDLESS) << SHIFT)
                     elif not think(p, d):
-                        handle(p, d)
+                        s = hold(p, d, 0) if dn[d, TALKS] == 1 else handle(p, d)
+                        if s < 0:  # no room for a session
+                            s = -1 - s
+                            act = DONE
         if batch_due:
             if not start_batches(p):
                 return NO_TAIL

@@ -13,7 +13,6 @@ from sim.medium.fading import refuse_hopeless, through
 from sim.medium.link import Link
 from sim.medium.scheduled import gain_of, near_db
 from sim.radio.diversity import MOST
-from sim.sources.source import Draw
 from sim.specs import GroupSpec, LinkSpec
 from sim.station import FifoStation
 from sim.streams import Streams
@@ -99,16 +98,21 @@ def schemes(spec: LinkSpec) -> np.ndarray:
     return np.array([needs, rates]).T.copy()
 
 
-def row(spec: LinkSpec, draw: Draw) -> list[float]:
-    """Frames and bytes on the air of a payload and of its answer; of the payload's last frame its
-    bytes, and how likely it gets through.
+def set_rows(spec: LinkSpec, rows: np.ndarray) -> None:
+    """Frames and bytes on the air of every row's payload and answer; of the payload's last frame
+    its bytes, and how likely it gets through.
     """
-    frames = -(-draw.payload_bytes // spec.mtu_bytes) or 1.0
-    down = -(-draw.answer_bytes // spec.mtu_bytes)
-    last_bytes = draw.payload_bytes - (int(frames) - 1) * spec.mtu_bytes
-    return [frames, draw.payload_bytes + frames * spec.header_bytes, down,
-            draw.answer_bytes + down * spec.header_bytes, last_bytes,
-            through(spec, last_bytes)]  # fmt: skip
+    payload_bytes, answer_bytes = rows[:, at.R_PAYLOAD], rows[:, at.R_ANSWER]
+    frames = -(-payload_bytes // spec.mtu_bytes)
+    frames[frames == 0.0] = 1.0
+    down = -(-answer_bytes // spec.mtu_bytes)
+    last_bytes = payload_bytes - (frames - 1.0) * spec.mtu_bytes
+    sizes, places = np.unique(last_bytes, return_inverse=True)
+    rows[:, at.R_FRAMES], rows[:, at.R_AIR] = frames, payload_bytes + frames * spec.header_bytes
+    rows[:, at.R_DOWN_FRAMES] = down
+    rows[:, at.R_DOWN_AIR] = answer_bytes + down * spec.header_bytes
+    rows[:, at.R_LAST] = last_bytes
+    rows[:, at.R_THROUGH] = np.array([through(spec, size) for size in sizes.tolist()])[places]
 
 
 def set_lanes(

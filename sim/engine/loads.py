@@ -1,15 +1,14 @@
 """Workloads as numbers: what the compiled engine needs of them (sim/devices/workload.py)."""
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
 from sim.devices.arrivals import arrivals
 from sim.devices.workload import mmpp_law
 from sim.engine import layout as at
-from sim.places import groups_of, phase
-from sim.specs import SystemSpec, WorkloadSpec
+from sim.places import groups_of
+from sim.specs import ChurnSpec, SystemSpec, WorkloadSpec
 
 _KINDS = {
     "poisson": at.COMES, "gamma": at.CLUSTERS, "mmpp": at.BURSTS, "periodic": at.FRAMES,
@@ -41,15 +40,23 @@ def numbers(spec: WorkloadSpec) -> np.ndarray:
     return found
 
 
-def set_frames(
-    spec: WorkloadSpec, df: np.ndarray, dn: np.ndarray, devices: Iterable[int]
-) -> None:  # fmt: skip
-    """Offsets and first frames of cameras (workload.periodic)."""
-    period_s = 1.0 / spec.rate_rps
-    for index in devices:
-        offset = 0.0 if spec.synchronised else phase(index)
-        df[index, at.OFFSET] = offset
-        dn[index, at.FRAME] = math.ceil(0.0 / period_s - offset - 1e-9)
+def stays(spec: ChurnSpec | None) -> list[float]:
+    """When a group's devices join, leave and come back; of what it does not know, NaN."""
+    if spec is None:
+        return [math.nan] * at.N_CHURN
+    known = (spec.join_s, spec.leave_s, spec.back_s, spec.mean_up_s, spec.mean_down_s)
+    return [math.nan if each is None else each for each in known]
+
+
+def crew(dn: np.ndarray, churns: bool) -> np.ndarray:
+    """Of every device its requests in flight, none yet, and its first recorded time; where none
+    come and go, nothing.
+    """
+    found = np.full((len(dn) if churns else 1, at.N_MEMBER), -1)
+    found[:, at.STAYS_DRAWN] = 0
+    if churns:
+        found[:, at.FIRST_TIME] = dn[:, at.NEXT_TIME]
+    return found
 
 
 def set_times(spec: SystemSpec, dn: np.ndarray) -> np.ndarray:

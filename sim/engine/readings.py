@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.engine import devices, lists
 from sim.engine import layout as at
+from sim.engine import lists, records
 from sim.engine.state import State
 from sim.engine.system import Arrays
 from sim.measures.meters import Records, Snapshot
@@ -29,6 +29,8 @@ def read_counters(system: Arrays, state: State) -> Snapshot:
         device_busy_s=math.fsum(busy_s) / len(busy_s),
         device0_busy_s=float(busy_s[0]),
         present_s=_present_s(system, state),
+        n_changes=int(system.minds[:, at.N_CHANGED].sum()),
+        n_probes=int(system.minds[:, at.N_PROBED].sum()),
     )
 
 
@@ -71,33 +73,41 @@ def _link_busy_s(system: Arrays, state: State) -> float:
 
 
 def _present_s(system: Arrays, state: State) -> tuple[float, ...]:
-    counts = np.bincount(system.dn[:, at.GROUP], minlength=len(system.groups))
-    return tuple(
-        float(np.cumsum(np.full(count, state.now_s))[-1]) if count else 0.0 for count in counts
-    )
+    there_s, since_s = system.stays.T
+    there_s = there_s + np.maximum(0.0, state.now_s - since_s)
+    there_s = np.broadcast_to(there_s, len(system.dn))
+    chosen = (there_s[system.dn[:, at.GROUP] == number] for number in range(len(system.groups)))
+    return tuple(float(np.cumsum(each)[-1]) if len(each) else 0.0 for each in chosen)
 
 
 def in_flight(system: Arrays, state: State) -> np.ndarray:
     """A row for every request in flight, in the order in which they came."""
-    free, slot = np.zeros(len(state.qf), bool), int(state.n[at.FREE])
-    while slot >= 0:
-        free[slot] = True
-        slot = int(state.qn[slot, at.NEXT])
-    slots = np.flatnonzero(~free)
+    slots = _slots(state)
     slots = slots[np.argsort(state.qn[slots, at.NUMBER], kind="stable")]
-    left, state.records = state.records, np.empty((len(slots), system.n_columns))
-    state.point()
-    for i, s in enumerate(slots.tolist()):
-        outcome = int(state.qn[s, at.OUTCOME])
-        devices.record(state.p, i, s, outcome, state.now_s)
-    rows, state.records = state.records, left
-    state.point()
+    rows = np.empty((len(slots), system.n_columns))
+    records.watch(state.p, slots, rows)
     return rows
+
+
+def steps_in_flight(system: Arrays, state: State) -> np.ndarray:
+    """A row for every step of a session in flight, in the order in which they began."""
+    slots = _slots(state)
+    slots = slots[system.dn[state.qn[slots, at.DEVICE], at.TALKS] == 1]
+    slots = slots[state.talk_n[slots, at.STEP] >= 0]
+    slots = slots[np.argsort(state.talk_n[slots, at.STEP_NUMBER], kind="stable")]
+    rows = np.empty((len(slots), system.n_columns))
+    records.watch_steps(state.p, slots, rows)
+    return rows
+
+
+def _slots(state: State) -> np.ndarray:
+    """Those of all requests in flight."""
+    return np.flatnonzero(state.qn[:, at.PLACE_NOW] != at.GONE)
 
 
 def named(pieces: Sequence[np.ndarray]) -> Records:
     """Rows [request, column], in pieces, as all the columns of a book, a copy."""
-    names = (*at.RECORDED, *at.RECORDED_TOO)[: pieces[0].shape[1]]
+    names = (*at.RECORDED, *at.RECORDED_TOO, *at.RECORDED_OF_SESSIONS)[: pieces[0].shape[1]]
     ends = np.cumsum([len(piece) for piece in pieces])
     table = np.empty((len(names), ends[-1]))
     for piece, end in zip(pieces, ends, strict=True):

@@ -37,9 +37,10 @@ class Run:
 
     @property
     def sources(self) -> list[Source]:
-        """Those that devices draw from."""
+        """Those that devices may draw from."""
         system = self._system
-        return [system.sources[g] for g in np.unique(system.dn[:, at.GROUP])]
+        groups = np.unique(system.dn[:, at.GROUP])
+        return [source for number in groups for source in system.choices[number]]
 
     @property
     def now_s(self) -> float:
@@ -62,15 +63,16 @@ class Run:
 
     def book(self, begin: Snapshot) -> Book:
         """What the run has left so far."""
-        state, nothing = self._state, np.empty((0, self._system.n_columns))
+        system, state = self._system, self._state
         return Book(
             records=readings.named([*state.full, state.records[: state.n[at.ROWS]]]),
-            steps=readings.named([nothing]),
-            in_flight=readings.named([readings.in_flight(self._system, state)]),
-            steps_in_flight=readings.named([nothing]),
+            steps=readings.named([*state.full_steps, state.steps[: state.n[at.STEPS]]]),
+            in_flight=readings.named([readings.in_flight(system, state)]),
+            steps_in_flight=readings.named([readings.steps_in_flight(system, state)]),
             begin=begin,
             end=self.snapshot(),
             speeds=tuple(self.speeds.until(self.now_s)) if self.speeds else (),
+            has_sessions=bool((system.dn[:, at.TALKS] == 1).any()),
         )
 
     def _play(self, until_s: float, stop: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sim.compiling import inner
 from sim.engine import tables as t
+from sim.engine.contended import take_out
 from sim.engine.events import at_once, leave, need_s, timeout_at
 from sim.engine.layout import *
 from sim.engine.shared import heap_again, remove, rescale, rise, sift
@@ -121,11 +122,8 @@ def _release(p: int, c: int) -> None:
             sift(p, lane, lane_n[lane], members[lane, lane_n[lane]])
             _forget(p, c, s)
             qf[s, T_END] = now
-            if qn[s, INNER] == 1:
-                at_once(p, (ON_INNER << SHIFT) | s)
-            else:
-                qn[s, PLACE_NOW] = UNDER_WAY
-                at_once(p, (ON_SENT << SHIFT) | s)
+            qn[s, PLACE_NOW] = UNDER_WAY
+            at_once(p, ((ON_INNER if qn[s, INNER] == 1 else ON_SENT) << SHIFT) | s)
 
 
 @inner
@@ -220,3 +218,16 @@ def finish_own(p: int, c: int, s: int) -> None:
         if t.qn(p)[s, INNER] == 1:
             leave(p, s)
         _next(p, c, queue)
+
+
+@inner
+def withdraw_own(p: int, c: int, s: int) -> float:
+    """OwnQueue.cancel: out of the queue or off the medium, which may have let go of it just now."""
+    qn, radios, queue = t.qn(p), t.radios(p), _queue_of(p, s)
+    if radios[queue, PLACE] == s:
+        on_air_s = _withdraw(p, c, s) if qn[s, PLACE_NOW] == AT_MEDIUM else 0.0
+        _next(p, c, queue)
+        return float(on_air_s)
+    if qn[s, PLACE_NOW] == AT_MEDIUM:
+        take_out(p, queue, s)
+    return 0.0

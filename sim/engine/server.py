@@ -1,5 +1,5 @@
 # ruff: noqa: F403, F405  (numbers of columns, which Numba freezes)
-"""Which requests make a batch and how long it takes: twins of sim/server."""
+"""The server: who waits, who is served, who is lost: twins of sim/server/server.py."""
 
 import math
 
@@ -7,160 +7,13 @@ import numpy as np
 
 from sim.compiling import hot, inner
 from sim.engine import tables as t
+from sim.engine.batching import alone_s, batch_s, factor, pick, take
 from sim.engine.channel import answer_s
-from sim.engine.events import at_once, schedule, timeout_at
+from sim.engine.events import at_once, free, schedule, timeout_at
 from sim.engine.layout import *
-from sim.engine.lists import fsum, in_turn
+from sim.engine.lists import in_turn
 from sim.engine.stations import replace
 from sim.philox import minus_log
-
-_CHOSEN = -2
-
-
-@inner
-def _full(p: int) -> tuple[int, int]:
-    """dynamic.rule: the first kind of which a full batch waits, in order of arrival, and its size;
-    else the kind of the first, and 0.
-    """
-    n, sn, dn, qn, waiting = t.n(p), t.sn(p), t.dn(p), t.qn(p), t.waiting(p)
-    head, tail, most = n[HEAD], n[TAIL], sn[MAX_BATCH]
-    first = dn[qn[waiting[head], DEVICE], KEY]
-    if sn[ONE_KEY] == 1:
-        return first, most if tail - head >= most else 0
-    for i in range(head, tail):
-        k = dn[qn[waiting[i], DEVICE], KEY]
-        seen = False
-        for j in range(head, i):
-            if dn[qn[waiting[j], DEVICE], KEY] == k:
-                seen = True
-                break
-        if seen:
-            continue
-        count = 0
-        for j in range(i, tail):
-            if dn[qn[waiting[j], DEVICE], KEY] == k:
-                count += 1
-                if count == most:
-                    return k, most
-    return first, 0
-
-
-@hot
-def _alone_s(p: int, s: int) -> float:
-    """service.batch_s of one request."""
-    sf, rows, r = t.sf(p), t.rows(p), t.qn(p)[s, ROW]
-    if rows[r, R_MEAN] == 0.0:
-        return float(rows[r, R_ALONE])
-    beside_s = sf[BATCH_OVERHEAD] + (sf[OVERHEAD] + sf[COPY_FIXED])
-    return float(t.qf(p)[s, SERVICE] / sf[SPEED] + beside_s)
-
-
-@inner
-def _batch_s(p: int, g: int, size: int) -> float:
-    """service.batch_s and ServerSpec.gpu_s of a batch."""
-    sf, sn, rows, qn, work = t.sf(p), t.sn(p), t.rows(p), t.qn(p), t.work(p)
-    batch, parts = t.batches(p)[g], t.parts(p)
-    if size == 1:
-        return float(_alone_s(p, batch[0]))
-    on_gpu = sn[ON_GPU] == 1
-    tail_s = t.tails(p)[t.dn(p)[qn[batch[0], DEVICE], SOURCE], size]
-    if rows[qn[batch[0], ROW], R_MEAN] > 0.0:  # RandomSource.batch_s
-        for i in range(size):
-            work[i] = t.qf(p)[batch[i], SERVICE]
-        tail_s = fsum(work, size, parts)
-    if on_gpu:
-        for i in range(size):
-            work[i] = rows[qn[batch[i], ROW], R_DECODE]
-        tail_s = fsum(work, size, parts) + tail_s
-    work_s = tail_s / sf[SPEED]
-    beside_s = sf[BATCH_OVERHEAD] + size * (sf[OVERHEAD] + sf[COPY_FIXED])
-    if sf[COPY_RATE] > 0.0:
-        column = R_PAYLOAD if on_gpu else R_TENSOR
-        for i in range(size):
-            work[i] = rows[qn[batch[i], ROW], column]
-        beside_s += fsum(work, size, parts) / sf[COPY_RATE]
-    return float(work_s + beside_s)
-
-
-@inner
-def _most_urgent(p: int, g: int) -> int:
-    """edf.rule: the most urgent request and the most urgent of its kind, ties in order of arrival;
-    how many they are.
-    """
-    n, df, dn, qf, qn, waiting = t.n(p), t.df(p), t.dn(p), t.qf(p), t.qn(p), t.waiting(p)
-    size, kind = 0, -1
-    last_s, last = -np.inf, -1
-    while size < t.sn(p)[MAX_BATCH]:
-        best_s, best = np.inf, -1
-        for i in range(n[HEAD], n[TAIL]):
-            s = waiting[i]
-            d = qn[s, DEVICE]
-            due_s = qf[s, CREATED] + df[d, DEADLINE]
-            is_left = due_s > last_s or (due_s == last_s and i > last)
-            if is_left and (best < 0 or due_s < best_s) and kind in (-1, dn[d, KEY]):
-                best_s, best = due_s, i
-        if best < 0:
-            break
-        kind = dn[qn[waiting[best], DEVICE], KEY]
-        t.batches(p)[g, size] = waiting[best]
-        size += 1
-        last_s, last = best_s, best
-    return size
-
-
-@inner
-def _same_key(p: int, g: int, kind: int) -> int:
-    """job.same_key: those of a kind, in order of arrival; how many they are."""
-    n, dn, qn, waiting, batch = t.n(p), t.dn(p), t.qn(p), t.waiting(p), t.batches(p)[g]
-    size, most = 0, t.sn(p)[MAX_BATCH]
-    for i in range(n[HEAD], n[TAIL]):
-        s = waiting[i]
-        if dn[qn[s, DEVICE], KEY] == kind:
-            batch[size] = s
-            size += 1
-            if size == most:
-                break
-    return size
-
-
-@inner
-def _take(p: int, g: int, size: int) -> None:
-    """QueueServer._run: a batch is taken out of those that wait."""
-    n, qn, waiting, batch = t.n(p), t.qn(p), t.waiting(p), t.batches(p)[g]
-    in_front = True
-    for i in range(size):
-        in_front = in_front and waiting[n[HEAD] + i] == batch[i]
-    if in_front:
-        n[HEAD] += size
-        return
-    for i in range(size):
-        qn[batch[i], NEXT] = _CHOSEN
-    kept = n[HEAD]
-    for i in range(n[HEAD], n[TAIL]):
-        s = waiting[i]
-        if qn[s, NEXT] == _CHOSEN:
-            qn[s, NEXT] = -1
-        else:
-            waiting[kept] = s
-            kept += 1
-    n[TAIL] = kept
-
-
-@inner
-def _factor(p: int, row: int) -> float:
-    """ServiceLaw.factor: the next service's, of this row where the file knows its sample."""
-    n, sn, law = t.n(p), t.sn(p), t.law(p)
-    if n[LAW_LEFT] == 0:
-        n[LAW_LEFT] = sn[LAW_BLOCK]
-        u = in_turn(sn[SERVICE_0], sn[SERVICE_1], n[LAW_DRAWN], 0, sn[REPLICATION])
-        n[LAW_DRAWN] += 1
-        n[LAW_AT] = int(u * law.shape[0])
-    n[LAW_LEFT] -= 1
-    passed = n[LAW_AT]
-    if sn[LAW] == BY_SAMPLE:
-        return float(law[passed, row])
-    n[LAW_AT] = (passed + 1) % law.shape[0]
-    return float(law[passed, 0])
 
 
 @hot
@@ -168,7 +21,7 @@ def serve_plain(p: int, s: int) -> None:
     """PlainServer.serve."""
     f, qf = t.f(p), t.qf(p)
     now = f[NOW]
-    work_s = _alone_s(p, s)
+    work_s = alone_s(p, s)
     qf[s, ENTERED] = now
     qf[s, AFTER_S] = answer_s(p, s)
     qf[s, SHARE] = work_s
@@ -226,6 +79,18 @@ def serve_queued(p: int, s: int) -> bool:
 
 
 @inner
+def withdraw_waiting(p: int, s: int) -> None:
+    """QueueServer.cancel: a request that waits is taken out."""
+    n, waiting = t.n(p), t.waiting(p)
+    kept = n[HEAD]
+    for i in range(n[HEAD], n[TAIL]):
+        if waiting[i] != s:
+            waiting[kept] = waiting[i]
+            kept += 1
+    n[TAIL] = kept
+
+
+@inner
 def turn_away_newest(p: int, newest: int) -> None:
     """QueueServer.serve, at its end: more would have to wait than may."""
     n, limit = t.n(p), t.sn(p)[QUEUE_LIMIT]
@@ -237,13 +102,13 @@ def turn_away_newest(p: int, newest: int) -> None:
 @inner
 def _drop_expired(p: int) -> bool:
     """QueueServer._drop_expired: drop what is past its deadline; whether there was any."""
-    n, df, qf, qn, waiting = t.n(p), t.df(p), t.qf(p), t.qn(p), t.waiting(p)
+    n, qf, waiting = t.n(p), t.qf(p), t.waiting(p)
     now = t.f(p)[NOW]
     kept = n[HEAD]
     dropped = False
     for i in range(n[HEAD], n[TAIL]):
         s = waiting[i]
-        if qf[s, CREATED] + df[qn[s, DEVICE], DEADLINE] < now:
+        if qf[s, DUE_AT] < now:
             dropped = True
             _turn_away(p, s, EXPIRED)
         else:
@@ -251,24 +116,6 @@ def _drop_expired(p: int) -> bool:
             kept += 1
     n[TAIL] = kept
     return dropped
-
-
-@inner
-def _pick(p: int, g: int) -> int:
-    """batching.rule: puts the next batch at a GPU; how many it has, none: look again later."""
-    f, n, sn, qn, waiting = t.f(p), t.n(p), t.sn(p), t.qn(p), t.waiting(p)
-    if sn[SERVER] == URGENT:
-        return int(_most_urgent(p, g))
-    kind = t.dn(p)[qn[waiting[n[HEAD]], DEVICE], KEY]
-    if sn[SERVER] == DYNAMIC:
-        kind, size = _full(p)
-        due = t.qf(p)[waiting[n[HEAD]], ENTERED] + t.sf(p)[MAX_WAIT]
-        if size == 0 and f[NOW] < due:  # _look_again
-            if due < f[AGAIN]:
-                f[AGAIN] = due
-                schedule(p, f[NOW] + max(0.0, due - f[NOW]), np.int64(ON_WAKE) << SHIFT)
-            return 0
-    return int(_same_key(p, g, kind))
 
 
 @inner
@@ -285,16 +132,17 @@ def start_batches(p: int) -> bool:
             break
         if sn[DROP_EXPIRED] == 1 and _drop_expired(p):
             continue
-        size = _pick(p, g)
+        size = pick(p, g)
         if size == 0:
             break
-        _take(p, g, size)
-        seconds = _batch_s(p, g, size)
+        take(p, g, size)
+        seconds = batch_s(p, g, size)
         if math.isnan(seconds):
+            batch_n[g], n[ASKING] = size, g
             return False
         batch = t.batches(p)[g]
         if sn[LAW] != CONSTANT:
-            seconds *= _factor(p, qn[batch[0], ROW])
+            seconds *= factor(p, qn[batch[0], ROW])
         share_s = seconds / size
         for i in range(size):
             s = batch[i]
@@ -321,6 +169,9 @@ def finish_batch(p: int, g: int, turn: int) -> bool:
     f[GPU_BUSY] += now - t.batch_at(p)[g]
     for i in range(batch_n[g]):
         s = t.batches(p)[g, i]
+        if t.qn(p)[s, PLACE_NOW] == GONE:
+            free(p, s)
+            continue
         t.qn(p)[s, PLACE_NOW] = UNDER_WAY
         if qf[s, AFTER_S] > 0.0:
             timeout_at(p, now + qf[s, AFTER_S], (ON_ANSWER << SHIFT) | s)
@@ -347,6 +198,9 @@ def fail(p: int) -> None:
         f[GPU_BUSY] += now - start_s
         for i in range(batch_n[g]):
             s = t.batches(p)[g, i]
+            if t.qn(p)[s, PLACE_NOW] == GONE:
+                free(p, s)
+                continue
             qf[s, SHARE] -= t.batch_share(p)[g] - (now - start_s) / batch_n[g]
             qf[s, S_END] = now
             qf[s, S_WAIT] += start_s - qf[s, ENTERED]
@@ -393,3 +247,27 @@ def next_failure(p: int) -> None:
         due_s = failures[n[FAILURE]]
         n[FAILURE] += 1
         schedule(p, now + max(0.0, due_s - now), np.int64(ON_FAILURE) << SHIFT)
+
+
+@inner
+def wait_hint_s(p: int) -> float:
+    """PlainServer.wait_hint_s, QueueServer.wait_hint_s: how long who came now would wait."""
+    f, n, sn, gpus, now = t.f(p), t.n(p), t.sn(p), t.gpus(p), t.f(p)[NOW]
+    n_gpus, batch_n = sn[N_GPUS], t.batch_n(p)
+    if sn[SERVER] == PLAIN:
+        return float(max(0.0, (f[GPU_FREE] if n_gpus == 1 else gpus[0]) - now))
+    if sn[SERVER] != SINGLE:
+        present = n[TAIL] - n[HEAD]
+        for g in range(n_gpus):
+            present += batch_n[g]
+        return float(present * f[LAST_SHARE] / n_gpus)
+    for g in range(n_gpus):  # QueueServer._backlog_s; what is sorted is a heap
+        due_s = t.qf(p)[t.batches(p)[g, 0], S_END] if batch_n[g] > 0 else now
+        j = g
+        while j > 0 and gpus[j - 1] > due_s:
+            gpus[j] = gpus[j - 1]
+            j -= 1
+        gpus[j] = due_s
+    for i in range(n[HEAD], n[TAIL]):
+        replace(gpus, gpus[0] + alone_s(p, t.waiting(p)[i]))
+    return float(max(0.0, gpus[0] - now))

@@ -47,8 +47,9 @@ class State:
         self.n[at.UNREADY] = n_devices
         slots = n_devices + _FEW
         self.qf = np.zeros((slots, at.N_SLOT_FLOATS))
-        self.qn = np.zeros((slots, at.N_SLOT_WHOLE), np.int64)
+        self.qn = _vacant(slots)
         self.qn[:, at.NEXT] = np.append(np.arange(1, slots), -1)
+        self.mates = np.zeros((slots if spec.fleet.churns else 1, at.N_MATE), np.int64)
         self._set_radios()
         self.cf = np.zeros((spec.link.n_cells, at.N_CELL_FLOATS))
         self.cf[:, at.DUE] = math.inf
@@ -72,19 +73,35 @@ class State:
         self.belt_key = np.zeros((len(self.belt_at), 2), np.int64)
         self.belt_head = np.full(at.N_BELTS, math.inf)
         self.parts = np.zeros(128)
-        self.records = np.empty((_ROWS, system.n_columns))
-        self.full: list[np.ndarray] = []
+        self.records, self.full = self._more_rows(), list[np.ndarray]()
+        self.steps, self.full_steps = self._more_rows(), list[np.ndarray]()
+        talks = slots if system.has_sessions else 1
+        self.talk = np.zeros((talks, at.N_TALK_FLOATS))
+        self.talk_n = np.zeros((talks, at.N_TALK_WHOLE), np.int64)
+        self.f[at.MEMORY_FREE] = system.sf[at.MEMORY]
         first = [at.ON_WATCH] * spec.server.fails + [at.ON_CHANGE] * spec.link.varies
         codes = [kind << at.SHIFT for kind in first]
-        births = (at.ON_BIRTH << at.SHIFT) + np.arange(n_devices)
-        self.ring[: len(codes) + n_devices, 1] = np.append(codes, births)
-        self.ring[: len(codes) + n_devices, 0] = np.arange(len(codes) + n_devices)
-        self.n[[at.QUEUED, at.ORDER]] = len(codes) + n_devices
-        self.n[[at.REPAIR_FIRST, at.WAKING]] = -1
+        codes += self._births().tolist()
+        self.ring[: len(codes)] = np.array([np.arange(len(codes)), codes]).T
+        self.n[[at.QUEUED, at.ORDER]] = len(codes)
+        self.n[[at.REPAIR_FIRST, at.WAKING, at.MEMORY_FIRST]] = -1
         self._set_frames(2 * int(system.sn[at.MOST_FRAMES]) + _FEW)
         self._known: list[tuple[float, float]] = []
         self._following = system.speeds.changes() if system.speeds else iter(())
         self._know_more()
+
+    def _births(self) -> np.ndarray:
+        """What happens at 0 s, device by device (Factory.device): whose group has no churn begins
+        its life; who is there from the start does so behind all of those (Device.spawn).
+        """
+        system = self._system
+        devices, join_s = np.arange(len(system.dn)), system.churns[:, at.C_JOIN]
+        join_s = join_s[system.dn[:, at.GROUP]]
+        begins = np.where(np.isnan(join_s), at.ON_BIRTH, at.ON_PRESENCE)
+        if system.spec.fleet.churns:
+            system.stays[~np.isnan(join_s), at.THERE_SINCE] = math.inf
+        later = devices[join_s == 0.0]
+        return np.append((begins << at.SHIFT) + devices, (at.ON_BIRTH << at.SHIFT) + later)
 
     def _set_radios(self) -> None:
         """Stations that contend, queues of one's own, and what fades."""
@@ -162,12 +179,12 @@ class State:
             ValueError: it came back for what no room is made for.
         """
         if why == at.GROW_ROWS:
-            self.full.append(self.records[: self.n[at.ROWS]])
-            self.records = np.empty_like(self.records)
-            self.n[at.ROWS] = 0
-            self._list[tables.NAMES.index("records"), 0] = self.records.ctypes.data
+            self._begin_piece("records", self.full, at.ROWS)
             return
-        elif why == at.IS_SHORT:
+        if why == at.GROW_STEPS:
+            self._begin_piece("steps", self.full_steps, at.STEPS)
+            return
+        if why == at.IS_SHORT:
             short, self.n[at.SHORT] = int(self.n[at.SHORT]), 0
             if short & at.OF_PLACES:
                 self._make_wide()
@@ -178,7 +195,7 @@ class State:
         elif why == at.GROW:
             self._grow()
         elif why == at.NO_TAIL:
-            raise self._system.unknown_batch
+            self._refuse_batch()
         elif why == at.NO_TIME:
             raise ValueError("workload.think_s must be > 0 for a request that takes no time, got 0")
         else:
@@ -186,6 +203,28 @@ class State:
             behind = self._system.dn[:, at.BEHIND]
             raise EventBudgetError(say_budget(self._system.spec, self.now_s, in_flight, behind))
         self.point()
+
+    def _begin_piece(self, name: str, full: list[np.ndarray], count: int) -> None:
+        """Keep the rows of a table that is full, and write on in an empty one."""
+        full.append(getattr(self, name)[: self.n[count]])
+        more = self._more_rows()
+        setattr(self, name, more)
+        self.n[count] = 0
+        self._list[tables.NAMES.index(name), :2] = more.ctypes.data, len(more)
+
+    def _more_rows(self) -> np.ndarray:
+        """A piece for rows of those who leave, with room for all who may at once."""
+        in_flight = int(self.n[at.ARRIVED] - self.n[at.LEFT])
+        n_rows = max(_ROWS, 2 * in_flight * self._system.spec.fleet.churns + 2)
+        return np.empty((n_rows, self._system.n_columns))
+
+    def _refuse_batch(self) -> None:
+        """Let the source say why it does not know the batch that is to be served."""
+        system, g = self._system, int(self.n[at.ASKING])
+        rows = self.qn[self.batches[g, : self.batch_n[g]], at.ROW]
+        source = system.sources[int(system.rows[rows[0], at.R_SOURCE])]
+        source.batch_s([system.draws[row] for row in rows])
+        raise AssertionError("a batch that its source knows")
 
     def _make_wide(self) -> None:
         """Room for twice as many who are on the air in a cell at once."""
@@ -223,9 +262,14 @@ class State:
         slots = len(self.qf)
         old = {name: getattr(self, name) for name in _GROWING}
         self.qf = np.concatenate([self.qf, np.zeros_like(self.qf)])
-        more = np.zeros_like(self.qn)
+        more = _vacant(slots)
         more[:, at.NEXT] = np.append(np.arange(slots + 1, 2 * slots), self.n[at.FREE])
+        if self._system.spec.fleet.churns:
+            self.mates = np.concatenate([self.mates, np.zeros_like(self.mates)])
         self.qn = np.concatenate([self.qn, more])
+        if self._system.has_sessions:
+            self.talk = np.concatenate([self.talk, np.zeros_like(self.talk)])
+            self.talk_n = np.concatenate([self.talk_n, np.zeros_like(self.talk_n)])
         self.n[at.FREE] = slots
         self._set_lists(2 * slots)
         self.waiting[: len(old["waiting"])] = old["waiting"]
@@ -241,3 +285,11 @@ class State:
             order = (self.n[front] + np.arange(self.n[queued])) % len(old[name])
             getattr(self, name)[: len(order)] = old[name][order]
             self.n[front] = 0
+
+
+def _vacant(slots: int) -> np.ndarray:
+    """The whole numbers of as many requests that are not there."""
+    made = np.zeros((slots, at.N_SLOT_WHOLE), np.int64)
+    made[:, at.PLACE_NOW] = at.GONE
+    made[:, at.OLD_FRAMES], made[:, at.NEXT_IN_LINE] = -1, at.NOT_IN_LINE
+    return made

@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.compiling import hot, inner
 from sim.engine import tables as t
-from sim.engine.events import at_once, leave, need_s, schedule, timeout_at
+from sim.engine.events import at_once, free, leave, need_s, schedule, timeout_at
 from sim.engine.layout import *
 
 
@@ -191,6 +191,20 @@ def decode(p: int, s: int, decode_s: float) -> None:
 
 
 @inner
+def withdraw_decoding(p: int, s: int) -> None:
+    """QueuePool.cancel: a request that waits for a core is taken out."""
+    n, cored = t.n(p), t.cored(p)
+    mask, front = cored.shape[0] - 1, n[DECODER_FRONT]
+    kept = 0
+    for i in range(n[DECODER_QUEUED]):
+        other = cored[(front + i) & mask]
+        if other != s:
+            cored[(front + kept) & mask] = other
+            kept += 1
+    n[DECODER_QUEUED] = kept
+
+
+@inner
 def finish_decoding(p: int, s: int) -> None:
     """QueuePool._finish."""
     f, n, sn, qf, qn = t.f(p), t.n(p), t.sn(p), t.qf(p), t.qn(p)
@@ -198,9 +212,12 @@ def finish_decoding(p: int, s: int) -> None:
     now = f[NOW]
     f[DECODER_BUSY] += now - qf[s, T_START]
     n[DECODING] -= 1
-    qf[s, T_END] = now
-    qn[s, PLACE_NOW] = UNDER_WAY
-    at_once(p, (ON_DECODED << SHIFT) | s)
+    if qn[s, PLACE_NOW] == GONE:
+        free(p, s)
+    else:
+        qf[s, T_END] = now
+        qn[s, PLACE_NOW] = UNDER_WAY
+        at_once(p, (ON_DECODED << SHIFT) | s)
     while n[DECODER_QUEUED] > 0 and n[DECODING] < sn[N_DECODERS]:
         s = cored[n[DECODER_FRONT] & (cored.shape[0] - 1)]
         n[DECODER_FRONT] += 1

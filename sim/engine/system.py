@@ -13,19 +13,19 @@ from simpy import Environment
 from sim.devices.factory import sources_of
 from sim.devices.replay import say_replays
 from sim.engine import layout as at
-from sim.engine import links, loads
+from sim.engine import links, loads, options, rows, talks
 from sim.engine.choice import rows_known
 from sim.medium.link import Link
 from sim.medium.speeds import speeds_of
 from sim.places import even, groups_of, groups_up_to, phase
-from sim.server.service import ANY, batch_s, passes_of
-from sim.sources.source import Draw, ExponentialSource, Sources
+from sim.server.service import ANY, passes_of
+from sim.sources.source import Draw, ExponentialSource, Source, Sources, sessions_of
 from sim.specs import ServerSpec, SystemSpec
 from sim.streams import REQUESTS, Streams
 
 _SERVERS = {
     "fifo": at.SINGLE, "take_all": at.TAKE_ALL, "dynamic": at.DYNAMIC, "edf": at.URGENT,
-    "continuous": at.TAKE_ALL,
+    "continuous": at.CONTINUOUS,
 }  # fmt: skip
 
 
@@ -35,7 +35,8 @@ class Arrays:
     def __init__(self, spec: SystemSpec, sources: Sources, replication: int = 0) -> None:
         self.spec = spec
         self.groups = groups_of(spec)
-        self.sources = [sources_of(name, g, sources)[0] for name, g in self.groups.items()]
+        self.choices = [sources_of(name, group, sources) for name, group in self.groups.items()]
+        self.has_sessions = any(hasattr(choices[0], "session") for choices in self.choices)
         self.streams = Streams(spec.seed, replication)
         self._set_system(replication)
         self._set_devices()
@@ -57,15 +58,18 @@ class Arrays:
         sf[at.BATCH_OVERHEAD], sf[at.COPY_FIXED] = server.batch_overhead_s, server.copy_fixed_s
         sf[at.COPY_RATE], sf[at.MAX_WAIT] = server.copy_bytes_per_s or 0.0, server.max_wait_s
         sn[at.LINK] = links.kind(link, spec.interruptible)
-        plain = server.plain and not spec.fleet.churns
-        sn[at.SERVER] = at.PLAIN if plain else _SERVERS[server.discipline]
+        sn[at.CHURNS] = spec.fleet.churns
+        sn[[at.PRESENCE_0, at.PRESENCE_1]] = self.streams.key("presence")
+        self._is_plain = server.plain and not spec.fleet.churns
+        sn[at.SERVER] = at.PLAIN if self._is_plain else _SERVERS[server.discipline]
         sn[at.FAILS], sn[at.RETRIES_LOST] = server.fails, server.on_failure == "retry"
         sf[at.MEAN_UP], sf[at.REPAIR] = server.mean_up_s or 0.0, server.repair_s
         self.failures = np.array(server.fail_at_s, float)
         sn[[at.FAILURES_0, at.FAILURES_1]] = self.streams.key("failures")
         sn[at.N_GPUS], sn[at.MAX_BATCH] = server.n_gpus, server.max_batch
-        if server.discipline == "continuous":  # a token each
-            sn[at.MAX_BATCH] = min(server.max_batch, server.max_batch_tokens)
+        sn[at.MAX_TOKENS], sn[at.REJECTS] = server.max_batch_tokens, server.admission == "reject"
+        memory = server.session_memory_bytes
+        sf[at.MEMORY] = math.inf if memory is None else memory
         sn[at.LAW_BLOCK] = server.service_block
         sn[[at.SERVICE_0, at.SERVICE_1]] = self.streams.key("service")
         sn[at.ON_GPU] = server.decode_on == "gpu"
@@ -74,7 +78,10 @@ class Arrays:
         sn[at.DROP_EXPIRED] = server.drop_expired
         more = self.link.shared_downlink or link.varies or not link.plain or server.fails
         more = more or link.sharing == "cellular"
+        more = more or any(group.policy != "fixed" for group in self.groups.values())
+        more = more or self.has_sessions
         self.n_columns = len(at.RECORDED) + len(at.RECORDED_TOO) * more
+        self.n_columns += len(at.RECORDED_OF_SESSIONS) * self.has_sessions
         sn[at.BURST] = server.max_batch + server.n_gpus + server.cpu_workers + 4 * link.n_cells + 8
         sn[at.TARGET] = -1 if spec.workload.requests is None else spec.workload.requests
         sn[at.REPLICATION], sn[at.MAX_EVENTS] = replication, spec.max_events
@@ -89,9 +96,8 @@ class Arrays:
         shares = tuple(group.share for group in groups)
         dn[:, at.GROUP] = groups_up_to(n, shares)
         dn[:, at.CELL] = np.arange(n) % spec.link.n_cells
-        keys = {key: i for i, key in enumerate(dict.fromkeys(s.key for s in self.sources))}
-        self.sn[at.ONE_KEY] = len(keys) == 1
         self.loads = np.zeros((len(groups), at.N_LOAD))
+        self.limits = np.zeros((len(groups), at.N_LIMIT))
         for number, group in enumerate(groups):
             mine = dn[:, at.GROUP] == number
             workload = group.workload or spec.workload
@@ -104,63 +110,90 @@ class Arrays:
             df[mine, at.ROW_U] = df[mine, at.NEXT_U] = -1.0
             dn[mine, at.KIND] = loads.kind(workload)
             dn[mine, at.LIMIT] = -1 if workload.max_in_flight is None else workload.max_in_flight
-            dn[mine, at.KEY] = keys[self.sources[number].key]
-            dn[mine, at.SOURCE] = number
+            dn[mine, at.TALKS] = hasattr(self.choices[number][0], "session")
+            self.limits[number] = talks.limits(group, workload)
             if closed and workload.start_spread_s:
                 df[mine, at.SPREAD] = phase(np.flatnonzero(mine)) * workload.start_spread_s
             if group.straggler_share > 0.0:
                 own = np.flatnonzero(mine)
                 own = own[even(own, math.sqrt(3.0)) < group.straggler_share]
                 df[own, at.SLOWDOWN] = group.slowdown * group.straggler_slowdown
-            if workload.kind == "periodic":
-                loads.set_frames(workload, df, dn, np.flatnonzero(mine).tolist())
-        dn[:, at.BURSTING] = -1
+            if workload.kind == "periodic" and not workload.synchronised:
+                df[mine, at.OFFSET] = phase(np.flatnonzero(mine))
         self.df, self.dn = df, dn
         say_replays(spec)  # refuses one without a time within the horizon
         self.ways = links.set_ways(self.link, groups, dn)
         self.times = loads.set_times(spec, dn)
+        self.churns = np.array([loads.stays(group.churn) for group in groups])
+        self.crew = loads.crew(dn, spec.fleet.churns)
+        self.stays = np.zeros((len(self.crew), at.N_STAY))
 
     def _set_rows(self) -> None:
         """What requests cost, and what they take at the rate of their group."""
         spec, server = self.spec, self.spec.server
-        draws: list[Draw] = []
-        for number, source in enumerate(self.sources):
-            own = rows_known(source) or []
+        self.sources = [source for choices in self.choices for source in choices]
+        keys = {key: i for i, key in enumerate(dict.fromkeys(s.key for s in self.sources))}
+        self.sn[at.ONE_KEY] = len(keys) == 1
+        known, places = rows.Rows(), list[tuple[int, int]]()
+        used: list[tuple[Source, rows.Whose]] = []
+        sessions = talks.Talks(known)
+        for number, choices in enumerate(self.choices):
             mine = self.dn[:, at.GROUP] == number
-            self.dn[mine, at.ROW_0], self.dn[mine, at.N_ROWS] = len(draws), len(own)
-            draws += own
-        bare = server.plain and server.is_bare
-        self.rows = np.array([[*self._row(draw, bare), 0.0] for draw in draws])
-        for number, source in enumerate(self.sources):
-            if isinstance(source, ExponentialSource):
-                mine = self.dn[:, at.GROUP] == number
-                self.rows[self.dn[mine, at.ROW_0], at.R_MEAN] = source.server_s
-        self.sn[at.LAW], self.law = _law(server, draws)
+            for choice, source in enumerate(choices):
+                whose = rows.Whose(_mean_s(source), len(places), keys[source.key], choice)
+                own, spoken = rows_known(source) or [], sessions_of(source) or []
+                first = sessions.add(spoken, whose) if spoken else known.add(own, whose)
+                places.append((first, len(spoken or own)))
+                if choice == 0:
+                    used.append((source, whose))
+                    self.dn[mine, at.ROW_0], self.dn[mine, at.N_ROWS] = places[-1]
+        self.asked = talks.set_asked(spec, used, self.dn, len(self.times), sessions)
+        self.sessions, self.draws = sessions.table(), known.draws
+        self.rows = known.table(spec, plain=self._is_plain)
+        self._set_policies(self.sources, places)
+        self.sn[at.LAW], self.law = _law(server, self.draws)
         self.schemes = links.schemes(spec.link)
         resends = not spec.link.plain and spec.link.transport == "exact"
         self.sn[at.MOST_FRAMES] = self.most_frames if resends else 0
+        self.iterations, self.knots, self.together = talks.batches(self.sources, server.max_batch)
         self.tails = np.zeros((len(self.sources), server.max_batch + 1))
         for number, source in enumerate(self.sources):
-            one = (rows_known(source) or [])[0]
-            for size in range(2, server.max_batch + 1):
-                try:
-                    self.tails[number, size] = source.batch_s([one] * size)
-                except ValueError as error:  # raised when such a batch is to be served
-                    self.tails[number, size:] = math.nan
-                    self.unknown_batch = error
-                    break
+            for one in (rows_known(source) or [])[:1]:
+                self.tails[number] = [_tail_s(source, one, n) for n in range(server.max_batch + 1)]
 
-    def _row(self, draw: Draw, bare: bool) -> list[float]:
-        server = self.spec.server
-        if bare:  # PlainServer.serve
-            work_s = draw.server_s if server.decode_on == "cpu" else draw.decode_s + draw.server_s
-            alone_s = work_s / server.speed
-        else:
-            alone_s = batch_s(server, [draw], draw.server_s)
-        sent = draw.payload_bytes > 0.0 or draw.is_sent
-        return [draw.device_s, draw.decode_s, draw.payload_bytes, draw.tensor_bytes, draw.correct,
-                draw.sample, sent, draw.server_s, alone_s, draw.answer_bytes,
-                *links.row(self.spec.link, draw)]  # fmt: skip
+    def _set_policies(self, sources: list[Source], places: list[tuple[int, int]]) -> None:
+        """What devices choose among, and how; `places`: first row and rows of every source."""
+        spec, n = self.spec, self.spec.fleet.n_devices
+        groups = list(self.groups.values())
+        self.sn[at.ADAPTS] = adapts = any(group.policy != "fixed" for group in groups)
+        self.options = np.zeros((len(sources), at.N_OPTION))
+        self.options[:, [at.O_ROW, at.O_ROWS]] = places
+        self.policies = np.zeros((len(groups), at.N_POLICY))
+        self.minds = options.minds(groups, self.dn[: n if adapts else 1, at.GROUP])
+        first = 0
+        for number, (group, choices) in enumerate(zip(groups, self.choices, strict=True)):
+            if group.policy != "fixed" and np.any(self.dn[:, at.GROUP] == number):
+                workload = group.workload or spec.workload
+                costs = options.costs(choices, spec.server)
+                self.policies[number] = options.rule(group, workload, costs)
+                self.options[first : first + len(choices), : at.O_ROW] = options.table(costs)
+            self.policies[number, at.OPTION_0] = first
+            first += len(choices)
+
+
+def _mean_s(source: Source) -> float:
+    """Of server seconds that are drawn; 0 where they are the row's own."""
+    return source.server_s if isinstance(source, ExponentialSource) else 0.0
+
+
+def _tail_s(source: Source, one: Draw, size: int) -> float:
+    """Seconds of so many requests together; NaN where the source does not know: it says so itself
+    when such a batch is to be served.
+    """
+    try:
+        return source.batch_s([one] * size) if size > 1 else 0.0
+    except ValueError:
+        return math.nan
 
 
 def _law(server: ServerSpec, draws: Sequence[Draw]) -> tuple[int, np.ndarray]:

@@ -22,7 +22,8 @@ NAMES = (
     "batch_turn", "batch_share", "gpus", "cores", "cored", "work", "parts", "records", "loads",
     "times", "radios", "law", "ways", "fades", "fading", "frames", "schemes", "lanes", "lane_n",
     "lane_of", "gains", "changes", "silences", "failures", "belts", "belt_at", "belt_key",
-    "belt_head",
+    "belt_head", "churns", "stays", "crew", "mates", "policies", "options", "minds", "talk",
+    "talk_n", "sessions", "limits", "asked", "steps", "iterations", "knots", "together",
 )  # fmt: skip
 """Of the arrays in the list, which has three words for each: address, rows and columns."""
 _MANY = 1 << 40
@@ -119,3 +120,19 @@ belts = table("belts", layout.N_BELT, whole=True)
 belt_at = table("belt_at", rows=_ASKED)
 belt_key = table("belt_key", 2, whole=True)
 belt_head = table("belt_head")
+churns = table("churns", layout.N_CHURN)
+stays = table("stays", layout.N_STAY)
+crew = table("crew", layout.N_MEMBER, whole=True)
+mates = table("mates", layout.N_MATE, whole=True)
+policies = table("policies", layout.N_POLICY)
+options = table("options", layout.N_OPTION)
+minds = table("minds", layout.N_MIND)
+talk = table("talk", layout.N_TALK_FLOATS)
+talk_n = table("talk_n", layout.N_TALK_WHOLE, whole=True)
+sessions = table("sessions", layout.N_SESSION, whole=True)
+limits = table("limits", layout.N_LIMIT)
+asked = table("asked", layout.N_ASKED, whole=True)
+steps = table("steps", _ASKED, rows=_ASKED)
+iterations = table("iterations", layout.N_ITERATION)
+knots = table("knots")
+together = table("together", _ASKED)

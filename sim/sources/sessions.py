@@ -124,6 +124,16 @@ class ConstantSessions:
         """The one session."""
         return [self._session]
 
+    @property
+    def even_sessions(self) -> list[Session]:
+        """The one session."""
+        return [self._session]
+
+    @property
+    def batch_slope_s(self) -> float:
+        """Seconds by which one more decode step makes an iteration longer."""
+        return self._slope_s
+
     def session(self, stream: Randomness) -> Session:
         """The one session; the stream is not touched."""
         return self._session
@@ -197,6 +207,7 @@ class TraceSessions:
         self.key = f"{table.model}/{cut}"
         self._tensor_token_bytes = tensor_token_bytes
         self._cut = cut
+        self._steps_s: dict[int, tuple[float, ...]] = {}
         self._head, self._tail = head, tail
         self._encode, self._decode = encode or Factor.of(head), decode or Factor.of(tail)
         payload = table.cell("payload_bytes", cut, setting)
@@ -252,6 +263,11 @@ class TraceSessions:
             tuple(server_token_bytes * tokens for tokens in growth),
         )
 
+    @property
+    def even_sessions(self) -> list[Session]:
+        """Its records."""
+        return self.rows
+
     def session(self, stream: Randomness) -> Session:
         """One whole record, uniformly."""
         return self.rows[stream.integers(len(self.rows))]
@@ -268,6 +284,26 @@ class TraceSessions:
         mean = math.fsum(lengths) / len(lengths)
         together_s = self._tail.seconds_at(self._cut, batch=len(lengths), kv_length=mean)
         return iteration_s(draws, together_s)
+
+    @property
+    def kv_lengths(self) -> tuple[int, ...]:
+        """Those at which decode steps were timed; none where nothing is left to the server."""
+        return self._tail.kv_lengths if self._tail is not None else ()
+
+    def steps_s(self, size: int) -> tuple[float, ...]:
+        """Seconds of so many decode steps in one iteration, at each of `kv_lengths`.
+
+        Raises:
+            ValueError: more than the surface knows.
+        """
+        if self._tail is None:
+            return ()
+        if size not in self._steps_s:
+            self._steps_s[size] = tuple(
+                self._tail.seconds_at(self._cut, batch=size, kv_length=kv)
+                for kv in self._tail.kv_lengths
+            )
+        return self._steps_s[size]
 
     def mean(self) -> Draw:
         """Column means of the prefill steps."""
@@ -337,7 +373,7 @@ class TraceSessions:
         self.rows = [
             session._replace(steps=tuple(map(renew, session.steps))) for session in self.rows
         ]
-        self._head, self._tail = head, tail
+        self._head, self._tail, self._steps_s = head, tail, {}
         return self
 
     def scale_payloads(self, factor: float) -> "TraceSessions":

@@ -77,6 +77,11 @@ class SizedSessions(ConstantSessions):
         """The one session, or those of some recorded sizes."""
         return [self.session_of(size) for size in self._sizes] or super().rows
 
+    @property
+    def batch_ratio(self) -> float:
+        """By what share of itself one more decode step makes an iteration longer."""
+        return self._slope
+
     def recorded(self, sizes: Sequence[Size]) -> "SizedSessions":
         """The same source, whose sessions are of these sizes on average (of a part of them)."""
         other = copy(self)

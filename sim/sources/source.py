@@ -7,7 +7,7 @@ stays one request. Seconds and bytes are floats; `correct` is 1, 0 or NaN (unkno
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from profiles.tables.cost import CostSurface
 from profiles.tables.trace import TraceTable
 
 if TYPE_CHECKING:
-    from sim.sources.training import Training  # which is made of what stands here
+    from sim.sources.sessions import Session  # which is made of what stands here
+    from sim.sources.training import Training
 
 
 class Draw(NamedTuple):
@@ -150,11 +151,22 @@ def rows_of(source: Source) -> list[Draw] | None:
     """The rows of which a source hands out any, all alike likely, by one number of its stream; None
     where it draws otherwise, as a class does that has a `draw` but no `even_rows` of its own.
     """
+    rows: list[Draw] | None = _even(source, "even_rows", "draw")
+    return rows
+
+
+def sessions_of(source: Source) -> "list[Session] | None":
+    """The same of a source's sessions: `even_sessions`, and `session` to draw one."""
+    sessions: list[Session] | None = _even(source, "even_sessions", "session")
+    return sessions
+
+
+def _even(source: Source, name: str, drawing: str) -> Any:
+    """What a source shows under a name, unless a class draws otherwise than the one that shows."""
     for kind in type(source).__mro__:
-        if "even_rows" in vars(kind):
-            rows: list[Draw] | None = getattr(source, "even_rows", None)
-            return rows
-        if "draw" in vars(kind):
+        if name in vars(kind):
+            return getattr(source, name)
+        if drawing in vars(kind):
             return None
     return None
 

@@ -18,8 +18,18 @@ from sim.engine.gaps import quantile
 from sim.engine.lists import fsum, pop, push
 from sim.engine.run import Run
 from sim.places import group_of, groups_up_to
+from sim.request import LEFT
 from sim.sources.source import ConstantSource, RandomSource
-from sim.specs import ChurnSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.specs import (
+    AdaptSpec,
+    ChurnSpec,
+    GroupSpec,
+    LinkSpec,
+    ServerSpec,
+    SystemSpec,
+    WorkloadSpec,
+    fleet,
+)
 from sim.specs.fleet import FleetSpec
 from tests.sim.engines import difference, played, systems
 
@@ -72,16 +82,98 @@ def test_many_in_flight_make_the_lists_grow():
         assert difference(*(played(crowded, slow, n, 1) for n in ("simpy", "compiled"))) == ""
 
 
+@pytest.mark.parametrize("sharing", ["fifo", "ps", "wifi", "cellular"])
+@pytest.mark.parametrize(
+    "server",
+    [
+        ServerSpec(discipline="dynamic", max_batch=4, decode_on="cpu", cpu_workers=2),
+        ServerSpec(discipline="edf", max_batch=4, fail_at_s=[0.5], repair_s=0.4),
+    ],
+)
+def test_a_crowd_leaves_at_once_and_comes_back(sharing, server):
+    """Thousands are in flight at every place when half of the devices go, twice; those who stay
+    take their places, and what was under way meets nobody else.
+    """
+    goes = ChurnSpec(join_s=0.1, leave_s=0.6, back_s=0.7)
+    restarts = ChurnSpec(mean_up_s=0.2, mean_down_s=0.05)
+    load = WorkloadSpec(kind="poisson", rate_rps=20.0, deadline_s=0.5)
+    groups = {
+        "goes": GroupSpec(share=0.4, churn=goes), "restarts": GroupSpec(share=0.2, churn=restarts),
+        "stays": GroupSpec(share=0.4),
+    }  # fmt: skip
+    spec = wired(
+        fleet=FleetSpec(n_devices=200, groups=groups), workload=load, server=server, warmup_s=0.3,
+        horizon_s=1.2, link=LinkSpec(sharing=sharing, rate_bps=2e6, frame_airtime_s=1e-5),
+    )  # fmt: skip
+    slow = ConstantSource(device_s=0.001, payload_bytes=100.0, server_s=0.02)
+    sources = dict.fromkeys(groups, slow)
+    of_simpy, compiled = (played(spec, sources, name, 0) for name in ("simpy", "compiled"))
+    assert difference(of_simpy, compiled) == ""
+    left = compiled.records["outcome"] == LEFT
+    assert np.count_nonzero(left & (compiled.records["done_s"] == 0.1 + (0.6 - 0.1))) > 300
+    assert np.count_nonzero(left & (compiled.records["group"] == 1)) > 100
+    assert np.all(compiled.records["group"][left] != 2)
+
+
+@pytest.mark.parametrize("policy", ["fastest", "search"])
+@pytest.mark.parametrize(
+    "server",
+    [
+        ServerSpec(n_gpus=2),
+        ServerSpec(n_gpus=2, queue_limit=20),
+        ServerSpec(discipline="dynamic", max_batch=4, n_gpus=2, decode_on="cpu", cpu_workers=2),
+    ],
+)
+def test_devices_that_choose_change_their_minds_alike(policy, server):
+    """A link that goes down and a server that is too slow for all, with devices that hesitate."""
+    adapt = AdaptSpec(
+        limit_s=0.06, margin=0.05, dwell_s=0.02, dwell_spread=0.5, probe_s=0.1, memory_s=0.5
+    )
+    groups = {
+        "far": GroupSpec(policy=policy, alternatives=["near", "both"], adapt=adapt),
+        "far too": GroupSpec(
+            source="far", policy=policy, alternatives=["near"], straggler_share=0.5,
+            straggler_slowdown=1.5, adapt=AdaptSpec(limit_s=0.04),
+        ),
+        "both": GroupSpec(alternatives=["far"]),
+    }  # fmt: skip
+    spec = wired(
+        fleet=FleetSpec(n_devices=30, groups=groups), server=server,
+        workload=WorkloadSpec(kind="closed", think_s=0.02),
+        link=LinkSpec(sharing="ps", rate_bps=2e7, outage_at_s=[1.5, 2.5], outage_length_s=0.3),
+    )  # fmt: skip
+    sources = {
+        "far": ConstantSource(payload_bytes=2000.0, server_s=0.004, batch_slope_s=0.001),
+        "near": ConstantSource(device_s=0.05),
+        "both": ConstantSource(device_s=0.02, payload_bytes=500.0, server_s=0.002),
+    }
+    of_simpy, compiled = (played(spec, sources, name, 0) for name in ("simpy", "compiled"))
+    assert difference(of_simpy, compiled) == ""
+    assert compiled.book.end.n_changes > 10
+    assert compiled.book.end.n_probes > 10
+    assert set(compiled.records["choice"][compiled.records["group"] == 2]) == {0.0}
+
+
+def test_a_search_without_a_limit_is_refused_by_both():
+    aimless = wired(fleet=FleetSpec(groups={"default": GroupSpec(policy="search")}))
+    for name in ("simpy", "compiled"):
+        with pytest.raises(ValueError, match=r"group.policy=search needs workload.deadline_s"):
+            sim.run(replace(aimless, engine=name), SOURCE)
+
+
+def test_a_policy_of_ones_own_is_left_to_simpy(monkeypatch):
+    monkeypatch.setattr(fleet, "POLICIES", (*fleet.POLICIES, "own"))
+    own = wired(fleet=FleetSpec(groups={"default": GroupSpec(policy="own")}))
+    why = "the compiled engine does not know policy=own"
+    assert choice.choose("auto", own, SOURCE) == ("simpy", why)
+
+
 @pytest.mark.parametrize(
     ("spec", "name"),
     [
         (
-            wired(fleet=FleetSpec(groups={"default": GroupSpec(churn=ChurnSpec(join_s=1.0))})),
-            "the churn of group default",
-        ),
-        (
-            wired(fleet=FleetSpec(groups={"default": GroupSpec(policy="fastest")})),
-            "policy=fastest",
+            wired(server=ServerSpec(discipline="dynamic", max_batch=2048)),
+            "server.max_batch=2048 above 1024",
         ),
     ],
 )
@@ -110,6 +202,10 @@ def test_batches_whose_seconds_depend_on_their_rows_are_left_to_simpy():
     batches = wired(server=ServerSpec(discipline="take_all", max_batch=4))
     why = "the compiled engine does not know batches of several branches"
     assert choice.choose("auto", batches, mixed) == ("simpy", why)
+    either = {"default": mixed["default"], "other": SOURCE["default"]}
+    groups = {name: GroupSpec() for name in either}
+    beside = replace(batches, fleet=FleetSpec(n_devices=2, groups=groups))
+    assert choice.choose("auto", beside, either) == ("simpy", why)
     assert choice.choose("auto", wired(), mixed) == ("compiled", "")
 
 
