@@ -62,8 +62,9 @@ def pop(at: np.ndarray, key: np.ndarray, n: int) -> None:
 
 def empty(n: np.ndarray, listed: int, windows_per_s: float) -> tuple[np.ndarray, np.ndarray]:
     """An event list, `at` and `key`, with room for as many in either half."""
-    when, key = np.zeros(2 * listed + 1), np.full((2 * listed, 3), -1, np.int64)
+    when, key = np.zeros(2 * listed + 1), np.empty((2 * listed, 3), np.int64)
     when[-1] = windows_per_s
+    key[listed:, 1:] = -1
     key[listed:-1, 2] = np.arange(listed + 1, 2 * listed)
     n[N_WHOLE:] = -1
     n[LAST_CHAIN] = len(n) - N_WHOLE - 1

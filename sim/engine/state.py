@@ -18,6 +18,8 @@ _PER_WINDOW = 8.0
 _GROWING = ("at", "key", "ring", "cored", "hops", "hop_code", "waiting")
 _ROWS = 8192
 """Rows of those who have left that are written in a piece."""
+SLOTS = 4096
+"""Requests in flight for which there is room at first."""
 BELT = 1024
 """Events that a belt holds, a power of two."""
 _FIRST_CHANGES = 64
@@ -45,7 +47,7 @@ class State:
         self.f[at.AGAIN] = math.inf
         self.f[[at.TARGET_AT, at.ALL_AT]] = math.nan
         self.n[at.UNREADY] = n_devices
-        slots = n_devices + _FEW
+        slots = min(n_devices + _FEW, SLOTS)
         self.qf = np.zeros((slots, at.N_SLOT_FLOATS))
         self.qn = _vacant(slots)
         self.qn[:, at.NEXT] = np.append(np.arange(1, slots), -1)
@@ -155,10 +157,11 @@ class State:
     def _set_lists(self, slots: int) -> None:
         server = self._system.spec.server
         burst = server.max_batch + server.n_gpus + server.cpu_workers
-        listed = 2 * slots + 2 * burst + _FEW
+        listed = len(self._system.dn) + 2 * slots + 2 * burst + _FEW
         self.at, self.key = lists.empty(self.n, listed, self._windows_per_s)
-        ring = 1 << (2 * slots + _FEW).bit_length()
-        self.ring, self.cored = np.zeros((ring, 2), np.int64), np.zeros(ring, np.int64)
+        ring = 1 << (len(self._system.dn) + 2 * slots + _FEW).bit_length()
+        self.ring = np.zeros((ring, 2), np.int64)
+        self.cored = np.zeros(1 << (slots + _FEW).bit_length(), np.int64)
         self.hops = np.zeros(slots + 2 * burst + _FEW)
         self.hop_code = np.append(np.arange(1, len(self.hops)), -1)
         self.waiting = np.zeros(slots + _FEW, np.int64)

@@ -63,6 +63,7 @@ def assert_alike(spec, sources, replication, small):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "SMALL", small)
         patch.setattr(engine, "BELT", 2 if replication % 2 else 1024)
+        patch.setattr(engine, "SLOTS", 3 if replication > 1 else 4096)
         compiled = played(spec, sources, "compiled", replication)
     assert difference(played(spec, sources, "simpy", replication), compiled) == ""
 
