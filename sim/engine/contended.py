@@ -35,8 +35,9 @@ def _pause(p: int, c: int) -> None:
 
 @inner
 def air(p: int, c: int) -> None:
-    """ContendedMedium._run: send what is left of the turn. Where nobody knows yet how far so many
-    stations stretch it (NaN), its end is scheduled, in its turn, once `sim.engine.run` does.
+    """ContendedMedium._run: send what is left of the turn. Where nobody knows yet how far as many
+    stations as contended for it stretch it (NaN), its end is scheduled, in its turn, once
+    `sim.engine.state` does.
     """
     cf, cn, n, qf = t.cf(p), t.cn(p), t.n(p), t.qf(p)
     now = t.f(p)[NOW]
@@ -62,6 +63,7 @@ def contend(p: int, c: int) -> None:
     radios, members = t.radios(p), t.members(p)
     _pause(p, c)
     m = cn[c, ACTIVE]
+    cn[c, CONTENDERS] = m
     if m == 0 or cn[c, SILENT] == 1:
         cn[c, SENDER] = -1
         return

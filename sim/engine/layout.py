@@ -130,7 +130,7 @@ FIRST, LAST, PLACE, IN_AIR, N_RADIO = range(5)
 (C_FREE, C_WORK, C_BUSY, CLOCK, SINCE, PACE, WEIGHTS, DUE, UNSENT, ACCESS, STRETCH, C_SPEED,
  N_CELL_FLOATS) = range(13)  # fmt: skip
 (ACTIVE, SENDER, TURNS, TIMER, FRESH, DRAWN, FLOWS, SILENT, ASKS, Q_FIRST, Q_LAST, LANE_0, N_LANES,
- USERS, N_CELL_WHOLE) = range(15)  # fmt: skip
+ USERS, CONTENDERS, N_CELL_WHOLE) = range(16)  # fmt: skip
 # of the transfers of users with the same mean ratio in a cell
 L_CLOCK, L_PACE, N_LANE_FLOATS = range(3)
 

@@ -248,7 +248,7 @@ class State:
         """
         cf, cn = self.cf[c], self.cn[c]
         s = self.radios[cn[at.SENDER], at.FIRST]
-        place, m = int(self.qn[s, at.SIZE]), int(cn[at.ACTIVE])
+        place, m = int(self.qn[s, at.SIZE]), int(cn[at.CONTENDERS])
         frames, together = np.argwhere(self.sizes == place)[0].tolist()
         each = frames / -(-frames // together)
         capacity = contention(self._system.spec.link)

@@ -31,7 +31,7 @@ from sim.specs import (
     fleet,
 )
 from sim.specs.fleet import FleetSpec
-from tests.sim.engines import difference, played, systems
+from tests.sim.engines import difference, played, systems, traces
 
 CALM = {
     "deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow],
@@ -167,6 +167,24 @@ def test_a_policy_of_ones_own_is_left_to_simpy(monkeypatch):
     own = wired(fleet=FleetSpec(groups={"default": GroupSpec(policy="own")}))
     why = "the compiled engine does not know policy=own"
     assert choice.choose("auto", own, SOURCE) == ("simpy", why)
+
+
+def test_who_joins_in_a_silence_does_not_contend_for_the_access_before_it():
+    """Of twelve stations four contend as an outage ends, at 0.5 s, where the trace falls silent;
+    the others come before 0.75 s, when it goes on.
+    """
+    spec = wired(
+        fleet=FleetSpec(n_devices=12),
+        workload=WorkloadSpec(think_s=0.45, think="constant", start_spread_s=0.2),
+        link=LinkSpec(sharing="wifi", rate_bps=8e6, frame_airtime_s=1e-4, rate_csv=traces()[0],
+                      outage_at_s=[0.4], outage_length_s=0.1),
+        warmup_s=0.0,
+    )  # fmt: skip
+    small = {"default": ConstantSource(device_s=0.0, payload_bytes=1000.0, server_s=0.001)}
+    one, other = (played(spec, small, name, 0) for name in ("simpy", "compiled"))
+    assert difference(one, other) == ""
+    began_s = one.records["link_start_s"]
+    assert [np.sum(began_s < 0.5), np.sum(began_s < 0.75)] == [4, 12]
 
 
 @pytest.mark.parametrize(
