@@ -19,8 +19,8 @@ from numba.core.caching import FunctionCache
 
 SOURCES = (
     "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py", "engine/tables.py",
-    "engine/gaps.py", "engine/belts.py", "engine/events.py", "engine/stations.py",
-    "engine/shared.py",
+    "engine/gaps.py", "engine/belts.py", "engine/groups.py", "engine/events.py",
+    "engine/stations.py", "engine/shared.py",
     "engine/contended.py", "engine/scheduled.py", "engine/channel.py", "engine/fading.py",
     "engine/batching.py", "engine/server.py", "engine/adaptive.py", "engine/records.py",
     "engine/devices.py", "engine/sessions.py", "engine/churn.py", "engine/kernel.py",

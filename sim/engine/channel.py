@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.compiling import hot, inner
 from sim.engine import tables as t
+from sim.engine.groups import way_of
 from sim.engine.layout import *
 
 
@@ -40,7 +41,7 @@ def send(p: int, s: int) -> None:
     """Channel.send: what a payload takes."""
     sf, qf, qn = t.sf(p), t.qf(p), t.qn(p)
     rows, r = t.rows(p), t.qn(p)[s, ROW]
-    ways, way = t.ways(p), t.dn(p)[t.qn(p)[s, DEVICE], WAY]
+    ways, way = t.ways(p), way_of(p, t.qn(p)[s, DEVICE])
     frames, together = int(rows[r, R_FRAMES]), int(ways[way, TOGETHER])
     accesses = (frames + together - 1) // together
     fixed_s = accesses * sf[FRAME_AIRTIME]
@@ -58,7 +59,7 @@ def downlink_s(p: int, s: int) -> float:
     rows, r = t.rows(p), t.qn(p)[s, ROW]
     if rows[r, R_ANSWER] <= 0.0:
         return 0.0
-    sf, ways, way = t.sf(p), t.ways(p), t.dn(p)[t.qn(p)[s, DEVICE], WAY]
+    sf, ways, way = t.sf(p), t.ways(p), way_of(p, t.qn(p)[s, DEVICE])
     frames, together = int(rows[r, R_DOWN_FRAMES]), int(ways[way, DOWN_TOGETHER])
     accesses = (frames + together - 1) // together
     return float(accesses * sf[FRAME_AIRTIME] + rows[r, R_DOWN_AIR] * ways[way, DOWN_BYTE_S])
@@ -70,7 +71,7 @@ def downlink_fixed_s(p: int, s: int) -> float:
     rows, r = t.rows(p), t.qn(p)[s, ROW]
     if t.sn(p)[DOWN_FIXED] == 1:
         return float(downlink_s(p, s))
-    ways, way = t.ways(p), t.dn(p)[t.qn(p)[s, DEVICE], WAY]
+    ways, way = t.ways(p), way_of(p, t.qn(p)[s, DEVICE])
     frames, together = int(rows[r, R_DOWN_FRAMES]), int(ways[way, DOWN_TOGETHER])
     return float((frames + together - 1) // together * t.sf(p)[FRAME_AIRTIME])
 
@@ -88,7 +89,7 @@ def answer_s(p: int, s: int) -> float:
 def send_answer(p: int, s: int) -> None:
     """Link.send_answer."""
     qf, qn, rows, ways = t.qf(p), t.qn(p), t.rows(p), t.ways(p)
-    r, way = qn[s, ROW], t.dn(p)[qn[s, DEVICE], WAY]
+    r, way = qn[s, ROW], way_of(p, qn[s, DEVICE])
     qf[s, T_WORK] = downlink_s(p, s)
     qf[s, T_FIXED] = downlink_fixed_s(p, s)
     qf[s, T_AFTER] = t.sf(p)[HALF_RTT]

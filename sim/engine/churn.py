@@ -13,6 +13,7 @@ from sim.engine.contended import withdraw_radio
 from sim.engine.devices import depart
 from sim.engine.events import free, schedule
 from sim.engine.fading import forget_frames, leave_line
+from sim.engine.groups import cell_of, talks_of
 from sim.engine.layout import *
 from sim.engine.lists import in_turn
 from sim.engine.scheduled import withdraw_own
@@ -80,7 +81,7 @@ def _withdraw(p: int, d: int, s: int) -> None:
     """Device.handle and Conversation.handle, interrupted; what a request computed and sent so far
     is done.
     """
-    talks = t.dn(p)[d, TALKS] == 1
+    talks = talks_of(p, d) == 1
     if not talks or t.talk_n(p)[s, STEP] >= 0:
         _withdraw_step(p, d, s)
     if talks:
@@ -101,7 +102,7 @@ def _withdraw_step(p: int, d: int, s: int) -> None:
         forget_frames(p, s)
     qf[s, D_START] = min(qf[s, D_START], now)
     qf[s, D_END] = min(qf[s, D_END], now)
-    on_air_s = _leave_medium(p, t.dn(p)[d, CELL], s)
+    on_air_s = _leave_medium(p, cell_of(p, d), s)
     if qn[s, DOWN] == 0:  # else it was the answer's
         qf[s, AIRTIME] += on_air_s
     if qn[s, PLACE_NOW] == AT_SERVER:

@@ -11,6 +11,7 @@ from sim.engine import tables as t
 from sim.engine.adaptive import choose
 from sim.engine.events import at_once, schedule, timeout_at
 from sim.engine.gaps import next_gap
+from sim.engine.groups import kind_of
 from sim.engine.layout import *
 from sim.engine.lists import draw
 from sim.engine.records import keep
@@ -20,16 +21,16 @@ from sim.philox import minus_log
 @hot
 def think(p: int, d: int) -> bool:
     """workload.closed_loop: whether a pause begins."""
-    df, dn, sn, now = t.df(p), t.dn(p), t.sn(p), t.f(p)[NOW]
-    pause_s = df[d, MEAN]
+    df, dn, sn, now, g = t.df(p), t.dn(p), t.sn(p), t.f(p)[NOW], t.dn(p)[d, GROUP]
+    pause_s = t.gf(p)[g, MEAN]
     if pause_s <= 0.0:
         return False
-    if dn[d, KIND] == THINKS:
+    if t.gn(p)[g, KIND] == THINKS:
         k0, k1 = sn[REQUESTS_0], sn[REQUESTS_1]
         request = dn[d, GAPS]
         u, row_u = draw(k0, k1, request, d, sn[REPLICATION])
         df[d, ROW_U] = row_u if request == dn[d, COUNT] else -1.0
-        pause_s = df[d, MEAN] * minus_log(u)
+        pause_s *= minus_log(u)
     dn[d, GAPS] += 1
     dn[d, LIFE] = t.n(p)[ORDER]
     schedule(p, now + pause_s, (ON_THOUGHT << SHIFT) | d)
@@ -40,16 +41,16 @@ def think(p: int, d: int) -> bool:
 def wait_for_next(p: int, d: int) -> None:
     """workload.open_loop: the gap until a device's next request."""
     df, dn, n, sn, now = t.df(p), t.dn(p), t.n(p), t.sn(p), t.f(p)[NOW]
-    request = dn[d, GAPS]
+    request, g = dn[d, GAPS], dn[d, GROUP]
     dn[d, GAPS] += 1
-    if dn[d, KIND] == COMES:
+    if t.gn(p)[g, KIND] == COMES:
         # NEXT_U came with the gap before; after a leave gaps and rows go on at different numbers
         df[d, ROW_U] = df[d, NEXT_U] if request == dn[d, COUNT] + 1 else -1.0
         u, df[d, NEXT_U] = draw(sn[REQUESTS_0], sn[REQUESTS_1], request, d, sn[REPLICATION])
         dn[d, LIFE] = n[ORDER]
-        schedule(p, now + df[d, MEAN] * minus_log(u), (ON_ARRIVAL << SHIFT) | d)
+        schedule(p, now + t.gf(p)[g, MEAN] * minus_log(u), (ON_ARRIVAL << SHIFT) | d)
         return
-    gap_s, turn = next_gap(d, request, now, sn, df, dn, t.loads(p), t.times(p))
+    gap_s, turn = next_gap(p, d, request)
     if gap_s >= 0.0:
         turn = turn if turn > 0 else n[ORDER]
         code = (ON_ARRIVAL << SHIFT) | d
@@ -61,13 +62,14 @@ def wait_for_next(p: int, d: int) -> None:
 @inner
 def begin_life(p: int, d: int) -> bool:
     """The workload of a device begins, or begins again; whether with a request at once."""
-    df, dn, now = t.df(p), t.dn(p), t.f(p)[NOW]
-    if dn[d, KIND] >= COMES:
-        dn[d, BURSTING] = -1
-        if dn[d, KIND] == FRAMES:
+    df, dn, now, kind = t.df(p), t.dn(p), t.f(p)[NOW], kind_of(p, d)
+    if kind >= COMES:
+        if kind == BURSTS:
+            dn[d, BURSTING] = -1
+        elif kind == FRAMES:
             period_s = t.loads(p)[dn[d, GROUP], G_PERIOD]
             dn[d, FRAME] = math.ceil(now / period_s - df[d, OFFSET] - 1e-9)
-        elif dn[d, KIND] == REPLAYS and t.sn(p)[CHURNS] == 1:
+        elif kind == REPLAYS and t.sn(p)[CHURNS] == 1:
             dn[d, NEXT_TIME] = t.crew(p)[d, FIRST_TIME]
         wait_for_next(p, d)
         return False
@@ -129,7 +131,7 @@ def create(p: int, d: int) -> int:
     n[FREE] = qn[s, NEXT]
     qn[s, PLACE_NOW] = UNDER_WAY
     qf[s, CREATED] = now
-    qf[s, DUE_AT] = now + df[d, DEADLINE]
+    qf[s, DUE_AT] = now + t.gf(p)[dn[d, GROUP], DEADLINE]
     qn[s, OUTCOME] = 0
     qn[s, DEVICE] = d
     qn[s, NUMBER] = n[MADE]
@@ -178,8 +180,8 @@ def handle(p: int, d: int) -> int:
     """Device.handle, up to its processor: the request's slot, less one where it is dropped at once
     (below 0).
     """
-    dn, u = t.dn(p), draw_row(p, d)
-    r = dn[d, ROW_0] + int(u * dn[d, N_ROWS])
+    dn, gn, g, u = t.dn(p), t.gn(p), t.dn(p)[d, GROUP], draw_row(p, d)
+    r = gn[g, ROW_0] + int(u * gn[g, N_ROWS])
     if t.sn(p)[ADAPTS] == 1:
         option = t.options(p)[choose(p, d)]
         r = int(option[O_ROW]) + int(u * option[O_ROWS])
@@ -188,7 +190,7 @@ def handle(p: int, d: int) -> int:
     mean_s = t.rows(p)[r, R_MEAN]
     if mean_s > 0.0:  # ExponentialSource.draw
         t.qf(p)[s, SERVICE] = mean_s * minus_log(u)
-    if dn[d, LIMIT] >= 0 and dn[d, IN_FLIGHT] >= dn[d, LIMIT]:
+    if gn[g, LIMIT] >= 0 and dn[d, IN_FLIGHT] >= gn[g, LIMIT]:
         t.qn(p)[s, OUTCOME] = BUSY
         return int(-1 - s)
     dn[d, IN_FLIGHT] += 1

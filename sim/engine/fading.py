@@ -14,6 +14,7 @@ from sim.compiling import inner
 from sim.engine import tables as t
 from sim.engine.channel import put, silence_s
 from sim.engine.events import at_once, schedule
+from sim.engine.groups import way_of
 from sim.engine.layout import *
 from sim.engine.lists import in_turn
 from sim.philox import minus_log
@@ -47,7 +48,7 @@ def _gain_now(p: int, d: int) -> float:
 @inner
 def _rate_bps(p: int, d: int, gain: float) -> float:
     """sim.medium.channel.rate_bps at a fading gain."""
-    sn, ways, way = t.sn(p), t.ways(p), t.dn(p)[d, WAY]
+    sn, ways, way = t.sn(p), t.ways(p), way_of(p, d)
     if sn[RATE] == SHANNON:
         capacity = t.sf(p)[BANDWIDTH] * math.log1p(ways[way, RATIO] * gain)
         return float(capacity / 0.6931471805599453)

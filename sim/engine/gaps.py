@@ -7,6 +7,7 @@ from typing import Any
 
 from sim import philox
 from sim.compiling import compiled, inner
+from sim.engine import tables as t
 from sim.engine.layout import (
     BURSTING,
     BURSTS,
@@ -25,6 +26,7 @@ from sim.engine.layout import (
     GROUP,
     KIND,
     NEXT_TIME,
+    NOW,
     OFFSET,
     REPLICATION,
     REQUESTS_0,
@@ -38,15 +40,14 @@ _NEVER = -1.0
 
 
 @inner
-def next_gap(
-    d: int, request: int, now: float, sn: Any, df: Any, dn: Any, loads: Any, times: Any
-) -> tuple[float, int]:
+def next_gap(p: int, d: int, request: int) -> tuple[float, int]:
     """Seconds until a device's next request, none where it makes no more (below 0), and its place
     among those of the same instant: 0 in order, else behind all others by this number.
     """
+    sn, df, dn, loads, times, now = t.sn(p), t.df(p), t.dn(p), t.loads(p), t.times(p), t.f(p)[NOW]
     k0, k1, replication = sn[REQUESTS_0], sn[REQUESTS_1], sn[REPLICATION]
     g = dn[d, GROUP]
-    kind = dn[d, KIND]
+    kind = t.gn(p)[g, KIND]
     if kind == CLUSTERS:  # gamma_gap
         shape = loads[g, G_SHAPE]
         return _gamma(k0, k1, request, d, replication, 0, shape, loads[g, G_SCALE])[0], 0

@@ -28,6 +28,7 @@ from sim.engine.contended import finish_air, join, set_air_speed
 from sim.engine.devices import begin_life, depart, handle, think, wait_for_next
 from sim.engine.events import at_once, free, schedule, timeout_at
 from sim.engine.fading import arrive, begin, hear_turn, leave_line, move, pass_block
+from sim.engine.groups import cell_of, kind_of, talks_of
 from sim.engine.layout import *
 from sim.engine.lists import next_window, pop, push
 from sim.engine.scheduled import finish_own, finish_scheduled, hand_over, set_scheduled_speed
@@ -100,7 +101,7 @@ def _change_speed(p: int) -> None:
 @hot
 def _enter(p: int, s: int) -> None:
     """A payload or an answer is handed over to the medium of its cell."""
-    link, c = t.sn(p)[LINK], t.dn(p)[t.qn(p)[s, DEVICE], CELL]
+    link, c = t.sn(p)[LINK], cell_of(p, t.qn(p)[s, DEVICE])
     t.qf(p)[s, ENTERED] = t.f(p)[NOW]
     if link == FIFO_LINK:
         serve_fifo(p, c, s)
@@ -288,7 +289,7 @@ def play(until: float, stop: int, p: int) -> int:
                 if begin_life(p, d):
                     act = CREATE
             if act == CREATE:
-                s = hold(p, d, place) if dn[d, TALKS] == 1 else handle(p, d)
+                s = hold(p, d, place) if talks_of(p, d) == 1 else handle(p, d)
                 act = NOTHING
                 if s < 0:
                     s = -1 - s
@@ -302,7 +303,7 @@ def play(until: float, stop: int, p: int) -> int:
             act = _computed(p, s)
         elif kind == ON_SENT:
             if sn[LINK] == SCHEDULED_LINK and qn[s, INNER] == 0:
-                finish_own(p, dn[qn[s, DEVICE], CELL], s)
+                finish_own(p, cell_of(p, qn[s, DEVICE]), s)
             if qn[s, DOWN] == 1:
                 _book_answer(p, s)
                 act = DONE
@@ -365,7 +366,7 @@ def play(until: float, stop: int, p: int) -> int:
         elif kind == ON_SCHEDULED:
             finish_scheduled(p, s)
         elif kind == ON_INNER:
-            finish_own(p, dn[qn[s, DEVICE], CELL], s)
+            finish_own(p, cell_of(p, qn[s, DEVICE]), s)
         elif kind == ON_BLOCK:
             pass_block(p, s)
             act = MOVE
@@ -434,7 +435,7 @@ def play(until: float, stop: int, p: int) -> int:
             elif act == DONE:
                 act = NOTHING
                 d = qn[s, DEVICE]
-                if dn[d, TALKS] == 1 and go_on(p, s):
+                if talks_of(p, d) == 1 and go_on(p, s):
                     continue
                 outcome = qn[s, OUTCOME]
                 if sn[ADAPTS] == 1 and outcome == 0:
@@ -443,11 +444,12 @@ def play(until: float, stop: int, p: int) -> int:
                     dn[d, IN_FLIGHT] -= 1
                 depart(p, s, ANSWERED if outcome == 0 else outcome)
                 free(p, s)
-                if dn[d, KIND] < COMES:
-                    if df[d, MEAN] == 0.0 and now == df[d, BEGAN]:  # the process fails
+                if kind_of(p, d) < COMES:
+                    pause_s = t.gf(p)[dn[d, GROUP], MEAN]
+                    if pause_s == 0.0 and now == df[d, BEGAN]:  # the process fails
                         at_once(p, np.int64(ON_ENDLESS) << SHIFT)
                     elif not think(p, d):
-                        s = hold(p, d, 0) if dn[d, TALKS] == 1 else handle(p, d)
+                        s = hold(p, d, 0) if talks_of(p, d) == 1 else handle(p, d)
                         if s < 0:  # no room for a session
                             s = -1 - s
                             act = DONE

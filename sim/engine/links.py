@@ -41,6 +41,7 @@ def set_system(link: Link, streams: Streams, sf: np.ndarray, sn: np.ndarray) -> 
     sf[at.THROUGH], sf[at.DEEP] = through(spec, spec.mtu_bytes), -math.log1p(-spec.outage)
     sf[at.BANDWIDTH] = spec.bandwidth_hz
     sf[at.ACCESS_LIMIT] = math.inf if spec.access_limit_s is None else spec.access_limit_s
+    sn[at.SPREADS] = spec.snr_spread_db > 0.0
     sn[at.OWN], sn[at.N_CELLS] = spec.sharing == "dedicated", spec.n_cells
     sn[at.RADIO_CHANNEL], sn[at.OWN_QUEUES] = not spec.plain, spec.has_own_queues
     sn[at.EXACT], sn[at.MAX_RETRIES] = spec.transport == "exact", spec.max_retries
@@ -59,15 +60,15 @@ def set_ways(link: Link, groups: Sequence[GroupSpec], dn: np.ndarray) -> np.ndar
         ValueError: a device whose frames do not get through.
     """
     spec = link.spec
-    dn[:, at.WAY] = dn[:, at.GROUP]
+    way_of = dn[:, at.GROUP]
     first = np.full(len(groups), -1)
     places, where = np.unique(dn[:, at.GROUP], return_index=True)
     first[places] = where
     chosen = [(number, int(first[number])) for number in places[np.argsort(where)]]
     if spec.snr_spread_db > 0.0:
-        dn[:, at.WAY] = np.arange(len(dn))
+        way_of = np.arange(len(dn))
         chosen = [(index, index) for index in range(len(dn))]
-    ways = np.ones((max(len(groups), int(dn[:, at.WAY].max()) + 1), at.N_WAY))
+    ways = np.ones((max(len(groups), int(way_of.max()) + 1), at.N_WAY))
     for way, index in chosen:
         group = groups[dn[index, at.GROUP]]
         snr_db = link.mean_snr_db(index, group)
@@ -125,7 +126,8 @@ def set_lanes(
     if spec.sharing != "cellular":
         return np.zeros(1, np.int64), np.ones((1, 2))
     near = np.zeros(len(dn))
-    for index, (number, way) in enumerate(dn[:, [at.GROUP, at.WAY]].tolist()):
+    for index, number in enumerate(dn[:, at.GROUP].tolist()):
+        way = index if spec.snr_spread_db > 0.0 else number
         if way not in ratios:
             ratios[way] = near_db(spec, link.mean_snr_db(index, groups[number]))
         near[index] = ratios[way]

@@ -92,7 +92,7 @@ def in_flight(system: Arrays, state: State) -> np.ndarray:
 def steps_in_flight(system: Arrays, state: State) -> np.ndarray:
     """A row for every step of a session in flight, in the order in which they began."""
     slots = _slots(state)
-    slots = slots[system.dn[state.qn[slots, at.DEVICE], at.TALKS] == 1]
+    slots = slots[system.gn[system.dn[state.qn[slots, at.DEVICE], at.GROUP], at.TALKS] == 1]
     slots = slots[state.talk_n[slots, at.STEP] >= 0]
     slots = slots[np.argsort(state.talk_n[slots, at.STEP_NUMBER], kind="stable")]
     rows = np.empty((len(slots), system.n_columns))

@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.compiling import compiled, inner
 from sim.engine import tables as t
+from sim.engine.groups import talks_of
 from sim.engine.layout import *
 
 
@@ -70,7 +71,7 @@ def _keep_session(p: int, kept: Any, s: int, outcome: int, done_s: float) -> Non
 @inner
 def keep(p: int, kept: Any, s: int, outcome: int, done_s: float) -> None:
     """A request, or a session as a whole."""
-    if t.dn(p)[t.qn(p)[s, DEVICE], TALKS] == 1:
+    if talks_of(p, t.qn(p)[s, DEVICE]) == 1:
         _keep_session(p, kept, s, outcome, done_s)
     else:
         _keep(p, kept, s, outcome, done_s)
@@ -90,7 +91,7 @@ def watch(p: int, slots: np.ndarray, kept: np.ndarray) -> None:
     """Meter.in_flight: the rows of requests that are on their way."""
     for i in range(slots.shape[0]):
         s = slots[i]
-        talks = t.dn(p)[t.qn(p)[s, DEVICE], TALKS] == 1
+        talks = talks_of(p, t.qn(p)[s, DEVICE]) == 1
         outcome = t.talk_n(p)[s, SO_FAR] if talks else t.qn(p)[s, OUTCOME]
         keep(p, kept[i], s, outcome, t.f(p)[NOW])
 

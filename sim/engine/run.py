@@ -72,7 +72,7 @@ class Run:
             begin=begin,
             end=self.snapshot(),
             speeds=tuple(self.speeds.until(self.now_s)) if self.speeds else (),
-            has_sessions=bool((system.dn[:, at.TALKS] == 1).any()),
+            has_sessions=bool(system.gn[np.unique(system.dn[:, at.GROUP]), at.TALKS].any()),
         )
 
     def _play(self, until_s: float, stop: int) -> int:

@@ -18,12 +18,12 @@ def hold(p: int, d: int, place: int) -> int:
     """Conversation.handle, up to its first step: the session's slot, less one where it is dropped
     at once (below 0). `place`: of a recorded time the one that it comes at.
     """
-    f, dn, qn = t.f(p), t.dn(p), t.qn(p)
+    f, dn, qn, gn, g = t.f(p), t.dn(p), t.qn(p), t.gn(p), t.dn(p)[d, GROUP]
     talk, talk_n = t.talk(p), t.talk_n(p)
-    session = dn[d, ROW_0] + int(draw_row(p, d) * dn[d, N_ROWS])
+    session = gn[g, ROW_0] + int(draw_row(p, d) * gn[g, N_ROWS])
     s = create(p, d)
     length = t.sessions(p)[session, F_STEPS]
-    if dn[d, KIND] == REPLAYS:  # sizes.session_of
+    if gn[g, KIND] == REPLAYS:  # sizes.session_of
         asked = t.asked(p)
         if asked[place, A_SESSION] >= 0:
             session = asked[place, A_SESSION]
@@ -36,7 +36,7 @@ def hold(p: int, d: int, place: int) -> int:
     talk_n[s, SESSION] = session
     talk_n[s, LENGTH] = length
     talk_n[s, STEP] = -1
-    if dn[d, LIMIT] >= 0 and dn[d, IN_FLIGHT] >= dn[d, LIMIT]:
+    if gn[g, LIMIT] >= 0 and dn[d, IN_FLIGHT] >= gn[g, LIMIT]:
         qn[s, OUTCOME] = BUSY
         return int(-1 - s)
     dn[d, IN_FLIGHT] += 1

@@ -8,6 +8,7 @@ import numpy as np
 from sim.compiling import hot, inlined, inner
 from sim.engine import tables as t
 from sim.engine.events import leave, need_s, timeout_at
+from sim.engine.groups import weight_of
 from sim.engine.layout import *
 from sim.engine.lists import fsum
 
@@ -102,7 +103,7 @@ def share(p: int, c: int, s: int) -> None:
     """SharedStation.serve."""
     cf, cn, n, qf, qn = t.cf(p), t.cn(p), t.n(p), t.qf(p), t.qn(p)
     _advance(p, c)
-    weight = t.df(p)[qn[s, DEVICE], WEIGHT]
+    weight = weight_of(p, qn[s, DEVICE])
     alone_s = need_s(qf[s, T_WORK], qf[s, T_FIXED], cf[c, C_SPEED])
     qf[s, T_START] = t.f(p)[NOW]
     qf[s, T_ALONE] = alone_s
@@ -122,10 +123,10 @@ def share(p: int, c: int, s: int) -> None:
 @inner
 def _weigh(p: int, c: int) -> None:
     """SharedStation._weigh: sum the weights anew."""
-    flows, work, df, qn = t.members(p)[c], t.work(p), t.df(p), t.qn(p)
+    flows, work, qn = t.members(p)[c], t.work(p), t.qn(p)
     m = t.cn(p)[c, FLOWS]
     for i in range(m):
-        work[i] = df[qn[flows[i], DEVICE], WEIGHT]
+        work[i] = weight_of(p, qn[flows[i], DEVICE])
     t.cf(p)[c, WEIGHTS] = fsum(work, m, t.parts(p))
 
 
@@ -141,7 +142,7 @@ def _release(p: int, c: int) -> None:
         m = cn[c, FLOWS] - 1
         cn[c, FLOWS] = m
         sift(p, c, m, flows[m])
-        weight = t.df(p)[t.qn(p)[s, DEVICE], WEIGHT]
+        weight = weight_of(p, t.qn(p)[s, DEVICE])
         cf[c, WEIGHTS] -= weight
         if cf[c, WEIGHTS] < _LIGHT * weight:
             _weigh(p, c)
@@ -178,7 +179,7 @@ def withdraw_shared(p: int, c: int, s: int) -> float:
     remove(p, c, cn[c, FLOWS], s)
     cn[c, FLOWS] -= 1
     _weigh(p, c)
-    weight = t.df(p)[t.qn(p)[s, DEVICE], WEIGHT]
+    weight = weight_of(p, t.qn(p)[s, DEVICE])
     done_s = qf[s, T_ALONE] - (qf[s, TAG] - cf[c, CLOCK]) * weight
     _restart(p, c)
     return float(max(0.0, done_s))
@@ -197,7 +198,7 @@ def rescale(p: int, s: int, clock: float, weight: float, before_s: float, after_
 @inner
 def set_shared_speed(p: int, c: int, speed: float) -> None:
     """SharedStation.set_speed."""
-    cf, cn, df, qf, qn = t.cf(p), t.cn(p), t.df(p), t.qf(p), t.qn(p)
+    cf, cn, qf, qn = t.cf(p), t.cn(p), t.qf(p), t.qn(p)
     _advance(p, c)
     _release(p, c)
     cn[c, SILENT] = 1 if speed == 0.0 else 0
@@ -208,7 +209,7 @@ def set_shared_speed(p: int, c: int, speed: float) -> None:
             s = t.members(p)[c, i]
             work_s, fixed_s = qf[s, T_WORK], qf[s, T_FIXED]
             was_s, is_s = need_s(work_s, fixed_s, before), need_s(work_s, fixed_s, speed)
-            rescale(p, s, cf[c, CLOCK], df[qn[s, DEVICE], WEIGHT], was_s, is_s)
+            rescale(p, s, cf[c, CLOCK], weight_of(p, qn[s, DEVICE]), was_s, is_s)
         heap_again(p, c, m)
         _weigh(p, c)
         cf[c, C_SPEED] = speed

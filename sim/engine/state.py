@@ -145,7 +145,7 @@ class State:
 
     def _set_windows(self) -> None:
         """How time is cut for the event list: in small systems not at all."""
-        means_s = self._system.df[:, at.MEAN]
+        means_s = self._system.gf[self._system.dn[:, at.GROUP], at.MEAN]
         rate_rps = float(np.sum(1.0 / means_s[means_s > 0.0]))
         n_chains = 1
         self._windows_per_s = 0.0

@@ -95,22 +95,23 @@ class Arrays:
         df, dn = np.zeros((n, at.N_DEVICE_FLOATS)), np.zeros((n, at.N_DEVICE_WHOLE), np.int64)
         shares = tuple(group.share for group in groups)
         dn[:, at.GROUP] = groups_up_to(n, shares)
-        dn[:, at.CELL] = np.arange(n) % spec.link.n_cells
+        self.gf = np.zeros((len(groups), at.N_GROUP_FLOATS))
+        self.gn = np.zeros((len(groups), at.N_GROUP_WHOLE), np.int64)
+        df[:, at.ROW_U] = df[:, at.NEXT_U] = -1.0
         self.loads = np.zeros((len(groups), at.N_LOAD))
         self.limits = np.zeros((len(groups), at.N_LIMIT))
         for number, group in enumerate(groups):
             mine = dn[:, at.GROUP] == number
             workload = group.workload or spec.workload
             closed = workload.kind == "closed"
-            df[mine, at.SLOWDOWN], df[mine, at.WEIGHT] = group.slowdown, group.link_weight
-            df[mine, at.MEAN] = workload.think_s if closed else 1.0 / workload.rate_rps
+            gf, gn = self.gf[number], self.gn[number]
+            df[mine, at.SLOWDOWN], gf[at.WEIGHT] = group.slowdown, group.link_weight
+            gf[at.MEAN] = workload.think_s if closed else 1.0 / workload.rate_rps
             self.loads[number] = loads.numbers(workload)
-            df[mine, at.DEADLINE] = math.inf if workload.deadline_s is None else workload.deadline_s
-            df[mine, at.SPREAD] = -1.0
-            df[mine, at.ROW_U] = df[mine, at.NEXT_U] = -1.0
-            dn[mine, at.KIND] = loads.kind(workload)
-            dn[mine, at.LIMIT] = -1 if workload.max_in_flight is None else workload.max_in_flight
-            dn[mine, at.TALKS] = hasattr(self.choices[number][0], "session")
+            gf[at.DEADLINE] = math.inf if workload.deadline_s is None else workload.deadline_s
+            gn[at.KIND] = loads.kind(workload)
+            gn[at.LIMIT] = -1 if workload.max_in_flight is None else workload.max_in_flight
+            gn[at.TALKS] = hasattr(self.choices[number][0], "session")
             self.limits[number] = talks.limits(group, workload)
             if closed and workload.start_spread_s:
                 df[mine, at.SPREAD] = phase(np.flatnonzero(mine)) * workload.start_spread_s
@@ -118,8 +119,9 @@ class Arrays:
                 own = np.flatnonzero(mine)
                 own = own[even(own, math.sqrt(3.0)) < group.straggler_share]
                 df[own, at.SLOWDOWN] = group.slowdown * group.straggler_slowdown
-            if workload.kind == "periodic" and not workload.synchronised:
-                df[mine, at.OFFSET] = phase(np.flatnonzero(mine))
+            if workload.kind == "periodic":
+                apart = not workload.synchronised
+                df[mine, at.OFFSET] = phase(np.flatnonzero(mine)) if apart else 0.0
         self.df, self.dn = df, dn
         say_replays(spec)  # refuses one without a time within the horizon
         self.ways = links.set_ways(self.link, groups, dn)
@@ -138,7 +140,6 @@ class Arrays:
         used: list[tuple[Source, rows.Whose]] = []
         sessions = talks.Talks(known)
         for number, choices in enumerate(self.choices):
-            mine = self.dn[:, at.GROUP] == number
             for choice, source in enumerate(choices):
                 whose = rows.Whose(_mean_s(source), len(places), keys[source.key], choice)
                 own, spoken = rows_known(source) or [], sessions_of(source) or []
@@ -146,7 +147,7 @@ class Arrays:
                 places.append((first, len(spoken or own)))
                 if choice == 0:
                     used.append((source, whose))
-                    self.dn[mine, at.ROW_0], self.dn[mine, at.N_ROWS] = places[-1]
+                    self.gn[number, [at.ROW_0, at.N_ROWS]] = places[-1]
         self.asked = talks.set_asked(spec, used, self.dn, len(self.times), sessions)
         self.sessions, self.draws = sessions.table(), known.draws
         self.rows = known.table(spec, plain=self._is_plain)

@@ -17,13 +17,13 @@ from numba.np.arrayobj import make_array, populate_array
 from sim.engine import layout
 
 NAMES = (
-    "f", "n", "sf", "sn", "at", "key", "ring", "hops", "hop_code", "df", "dn", "qf", "qn", "rows",
-    "tails", "cf", "cn", "members", "ratios", "sizes", "waiting", "batches", "batch_n", "batch_at",
-    "batch_turn", "batch_share", "gpus", "cores", "cored", "work", "parts", "records", "loads",
-    "times", "radios", "law", "ways", "fades", "fading", "frames", "schemes", "lanes", "lane_n",
-    "lane_of", "gains", "changes", "silences", "failures", "belts", "belt_at", "belt_key",
-    "belt_head", "churns", "stays", "crew", "mates", "policies", "options", "minds", "talk",
-    "talk_n", "sessions", "limits", "asked", "steps", "iterations", "knots", "together",
+    "f", "n", "sf", "sn", "at", "key", "ring", "hops", "hop_code", "df", "dn", "gf", "gn", "qf",
+    "qn", "rows", "tails", "cf", "cn", "members", "ratios", "sizes", "waiting", "batches",
+    "batch_n", "batch_at", "batch_turn", "batch_share", "gpus", "cores", "cored", "work", "parts",
+    "records", "loads", "times", "radios", "law", "ways", "fades", "fading", "frames", "schemes",
+    "lanes", "lane_n", "lane_of", "gains", "changes", "silences", "failures", "belts", "belt_at",
+    "belt_key", "belt_head", "churns", "stays", "crew", "mates", "policies", "options", "minds",
+    "talk", "talk_n", "sessions", "limits", "asked", "steps", "iterations", "knots", "together",
 )  # fmt: skip
 """Of the arrays in the list, which has three words for each: address, rows and columns."""
 _MANY = 1 << 40
@@ -79,6 +79,8 @@ hops = table("hops", rows=_ASKED)
 hop_code = table("hop_code", whole=True)
 df = table("df", layout.N_DEVICE_FLOATS)
 dn = table("dn", layout.N_DEVICE_WHOLE, whole=True, rows=_ASKED)
+gf = table("gf", layout.N_GROUP_FLOATS)
+gn = table("gn", layout.N_GROUP_WHOLE, whole=True)
 qf = table("qf", layout.N_SLOT_FLOATS)
 qn = table("qn", layout.N_SLOT_WHOLE, whole=True)
 rows = table("rows", layout.N_ROW)
