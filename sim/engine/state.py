@@ -13,8 +13,10 @@ from sim.medium.sharing.wifi import contention
 _FEW = 64
 SMALL = 32
 """Devices up to which one heap is the faster list."""
-_PER_WINDOW = 8.0
-"""Arrivals in a window of the event list: more make its heap higher, fewer leave it empty."""
+_PER_WINDOW, _MANY, _PER_WIDE_WINDOW = 8.0, 100_000, 32.0
+"""Arrivals in a window of the event list: more make its heap higher, fewer leave it empty. From so
+many devices on a window's events lie far apart in memory and are best fetched together.
+"""
 _GROWING = ("at", "key", "ring", "cored", "hops", "hop_code", "waiting")
 _ROWS = 8192
 """Rows of those who have left that are written in a piece."""
@@ -151,7 +153,8 @@ class State:
         self._windows_per_s = 0.0
         if len(means_s) > SMALL and rate_rps > 0.0:
             n_chains = 1 << (len(means_s) // 4).bit_length()
-            self._windows_per_s = max(2.0, 2.0 ** round(math.log2(rate_rps / _PER_WINDOW)))
+            each = _PER_WINDOW if len(means_s) < _MANY else _PER_WIDE_WINDOW
+            self._windows_per_s = max(2.0, 2.0 ** round(math.log2(rate_rps / each)))
         self.f, self.n = np.zeros(at.N_FLOATS), np.zeros(at.N_WHOLE + n_chains, np.int64)
 
     def _set_lists(self, slots: int) -> None:
