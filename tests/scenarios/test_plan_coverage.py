@@ -1,10 +1,13 @@
 """How often the planner's interval holds the truth, and whether its answers spread as it says."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from math import nan
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from sim import (
     ConstantSource,
@@ -19,7 +22,7 @@ from sim.planning import Budget, Capacity, Goal, capacity
 from sim.sources.source import Sources
 from sim.theory import md1_response_quantile_s, mm1_response_quantile_s, mva
 
-SEEDS = 40
+SEEDS, FEW = 400, 40
 
 
 def open_queue(seed: int) -> Capacity:
@@ -66,43 +69,51 @@ def batch_server(seed: int) -> Capacity:
 SMALL = Budget(half_width=0.03, requests_per_run=4000, pilot_requests=1000)
 
 
-def exact_open() -> set[int]:
-    held = [n for n in range(1, 50) if mm1_response_quantile_s(2.0 * n, 0.01, 0.95) <= 0.1]
-    return {max(held)}
+def exact_open() -> float:
+    return brentq(lambda n: mm1_response_quantile_s(2.0 * n, 0.01, 0.95) - 0.1, 10, 49)
 
 
-def exact_constant() -> set[int]:
-    held = [n for n in range(1, 25) if md1_response_quantile_s(2.0 * n, 0.02, 0.95) <= 0.1]
-    return {max(held)}
+def exact_constant() -> float:
+    return brentq(lambda n: md1_response_quantile_s(2.0 * n, 0.02, 0.95) - 0.1, 5, 24)
 
 
-def exact_closed() -> set[int]:
-    return {max(n for n in range(1, 100) if mva(n, 0.5, [0.01]).response_s <= 0.03)}
+def exact_closed() -> float:
+    """Between whole numbers by the line that the planner takes as well."""
+    below_s, above_s = (mva(n, 0.5, [0.01]).response_s for n in (37, 38))
+    assert below_s <= 0.03 < above_s
+    return 37.0 + (0.03 - below_s) / (above_s - below_s)
 
 
-SYSTEMS: dict[str, tuple[Callable[[int], Capacity], set[int]]] = {
+SYSTEMS: dict[str, tuple[Callable[[int], Capacity], float | None]] = {
     "open queue": (open_queue, exact_open()),
     "constant service": (constant_service, exact_constant()),
     "closed network": (closed_network, exact_closed()),
-    "batch server": (batch_server, {530, 531}),
+    "batch server": (batch_server, None),  # by long runs: 530 or 531
 }
 
 
-def covers(found: Capacity, truth: set[int]) -> bool:
+def covers(found: Capacity, root: float | None) -> bool:
+    truth = {530, 531} if root is None else {math.floor(root)}
     return any(found.n_star_lo <= n <= found.n_star_hi for n in truth)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_the_interval_covers_and_the_spread_is_no_larger_than_stated(name: str) -> None:
-    plan, truth = SYSTEMS[name]
+    """Of whole devices 93 % and more, since ends are rounded away from each other; of the number at
+    which the limit is met exactly 91 to 98 %, which 400 seeds cannot tell from 93 to 97.
+    """
+    plan, root = SYSTEMS[name]
     found = [plan(seed) for seed in range(SEEDS)]
-    held = sum(covers(each, truth) for each in found)
-    spread = float(np.std([each.root.root for each in found], ddof=1))
-    stated = float(np.mean([each.root.half_width for each in found])) / 1.96
-    print(f"| {name} | {truth} | {held} of {SEEDS} | {spread:.2f} | {stated:.2f} |")
-    assert held >= 36
-    assert spread <= 1.25 * stated  # the spread of 40 is itself known to within 22 %
+    held = sum(covers(each, root) for each in found)
+    roots = np.array([each.root.root for each in found])
+    halves = np.array([each.root.half_width for each in found])
+    spread, stated = float(np.std(roots, ddof=1)), float(np.mean(halves)) / 1.96
+    met = nan if root is None else float(np.mean(np.abs(roots - root) <= halves))
+    print(f"| {name} | {root} | {held} of {SEEDS} | {met:.1%} | {spread:.2f} | {stated:.2f} |")
+    assert held >= 0.93 * SEEDS
+    assert root is None or 0.91 <= met <= 0.98
+    assert spread <= 1.15 * stated  # that of 400 is itself known to within 7 %
 
 
 # Where the answer is no plain crossing: what it promises must hold in a run ten times longer.
@@ -155,15 +166,15 @@ def excess_longer(
 @pytest.mark.slow
 def test_the_safe_number_of_two_regimes_holds_in_a_run_ten_times_longer() -> None:
     held = regimes = 0
-    for seed in range(SEEDS):
+    for seed in range(FEW):
         found, sources, goal = two_regimes(seed)
         regimes += found.regimes is not None
         excess = excess_longer(found, sources, goal, found.n_star)
         held += excess <= 0.0
         print(f"| {seed} | {found.n_star} [{found.n_star_lo}, {found.n_star_hi}] | {excess:+.2f} |")
-    print(f"{regimes} of {SEEDS} with two regimes; {held} hold")
-    assert regimes >= 0.9 * SEEDS
-    assert held >= 0.95 * SEEDS
+    print(f"{regimes} of {FEW} with two regimes; {held} hold")
+    assert regimes >= 0.9 * FEW
+    assert held >= 0.95 * FEW
 
 
 @pytest.mark.slow
@@ -172,7 +183,7 @@ def test_both_ends_of_a_figure_that_falls_hold_in_a_run_ten_times_longer() -> No
     queue grows; where they miss the limit by more than 2 %, twenty tell.
     """
     held = held_at_once = missed = 0
-    for seed in range(SEEDS):
+    for seed in range(FEW):
         found, sources, goal = falling(seed)
         least = found.least
         assert least is not None
@@ -188,7 +199,7 @@ def test_both_ends_of_a_figure_that_falls_hold_in_a_run_ten_times_longer() -> No
             f"| {seed} | {least.n} [{least.lo}, {least.hi}] to {found.n_star}"
             f" [{found.n_star_lo}, {found.n_star_hi}] | {excess[0]:+.3f} {excess[1]:+.3f} |"
         )
-    print(f"{held} of {SEEDS} hold at both ends, {held_at_once} by three runs;", end=" ")
+    print(f"{held} of {FEW} hold at both ends, {held_at_once} by three runs;", end=" ")
     print(f"{missed} miss the limit with half the least")
-    assert held >= 0.95 * SEEDS
-    assert missed == SEEDS
+    assert held >= 0.95 * FEW
+    assert missed == FEW
