@@ -149,7 +149,9 @@ def _cross_entropy(recipe: Recipe) -> Loss:
     return measure
 
 
-def accuracy(module: nn.Module, test: Samples, batch: int = 500) -> float:
+def accuracy(
+    module: Callable[[torch.Tensor], torch.Tensor], test: Samples, batch: int = 500
+) -> float:
     """Share of `test` that `module` classifies correctly."""
     inputs, labels = torch.from_numpy(test.inputs), torch.from_numpy(test.labels)
     with torch.inference_mode():

@@ -1,66 +1,29 @@
 """Training between a closed head and a closed tail: what it reaches round by round, what it costs.
 
-Shapes: images uint8 [image, row, column, channel]; features [image, channel, row, column]; scores
-[image, class].
+Shapes: images uint8 [image, row, column, channel]; features [image, channel, row, column].
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from statistics import median
 from time import process_time
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from profiles.measuring.machine import threads
 from profiles.models.data.handwriting import Samples
-from profiles.models.residual import ResidualNet
+from profiles.models.recipe import accuracy
+from profiles.schemes.closed import Closed
 
 _BATCH = 250
 _REPEATS = 15
 
 
-class Closed:
-    """A network with frozen weights in two parts, cut behind the stage `after`."""
-
-    def __init__(self, network: ResidualNet, stages: Sequence[str], after: str) -> None:
-        self.network = network.eval()
-        first = stages.index(after) + 1
-        self._head, self._tail = stages[:first], stages[first:]
-
-    def head(self, images: Tensor) -> Tensor:
-        """Images to the feature at the cut."""
-        z: Tensor = self.network.normalise(images)
-        for stage in self._head:
-            z = self.network.get_submodule(stage)(z)
-        return z
-
-    def tail(self, z: Tensor) -> Tensor:
-        """The feature to scores."""
-        for stage in self._tail:
-            z = self.network.get_submodule(stage)(z)
-        scores: Tensor = self.network.classifier(z.mean((2, 3)))
-        return scores
-
-    def exit(self, z: Tensor) -> Tensor:
-        """The feature to the scores of an exit head, where the network has one there."""
-        scores: Tensor = self.network.get_submodule("exit_head")(z)
-        return scores
-
-    def features(self, images: NDArray[np.uint8]) -> Tensor:
-        """Of many images, in batches."""
-        with torch.no_grad():
-            return torch.cat([self.head(x) for x in torch.split(torch.from_numpy(images), _BATCH)])
-
-
 def share_right(way: Callable[[Tensor], Tensor], z: Tensor, labels: Tensor) -> float:
     """Share of features that a way to scores answers rightly."""
-    with torch.no_grad():
-        parts = zip(torch.split(z, _BATCH), torch.split(labels, _BATCH), strict=True)
-        return sum(int((way(x).argmax(1) == y).sum()) for x, y in parts) / len(labels)
+    return accuracy(way, Samples(z.numpy(), labels.numpy()), _BATCH)
 
 
 class Curve:
@@ -110,7 +73,7 @@ def measure_ratios(closed: Closed, adapter: nn.Module, samples: Samples) -> dict
     CPU seconds, which other work does not lengthen.
 
     server_ratio: tail forward and backward over forward; device_ratio: the adapter's backward and
-    the optimiser's step over the forward of head and adapter.
+    the optimiser's step over the forward of all that is the device's.
     """
     images, labels = torch.from_numpy(samples.inputs), torch.from_numpy(samples.labels)
     adapter = deepcopy(adapter).train()
@@ -140,7 +103,7 @@ def _timed(times: list[float], work: Callable[..., Any], *given: Any) -> Any:
 
 def _forward(closed: Closed, adapter: nn.Module, images: Tensor) -> Tensor:
     """The device's part of a round before anything is sent."""
-    sent: Tensor = adapter(closed.head(images))
+    sent: Tensor = closed.send(adapter(closed.head(images)))
     return sent
 
 

@@ -4,7 +4,7 @@ Shapes: images uint8 [batch, height, width, channel]; features [batch, channel, 
 answers [batch, class]; labels [batch, task].
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 import codec
-from profiles.models.recipe import Loss
+from profiles.models.recipe import After, Epoch, Judge, Loss, Recipe, load_or_train
 from profiles.models.weights import WeightsError, load_weights
 from profiles.schemes import mtl_split
 from profiles.schemes.bottleneck import Bottlenecked
+from profiles.schemes.datasets import N_TEST
 from profiles.schemes.multitask import MultiTask
 from profiles.schemes.priors import tables_of
 
@@ -75,7 +76,7 @@ def judge(chosen: mtl_split.Setup, which: str, beta: float, module: nn.Module) -
     prior expects, mean over the test scenes.
     """
     assert isinstance(module, Bottlenecked)
-    images = torch.from_numpy(chosen.samples("test", mtl_split.N_TEST).inputs)
+    images = torch.from_numpy(chosen.samples("test", N_TEST).inputs)
     with torch.inference_mode():
         latents = [module.encoder(each) for each in torch.split(images, _BATCH)]
         bits = torch.cat([module.prior.bits(each).sum((1, 2, 3)) for each in latents])
@@ -85,6 +86,25 @@ def judge(chosen: mtl_split.Setup, which: str, beta: float, module: nn.Module) -
         "prior_bytes": round(float(bits.mean()) / 8, 4),
         "tables": tables_of(module.prior).id.hex(),
     }
+
+
+def train_coded(
+    recipe: Recipe,
+    build: Callable[[], nn.Module],
+    epoch: Epoch,
+    figures: Judge,
+    *,
+    folder: Path,
+    loss: Loss,
+    finish: After,
+) -> tuple[Bottlenecked, dict[str, Any]]:
+    """A network with a prior by its recipe, or found in `folder`, where its tables are left."""
+    module, provenance = load_or_train(
+        recipe, build, epoch, figures, folder=folder, loss=loss, finish=finish
+    )
+    assert isinstance(module, Bottlenecked)
+    tables_of(module.prior).save(folder / f"{recipe.name}-{recipe.digest}-prior.npz")
+    return module, provenance
 
 
 def load_coded(

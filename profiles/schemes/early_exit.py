@@ -12,7 +12,6 @@ the authors' repository has no licence, and no exit.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,20 @@ import torch
 from torch import nn
 
 from profiles.models import digits, scenes
-from profiles.models.data import digit_scenes
-from profiles.models.data.handwriting import Samples
 from profiles.models.network import Network, content_digest
 from profiles.models.recipe import Epoch, Recipe, accuracy, load_or_train
-from profiles.models.weights import load_weights
 from profiles.schemes import sparsity
+from profiles.schemes.datasets import DIGITS, SCENES, SCENES16, Dataset, check_model, dataset
 from profiles.schemes.exits import EarlyPath, ExitMlp, ExitNet, ExitResidual, ExitSmall, joint_loss
 from profiles.schemes.gates import ConfidenceGate
 from profiles.schemes.scheme import Scheme
-from profiles.schemes.shipped import SHIPPED, round_weights
+from profiles.schemes.shipped import load_shipped, round_weights
 
-MODELS = ("digits", "scenes16", "scenes")
-N_TEST_SCENES = 3600
+MODELS = (DIGITS, SCENES16, SCENES)
 N_EPOCH = 4096
-DIGITS = {"layer1.0": 5, "layer2.0": 9}
-SCENES16 = {"stage1.4": 8, "stage2.0": 24, "stage2.3": 12, "stage3.0": 16}
-SCENES = {
+OF_DIGITS = {"layer1.0": 5, "layer2.0": 9}
+OF_SCENES16 = {"stage1.4": 8, "stage2.0": 24, "stage2.3": 12, "stage3.0": 16}
+OF_SCENES = {
     "stage1.conv1": 8, "stage1.conv2": 8, "stage2.conv1": 8, "stage2.conv2": 8,
     "stage3.conv1": 16, "stage3.conv2": 16, "stage4.conv1": 16, "stage4.conv2": 16,
 }  # fmt: skip
@@ -50,10 +46,8 @@ class Setup:
     recipe: Recipe
     build: Callable[[], ExitNet]
     out_degrees: Mapping[str, int]
+    data: Dataset
     epoch: Epoch
-    samples: Callable[[str, int], Samples]
-    n_test: int
-    data: str
     finish: Callable[[nn.Module], None] | None = None
 
     def masks(self) -> dict[str, torch.Tensor]:
@@ -62,7 +56,7 @@ class Setup:
 
     def judge(self, module: nn.Module) -> dict[str, Any]:
         """Accuracy of both answers on the test split, the weights that are left, the data."""
-        test, masks = self.samples("test", self.n_test), self.masks()
+        test, masks = self.data.samples("test", self.data.n_test), self.masks()
         assert isinstance(module, ExitNet)
         early = EarlyPath(module).eval()
         return {
@@ -70,7 +64,7 @@ class Setup:
             "accuracy_early": round(accuracy(early, test), 6),
             "n_test": len(test.labels),
             "weights_masked": sparsity.n_links(masks, module),
-            "trained_on": self.data,
+            "trained_on": self.data.said,
         }
 
 
@@ -80,59 +74,33 @@ def setup(model: str, fold: int = 0) -> Setup:
     Raises:
         ValueError: another data set.
     """
-    if model == "digits":
+    check_model("early_exit", model, MODELS)
+    data = dataset(model, fold)
+    if model == DIGITS:
         return Setup(
             recipe=Recipe(
                 name=f"early_exit-digits-{fold}", version=1, epochs=60, batch=64, peak_rate=1e-2,
                 weight_decay=0.01, seed=fold,
             ),
-            build=ExitMlp,
-            out_degrees=DIGITS,
+            build=ExitMlp, out_degrees=OF_DIGITS, data=data,
             epoch=lambda number: digits.samples("train", seed=number, fold=fold),
-            samples=partial(_digits, fold),
-            n_test=len(digits.samples("test", fold=fold).labels),
-            data="scikit-learn's digits, 8 x 8",
         )  # fmt: skip
-    if model == "scenes16":
+    if model == SCENES16:
         return Setup(
             recipe=Recipe(
                 name="early_exit-scenes16", version=1, epochs=24, batch=64, peak_rate=4e-3,
                 weight_decay=0.02,
             ),
-            build=ExitSmall,
-            out_degrees=SCENES16,
-            epoch=lambda number: _small("train", N_EPOCH, start=number * N_EPOCH),
-            samples=_small,
-            n_test=N_TEST_SCENES,
-            data="scenes of one of scikit-learn's digits, 16 x 16",
+            build=ExitSmall, out_degrees=OF_SCENES16, data=data, epoch=data.epochs(N_EPOCH),
             finish=round_weights,
         )  # fmt: skip
-    if model == "scenes":
-        return Setup(
-            recipe=Recipe(
-                name="early_exit-scenes", version=1, epochs=12, batch=64, peak_rate=4e-3,
-                weight_decay=0.05,
-            ),
-            build=ExitResidual,
-            out_degrees=SCENES,
-            epoch=scenes.training_epoch,
-            samples=scenes.samples,
-            n_test=N_TEST_SCENES,
-            data="scenes of scikit-learn's digits and photographs, 64 x 64",
-        )  # fmt: skip
-    allowed = ", ".join(MODELS)
-    raise ValueError(f"scheme early_exit is trained for model {allowed}, got {model!r}")
-
-
-def _digits(fold: int, split: str, n: int) -> Samples:
-    most = len(digits.samples(split, fold=fold).labels)
-    return digits.samples(split, min(n, most), fold=fold)
-
-
-def _small(split: str, n: int, *, start: int = 0) -> Samples:
-    """Scenes of 16 x 16 and the class of their digit."""
-    made = digit_scenes.family("scenes16").samples(split, n, start=start)
-    return Samples(made.inputs, made.labels["class"])
+    return Setup(
+        recipe=Recipe(
+            name="early_exit-scenes", version=1, epochs=12, batch=64, peak_rate=4e-3,
+            weight_decay=0.05,
+        ),
+        build=ExitResidual, out_degrees=OF_SCENES, data=data, epoch=scenes.training_epoch,
+    )  # fmt: skip
 
 
 def train(model: str, *, fold: int = 0, folder: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -157,9 +125,9 @@ def scheme(model: str = "scenes", *, threshold: float = 0.7, fold: int = 0) -> S
     """
     chosen = setup(model, fold)
     module = chosen.build()
-    provenance = load_weights(module, SHIPPED / f"{chosen.recipe.name}.npz")
+    provenance = load_shipped(module, chosen.recipe)
     module.eval()
-    example = torch.from_numpy(chosen.samples("test", 1).inputs)
+    example = torch.from_numpy(chosen.data.samples("test", 1).inputs)
     name = f"early_exit-{model}"
     whole = Network(
         name=name, module=module, example_input=example, stages=module.stages, weights="trained",
@@ -176,7 +144,7 @@ def scheme(model: str = "scenes", *, threshold: float = 0.7, fold: int = 0) -> S
         network=whole,
         cut=module.exit_after,
         first_cut=module.exit_after,
-        samples=chosen.samples,
+        samples=chosen.data.samples,
         gate=ConfidenceGate(after=module.exit_after, early=early, threshold=threshold),
         options={"threshold": threshold},
         provenance=provenance,

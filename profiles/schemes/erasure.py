@@ -26,6 +26,11 @@ def erase(
     return features * spread.view(features.shape).to(features.dtype)
 
 
-def erase_any(features: Tensor) -> Tensor:
-    """Features of which, sample by sample, any share up to `WORST` is lost: what is trained on."""
-    return erase(features, WORST * torch.rand(len(features)))
+def lose(features: Tensor, share: float | None) -> Tensor:
+    """Features of which that share is lost; sample by sample any up to `WORST`, which is what
+    adapters are trained on, where it is None.
+    """
+    shares = (
+        WORST * torch.rand(len(features)) if share is None else torch.full((len(features),), share)
+    )
+    return erase(features, shares)

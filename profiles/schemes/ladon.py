@@ -15,15 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 import codec
-from profiles.models.network import Network, content_digest
 from profiles.models.recipe import Loss, Recipe, load_or_train
 from profiles.models.residual import Normalise
 from profiles.schemes import mtl_split
 from profiles.schemes.bottleneck import Bottlenecked
+from profiles.schemes.datasets import check_model
 from profiles.schemes.distilling import (
     answer_alike,
     distance,
@@ -31,9 +30,9 @@ from profiles.schemes.distilling import (
     judge,
     load_coded,
     round_weights,
+    train_coded,
 )
-from profiles.schemes.multitask import MultiTask, mean_metric, task_metrics
-from profiles.schemes.priors import tables_of
+from profiles.schemes.multitask import MultiTask, answering
 from profiles.schemes.scheme import Scheme
 from profiles.schemes.shipped import SHIPPED
 
@@ -44,7 +43,6 @@ DEFAULT_BETA = 0.32
 CODEC = "prior"
 _SIZES = {"channels": 6, "middle": 32, "n_in": 1, "n_out": 32}
 _EPOCHS = (24, 16)
-_ANSWER_BYTES = 4
 
 
 def recipe(model: str, beta: float, stage: int) -> Recipe:
@@ -86,14 +84,11 @@ def train_one(
         loss=distil(teacher, beta), finish=round_weights,
     )  # fmt: skip
     assert isinstance(base, Bottlenecked)
-    module, provenance = load_or_train(
+    return train_coded(
         second, lambda: copy.deepcopy(base).freeze_encoder(),
         lambda number: chosen.epoch(seen + number), figures, folder=folder,
         loss=answer_alike(teacher, classes), finish=round_weights,
     )  # fmt: skip
-    assert isinstance(module, Bottlenecked)
-    tables_of(module.prior).save(folder / f"{second.name}-{second.digest}-prior.npz")
-    return module, provenance
 
 
 def train(
@@ -132,21 +127,15 @@ def scheme(
                    "accuracy": round(sum(of_tasks.values()) / len(names), 6)}  # fmt: skip
     every = list(chosen.family.tasks)
     module.heads = nn.ModuleList([module.heads[every.index(name)] for name in names])
-    metrics = task_metrics(mtl_split.figures_of(names, chosen.family.tasks))
     return Scheme(
         name="ladon",
         model=model,
-        network=Network(
-            name=f"ladon-{model}-{beta:g}",
-            module=module.eval(),
-            example_input=torch.from_numpy(chosen.samples("test", 1).inputs),
-            stages=Bottlenecked.stages,
-            weights="trained",
-            digest=content_digest(module),
-            task="several",
-            metric=mean_metric(metrics),
-            tasks=metrics,
-            answer_bytes=_ANSWER_BYTES * len(names),
+        network=answering(
+            f"ladon-{model}-{beta:g}",
+            module,
+            Bottlenecked.stages,
+            chosen.samples("test", 1).inputs,
+            mtl_split.figures_of(names, chosen.family.tasks),
         ),
         cut="encoder",
         first_cut="encoder",
@@ -173,8 +162,7 @@ def load(
 
 
 def _setup(model: str) -> mtl_split.Setup:
-    if model not in MODELS:
-        raise ValueError(f"scheme ladon is trained for model {' or '.join(MODELS)}, got {model!r}")
+    check_model("ladon", model, MODELS)
     return mtl_split.setup(model)
 
 

@@ -20,27 +20,25 @@ from torch import nn
 
 from profiles.models.data import digit_scenes
 from profiles.models.data.handwriting import Samples
-from profiles.models.network import Network, content_digest
+from profiles.models.network import Network
 from profiles.models.recipe import Recipe, load_or_train
-from profiles.models.weights import load_weights
+from profiles.schemes.datasets import N_TEST, SAID, check_model
 from profiles.schemes.multitask import (
     STAGES,
     MultiTask,
     SideBySide,
+    answering,
     joint_loss,
-    mean_metric,
     scene_body,
     small_body,
     task_metrics,
 )
 from profiles.schemes.scheme import Scheme
-from profiles.schemes.shipped import SHIPPED, round_weights
+from profiles.schemes.shipped import load_shipped, round_weights
 from profiles.schemes.tracing import answers_of
 
 MODELS = ("scenes16", "scenes")
-N_TEST = 3600
-JOINT = "joint"
-_ANSWER_BYTES = 4
+JOINT, CLASS = "joint", "class"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +104,7 @@ class Setup:
     def load(self, which: str) -> tuple[MultiTask, dict[str, Any]]:
         """One of its networks with its shipped weights."""
         module = self.build(which)
-        provenance = load_weights(module, SHIPPED / f"{self.recipe(which).name}.npz")
-        return module, provenance
+        return module, load_shipped(module, self.recipe(which))
 
 
 def setup(model: str) -> Setup:
@@ -116,18 +113,16 @@ def setup(model: str) -> Setup:
     Raises:
         ValueError: another data set.
     """
-    if model not in MODELS:
-        allowed = " or ".join(MODELS)
-        raise ValueError(f"scheme mtl_split is trained for model {allowed}, got {model!r}")
+    check_model("mtl_split", model, MODELS)
     family = digit_scenes.family(model)
     if family.size == 16:
         return Setup(
             family=family, body=small_body, n_z=128, hidden=32, epochs=24, n_epoch=4096,
-            data="scenes of one of scikit-learn's digits, 16 x 16",
+            data=SAID[model],
         )  # fmt: skip
     return Setup(
         family=family, body=scene_body, n_z=384, hidden=16, epochs=16, n_epoch=6144,
-        data="scenes of scikit-learn's digits and photographs, 64 x 64",
+        data=SAID[model],
     )  # fmt: skip
 
 
@@ -170,22 +165,16 @@ def scheme(
                       "digests": [about["digest"] for _, about in each]}  # fmt: skip
     figures = provenance["accuracy_by_task"].values()
     provenance["accuracy"] = round(sum(figures) / len(figures), 6)
-    metrics = task_metrics(figures_of(names, chosen.family.tasks))
-    module.eval()
+    called = f"mtl_split-{model}" + ("" if shared else "-each")
     return Scheme(
         name="mtl_split",
         model=model,
-        network=Network(
-            name=f"mtl_split-{model}" + ("" if shared else "-each"),
-            module=module,
-            example_input=torch.from_numpy(chosen.samples("test", 1).inputs),
-            stages=STAGES,
-            weights="trained",
-            digest=content_digest(module),
-            task="several",
-            metric=mean_metric(metrics),
-            tasks=metrics,
-            answer_bytes=_ANSWER_BYTES * len(names),
+        network=answering(
+            called,
+            module,
+            STAGES,
+            chosen.samples("test", 1).inputs,
+            figures_of(names, chosen.family.tasks),
         ),
         cut=STAGES[-1],
         samples=partial(labelled, chosen, names),
@@ -193,6 +182,17 @@ def scheme(
         options={"tasks": list(names), "shared": shared},
         provenance=provenance,
     )
+
+
+def network_of_class(model: str) -> Network:
+    """The network that was trained for the class alone, its labels [image]."""
+    chosen = setup(model)
+    module, provenance = chosen.load(CLASS)
+    return Network(
+        name=f"mtl_split-{model}-{CLASS}", module=module.eval(), stages=STAGES, weights="trained",
+        example_input=torch.from_numpy(chosen.samples("test", 1).inputs),
+        digest=provenance["digest"],
+    )  # fmt: skip
 
 
 def labelled(chosen: Setup, names: Sequence[str], split: str, n: int) -> Samples:

@@ -18,11 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from profiles.models.network import Network, content_digest
 from profiles.models.residual import Block, Normalise
 from profiles.models.scores import Metric, accuracy
 
 STAGES = ("stage1", "stage2", "stage3")
 _DROPOUT = 0.1
+_ANSWER_BYTES = 4
 
 
 class MultiTask(nn.Module):
@@ -115,6 +117,31 @@ def mean_metric(metrics: Mapping[str, Metric]) -> Metric:
 
 def _right(classes: slice, number: int, answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return accuracy(answers[:, classes], labels[:, number])
+
+
+def answering(
+    name: str,
+    module: nn.Module,
+    stages: Sequence[str],
+    images: np.ndarray,
+    tasks: Mapping[str, int],
+) -> Network:
+    """A trained network of several answers: `tasks` are its heads, with their classes; `images` an
+    example.
+    """
+    metrics = task_metrics(tasks)
+    return Network(
+        name=name,
+        module=module.eval(),
+        example_input=torch.from_numpy(images),
+        stages=tuple(stages),
+        weights="trained",
+        digest=content_digest(module),
+        task="several",
+        metric=mean_metric(metrics),
+        tasks=metrics,
+        answer_bytes=_ANSWER_BYTES * len(tasks),
+    )
 
 
 def small_body() -> list[nn.Module]:

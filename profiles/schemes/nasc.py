@@ -25,16 +25,16 @@ import torch
 from torch import nn
 
 from profiles.models import digits
-from profiles.models.data import digit_scenes
 from profiles.models.data.handwriting import Samples
 from profiles.models.network import Network, content_digest
 from profiles.models.recipe import Epoch, Recipe, load_or_train
 from profiles.models.scores import accuracy
-from profiles.models.weights import load_weights, read_provenance
+from profiles.models.weights import read_provenance
 from profiles.schemes.asng import Candidate, maximise
 from profiles.schemes.blocks import ComputedCosts, Costs
+from profiles.schemes.datasets import DIGITS, SCENES16, Dataset, check_model, dataset
 from profiles.schemes.scheme import Scheme
-from profiles.schemes.shipped import SHIPPED
+from profiles.schemes.shipped import SHIPPED, load_shipped
 from profiles.schemes.supernet import (
     STRIDES,
     WIDTHS,
@@ -47,13 +47,13 @@ from profiles.schemes.supernet import (
 )
 from profiles.schemes.tracing import answers_of
 
-MODELS = ("digits", "scenes16")
+MODELS = (DIGITS, SCENES16)
 SEARCH = "search"
 N_STEPS, N_SAMPLES = 500, 8
 _TIE = 1e-7
 """Less than a validation sample is worth, per limit."""
 _N_RANDOM = 2
-_N_TEST, _N_CHECK, _N_EPOCH = 3600, 1800, 4096
+_N_CHECK, _N_EPOCH = 1800, 4096
 _SHIFTS = [(row, column) for row in (0, 1, 2) for column in (0, 1, 2)]
 
 
@@ -63,11 +63,9 @@ class Setup:
 
     recipe: Recipe
     space: Space
+    data: Dataset
     epoch: Epoch
-    samples: Callable[[str, int], Samples]
     check: Callable[[], Samples]
-    n_test: int
-    data: str
 
     def build(self) -> Supernet:
         """It, untrained."""
@@ -79,10 +77,14 @@ class Setup:
         """
         assert isinstance(module, Supernet)
         module.choose(self.space.widest)
-        test = self.samples("test", self.n_test)
+        test = self.data.samples("test", self.data.n_test)
         right = accuracy(answers_of(module, test.inputs), test.labels)
-        return {"accuracy": round(float(right.mean()), 6), "n_test": len(test.labels),
-                "accuracies_checked": self.check_all(module), "trained_on": self.data}  # fmt: skip
+        return {
+            "accuracy": round(float(right.mean()), 6),
+            "n_test": len(test.labels),
+            "accuracies_checked": self.check_all(module),
+            "trained_on": self.data.said,
+        }
 
     def check_all(self, module: Supernet) -> str:
         """Accuracy of every architecture on the validation samples, by the one set of weights."""
@@ -97,7 +99,7 @@ class Setup:
     def load(self) -> tuple[Supernet, dict[str, Any]]:
         """It with its shipped weights."""
         module = self.build()
-        return module, load_weights(module.eval(), self.weights)
+        return module, load_shipped(module.eval(), self.recipe)
 
     @property
     def weights(self) -> Path:
@@ -111,34 +113,25 @@ def setup(model: str) -> Setup:
     Raises:
         ValueError: another data set.
     """
-    if model == "digits":
+    check_model("nasc", model, MODELS)
+    data = dataset(model)
+    if model == DIGITS:
         return Setup(
             recipe=Recipe(
                 name="nasc-digits", version=1, epochs=40, batch=64, peak_rate=2e-2,
                 weight_decay=0.01,
             ),
             space=Space(side=8, n_in=1, n_blocks=3, n_classes=10, white=16.0),
-            epoch=digits.training_epoch,
-            samples=_digits,
-            check=_shifted_digits,
-            n_test=len(digits.samples("test").labels),
-            data="scikit-learn's digits, 8 x 8",
+            data=data, epoch=digits.training_epoch, check=_shifted_digits,
         )  # fmt: skip
-    if model == "scenes16":
-        family = digit_scenes.family(model)
-        return Setup(
-            recipe=Recipe(
-                name="nasc-scenes16", version=1, epochs=24, batch=64, peak_rate=1e-2,
-                weight_decay=0.02,
-            ),
-            space=Space(side=16, n_in=1, n_blocks=4, n_classes=10),
-            epoch=lambda number: _scenes(family, "train", _N_EPOCH, number * _N_EPOCH),
-            samples=partial(_scenes, family),
-            check=partial(_scenes, family, "calibration", _N_CHECK),
-            n_test=_N_TEST,
-            data="scenes of one of scikit-learn's digits, 16 x 16",
-        )  # fmt: skip
-    raise ValueError(f"scheme nasc is trained for model {' or '.join(MODELS)}, got {model!r}")
+    return Setup(
+        recipe=Recipe(
+            name="nasc-scenes16", version=1, epochs=24, batch=64, peak_rate=1e-2, weight_decay=0.02
+        ),
+        space=Space(side=16, n_in=1, n_blocks=4, n_classes=10),
+        data=data, epoch=data.epochs(_N_EPOCH),
+        check=partial(data.samples, "calibration", _N_CHECK),
+    )  # fmt: skip
 
 
 def train(model: str, *, folder: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -186,7 +179,7 @@ def scheme(
         one, cut = Architecture.read(architecture, chosen.space.n_blocks), chosen.space.stages[-1]
     module = Subnet(whole, one)
     without = {key: value for key, value in provenance.items() if key != "accuracies_checked"}
-    test = chosen.samples("test", chosen.n_test)
+    test = chosen.data.samples("test", chosen.data.n_test)
     right = accuracy(answers_of(module, test.inputs), test.labels)
     return Scheme(
         name="nasc",
@@ -200,7 +193,7 @@ def scheme(
             digest=content_digest(module),
         ),
         cut=cut,
-        samples=chosen.samples,
+        samples=chosen.data.samples,
         options={"architecture": str(one), "limit_s": limit_s},
         provenance={
             **without,
@@ -253,18 +246,9 @@ def checked(model: str) -> dict[Architecture, float]:
     return dict(zip(architectures(chosen.space.n_blocks), map(float, known), strict=True))
 
 
-def _digits(split: str, n: int) -> Samples:
-    return digits.samples(split, min(n, len(digits.samples(split).labels)))
-
-
 def _shifted_digits() -> Samples:
     """The digits for calibration, shifted by up to a pixel: enough to tell architectures apart."""
     own = digits.samples("calibration")
     padded = np.pad(own.inputs, ((0, 0), (1, 1), (1, 1), (0, 0)))
     moved = [padded[:, row : row + 8, column : column + 8] for row, column in _SHIFTS]
     return Samples(np.concatenate(moved), np.tile(own.labels, len(_SHIFTS)))
-
-
-def _scenes(family: digit_scenes.Family, split: str, n: int, start: int = 0) -> Samples:
-    made = family.samples(split, n, start=start)
-    return Samples(made.inputs, made.labels["class"])

@@ -1,108 +1,121 @@
 """One adapter of SALT: behind which closed network, for which user, how trained and judged.
 
-Features are [sample, channel, row, column] at the cut; labels [sample].
+Features are [sample, channel, row, column] at the adapter; labels [sample].
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from profiles.models import digits, scenes
 from profiles.models.data.handwriting import Samples
-from profiles.models.network import Network, content_digest
+from profiles.models.network import content_digest
 from profiles.models.recipe import Recipe, load_or_train
-from profiles.models.residual import STAGES, ResidualNet
-from profiles.schemes import early_exit, erasure, users
+from profiles.schemes import closed, early_exit, erasure, semanticnn, users
 from profiles.schemes.adapters import FORMS, RESIDUAL, FeatureAdapter
-from profiles.schemes.adapting import Closed, Curve, measure_ratios, share_right
+from profiles.schemes.adapting import Curve, measure_ratios, share_right
+from profiles.schemes.closed import Closed
+from profiles.schemes.datasets import DIGITS, SCENES, SCENES16, Dataset, check_model, dataset
 from profiles.schemes.shipped import round_weights
 from profiles.tables.choices import unknown
 
-MODELS = ("digits", "scenes")
+MODELS = (DIGITS, SCENES16, SCENES)
 ROTATED, COLOURED, LOSS, NOISE = GOALS = ("rotated", "coloured", "loss", "noise")
+PLAIN, EARLY_EXIT, SEMANTICNN = CLOSED = ("plain", "early_exit", "semanticnn")
+"""Whose network is closed: that of the data set, or that of another scheme."""
 LOSSES = (0.0, 0.25, 0.5, 0.75)
 SIGMA = 3.0
 """Noise in standard deviations of the frozen feature."""
 N_CURVE = 1200
+_TURNS = 8
 _SEEN = {
     ROTATED: "rotated {}", COLOURED: "coloured {}", LOSS: "{}, segments lost",
     NOISE: "{}, noise added",
 }  # fmt: skip
-_MOST = {"digits": 16, "scenes": 255}
+_BY_NAME = {PLAIN: "", EARLY_EXIT: "-exit", SEMANTICNN: "-semantic"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Behind which stage an adapter stands, channels of the feature there and inside of it."""
+
+    after: str
+    channels: int
+    hidden: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """How many images of a user an adapter learns from, how often, how fast."""
+
+    n_images: int
+    epochs: int
+    rate: float
+
+
+PLACES: Mapping[tuple[str, str], Place] = {
+    (DIGITS, PLAIN): Place(after="stage3", channels=32, hidden=16),
+    (DIGITS, SEMANTICNN): Place(after="front", channels=8, hidden=16),
+    (SCENES16, PLAIN): Place(after="stage2", channels=32, hidden=32),
+    (SCENES16, SEMANTICNN): Place(after="front", channels=16, hidden=16),
+    (SCENES, PLAIN): Place(after="stage3", channels=64, hidden=32),
+    (SCENES, EARLY_EXIT): Place(after="stage2", channels=32, hidden=16),
+    (SCENES, SEMANTICNN): Place(after="front", channels=16, hidden=16),
+}
+"""By data set and by whose network is closed."""
+_OF_DIGITS = User(n_images=400, epochs=30, rate=1e-2)
+_OF_SCENES = User(n_images=2000, epochs=20, rate=5e-3)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """One adapter: the frozen network, the user, how it is trained and judged.
+    """One adapter: the closed network, the user, how it is trained and judged."""
 
-    `after`: the stage behind which it stands, and where the network is cut; `n_user`: images that
-    the user has; `n_test`: others of the same user by which it is judged; `exits`: the frozen
-    network is that of `early_exit`, the adapter before its exit head, which is frozen as well.
-    """
-
-    model: str
+    data: Dataset
     goal: str
     form: str
-    channels: int
-    hidden: int
-    n_user: int
-    n_test: int
-    epochs: int
-    rate: float
-    data: str
-    after: str = "stage3"
-    exits: bool = False
+    place: Place
+    user: User
+    base: str = PLAIN
     fold: int = 0
 
     @property
     def recipe(self) -> Recipe:
         """How it is trained."""
-        more = ("-exit" if self.exits else "") + (f"-{self.fold}" if self.fold else "")
+        more = _BY_NAME[self.base] + (f"-{self.fold}" if self.fold else "")
         return Recipe(
-            name=f"salt-{self.model}-{self.goal}-{self.form}{more}", version=1, batch=40,
-            epochs=self.epochs, peak_rate=self.rate, weight_decay=0.02, warmup=0.1,
+            name=f"salt-{self.data.name}-{self.goal}-{self.form}{more}", version=1, batch=40,
+            epochs=self.user.epochs, peak_rate=self.user.rate, weight_decay=0.02, warmup=0.1,
             seed=self.fold,
         )  # fmt: skip
 
-    def frozen(self) -> Network:
-        """The closed network, as it is shipped."""
-        if self.exits:
-            made = early_exit.scheme(self.model).network
-        else:
-            made = digits.network(self.fold) if self.model == "digits" else scenes.network()
-        for weight in made.module.parameters():
-            weight.requires_grad_(False)
-        return made
-
     @cached_property
     def closed(self) -> Closed:
-        """Head and tail."""
-        module = self.frozen().module
-        assert isinstance(module, ResidualNet)
-        return Closed(module, STAGES, self.after)
+        """The closed network in its parts."""
+        if self.base == SEMANTICNN:
+            return semanticnn.close(self.data.name)
+        exits = self.base == EARLY_EXIT
+        whole = (
+            early_exit.scheme(self.data.name).network
+            if exits
+            else closed.network(self.data.name, self.fold)
+        )
+        return closed.close(whole.module, self.place.after, exits=exits)
 
     def build(self) -> FeatureAdapter:
         """The adapter, untrained."""
-        return FeatureAdapter(self.channels, self.hidden, self.form)
+        return FeatureAdapter(self.place.channels, self.place.hidden, self.form)
 
     def samples(self, split: str, n: int) -> Samples:
         """Images of the user, and labels; of `digits` as many as there are."""
-        if self.model == "digits":
-            most = len(digits.samples(split, fold=self.fold).labels)
-            made = digits.samples(split, min(n, most), fold=self.fold)
-        else:
-            made = scenes.samples(split, n)
-        return Samples(self._seen(made.inputs), made.labels)
-
-    def _seen(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         change = {ROTATED: users.rotate, COLOURED: users.colour}.get(self.goal)
-        return images if change is None else change(images, most=_MOST[self.model])
+        if change is None:
+            return self.data.samples(split, n)
+        return self.data.samples(split, n, partial(change, most=self.data.white))
 
     def features(self, split: str, n: int) -> tuple[Tensor, Tensor]:
         """What the frozen head makes of the user's images, and labels."""
@@ -112,50 +125,65 @@ class Setup:
     @cached_property
     def learnt_from(self) -> tuple[Tensor, Tensor]:
         """Features and labels of the user's own images: the head is frozen, so once is enough."""
-        return self.features("train", self.n_user)
+        return self.features("train", self.user.n_images)
 
     @cached_property
     def deviation(self) -> float:
         """Of the noise, in units of the feature."""
         return SIGMA * float(self.learnt_from[0].std())
 
-    def disturb(self, z: Tensor, share: float | None, generator: torch.Generator | None) -> Tensor:
-        """What the goal does to a feature on its way; `share` of loss, any one where None."""
-        if self.goal == LOSS:
-            if share is None:
-                return erasure.erase_any(z)
-            return erasure.erase(z, torch.full((len(z),), share), generator)
-        if self.goal == NOISE:
-            return z + self.deviation * torch.randn(z.shape, generator=generator)
-        return z
+    def answer(self, adapted: Tensor, level: float | None) -> Tensor:
+        """What an adapter made of features to scores, over the way that the goal or the closed
+        network has: `level` is the share of loss or the bit error rate, drawn where None.
+        """
+        sent = self.closed.send(adapted)
+        if self.closed.carry is not None:
+            sent = self.closed.carry(sent, level)
+        elif self.goal == LOSS:
+            sent = erasure.lose(sent, level)
+        elif self.goal == NOISE:
+            sent = sent + self.deviation * torch.randn(sent.shape)
+        scores: Tensor = self.closed.tail(sent)
+        return scores
 
     def loss(self, module: nn.Module, z: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of the frozen tail's answers to what arrives; with an exit head plus that
         of its answers.
         """
         adapted = module(z)
-        scores = self.closed.tail(self.disturb(adapted, None, None))
-        late = nn.functional.cross_entropy(scores, labels)
-        if not self.exits:
+        late = nn.functional.cross_entropy(self.answer(adapted, None), labels)
+        if self.closed.exit is None:
             return late
         return late + nn.functional.cross_entropy(self.closed.exit(adapted), labels)
 
+    @property
+    def levels(self) -> tuple[str, tuple[float, ...]]:
+        """At which losses or bit error rates it is judged as well, and what they are called."""
+        if self.base == SEMANTICNN:
+            return "ber", semanticnn.JUDGED
+        return "loss", LOSSES if self.goal == LOSS else ()
+
     def right(
-        self, module: nn.Module, z: Tensor, labels: Tensor, share: float = erasure.WORST
+        self, module: nn.Module, z: Tensor, labels: Tensor, level: float | None = None
     ) -> float:
-        """Share of right answers under the goal's conditions, on draws of its own."""
-        drawn = torch.Generator().manual_seed(self.recipe.seed)
-
-        def answer(part: Tensor) -> Tensor:
-            return self.closed.tail(self.disturb(module(part), share, drawn))
-
-        return share_right(answer, z, labels)
+        """Share of right answers under the goal's conditions, on draws of its own: at the worst
+        loss and without bit errors unless said.
+        """
+        meant = level if level is not None else erasure.WORST if self.goal == LOSS else 0.0
+        turns = _TURNS if self.base == SEMANTICNN and meant else 1
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.recipe.seed)
+            found = [
+                share_right(lambda part: self.answer(module(part), meant), z, labels)
+                for _ in range(turns)
+            ]
+        return sum(found) / turns
 
     def train(self, folder: Path) -> tuple[nn.Module, dict[str, Any]]:
         """The adapter by its recipe, or found in `folder`, and its provenance."""
         z, labels = self.learnt_from
         epoch = Samples(z.numpy(), labels.numpy())  # features, not images: the head is frozen
-        tried, answers = (part[:N_CURVE] for part in self.features("test", self.n_test))
+        tried, answers = (part[:N_CURVE] for part in self.features("test", self.data.n_test))
         curve = Curve(lambda module: self.right(module, tried, answers))
         return load_or_train(
             self.recipe, self.build, lambda number: epoch, partial(self.judge, curve),
@@ -164,7 +192,7 @@ class Setup:
 
     def judge(self, curve: Curve, module: nn.Module) -> dict[str, Any]:
         """Accuracy of the whole with and without the adapter, how it was reached, its costs."""
-        test, nothing = self.features("test", self.n_test), nn.Identity()
+        test, nothing = self.features("test", self.data.n_test), nn.Identity()
         curve.end(module)
         batch = self.recipe.batch
         figures: dict[str, Any] = {
@@ -173,16 +201,18 @@ class Setup:
             "n_test": len(test[1]),
             "learning": {"batch": batch, **curve.figures(),
                          **measure_ratios(self.closed, module, self.samples("train", batch))},
-            "trained_on": self.data,
-            "frozen_digest": content_digest(self.closed.network),
+            "trained_on": _SEEN[self.goal].format(self.data.said),
+            "frozen_digest": content_digest(self.closed.whole),
         }  # fmt: skip
-        if self.goal == LOSS:
-            figures["losses"] = list(LOSSES)
-            for name, each in (("accuracy_by_loss", module), ("frozen_by_loss", nothing)):
-                figures[name] = [round(self.right(each, *test, share), 6) for share in LOSSES]
-        if self.exits:
+        called, levels = self.levels
+        if levels:
+            figures |= {"losses" if called == "loss" else "bers": list(levels)}
+            for name, each in (("accuracy", module), ("frozen", nothing)):
+                found = [round(self.right(each, *test, level), 6) for level in levels]
+                figures[f"{name}_by_{called}"] = found
+        if self.closed.exit is not None:
             for name, each in (("accuracy_early", module), ("frozen_early", nothing)):
-                way = nn.Sequential(each, self.closed.network.get_submodule("exit_head"))
+                way = nn.Sequential(each, self.closed.exit)
                 figures[name] = round(share_right(way, *test), 6)
         if self.goal == NOISE:
             figures["noise_deviation"] = self.deviation
@@ -194,31 +224,28 @@ def setup(
     goal: str = ROTATED,
     form: str = RESIDUAL,
     *,
-    exits: bool = False,
+    base: str = PLAIN,
     fold: int = 0,
 ) -> Setup:
-    """The adapter for a data set and a goal, in front of an exit head or without.
+    """The adapter for a data set and a goal, behind the network of `base`.
 
     Raises:
-        ValueError: another data set, goal or form, an exit where there is none for convolutions.
+        ValueError: another data set, goal or form, a scheme that is not trained for these data, a
+            goal for which the closed network has a way of its own.
     """
-    if model not in MODELS:
-        raise ValueError(f"scheme salt is trained for model {' or '.join(MODELS)}, got {model!r}")
-    for name, value, known in (("goal", goal, GOALS), ("form", form, FORMS)):
+    check_model("salt", model, MODELS)
+    for name, value, known in (("goal", goal, GOALS), ("form", form, FORMS),
+                               ("closed", base, CLOSED)):  # fmt: skip
         if value not in known:
             raise ValueError(unknown(f"scheme.{name}", value, known))
-    if exits and model != "scenes":
+    if (model, base) not in PLACES:
         raise ValueError(f"scheme.threshold of salt needs model=scenes, got {model}")
-    if model == "digits":
-        return Setup(
-            model=model, goal=goal, form=form, channels=32, hidden=16, n_user=400,
-            n_test=len(digits.samples("test", fold=fold).labels), epochs=30, rate=1e-2, fold=fold,
-            data=_SEEN[goal].format("scikit-learn's digits, 8 x 8"),
-        )  # fmt: skip
-    place: dict[str, Any] = {"channels": 64, "hidden": 32}
-    if exits:
-        place = {"channels": 32, "hidden": 16, "after": "stage2", "exits": True}
+    if base == SEMANTICNN and goal in (LOSS, NOISE):
+        raise ValueError(
+            "scheme.closed=semanticnn has bit errors of its own, so scheme.goal must be"
+            f" {ROTATED} or {COLOURED}, got {goal}"
+        )
     return Setup(
-        model=model, goal=goal, form=form, n_user=2000, n_test=3600, epochs=20, rate=5e-3, **place,
-        data=_SEEN[goal].format("scenes of scikit-learn's digits and photographs, 64 x 64"),
+        data=dataset(model, fold), goal=goal, form=form, place=PLACES[model, base],
+        user=_OF_DIGITS if model == DIGITS else _OF_SCENES, base=base, fold=fold,
     )  # fmt: skip

@@ -16,16 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
-from profiles.models.network import Network, content_digest
-from profiles.models.weights import load_weights
 from profiles.schemes import ladon, mtl_split
 from profiles.schemes.bottleneck import Bottlenecked
 from profiles.schemes.channel_reduction import Ends, Reduced, flat_tables
+from profiles.schemes.datasets import check_model
 from profiles.schemes.distilling import load_coded
-from profiles.schemes.multitask import mean_metric, task_metrics
+from profiles.schemes.multitask import answering
 from profiles.schemes.sc2_training import (
     TASK,
     end_to_end_recipe,
@@ -35,14 +33,13 @@ from profiles.schemes.sc2_training import (
     train_student,
 )
 from profiles.schemes.scheme import Scheme
-from profiles.schemes.shipped import SHIPPED
+from profiles.schemes.shipped import SHIPPED, load_shipped
 
 MODELS = ladon.MODELS
 WIDTHS = (1, 2, 3, 6, 12)
 """Channels of cr_bq, five of the paper's six."""
 BETAS = (0.0003, 0.001, 0.003, 0.01, 0.03)
 """Nats of cross-entropy that a bit is worth in end_to_end."""
-_ANSWER_BYTES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,17 +113,16 @@ def _choose(method: str, **knobs: float | None) -> tuple[Method, Any]:
 
 
 def _setup(model: str) -> mtl_split.Setup:
-    if model not in MODELS:
-        raise ValueError(f"scheme sc2 is trained for model {' or '.join(MODELS)}, got {model!r}")
+    check_model("sc2", model, MODELS)
     return mtl_split.setup(model)
 
 
 def _load_reduced(chosen: mtl_split.Setup, width: int) -> Scheme:
-    name, ends = reduced_recipe(chosen.family.name, width).name, Ends(width)
-    provenance = load_weights(ends, SHIPPED / f"{name}.npz")
+    recipe, ends = reduced_recipe(chosen.family.name, width), Ends(width)
+    provenance = load_shipped(ends, recipe)
     teacher, _ = chosen.load(TASK)
     brings = {ladon.CODEC: {"calibration": flat_tables(width)}}
-    return _of_class(chosen, name, Reduced(ends, teacher), brings, provenance)
+    return _of_class(chosen, recipe.name, Reduced(ends, teacher), brings, provenance)
 
 
 def _load_end_to_end(chosen: mtl_split.Setup, beta: float) -> Scheme:
@@ -145,21 +141,15 @@ def _of_class(
     brings: Mapping[str, Mapping[str, Any]], provenance: Mapping[str, Any],
 ) -> Scheme:  # fmt: skip
     """A scheme whose one task is the class."""
-    metrics = task_metrics({TASK: chosen.family.tasks[TASK]})
     return Scheme(
         name="sc2",
         model=chosen.family.name,
-        network=Network(
-            name=name,
-            module=module.eval(),
-            example_input=torch.from_numpy(chosen.samples("test", 1).inputs),
-            stages=module.stages,
-            weights="trained",
-            digest=content_digest(module),
-            task="several",
-            metric=mean_metric(metrics),
-            tasks=metrics,
-            answer_bytes=_ANSWER_BYTES,
+        network=answering(
+            name,
+            module,
+            module.stages,
+            chosen.samples("test", 1).inputs,
+            {TASK: chosen.family.tasks[TASK]},
         ),
         cut="encoder",
         first_cut="encoder",

@@ -14,11 +14,10 @@ from profiles.models.recipe import Loss, Recipe, load_or_train
 from profiles.schemes import ladon, mtl_split
 from profiles.schemes.bottleneck import Bottlenecked
 from profiles.schemes.channel_reduction import Ends, Reduced, imitate
-from profiles.schemes.distilling import judge, round_weights
+from profiles.schemes.distilling import judge, round_weights, train_coded
 from profiles.schemes.multitask import MultiTask
-from profiles.schemes.priors import tables_of
 
-TASK = "class"
+TASK = mtl_split.CLASS
 _BITS = 6
 """Significant bits of the weights of end_to_end, whose files are the largest."""
 _N_RANGE = 2048
@@ -27,17 +26,17 @@ _N_RANGE = 2048
 
 def reduced_recipe(model: str, width: int) -> Recipe:
     """That of cr_bq."""
-    return Recipe(
-        name=f"sc2-{model}-cr_bq-{width}", version=1, epochs=24, batch=64, peak_rate=4e-3,
-        weight_decay=0.0,
-    )  # fmt: skip
+    return _recipe(f"sc2-{model}-cr_bq-{width}", 24)
 
 
 def end_to_end_recipe(model: str, beta: float) -> Recipe:
     """That of end_to_end: as many epochs as both stages of entropic_student have."""
+    return _recipe(f"sc2-{model}-end_to_end-{beta:g}", 40)
+
+
+def _recipe(name: str, epochs: int) -> Recipe:
     return Recipe(
-        name=f"sc2-{model}-end_to_end-{beta:g}", version=1, epochs=40, batch=64, peak_rate=4e-3,
-        weight_decay=0.0,
+        name=name, version=1, epochs=epochs, batch=64, peak_rate=4e-3, weight_decay=0.0
     )  # fmt: skip
 
 
@@ -84,14 +83,11 @@ def train_end_to_end(
 ) -> tuple[nn.Module, dict[str, Any]]:
     """end_to_end, from nothing; its tables are left in `folder`, too."""
     recipe = end_to_end_recipe(chosen.family.name, beta)
-    module, provenance = load_or_train(
+    return train_coded(
         recipe, lambda: ladon.build(chosen.build(TASK)), chosen.epoch,
         partial(judge, chosen, TASK, beta), folder=folder, loss=answer_briefly(beta),
         finish=partial(round_weights, bits=_BITS),
     )  # fmt: skip
-    assert isinstance(module, Bottlenecked)
-    tables_of(module.prior).save(folder / f"{recipe.name}-{recipe.digest}-prior.npz")
-    return module, provenance
 
 
 def train_student(

@@ -11,46 +11,21 @@ from torch import Tensor, nn
 
 from profiles.models.data.handwriting import Samples
 from profiles.models.network import Network
-from profiles.models.residual import ResidualNet
-from profiles.schemes.centres import snr_of
-from profiles.schemes.semantic_training import SemanticCodec
+from profiles.models.recipe import accuracy
+from profiles.schemes import closed
+from profiles.schemes.centres import Centres, snr_of
+from profiles.schemes.closed import Closed
+from profiles.schemes.semantic_training import SemanticCodec, draw_noise
 
 STAGES = ("front", "encoder")
-_TURNS, _BATCH = 8, 500
+AFTER = "stage1"
+"""Where the closed network is opened for the codec."""
+_TURNS = 8
 
 
-def split(network: Network) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+def split(network: Network) -> tuple[nn.Module, nn.Module]:
     """A network before and behind the feature that the codec takes, its weights closed."""
-    module = deepcopy(network.module).eval().requires_grad_(False)
-    assert isinstance(module, ResidualNet)
-    return _Front(module), _Rest(module)
-
-
-class _Front(nn.Module):
-    """Images to the feature."""
-
-    def __init__(self, base: ResidualNet) -> None:
-        super().__init__()
-        self.normalise, self.stem, self.stage1 = base.normalise, base.stem, base.stage1
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Of a batch."""
-        f: Tensor = self.stage1(self.stem(self.normalise(images)))
-        return f
-
-
-class _Rest(nn.Module):
-    """The feature to scores."""
-
-    def __init__(self, base: ResidualNet) -> None:
-        super().__init__()
-        self.stages = nn.Sequential(base.stage2, base.stage3, base.stage4)
-        self.classifier = base.classifier
-
-    def forward(self, f: Tensor) -> Tensor:
-        """Of a batch."""
-        scores: Tensor = self.classifier(self.stages(f).mean((2, 3)))
-        return scores
+    return closed.split(deepcopy(network.module).eval().requires_grad_(False), AFTER)
 
 
 class SemanticNet(nn.Module):
@@ -67,9 +42,26 @@ class SemanticNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images to scores."""
-        x = self.encoder(self.front(images))
-        state = self.snr.expand(len(x), 1) / 10.0
-        return self.rest(self.decoder(x, state))
+        return self.receive(self.encoder(self.front(images)))
+
+    def receive(self, y: Tensor) -> Tensor:
+        """The server's part: numbers that arrived to scores."""
+        scores: Tensor = self.rest(self.decoder(y, self.snr.expand(len(y), 1) / 10.0))
+        return scores
+
+
+def close(net: SemanticNet, centres: Centres) -> Closed:
+    """The whole with its codec closed around the feature that its encoder takes."""
+
+    def carry(x: Tensor, rate: float | None) -> Tensor:
+        rates = draw_noise(len(x))[1] if rate is None else torch.full((len(x),), rate)
+        received: Tensor = centres(x, rates)
+        return received
+
+    whole = nn.ModuleDict({"network": net, "centres": centres}).eval().requires_grad_(False)
+    return Closed(
+        whole=whole, head=net.front, send=net.encoder, tail=net.receive, carry=carry
+    )  # fmt: skip
 
 
 @torch.inference_mode()
@@ -90,12 +82,4 @@ def accuracy_at(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         turns = _TURNS if rate else 1
-        return sum(share_of(answer, test) for _ in range(turns)) / turns
-
-
-@torch.inference_mode()
-def share_of(answer: Callable[[Tensor], Tensor], test: Samples) -> float:
-    """Share of a test split that is answered rightly."""
-    images, labels = torch.from_numpy(test.inputs), torch.from_numpy(test.labels)
-    parts = zip(torch.split(images, _BATCH), torch.split(labels, _BATCH), strict=True)
-    return sum(int((answer(x).argmax(1) == y).sum()) for x, y in parts) / len(labels)
+        return sum(accuracy(answer, test) for _ in range(turns)) / turns

@@ -44,6 +44,13 @@ class SemanticCodec(nn.Module):
         return restored
 
 
+def draw_noise(n: int) -> tuple[Tensor, Tensor]:
+    """SNR in dB and bit error rate of n samples as they are in training."""
+    low, high = SNR_DB
+    snr_db = low + (high - low) * torch.rand(n)
+    return snr_db, bit_error_rate(snr_db)
+
+
 class Witness:
     """The small model on the decoder's side, which learns what the symbols say by themselves."""
 
@@ -91,9 +98,7 @@ class Training:
         """SNR in dB and bit error rate of n samples."""
         if not self.noisy:
             return torch.full((n,), QUIET_DB), torch.zeros(n)
-        low, high = SNR_DB
-        snr_db = low + (high - low) * torch.rand(n)
-        return snr_db, bit_error_rate(snr_db)
+        return draw_noise(n)
 
     def restoring(self, module: SemanticCodec, images: Tensor, labels: Tensor) -> Tensor:
         """Of the first stage."""

@@ -10,7 +10,7 @@ The network is the shipped one, its weights closed; only the codec learns. Writt
 mechanism and the authors' code (Apache-2.0), which draws damaged symbols where this flips bits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -21,20 +21,20 @@ import torch
 from torch import nn
 
 from profiles.models import digits, scenes
-from profiles.models.data.handwriting import Samples
 from profiles.models.network import Network, content_digest
-from profiles.models.recipe import Epoch, Recipe, load_or_train
-from profiles.models.weights import load_weights
+from profiles.models.recipe import Epoch, Recipe, accuracy, load_or_train
+from profiles.schemes import closed, semantic_net
 from profiles.schemes.centres import snr_of
+from profiles.schemes.datasets import DIGITS, SCENES, SCENES16, Dataset, check_model, dataset
 from profiles.schemes.scheme import Scheme
-from profiles.schemes.semantic_net import STAGES, SemanticNet, accuracy_at, share_of, split
+from profiles.schemes.semantic_net import STAGES, SemanticNet, accuracy_at, split
 from profiles.schemes.semantic_training import SemanticCodec, Training
-from profiles.schemes.shipped import SHIPPED, round_weights
+from profiles.schemes.shipped import load_shipped, round_weights
 
-MODELS = ("digits", "scenes")
+MODELS = (DIGITS, SCENES16, SCENES)
 JUDGED = (0.0, 0.001, 0.01, 0.05, 0.1, 0.15, 0.2)
 """Bit error rates at which the accuracy of trained weights is stated, means of 8 draws."""
-_USUAL = "usual"
+USUAL = "usual"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,30 +49,33 @@ class Kind:
 
 
 KINDS: Mapping[str, Mapping[str, Kind]] = {
-    "digits": {
-        _USUAL: Kind(), "told": Kind(told=True), "blind": Kind(noise=False),
+    DIGITS: {
+        USUAL: Kind(), "told": Kind(told=True), "blind": Kind(noise=False),
         "direct": Kind(augment=False), "compensated": Kind(compensate=True),
     },
-    "scenes": {_USUAL: Kind(), "rim": Kind(rim=1)},
+    SCENES16: {USUAL: Kind(), "blind": Kind(noise=False)},
+    SCENES: {USUAL: Kind(), "rim": Kind(rim=1)},
 }  # fmt: skip
 """What is trained, under the name of its weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """A data set: its network, and how each codec for it is trained and judged."""
+    """A data set: how each codec for it is trained and judged, by `n_test` samples."""
 
-    name: str
-    network: Callable[[], Network]
+    data: Dataset
     epoch: Epoch
-    samples: Callable[[str, int], Samples]
     n_test: int
     n_in: int
     n_symbols: int
     width: int
     epochs: tuple[int, int]
-    data: str
     seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """That of the data."""
+        return self.data.name
 
     def kind(self, which: str) -> Kind:
         """That of some weights."""
@@ -95,20 +98,21 @@ class Setup:
     def judge(self, which: str, module: nn.Module) -> dict[str, Any]:
         """Accuracy on the test split at every rate, and without a codec; the data."""
         assert isinstance(module, SemanticCodec)
-        front, rest = split(self.network())
-        test = self.samples("test", self.n_test)
+        base = closed.network(self.name)
+        front, rest = split(base)
+        test = self.data.samples("test", self.n_test)
         shares = [accuracy_at(front, module, rest, test, rate) for rate in JUDGED]
-        plain = share_of(lambda images: rest(front(images)), test)
+        plain = accuracy(lambda images: rest(front(images)), test)
         return {
-            "accuracy": round(shares[0], 6), "n_test": self.n_test, "trained_on": self.data,
+            "accuracy": round(shares[0], 6), "n_test": self.n_test, "trained_on": self.data.said,
             "accuracy_by_ber": {f"{r:g}": round(s, 6) for r, s in zip(JUDGED, shares, strict=True)},
-            "accuracy_uncoded": round(plain, 6), "base_digest": self.network().digest,
+            "accuracy_uncoded": round(plain, 6), "base_digest": base.digest,
         }  # fmt: skip
 
     def train(self, which: str, folder: Path) -> tuple[nn.Module, dict[str, Any]]:
         """A codec by its recipes, or found in `folder`."""
         kind = self.kind(which)
-        front, rest = split(self.network())
+        front, rest = split(closed.network(self.name))
         learning = Training(
             front=front, rest=rest, noisy=kind.noise, compensate=kind.compensate
         )  # fmt: skip
@@ -127,8 +131,7 @@ class Setup:
     def load(self, which: str) -> tuple[SemanticCodec, dict[str, Any]]:
         """A codec with its shipped weights."""
         module = self.build(which)
-        provenance = load_weights(module, SHIPPED / f"{self.recipe(which, 1).name}.npz")
-        return module, provenance
+        return module, load_shipped(module, self.recipe(which, 1))
 
 
 def setup(model: str) -> Setup:
@@ -137,19 +140,23 @@ def setup(model: str) -> Setup:
     Raises:
         ValueError: another data set.
     """
-    if model == "digits":
+    check_model("semanticnn", model, MODELS)
+    data = dataset(model)
+    if model == DIGITS:
         return Setup(
-            name=model, network=digits.network, epoch=digits.training_epoch, samples=_digits,
-            n_test=len(digits.samples("test").labels), n_in=8, n_symbols=8, width=32,
-            epochs=(10, 40), data="scikit-learn's digits, 8 x 8", seed=1,
+            data=data, epoch=digits.training_epoch, n_test=data.n_test, n_in=8, n_symbols=8,
+            width=32, epochs=(10, 40), seed=1,
         )  # fmt: skip
-    if model == "scenes":
+    if model == SCENES16:
         return Setup(
-            name=model, network=scenes.network, epoch=_scene_epoch, samples=scenes.samples,
-            n_test=1800, n_in=16, n_symbols=8, width=24, epochs=(1, 4),
-            data="scenes of scikit-learn's digits and photographs, 64 x 64",
+            data=data, epoch=data.epochs(4096), n_test=data.n_test, n_in=16, n_symbols=16, width=32,
+            epochs=(6, 36),
         )  # fmt: skip
-    raise ValueError(f"scheme semanticnn is trained for model {' or '.join(MODELS)}, got {model!r}")
+    half = scenes.SCENES_PER_EPOCH // 2  # of what the network had in each of its own epochs
+    return Setup(
+        data=data, epoch=data.epochs(half), n_test=1800, n_in=16, n_symbols=8, width=24,
+        epochs=(1, 4),
+    )  # fmt: skip
 
 
 def _copy(module: nn.Module) -> SemanticCodec:
@@ -157,14 +164,10 @@ def _copy(module: nn.Module) -> SemanticCodec:
     return deepcopy(module)
 
 
-def _digits(which: str, n: int) -> Samples:
-    return digits.samples(which, min(n, len(digits.samples(which).labels)))
-
-
-def _scene_epoch(number: int) -> Samples:
-    """Half as many scenes as the network had in each of its own epochs."""
-    n = scenes.SCENES_PER_EPOCH // 2
-    return scenes.samples("train", n, start=number * n)
+def close(model: str) -> closed.Closed:
+    """The network of a data set with its usual codec, nothing of it to be trained."""
+    codec, _ = setup(model).load(USUAL)
+    return semantic_net.close(SemanticNet(closed.network(model), codec, snr_of(0.0)), codec.centres)
 
 
 def train(model: str, *, folder: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -175,7 +178,7 @@ def train(model: str, *, folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     """
     chosen = setup(model)
     every = {which: chosen.train(which, folder) for which in KINDS[model]}
-    module, provenance = every[_USUAL]
+    module, provenance = every[USUAL]
     others = {which: about["accuracy_by_ber"] for which, (_, about) in every.items()}
     return module, {**provenance, "accuracy_by_kind": others}
 
@@ -207,19 +210,19 @@ def scheme(
     which = _find(model, Kind(noise=noise, augment=augment, compensate=compensate,
                               told=told is not None, rim=rim))  # fmt: skip
     codec, provenance = chosen.load(which)
-    module = SemanticNet(chosen.network(), codec, snr_db).eval()
+    module = SemanticNet(closed.network(model), codec, snr_db).eval()
     table = tuple(codec.centres.table.tolist())
     return Scheme(
         name="semanticnn",
         model=model,
         network=Network(
             name=f"semanticnn-{model}-{which}", module=module, stages=STAGES, weights="trained",
-            example_input=torch.from_numpy(chosen.samples("test", 1).inputs),
+            example_input=torch.from_numpy(chosen.data.samples("test", 1).inputs),
             digest=content_digest(module),
         ),
         cut=STAGES[-1],
         first_cut=STAGES[-1],
-        samples=chosen.samples,
+        samples=chosen.data.samples,
         brings={"centres": {"table": table}},
         options={"noise": noise, "augment": augment, "compensate": compensate, "told": told,
                  "rim": rim},

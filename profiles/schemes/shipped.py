@@ -1,11 +1,23 @@
 """Where the weights of the schemes lie, and how they are made small."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from profiles.models import weights
+from profiles.models.recipe import Recipe
 
 SHIPPED = weights.SHIPPED.parent / "schemes"
+
+
+def load_shipped(module: nn.Module, recipe: Recipe) -> dict[str, Any]:
+    """Fill a module with the shipped weights of a recipe; their provenance.
+
+    Raises:
+        WeightsError: a damaged file, or none.
+    """
+    return weights.load_weights(module, SHIPPED / f"{recipe.name}.npz")
 
 
 @torch.no_grad()

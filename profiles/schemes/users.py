@@ -18,10 +18,10 @@ Images = NDArray[np.uint8]
 
 
 def rotate(images: Images, *, most: int) -> Images:
-    """Every image turned about its centre; what comes in from outside mirrors the edge of pictures
-    (`most` = 255) and is empty paper around digits (16).
+    """Every image turned about its centre; what comes in from outside mirrors the edge of coloured
+    pictures and is empty paper around grey digits.
     """
-    edge = "reflect" if most == 255 else "constant"
+    edge = "constant" if images.shape[-1] == 1 else "reflect"
     turned = ndimage.rotate(
         images.astype(np.float32), DEGREES, axes=(1, 2), reshape=False, order=1, mode=edge
     )

@@ -215,7 +215,7 @@ def _summary(config: Config, rows: Sequence[Row]) -> Summary:
                  "foreseen ms", "mean ms", "p95 ms"),
         rows=cells,
         origin=(
-            "Weights trained here on " + nasc.setup(config.model).data + ", accuracy on validation"
+            f"Weights trained here on {nasc.setup(config.model).data.said}, accuracy on validation"
             f" samples; seconds {config.said}."
         ),
     )  # fmt: skip

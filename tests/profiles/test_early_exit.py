@@ -77,7 +77,7 @@ def test_bad_options_are_refused(change, words):
 
 def test_other_data_and_other_schemes_are_refused():
     with pytest.raises(
-        ValueError, match="trained for model digits, scenes16, scenes, got 'resnet34'"
+        ValueError, match="trained for model digits, scenes16 or scenes, got 'resnet34'"
     ):
         schemes.create("early_exit", "resnet34")
     with pytest.raises(ValueError, match="unknown scheme 'early'; nearest: early_exit"):
@@ -104,7 +104,7 @@ def test_the_recipe_gives_the_accuracy(model, tmp_path):
     assert abs(fresh["accuracy"] - shipped["accuracy"]) <= tolerance(shipped)
     setup = early_exit.setup(model)
     assert sparsity.off_mask(module, setup.masks()) == 0
-    early = accuracy(EarlyPath(module).eval(), setup.samples("test", setup.n_test))
+    early = accuracy(EarlyPath(module).eval(), setup.data.samples("test", setup.data.n_test))
     assert early == pytest.approx(fresh["accuracy_early"], abs=1e-6)
 
 

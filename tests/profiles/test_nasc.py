@@ -64,7 +64,7 @@ def test_a_limit_that_nothing_keeps_is_refused_with_the_nearest():
 def test_what_is_cut_out_computes_what_the_supernet_does(model):
     chosen = nasc.setup(model)
     whole, _ = chosen.load()
-    images = chosen.samples("test", 40).inputs
+    images = chosen.data.samples("test", 40).inputs
     for one in list(architectures(chosen.space.n_blocks))[::37]:
         whole.choose(one)
         np.testing.assert_allclose(
@@ -86,7 +86,7 @@ def test_accuracies_that_are_shipped_are_those_of_the_weights():
 def test_multiply_adds_and_sizes_are_those_of_the_layers(model):
     chosen = nasc.setup(model)
     whole, _ = chosen.load()
-    image = torch.from_numpy(chosen.samples("test", 1).inputs)
+    image = torch.from_numpy(chosen.data.samples("test", 1).inputs)
     for one in list(architectures(chosen.space.n_blocks))[::29]:
         module, x, macs, sizes = Subnet(whole, one), None, [], []
         x = module.normalise(image)

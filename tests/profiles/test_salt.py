@@ -14,22 +14,21 @@ from torch import nn
 import codec
 from profiles import schemes
 from profiles.measuring.tracing import trace
-from profiles.models import digits, scenes
 from profiles.models.network import content_digest
 from profiles.models.weights import read_provenance
+from profiles.schemes import closed as networks
 from profiles.schemes import erasure, personal, users
 from profiles.schemes.adapters import FORMS, FeatureAdapter, PrivateNoise
 from profiles.schemes.adapting import Curve
 from profiles.schemes.tracing import answers_of, with_before
 from tests.profiles.test_training import tolerance
 
-CLOSED = {"digits": digits.network, "scenes": scenes.network}
 SHIPPED = [
     (model, goal, form)
     for model in personal.MODELS
     for goal in personal.GOALS
     for form in ("residual", "insertion")
-    if form == "residual" or goal == "rotated"
+    if (form == "residual" or goal == "rotated") and (model, goal) != ("scenes16", "coloured")
 ]
 
 
@@ -44,22 +43,23 @@ def right(scheme, n):
 
 @pytest.mark.parametrize(("model", "goal", "form"), SHIPPED)
 def test_head_and_tail_are_the_shipped_ones_to_the_last_bit(model, goal, form):
-    scheme, closed = made(model, goal=goal, form=form), CLOSED[model]()
+    scheme, closed = made(model, goal=goal, form=form), networks.network(model)
+    place = scheme.adapter.after
     assert scheme.provenance["frozen_digest"] == closed.digest == content_digest(closed.module)
     mine = scheme.network.module.state_dict()
     for name, value in closed.module.state_dict().items():
         stage, _, rest = name.partition(".")
         torch.testing.assert_close(
-            mine[name if stage != "stage3" else f"stage3.frozen.{rest}"], value, rtol=0, atol=0
+            mine[name if stage != place else f"{place}.frozen.{rest}"], value, rtol=0, atol=0
         )
 
 
 def test_training_leaves_the_hash_of_head_and_tail(tmp_path):
-    short = replace(personal.setup("digits"), epochs=1, n_user=80)
+    whole = personal.setup("digits")
+    short = replace(whole, user=replace(whole.user, epochs=1, n_images=80))
     module, about = short.train(tmp_path)
-    assert (
-        content_digest(short.closed.network) == about["frozen_digest"] == CLOSED["digits"]().digest
-    )
+    closed = networks.network("digits").digest
+    assert content_digest(short.closed.whole) == about["frozen_digest"] == closed
     untrained = short.build().state_dict()
     assert any(not torch.equal(value, untrained[k]) for k, value in module.state_dict().items())
     assert about["learning"]["rounds"] == [0, 1, 2]
@@ -83,6 +83,9 @@ def test_an_adapter_keeps_the_length_of_a_payload():
     ("digits", "rotated", "insertion", 0.40),
     ("digits", "coloured", "residual", 0.40),
     ("digits", "noise", "residual", 0.15),
+    ("scenes16", "rotated", "residual", 0.60),
+    ("scenes16", "rotated", "insertion", 0.60),
+    ("scenes16", "noise", "residual", 0.35),
     ("scenes", "rotated", "residual", 0.40),
     ("scenes", "coloured", "residual", 0.15),
     ("scenes", "noise", "residual", 0.25),
@@ -92,15 +95,18 @@ def test_a_user_is_understood_again(model, goal, form, gain):
     n, found = (360 if model == "digits" else 200), []
     for each in (scheme, closed):
         stated = each.provenance["accuracy"]
-        reach = 4.0 * np.sqrt(stated * (1.0 - stated) / n) * (1.0 if model == "scenes" else 0.2)
+        reach = 4.0 * np.sqrt(stated * (1.0 - stated) / n) * (0.2 if model == "digits" else 1.0)
         found.append(right(each, n))
         assert found[-1] == pytest.approx(stated, abs=reach + 0.02 * (goal == "noise"))
     assert found[0] - found[1] >= gain
     assert scheme.provenance["accuracy"] - closed.provenance["accuracy"] >= gain
 
 
-@pytest.mark.parametrize(("model", "n"), [("digits", 360), ("scenes", 200)])
-def test_three_quarters_of_the_segments_may_be_lost(model, n):
+@pytest.mark.parametrize(
+    ("model", "n", "at_least"),
+    [("digits", 360, 0.9), ("scenes16", 600, 0.86), ("scenes", 200, 0.9)],
+)
+def test_three_quarters_of_the_segments_may_be_lost(model, n, at_least):
     chosen = personal.setup(model, "loss")
     adapter = made(model, goal="loss").adapter.module
     z, labels = chosen.features("test", n)
@@ -109,7 +115,7 @@ def test_three_quarters_of_the_segments_may_be_lost(model, n):
         name: [chosen.right(way, z, labels, share) for share in personal.LOSSES]
         for name, way in ways.items()
     }
-    assert found["adapted"][-1] > 0.9
+    assert found["adapted"][-1] > at_least
     assert found["adapted"][-1] - found["frozen"][-1] > 0.3
     assert found["frozen"] == sorted(found["frozen"], reverse=True)
     assert found["adapted"][0] > found["frozen"][0] - 0.02
@@ -185,7 +191,7 @@ def test_the_last_segment_may_be_shorter():
 def test_training_loses_from_nothing_to_the_worst():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        lost = (erasure.erase_any(torch.ones(4000, 16)) == 0.0).float().mean(1)
+        lost = (erasure.lose(torch.ones(4000, 16), None) == 0.0).float().mean(1)
     assert lost.min() == 0.0
     assert lost.max() == erasure.WORST
     assert float(lost.mean()) == pytest.approx(erasure.WORST / 2, abs=0.02)
@@ -240,14 +246,18 @@ def test_a_curve_is_looked_at_after_1_2_5_rounds_and_at_the_end():
 
 
 @pytest.mark.parametrize(("model", "options", "said"), [
-    ("scenes16", {}, "is trained for model digits or scenes, got 'scenes16'"),
+    ("scenes64x2", {}, "is trained for model digits, scenes16 or scenes, got 'scenes64x2'"),
+    ("scenes16", {"goal": "coloured"},
+     "scheme.form=residual is shipped for scheme.goal=rotated or loss or noise on scenes16, got"),
     ("digits", {"goal": "rotate"}, "unknown scheme.goal 'rotate'"),
     ("digits", {"form": "serial"}, "unknown scheme.form 'serial'"),
-    ("digits", {"goal": "loss", "form": "insertion"}, "is shipped for scheme.goal=rotated alone"),
+    ("digits", {"goal": "loss", "form": "insertion"}, "is shipped for scheme.goal=rotated on digi"),
     ("digits", {"threshold": 0.7}, "scheme.threshold of salt needs model=scenes, got digits"),
-    ("scenes", {"threshold": 0.7, "goal": "loss"}, "is shipped for scheme.goal=rotated alone"),
+    ("scenes", {"threshold": 0.7, "goal": "loss"}, "scheme.closed=early_exit is shipped for"),
+    ("scenes", {"closed": "early_exit"}, "scheme.threshold belongs to scheme.closed=early_exit"),
+    ("digits", {"closed": "sc2"}, "unknown scheme.closed 'sc2'"),
     ("scenes", {"threshold": 1.7}, "scheme.threshold must be in 0..1, got 1.7"),
-    ("digits", {"cut": "stem"}, "has no option 'cut'; it takes: goal, form, threshold"),
+    ("digits", {"cut": "stem"}, "has no option 'cut'; it takes: goal, form, closed, threshold"),
 ])  # fmt: skip
 def test_what_it_is_not_is_refused(model, options, said):
     with pytest.raises(ValueError, match=said):
@@ -256,8 +266,8 @@ def test_what_it_is_not_is_refused(model, options, said):
 
 def test_all_its_weights_stay_small():
     files = list(Path(schemes.SHIPPED).glob("salt-*"))
-    assert len(files) == 2 * (len(SHIPPED) + 1)
-    assert sum(one.stat().st_size for one in files) < 0.6e6
+    assert len(files) == 2 * (len(SHIPPED) + 1 + 3)  # with an exit, in front of SemanticNN
+    assert sum(one.stat().st_size for one in files) < 0.7e6
 
 
 @pytest.mark.slow

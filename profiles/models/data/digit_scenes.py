@@ -9,7 +9,7 @@ how much of each of 8 x 8 patches a digit covers. A scene is a pure function of 
 index); the digits of the four splits are disjoint.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from profiles.models.data.painting import Placement, add_contrast, draw, paint
 from profiles.models.data.photographs import crops
 from profiles.tables.choices import unknown
 
+Change = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 SPLITS = ("train", "gate", "calibration", "test")
 N_GATE_DIGITS = 180
 EMPTY = 10
@@ -58,8 +59,13 @@ class Family:
             return {"cells": EMPTY + 1}
         return {"class": 10, "place": 4, "brightness" if self.size == 16 else "colour": 3}
 
-    def samples(self, split: str, n: int, *, start: int = 0) -> Scenes:
+    def samples(
+        self, split: str, n: int, *, start: int = 0, change: Change | None = None
+    ) -> Scenes:
         """Scenes `start` .. `start + n - 1` of a split.
+
+        `change` is done to what a camera sees; the salt and pepper of 16 x 16 is its sensor's and
+        comes after that. Labels and map are those of the scene itself.
 
         Raises:
             ValueError: an unknown split.
@@ -67,7 +73,7 @@ class Family:
         paint_block = _grey if self.size == 16 else _coloured
         indices = np.arange(start, start + n)
         blocks = [
-            paint_block(self, split, indices[first : first + _BLOCK])
+            paint_block(self, split, indices[first : first + _BLOCK], change or _keep)
             for first in range(0, n, _BLOCK)
         ]
         return Scenes(
@@ -111,7 +117,11 @@ def digit_numbers(split: str) -> NDArray[np.int64]:
     return train[:-N_GATE_DIGITS] if split == "train" else train[-N_GATE_DIGITS:]
 
 
-def _grey(family: Family, split: str, indices: NDArray[np.int64]) -> Scenes:
+def _keep(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return images
+
+
+def _grey(family: Family, split: str, indices: NDArray[np.int64], change: Change) -> Scenes:
     """16 x 16: digits as they are in some of the four corners, then salt and pepper."""
     n, numbers = len(indices), digit_numbers(split)
     unit = uniforms(f"{family.name}/{split}", indices, 9 + 2 * 16 * 16)
@@ -127,9 +137,10 @@ def _grey(family: Family, split: str, indices: NDArray[np.int64]) -> Scenes:
         for row in range(n):
             top, left = 8 * _CORNERS[corner[row]]
             ink[row, top : top + 8, left : left + 8] = handwriting().inputs[digit[row]] / 16.0
-    shade = ink * np.array(LEVELS, np.float32)[level][:, None, None]
-    hit, salt = (x.reshape(n, 16, 16) for x in np.split(unit[:, 9:], 2, axis=1))
-    shade = np.where(hit < NOISE, (salt < 0.5).astype(np.float32), shade)
+    shade = 255.0 * ink * np.array(LEVELS, np.float32)[level][:, None, None]
+    seen = change(np.rint(shade).astype(np.uint8)[..., None])
+    hit, salt = (x.reshape(seen.shape) for x in np.split(unit[:, 9:], 2, axis=1))
+    images = np.where(hit < NOISE, np.where(salt < 0.5, 255, 0), seen).astype(np.uint8)
     labels: dict[str, NDArray[np.int64]] = {"cells": cells}
     if family.n_digits == 1:
         labels = {
@@ -137,10 +148,10 @@ def _grey(family: Family, split: str, indices: NDArray[np.int64]) -> Scenes:
             "place": corners[:, 0],
             "brightness": level,
         }
-    return Scenes(np.rint(255.0 * shade).astype(np.uint8)[..., None], labels, _cover(ink))
+    return Scenes(images, labels, _cover(ink))
 
 
-def _coloured(family: Family, split: str, indices: NDArray[np.int64]) -> Scenes:
+def _coloured(family: Family, split: str, indices: NDArray[np.int64], change: Change) -> Scenes:
     """64 x 64: digits of random size, place and colour on photographs."""
     numbers = digit_numbers(split)
     alone = family.n_digits == 1
@@ -169,7 +180,7 @@ def _coloured(family: Family, split: str, indices: NDArray[np.int64]) -> Scenes:
     if alone:
         labels = {"class": handwriting().labels[first], "place": _quarter(place),
                   "colour": strongest}  # fmt: skip
-    return Scenes(images, labels, _cover(ink))
+    return Scenes(change(images), labels, _cover(ink))
 
 
 def _in_quarter(unit: NDArray[np.float64], corner: NDArray[np.int64]) -> Placement:
