@@ -64,6 +64,9 @@ _MODELS: dict[str, tuple[str, ...]] = {
 }
 
 
+_OF_A_USER = ("salt",)
+
+
 def names() -> tuple[str, ...]:
     """All schemes that are shipped."""
     return tuple(_SCHEMES)
@@ -76,6 +79,13 @@ def models(name: str) -> tuple[str, ...]:
         ValueError: an unknown scheme.
     """
     return _MODELS[_known(name)]
+
+
+def comparable(model: str) -> tuple[str, ...]:
+    """Those that are trained for these data and answer the model's own test samples; what SALT
+    answers are a user's.
+    """
+    return tuple(one for one in names() if model in models(one) and one not in _OF_A_USER)
 
 
 def create(name: str, model: str, **options: Any) -> Scheme:
@@ -131,6 +141,7 @@ __all__ = [
     "Gate",
     "Scheme",
     "Transport",
+    "comparable",
     "create",
     "models",
     "names",

@@ -31,7 +31,8 @@ LOSSES = (0.0, 0.25, 0.5, 0.75)
 SIGMA = 3.0
 """Noise in standard deviations of the frozen feature."""
 N_CURVE = 1200
-_TURNS = 8
+_CROSSINGS = 2880
+"""About so many payloads with wrong bits judge a bit error rate, at least one a sample."""
 _SEEN = {
     ROTATED: "rotated {}", COLOURED: "coloured {}", LOSS: "{}, segments lost",
     NOISE: "{}, noise added",
@@ -170,7 +171,7 @@ class Setup:
         loss and without bit errors unless said.
         """
         meant = level if level is not None else erasure.WORST if self.goal == LOSS else 0.0
-        turns = _TURNS if self.base == SEMANTICNN and meant else 1
+        turns = max(1, _CROSSINGS // len(z)) if self.base == SEMANTICNN and meant else 1
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
             found = [

@@ -141,8 +141,8 @@ def _cuts(config: Any) -> list[str]:
 
 
 def _schemes(model: str) -> list[str]:
-    """All that are trained for these data, and none where there is a network for them."""
+    """All that answer these data, and none where there is a network for them."""
     from profiles import models, schemes
 
-    trained = [name for name in schemes.names() if model in schemes.models(name)]
+    trained = list(schemes.comparable(model))
     return trained if model in models.FOR_SCHEMES else [PLAIN, *trained]

@@ -74,7 +74,7 @@ def test_the_shifted_user_is_understood_again_by_as_many_bytes(model, gain, in_e
         for number, rate in enumerate((0.0, 0.1)):
             p = about[column][about["bers"].index(rate)]
             drawn = 1 / 8 + 1 / DRAWS if rate else 0.0
-            part = 0.0 if model == "digits" else 1.0
+            part = 0.0 if model == "digits" else 1.0  # of the scenes that judge
             reach = 4.0 * math.sqrt(p * (1 - p) * (drawn + part) / n) + 1e-6
             assert right[form][number] == pytest.approx(p, abs=reach)
 

@@ -46,6 +46,13 @@ def test_every_scheme_is_spanned_at_its_own_cuts(quick, monkeypatch) -> None:
     assert ("stage1", "raw8") not in plain  # an image codec takes no feature, and that alone
 
 
+def test_all_schemes_of_a_model_are_those_that_answer_its_own_samples(quick, monkeypatch) -> None:
+    """SALT answers a user's images: no accuracy of its is to be held against theirs."""
+    spanned = stop_before_searching(monkeypatch)
+    assert run([*LIGHT, *quick, "plan.over=[scheme,'codec=raw32']", "name=all"]) == 2
+    assert {one["scheme"] for one in spanned} == {"split", "early_exit", "nasc", "semanticnn"}
+
+
 def test_what_a_scheme_cannot_be_is_a_row_of_its_own(quick, capfd) -> None:
     """With all that two others can, and how often each is right."""
     words = [one for one in quick if not one.startswith("replications")]
