@@ -42,10 +42,9 @@ def test_it_runs_exactly_and_small_scenes_and_other_codecs_take_it_too(quick):
              "model.samples=60", "model.repeats=1"]  # fmt: skip
     axis = 'sweep=["codec=centres,int8"]'
     assert run(["simulate", *words, "horizon_s=2", "warmup_s=0.5", axis, "name=small"]) == 0
-    learned, whole = rows("small")
-    header = float(whole["payload_bytes"]) - 64  # int8: a byte for each of 64 symbols
-    assert 24 < float(learned["payload_bytes"]) < float(whole["payload_bytes"])
-    assert header > 0
+    learned, whole = (float(row["uplink_bytes_per_request"]) for row in rows("small"))
+    assert learned == 24 + 22  # eight symbols in three bytes; header and checksum
+    assert whole == 64 + 28  # a byte for each symbol
 
 
 def test_its_training_is_traffic_of_symbols_up_and_gradients_down(quick):
