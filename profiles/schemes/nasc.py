@@ -52,8 +52,7 @@ SEARCH = "search"
 N_STEPS, N_SAMPLES = 500, 8
 _TIE = 1e-7
 """Less than a validation sample is worth, per limit."""
-_N_RANDOM = 2
-_N_CHECK, _N_EPOCH = 1800, 4096
+_N_RANDOM, _N_CHECK, _N_EPOCH = 2, 1800, 4096
 _SHIFTS = [(row, column) for row in (0, 1, 2) for column in (0, 1, 2)]
 
 

@@ -99,13 +99,10 @@ class Setup:
         """The closed network in its parts."""
         if self.base == SEMANTICNN:
             return semanticnn.close(self.data.name)
-        exits = self.base == EARLY_EXIT
-        whole = (
-            early_exit.scheme(self.data.name).network
-            if exits
-            else closed.network(self.data.name, self.fold)
-        )
-        return closed.close(whole.module, self.place.after, exits=exits)
+        if self.base == EARLY_EXIT:
+            whole = early_exit.scheme(self.data.name).network
+            return closed.close(whole.module, self.place.after, exits=True)
+        return closed.close(closed.network(self.data.name, self.fold).module, self.place.after)
 
     def build(self) -> FeatureAdapter:
         """The adapter, untrained."""

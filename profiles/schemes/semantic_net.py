@@ -76,7 +76,7 @@ def accuracy_at(
 
     def answer(images: Tensor) -> Tensor:
         snr_db = torch.full((len(images),), snr_of(rate))
-        _, y = module.send(front(images), snr_db, torch.full((len(images),), rate))
+        _, y = module.send(front(images), torch.full((len(images),), rate))
         return rest(module.restore(y, snr_db))
 
     with torch.random.fork_rng(devices=[]):

@@ -33,7 +33,7 @@ class SemanticCodec(nn.Module):
         self.centres = Centres()
         self.decoder = Decoder(n_symbols, width, n_in, told=told, rim=rim)
 
-    def send(self, f: Tensor, snr_db: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
+    def send(self, f: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
         """The numbers that are quantised, and what arrives of them."""
         x = self.encoder(f)
         return x, self.centres(x, rate)
@@ -102,22 +102,23 @@ class Training:
 
     def restoring(self, module: SemanticCodec, images: Tensor, labels: Tensor) -> Tensor:
         """Of the first stage."""
-        with torch.no_grad():
-            f = self.front(images)
-        snr_db, rate = self.noise(len(f))
-        _, y = module.send(f, snr_db, rate)
+        f, _, y, snr_db = self._cross(module, images)
         return (module.restore(y, snr_db) - f).square().mean()
 
     def answering(self, module: SemanticCodec, images: Tensor, labels: Tensor) -> Tensor:
         """Of the second stage."""
-        with torch.no_grad():
-            f = self.front(images)
-        snr_db, rate = self.noise(len(f))
-        x, y = module.send(f, snr_db, rate)
+        _, x, y, snr_db = self._cross(module, images)
         scores = self.rest(module.restore(y, snr_db))
         loss = nn.functional.cross_entropy(scores, labels)
         loss = loss + _EVEN * uneven(module.centres.assign(x))
         return loss + self._compensation(y, labels, scores.shape[1])
+
+    def _cross(self, module: SemanticCodec, images: Tensor) -> tuple[Tensor, ...]:
+        """Features, their numbers, what arrives of them over noise, and its SNR in dB."""
+        with torch.no_grad():
+            f = self.front(images)
+        snr_db, rate = self.noise(len(f))
+        return f, *module.send(f, rate), snr_db
 
     def _compensation(self, y: Tensor, labels: Tensor, n_classes: int) -> Tensor:
         if not self.compensate:

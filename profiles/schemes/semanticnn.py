@@ -72,20 +72,15 @@ class Setup:
     epochs: tuple[int, int]
     seed: int = 0
 
-    @property
-    def name(self) -> str:
-        """That of the data."""
-        return self.data.name
-
     def kind(self, which: str) -> Kind:
         """That of some weights."""
-        return KINDS[self.name][which]
+        return KINDS[self.data.name][which]
 
     def recipe(self, which: str, stage: int) -> Recipe:
         """Of a stage, 0 or 1; a codec that learns in one stage has the epochs of both."""
-        whole = not self.kind(which).augment
+        whole, part = not self.kind(which).augment, "" if stage else "-restoring"
         return Recipe(
-            name=f"semanticnn-{self.name}-{which}" + ("" if stage else "-restoring"), version=1,
+            name=f"semanticnn-{self.data.name}-{which}{part}", version=1,
             epochs=sum(self.epochs) if whole else self.epochs[stage], batch=64, peak_rate=8e-3,
             weight_decay=0.01, seed=self.seed,
         )  # fmt: skip
@@ -98,7 +93,7 @@ class Setup:
     def judge(self, which: str, module: nn.Module) -> dict[str, Any]:
         """Accuracy on the test split at every rate, and without a codec; the data."""
         assert isinstance(module, SemanticCodec)
-        base = closed.network(self.name)
+        base = closed.network(self.data.name)
         front, rest = split(base)
         test = self.data.samples("test", self.n_test)
         shares = [accuracy_at(front, module, rest, test, rate) for rate in JUDGED]
@@ -112,7 +107,7 @@ class Setup:
     def train(self, which: str, folder: Path) -> tuple[nn.Module, dict[str, Any]]:
         """A codec by its recipes, or found in `folder`."""
         kind = self.kind(which)
-        front, rest = split(closed.network(self.name))
+        front, rest = split(closed.network(self.data.name))
         learning = Training(
             front=front, rest=rest, noisy=kind.noise, compensate=kind.compensate
         )  # fmt: skip
