@@ -16,7 +16,8 @@ _PANELS = (
     ("device_service_s", 1e3, "device (ms)", True),
     ("server_s_per_request", 1e6, "server (us)", True),
 )
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h", "p")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h", "p", "d")
+"""As many as share no factor with the colours, so that no two ways look alike."""
 
 
 def draw(rows: Sequence[Row], *, title: str = "", limit: str = "") -> Figure:
