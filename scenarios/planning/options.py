@@ -12,7 +12,8 @@ from scenarios.shell.names import unknown
 from scenarios.sweep.axes import Axis, axes_of, points
 from scenarios.systems import sheets
 from scenarios.systems.answers import CACHE
-from scenarios.systems.schemed import PLAIN, answer_task, cuts_of, is_plain, make
+from scenarios.systems.plain import PLAIN, is_plain
+from scenarios.systems.schemed import answer_task, cuts_of, make
 
 _NO_SYSTEM = (
     "slo", "plan", "name", "seed", "workers", "horizon_s", "warmup", "warmup_s", "replications",

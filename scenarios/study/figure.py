@@ -29,8 +29,9 @@ from scenarios.systems.build import job
 from scenarios.systems.coders import kind_of
 from scenarios.systems.measured import Measured
 from scenarios.systems.pace import set_pace
+from scenarios.systems.plain import is_plain
 from scenarios.systems.scenario import Model, Scenario
-from scenarios.systems.schemed import cuts_of, is_plain, make
+from scenarios.systems.schemed import cuts_of, make
 from sim.specs.check import above, option
 
 AUTO = "auto"
