@@ -247,7 +247,7 @@ class Schemed(Answers):
         late = super().encoder_bits(split)
         if self.early is None or late is None:
             return late
-        return late + 8.0 * sum(layer.weight_bytes for layer in self.early.layers[1:])
+        return late + 8.0 * sum(layer.weight_bytes for layer in self.early.layers[self.n_shared :])
 
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
         """That of its network, and how the scheme was trained."""
