@@ -269,6 +269,16 @@ def test_a_static_branch_sends_its_width(quick):
     assert "branch_share_8" not in wide or not wide["branch_share_8"]
 
 
+def _device_numbers(name, threshold):
+    """Parameters of all that a device holds: every branch's encoder, the gate, the exit."""
+    scheme = schemes.create(name, "scenes16mixed", exit_threshold=threshold)
+    parts = [branch.network.module.encoder for branch in scheme.branches]
+    parts += [scheme.chooser.network.module]
+    parts += [scheme.gate.early.module] if scheme.gate else []
+    state = [each for part in parts for each in part.state_dict().items()]
+    return sum(each.numel() for key, each in state if "num_batches" not in key)
+
+
 def test_a_request_takes_the_head_and_the_tail_of_its_branch_and_the_gates_besides(quick):
     """Seconds, bytes and answers of every row, from the branches' own tables and surfaces."""
     model = sf.model("scenes16mixed", samples=90, repeats=1, batches=[1])
@@ -280,6 +290,7 @@ def test_a_request_takes_the_head_and_the_tail_of_its_branch_and_the_gates_besid
         device, server = config.device, config.server
         made = known.source(split, device, server)
         gates_s = known.choosing_s(device) + (known.exit_s(device) if threshold < 1.0 else 0.0)
+        assert known.encoder_bits(split) == 32 * _device_numbers("navisplit", threshold)
         ways = [way.source(split, device, server).rows for way in known.ways.values()]
         assert known.choosing_s(device) > 0.0
         for i, pick in enumerate(known.picks):
