@@ -16,7 +16,7 @@ _PANELS = (
     ("device_service_s", 1e3, "device (ms)", True),
     ("server_s_per_request", 1e6, "server (us)", True),
 )
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h", "p")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h", "p", "d")
 
 
 def draw(rows: Sequence[Row], *, title: str = "", limit: str = "") -> Figure:

@@ -12,6 +12,7 @@ import splitfleet as sf
 from profiles import schemes
 from scenarios.__main__ import run
 from scenarios.systems.library import Library
+from scenarios.systems.plain import CODECS, PLAIN
 
 EXIT = ("scheme=early_exit", "codec=raw32", "model.batches=[1]")
 SMALL = {"model": sf.model("digits", samples=40, repeats=1, batches=[1]), "horizon_s": 2.0,
@@ -96,7 +97,7 @@ def test_the_door_plays_a_scheme_with_any_codec(workplace, monkeypatch):
 
 
 def test_every_shipped_scheme_has_a_sheet():
-    assert set(sf.names("scheme")) == {"split", *schemes.names()}
+    assert set(sf.names("scheme")) == {PLAIN, *CODECS, *schemes.names()}
 
 
 def test_train_compares_with_what_is_shipped(workplace, monkeypatch, capfd):
