@@ -50,9 +50,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-_SPLIT = "stage3/slicer"
-
-
 def names(group: str) -> list[str]:
     """The sheets of a group: codec, device, link, model, scheme, server or workload."""
     from scenarios.systems import sheets
@@ -113,12 +110,15 @@ def request(**costs: float) -> Any:
     return parts.make(parts.Request, costs, "request")
 
 
-def case(model: Any = "scenes", split: Any = _SPLIT, **parts: Any) -> Case:
+def case(model: Any = None, split: Any = None, **parts: Any) -> Case:
     """A system: what its devices do, on which machines, over which link.
 
     Args:
-        model: a network's name, or what `sf.model` gives.
-        split: "CUT/CODEC" or "output"; or a cut and what `sf.codec` gives.
+        model: a network's name, or what `sf.model` gives; where none is named, the data that the
+            scheme brings, else "scenes".
+        split: "CUT/CODEC" or "output"; or a cut and what `sf.codec` gives; "CUT" alone takes the
+            codec that the scheme brings. Where none is named, "stage3/slicer", or stage3 (the
+            scheme's own cut) and the codec that it brings.
         parts: `device`, `server`, `link`, `workload` (a name, what their functions give, or a spec
             of `sim`), `n_devices`, `seed`, `alternatives` (["stage2/int8", "output"]) with
             `policy`, `groups` and `members` by name, `scheme` (a name, or what `sf.scheme` gives),
@@ -129,7 +129,8 @@ def case(model: Any = "scenes", split: Any = _SPLIT, **parts: Any) -> Case:
     Raises:
         ValueError: an unknown name or field, with the nearest ones, or a bad value.
     """
-    made = Case({"model": model, "split": split}).change(**parts)
+    named = {"model": model, "split": split}
+    made = Case({k: v for k, v in named.items() if v is not None}).change(**parts)
     _ = made.config  # refuses what it does not know
     return made
 
@@ -264,7 +265,7 @@ class Case:
 
         if "sources" in self._given:
             given = [n for n in ("request", "members", "alternatives") if getattr(config, n)]
-            given += ["split"] if self._given["split"] != _SPLIT else []
+            given += ["split"] if "split" in self._given else []
             if given:
                 raise ValueError(f"a system takes sources or {given[0]}, got both")
             return Own(sources=self._given["sources"])

@@ -2,12 +2,12 @@
 
     image -[ encoder: three convolutions, linear, range ]- z (width) -[ tail ]- answer
     image -[ pool to 4 x 4, 24 hidden ]- score of every branch          BranchScores, on the device
-    image -[ convolutions ]- answer                                     EarlyCells, on the device
+    image -[ convolutions ]- answer                                     EarlyAnswer, on the device
 
 z lies in LOW..HIGH and is rounded to 8 bits in training, straight through, as its codec rounds it.
-Shapes: images uint8 [batch, 16, 16, 1]; z [batch, width]; cells scores [batch, 4 x 11], quarter by
-quarter; maps [batch, 8, 8], clipped to 0..1 once trained: a sigmoid would leave patches that are
-mostly empty at 0 for good, each branch some of its own.
+Shapes: images uint8 [batch, 16, 16, 1]; z [batch, width]; scores of classes [batch, 10], of cells
+[batch, 4 x 11], quarter by quarter; maps [batch, 8, 8], clipped to 0..1 once trained: a sigmoid
+would leave patches that are mostly empty at 0 for good, each branch some of its own.
 """
 
 import numpy as np
@@ -21,6 +21,8 @@ from profiles.schemes.fixed_range import LEVELS
 
 LOW, HIGH = -2.0, 2.0
 N_CELLS, N_CLASSES = 4, EMPTY + 1
+N_OUT = {"class": EMPTY, "cells": N_CELLS * N_CLASSES, "map": PATCHES**2}
+"""Numbers of an answer by task."""
 STAGE = "encoder"
 FULL = 20.0
 """What four digits cover, summed over the 64 patches, on average (19.6 in training scenes)."""
@@ -46,24 +48,23 @@ class Bottleneck(nn.Module):
 
 
 class BranchNet(nn.Module):
-    """One branch: its own encoder, `width` numbers, its own tail for `cells` or `map`."""
+    """One branch: its own encoder, `width` numbers, its own tail for one task."""
 
     def __init__(self, width: int, task: str) -> None:
         super().__init__()
         self.encoder = nn.Sequential(
             *convolutions((1, 16, 16, 32, 32), (1, 2, 2, 2)), Bottleneck(128, width)
         )
-        n_out = N_CELLS * N_CLASSES if task == "cells" else PATCHES**2
         self.tail = nn.Sequential(
             nn.Linear(width, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, _HIDDEN), nn.ReLU(),
-            nn.Linear(_HIDDEN, n_out),
+            nn.Linear(_HIDDEN, N_OUT[task]),
         )  # fmt: skip
         self._task = task
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images to scores of the cells, or to the map."""
+        """Images to scores, or to the map."""
         answer: Tensor = self.tail(self.encoder(images))
-        if self._task == "cells":
+        if self._task != "map":
             return answer
         covered = answer.view(-1, PATCHES, PATCHES)
         return covered if self.training else covered.clamp(0.0, 1.0)
@@ -85,16 +86,16 @@ class BranchScores(nn.Module):
         return scores
 
 
-class EarlyCells(nn.Module):
-    """The cells answered on the device alone, by few weights."""
+class EarlyAnswer(nn.Module):
+    """The class or the cells answered on the device alone, by few weights."""
 
-    def __init__(self) -> None:
+    def __init__(self, task: str) -> None:
         super().__init__()
         self.body = nn.Sequential(*convolutions((1, 8, 16, 16), (2, 2, 2)), nn.Flatten())
-        self.classifier = nn.Linear(64, N_CELLS * N_CLASSES)
+        self.classifier = nn.Linear(64, N_OUT[task])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images to scores of the cells."""
+        """Images to scores."""
         scores: Tensor = self.classifier(self.body(images))
         return scores
 

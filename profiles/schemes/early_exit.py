@@ -6,12 +6,13 @@
                stage2
 
 The masks are fixed before training and applied after every step; both answers are trained jointly.
-The device answers by itself where its answer is surer than `threshold`. Written from the mechanism;
-the authors' repository has no licence, and no exit.
+The device answers by itself where its answer is surer than `threshold`; `sparse` is the same
+network without its exit. Written from the mechanism; the authors' repository has no licence, and no
+exit.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,35 +118,44 @@ def train(model: str, *, fold: int = 0, folder: Path) -> tuple[nn.Module, dict[s
     )  # fmt: skip
 
 
-def scheme(model: str = "scenes", *, threshold: float = 0.7, fold: int = 0) -> Scheme:
-    """The scheme with its shipped weights.
+def sparse(model: str = "scenes", *, fold: int = 0) -> Scheme:
+    """The masked network with its shipped weights: no exit, and any cut.
 
     Raises:
-        ValueError: another data set, a threshold outside 0..1.
+        ValueError: another data set.
     """
     chosen = setup(model, fold)
     module = chosen.build()
     provenance = load_shipped(module, chosen.recipe)
-    module.eval()
-    example = torch.from_numpy(chosen.data.samples("test", 1).inputs)
-    name = f"early_exit-{model}"
     whole = Network(
-        name=name, module=module, example_input=example, stages=module.stages, weights="trained",
-        digest=provenance["digest"],
-    )  # fmt: skip
-    path = EarlyPath(module).eval()
-    early = Network(
-        name=f"{name}-early", module=path, example_input=example,
-        stages=(f"whole.{module.exit_after}",), weights="trained", digest=content_digest(path),
+        name=f"early_exit-{model}", module=module.eval(),
+        example_input=torch.from_numpy(chosen.data.samples("test", 1).inputs),
+        stages=module.stages, weights="trained", digest=provenance["digest"],
     )  # fmt: skip
     return Scheme(
+        name="predefined_sparsity", model=model, network=whole, cut=module.exit_after,
+        samples=chosen.data.samples, provenance=provenance,
+    )  # fmt: skip
+
+
+def scheme(model: str = "scenes", *, threshold: float = 0.7, fold: int = 0) -> Scheme:
+    """That network with its exit, on the device.
+
+    Raises:
+        ValueError: another data set, a threshold outside 0..1.
+    """
+    base = sparse(model, fold=fold)
+    module, name = base.network.module, base.network.name
+    assert isinstance(module, ExitNet)
+    path = EarlyPath(module).eval()
+    early = Network(
+        name=f"{name}-early", module=path, example_input=base.network.example_input,
+        stages=(f"whole.{module.exit_after}",), weights="trained", digest=content_digest(path),
+    )  # fmt: skip
+    return replace(
+        base,
         name="early_exit",
-        model=model,
-        network=whole,
-        cut=module.exit_after,
         first_cut=module.exit_after,
-        samples=chosen.data.samples,
         gate=ConfidenceGate(after=module.exit_after, early=early, threshold=threshold),
         options={"threshold": threshold},
-        provenance=provenance,
     )

@@ -20,8 +20,8 @@ from scenarios.searching.options import Tables
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
 from scenarios.systems.build import case
+from scenarios.systems.plain import PLAIN, name_of
 from scenarios.systems.scenario import recorded
-from scenarios.systems.schemed import is_plain, name_of
 from scenarios.systems.system import System
 from sim.medium.channel import rate_bps
 from sim.planning.limits.slo import Slo
@@ -73,7 +73,7 @@ class Config(System):
         for name, why in _NOTHING.items():
             if getattr(self, name):
                 raise ValueError(f"there is nothing to search with {name}: {why}")
-        if not is_plain(self):
+        if name_of(self) != PLAIN:
             raise ValueError(
                 f"a search reads stored tables of a network, got scheme={name_of(self)}; splitfleet"
                 " plan plan.over=[cut,codec] chooses the cut and the codec of a scheme"

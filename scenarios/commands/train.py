@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scenarios.systems import schemed
+from scenarios.systems.plain import is_plain
 from scenarios.systems.scenario import Model
 from sim.specs.check import option
 
@@ -26,7 +27,7 @@ class Config:
 
 def run(config: Config) -> int:
     """Train, and print both accuracies on the same test samples."""
-    called, fresh, shipped = _network(config) if schemed.is_plain(config) else _scheme(config)
+    called, fresh, shipped = _network(config) if is_plain(config) else _scheme(config)
     for what, found in (("trained here", fresh), ("shipped", shipped)):
         made = f"(torch {found['torch']}, weights {found['digest']})"
         text = f"{called}, {what}: {_quality(found)} on {found['n_test']} test samples {made}"

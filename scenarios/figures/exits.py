@@ -22,6 +22,7 @@ from scenarios.systems.case import Case
 from scenarios.systems.library import Library
 from scenarios.systems.measured import Measured
 from scenarios.systems.pace import set_pace
+from scenarios.systems.plain import is_plain
 from scenarios.systems.system import System
 from sim.planning.forecast.bounds import bound
 from sim.planning.limits.budget import Budget, Refusal
@@ -45,7 +46,7 @@ class Config(System):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if schemed.is_plain(self):
+        if is_plain(self):
             raise ValueError("exits needs a scheme with a gate, such as early_exit; got split")
         above("span_s", self.span_s, 0)
         above("cycles", self.cycles, 0)

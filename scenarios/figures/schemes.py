@@ -1,9 +1,10 @@
 """Draw all schemes on one axis: the class of one digit, on one link and one server.
 
-Each way is SCHEME/CODEC, or SCHEME/CODEC/CUT where it is not cut at its own place; a scheme may
-have options, as in sc2(method=end_to_end). At "input" the image itself is sent, which is what every
-split is held against. Over the number of devices the 95th percentile of latency is drawn, at the
-last of them the rest; N* is searched as by `plan`, within `slo`.
+Each way is SCHEME/CODEC, or SCHEME/CODEC/CUT where it is not cut at its own place, or SCHEME alone
+under the codec that it brings; a scheme may have options, as in sc2(method=end_to_end). At "input"
+the image itself is sent, which is what every split is held against. Over the number of devices the
+95th percentile of latency is drawn, at the last of them the rest; N* is searched as by `plan`,
+within `slo`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from plots import schemes as drawing
 from scenarios.planning.candidate import data_sizes
 from scenarios.present.summary import Summary, between, number
 from scenarios.study.figure import AUTO, produce
-from scenarios.sweep.axes import axes_of, points
+from scenarios.sweep.axes import axes_of, keep, points
 from scenarios.sweep.play import Job, failing
 from scenarios.sweep.store import Row
 from scenarios.systems import build, schemed
@@ -38,7 +39,7 @@ CAPACITY, PLAYED = "capacity", "played"
 class Config(System):
     """The ways that are compared, how many devices, what N* keeps."""
 
-    ways: list[str] = option([], "what is compared: SCHEME/CODEC or SCHEME/CODEC/CUT each")
+    ways: list[str] = option([], "what is compared: SCHEME, SCHEME/CODEC or SCHEME/CODEC/CUT each")
     task: str = option("class", "what all of them answer")
     sizes: list[int] = option([], "numbers of devices over which latency is drawn")
     slo: Slo = field(default_factory=lambda: Slo(p95_s=0.1))
@@ -51,8 +52,10 @@ class Config(System):
         if not self.ways or not self.sizes:
             raise ValueError("schemes needs ways=[SCHEME/CODEC, ...] and sizes=[N, ...]")
         for way in self.ways:
-            if way.count("/") not in (1, 2):
-                raise ValueError(f"ways must be SCHEME/CODEC or SCHEME/CODEC/CUT each, got {way!r}")
+            if way.count("/") > 2:
+                raise ValueError(
+                    f"ways must be SCHEME, SCHEME/CODEC or SCHEME/CODEC/CUT each, got {way!r}"
+                )
         above("span_s", self.span_s, 0)
         above("cycles", self.cycles, 0)
         self.slo.check_any()
@@ -83,10 +86,10 @@ def run(config: Config) -> int:
 
 def _configure(config: Config, way: str) -> Any:
     """The configuration of one way, at its cut; or why it is none."""
-    whole, codec, *cut = way.split("/")
+    whole, *named = way.split("/")
     name, _, options = whole.rstrip(")").partition("(")
-    axes = [f"scheme={name}", f"codec={codec}", *(f"cut={one}" for one in cut)]
-    (point,) = points(config, axes_of(axes))
+    axes = [f"{key}={one}" for key, one in zip(("codec", "cut"), named, strict=False)]
+    (point,) = points(config, keep("model", axes_of([f"scheme={name}", *axes])))
     if point.error:
         return point.error
     try:

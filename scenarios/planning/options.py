@@ -1,7 +1,8 @@
 """Options: the systems that `plan.over` spans, each with what was chosen on every axis.
 
-Along `scheme` every scheme has cuts of its own, and answers the same task; what one of them cannot
-be is told of that one alone.
+Along `scheme` every scheme has cuts of its own, and answers the same task on the same data; what
+one of them cannot be is told of that one alone. Along `codec` a scheme that brings its codec is
+taken under that one, unless the user names others; one that reads no other, under its own alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,10 +10,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from scenarios.shell.names import unknown
-from scenarios.sweep.axes import Axis, axes_of, points
+from scenarios.sweep.axes import Axis, axes_of, keep, points
 from scenarios.systems import sheets
 from scenarios.systems.answers import CACHE
-from scenarios.systems.schemed import PLAIN, answer_task, cuts_of, is_plain, make
+from scenarios.systems.plain import CODECS, PLAIN, is_plain, name_of
+from scenarios.systems.schemed import answer_task, cuts_of, make
 
 _NO_SYSTEM = (
     "slo", "plan", "name", "seed", "workers", "horizon_s", "warmup", "warmup_s", "replications",
@@ -23,7 +25,7 @@ _NO_SYSTEM = (
 
 _BY_HAND = ("model", "scheme", "cut", "codec", "device")
 _BY_MEMBER = ("cut", "codec", "device")
-_SCHEME = "scheme"
+_SCHEME, _CODEC = "scheme", "codec"
 
 
 class Option(NamedTuple):
@@ -78,21 +80,40 @@ def _sound(base: Any, axes: list[Axis]) -> Iterator[Option]:
 
 
 def _of_scheme(config: Any, name: str, others: Sequence[str]) -> Iterator[Option]:
-    """The options of one scheme, at its own cuts, answering `plan.task`; or why there are none."""
+    """The options of one scheme, at its own cuts, answering `plan.task` on the data that are
+    asked for; or why there are none.
+    """
     chosen = Axis(_SCHEME, (name,), is_group=True)
     try:
-        (point,) = points(config, [chosen])
+        (point,) = points(config, keep("model", [chosen]))
         if point.error:
             raise ValueError(point.error)
         own = answer_task(point.config, config.plan.task)
-        spanned = list(points(_batching(own), [chosen, *_axes(own, others)]))
+        known, texts = _codecs(own, others)
+        spanned = list(points(_batching(own), keep("model", [chosen, *_axes(own, texts)])))
     except ValueError as error:
         yield Option({_SCHEME: name}, config, str(error))
         return
     for point in spanned:
-        values = {key: point.values[key] for key in config.plan.axes}
+        values = {key: {**known, **point.values}[key] for key in config.plan.axes}
         options = {**point.config.scheme, **_tasks(own)}
         yield Option(values, replace(point.config, scheme=options), point.error)
+
+
+def _codecs(own: Any, texts: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The axes of a scheme without that of the codec where it reads none but its own, and which
+    that is; where all codecs are meant and it brings one, that one alone.
+    """
+    name, only = name_of(own), ""
+    if name in CODECS:
+        only = str(own.codec["name"])
+    elif not is_plain(own) and (branches := make(own).branches):
+        only = str(branches[0].codec.name)
+    if only:
+        kept = [text for text in texts if text.split("=", 1)[0] != _CODEC]
+        return ({_CODEC: only} if len(kept) < len(texts) else {}), kept
+    brought = sheets.brought(name).get(_CODEC)
+    return {}, [f"{_CODEC}={brought}" if text == _CODEC and brought else text for text in texts]
 
 
 def _tasks(config: Any) -> dict[str, Any]:
@@ -122,9 +143,9 @@ def _spell_out(config: Any, text: str) -> str:
         return text
     known: dict[str, Callable[[], list[str]]] = {
         # not "output": with everything on the devices no number of them is too large
-        _SCHEME: lambda: _schemes(config.model.name),
+        _SCHEME: lambda: _schemes(config),
         "cut": lambda: _cuts(config),
-        "codec": lambda: list(config.codecs),
+        _CODEC: lambda: list(config.codecs),
         "server.max_batch": lambda: [str(size) for size in config.model.batches],
         "link": lambda: [name for name in sheets.names("link") if name != "ideal"],
     }
@@ -140,9 +161,14 @@ def _cuts(config: Any) -> list[str]:
     return cuts_of(make(config))
 
 
-def _schemes(model: str) -> list[str]:
-    """All that answer these data, and none where there is a network for them."""
+def _schemes(config: Any) -> list[str]:
+    """All that answer these data; where there is a network for them, that as it is, too, and under
+    the codecs that are schemes unless all codecs are spanned.
+    """
     from profiles import models, schemes
 
+    model = config.model.name
     trained = list(schemes.comparable(model))
-    return trained if model in models.FOR_SCHEMES else [PLAIN, *trained]
+    if model in models.FOR_SCHEMES:
+        return trained
+    return [PLAIN, *([] if _CODEC in config.plan.axes else CODECS), *trained]

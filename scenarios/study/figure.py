@@ -29,8 +29,9 @@ from scenarios.systems.build import job
 from scenarios.systems.coders import kind_of
 from scenarios.systems.measured import Measured
 from scenarios.systems.pace import set_pace
+from scenarios.systems.plain import is_plain
 from scenarios.systems.scenario import Model, Scenario
-from scenarios.systems.schemed import cuts_of, is_plain, make
+from scenarios.systems.schemed import cuts_of, make
 from sim.specs.check import above, option
 
 AUTO = "auto"
@@ -42,6 +43,7 @@ class Figure(Scenario):
     """A scenario with methods to compare and a pace that costs every point about the same."""
 
     codecs: dict[str, dict[str, Any]] = option({}, "what is compared; see group methods")
+    codec: dict[str, Any] = option({}, "what is compared besides: the codec that a scheme brings")
     best: str = option("ecsq", "codec that is named the best chain")
     cut: str = option(
         AUTO, "where the methods split the network; auto: behind the last stage but one"
@@ -64,6 +66,13 @@ class Figure(Scenario):
         above("span_s", self.span_s, 0)
         above("cycles", self.cycles, 0)
 
+    @property
+    def compared(self) -> list[dict[str, Any]]:
+        """Every codec, and that which a scheme brings."""
+        known = [str(one["name"]) for one in self.codecs.values()]
+        brought = [self.codec] if self.codec and self.codec["name"] not in known else []
+        return [*self.codecs.values(), *brought]
+
 
 class Method(NamedTuple):
     """One line of a figure: what it is called, and what its devices do."""
@@ -75,12 +84,21 @@ class Method(NamedTuple):
 def measure_methods(config: Figure) -> Answers:
     """The tables behind a figure: all methods at every cut, one trace for all figures; of a scheme
     at those at which it is one.
+
+    Raises:
+        ValueError: as `measure`; a scheme of several branches, which reads no codec but its own.
     """
     if not is_plain(config):
         scheme = make(config)
-        codecs = list(config.codecs.values())
-        return schemed.measure(scheme, config.model, codecs, cuts_of(scheme), live=config.live)
-    return measure(config.model, list(config.codecs.values()), live=config.live, given=config.trace)
+        if scheme.branches:
+            raise ValueError(
+                f"this figure compares codecs, and scheme {scheme.name} reads none but its own"
+                f" ({scheme.branches[0].codec.name}); splitfleet schemes draws it beside others"
+            )
+        tied = config.codec.get("chain") in scheme.brings  # its tables are those of one feature
+        cuts = [scheme.cut] if tied else cuts_of(scheme)
+        return schemed.measure(scheme, config.model, config.compared, cuts, live=config.live)
+    return measure(config.model, config.compared, live=config.live, given=config.trace)
 
 
 def methods(config: Figure, cut: str | None = None, model: Model | None = None) -> list[Method]:
@@ -88,7 +106,7 @@ def methods(config: Figure, cut: str | None = None, model: Model | None = None) 
 
     A user's network whose inputs are no images sends them as features: raw, and by the best chain.
     """
-    names = {str(chosen["name"]): kind_of(chosen) for chosen in config.codecs.values()}
+    names = {str(chosen["name"]): kind_of(chosen) for chosen in config.compared}
     inputs = {n: n for n, kind in names.items() if kind == "input"}
     split = split_methods(config, cut or config.cut)
     about = model or config.model
@@ -116,7 +134,7 @@ class Subset(Figure):
         Raises:
             ValueError: a codec that is none of the methods'.
         """
-        known = [str(codec["name"]) for codec in self.codecs.values()]
+        known = [str(codec["name"]) for codec in self.compared]
         for name in self.shown:
             if name not in known:
                 raise ValueError(unknown("codec of shown", name, known))
@@ -132,7 +150,7 @@ class Subset(Figure):
 
 def split_methods(config: Figure, cut: str) -> list[Method]:
     """The feature codecs at `cut`, those that only cast to fewer bits first."""
-    names = [str(c["name"]) for c in config.codecs.values() if kind_of(c) == "feature"]
+    names = [str(c["name"]) for c in config.compared if kind_of(c) == "feature"]
     if config.best not in names:
         raise ValueError(f"best must be one of {', '.join(names)}, got {config.best!r}")
     return [Method(split_name(name), Split(cut, name)) for name in names]

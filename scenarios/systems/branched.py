@@ -92,12 +92,19 @@ class Branched(Schemed):
     def memory_bytes(self, split: Split) -> float | None:
         """Weights of all branches before the cut, of the gates, and the largest activation."""
         widest = super().memory_bytes(split)
-        if widest is None:
-            return None
+        return None if widest is None else widest + self._other_weight_bytes(split)
+
+    def encoder_bits(self, split: Split) -> float | None:
+        """Of the weights of all branches before the cut, and of the gates."""
+        widest = super().encoder_bits(split)
+        return None if widest is None else widest + 8.0 * self._other_weight_bytes(split)
+
+    def _other_weight_bytes(self, split: Split) -> float:
+        """Those on the device besides the widest branch's and the exit's."""
         others = list(self.ways.values())[:-1]
         layers = [layer for way in others for layer in way.profile.layers[: self._n(way, split)]]
         layers += self.choosing.layers if self.choosing is not None else []
-        return widest + float(sum(layer.weight_bytes for layer in layers))
+        return float(sum(layer.weight_bytes for layer in layers))
 
     def _n(self, way: Answers, split: Split) -> int:
         return way.profile.cut_names.index(split.cut)

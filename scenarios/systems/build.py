@@ -17,9 +17,9 @@ from scenarios.systems.by_hand import Own
 from scenarios.systems.case import Case, file_digests, identify
 from scenarios.systems.damage import channel_of
 from scenarios.systems.measured import About, Measured
+from scenarios.systems.plain import is_plain, name_in_row, name_of
 from scenarios.systems.prices import prices_of
 from scenarios.systems.scenario import Scenario, add_power, system_spec
-from scenarios.systems.schemed import is_plain, name_of
 from scenarios.systems.sheets import Codec, device_sheet, read
 from sim.devices.replay import with_recorded_sizes
 from sim.specs import AdaptSpec, GroupSpec, SystemSpec
@@ -248,7 +248,7 @@ def _label(config: Any, splits: Sequence[Split]) -> dict[str, Any]:
         "n_devices": config.fleet.n_devices,
         "model": "-" if by_hand else config.model.name,
         "cut": _join(split.cut for split in splits),
-        "scheme": name_of(config),
+        "scheme": name_in_row(config, [split.setting for split in splits]),
         "codec": _join(settings),
         "device": "-" if by_hand else config.device.name,
         "link": config.link.name,

@@ -12,6 +12,7 @@ from scenarios.systems.by_hand import ByHand
 from scenarios.systems.coders import check_kind, coders
 from scenarios.systems.generations import Session
 from scenarios.systems.measured import Measured
+from scenarios.systems.plain import is_plain
 from scenarios.systems.sheets import Codec
 
 
@@ -71,7 +72,7 @@ class Library:
         self, config: Any, cuts: Sequence[str], codecs: Sequence[Codec], ways: Sequence[Any]
     ) -> Measured:
         """A big network of layers that were timed elsewhere, or one that is at hand."""
-        if not schemed.is_plain(config):
+        if not is_plain(config):
             scheme = self._scheme(config)
             own = [schemed.cut_of(scheme, cut) for cut in cuts]
             if scheme.branches:
@@ -101,7 +102,7 @@ class Library:
         """Refuse what cannot be measured, before anything is timed."""
         chosen = choices(config).values()
         damage.check(config, [one.codec for one in chosen], [one.cut for one in chosen])
-        if not schemed.is_plain(config):
+        if not is_plain(config):
             self._check_scheme(config)
             return
         if llama2.models(config.model.name):

@@ -10,6 +10,7 @@ from profiles.tables.hardware import DeviceSpec
 from scenarios.shell.names import unknown
 from scenarios.shell.schema import check_key, field_names, replace_all, spec_type
 from scenarios.systems import sheets
+from scenarios.systems.answers import DEFAULT_CUT
 from scenarios.systems.by_hand import Request
 from scenarios.systems.generations import Session
 from scenarios.systems.scenario import Link, Model, Server
@@ -23,6 +24,7 @@ _DEFAULTS = {
     "model": "scenes", "device": "raspberry_pi_4", "server": "xeon", "link": "wifi",
     "workload": "closed",
 }  # fmt: skip
+_CODEC = "slicer"
 _NO_DEVICE = "unknown"
 """The sheet of requests by hand, unless a device is named: nobody knows what power they draw."""
 _OF_COMMANDS = ("name", "sweep", "columns", "workers", "dry_run", "force", "fleet")
@@ -82,11 +84,14 @@ def system(given: Mapping[str, Any]) -> System:
         ValueError: an unknown part, name or field, with the nearest ones, or a bad value.
     """
     dotted = {key: value for key, value in given.items() if "." in key}
-    parts = {**_DEFAULTS, **{k: v for k, v in given.items() if k not in dotted}}
+    brought = _brought(given.get("scheme"))
+    encoder = brought.pop("codec", None)
+    parts = {**_DEFAULTS, **brought, **{k: v for k, v in given.items() if k not in dotted}}
     if parts.get("request") is not None and "device" not in given:
         parts["device"] = _NO_DEVICE
     check("part of a case", parts, _PARTS)
-    cut, codec = _split(parts.pop("split"), parts.get("codec"))
+    default = f"{DEFAULT_CUT}/{encoder or _CODEC}"
+    cut, codec = _split(parts.pop("split", default), parts.get("codec"), encoder)
     parts = {"cut": cut, **parts, "codec": codec}
     for name in _KINDS:
         parts[name] = _part(name, parts[name])
@@ -138,11 +143,19 @@ def _part(group: str, part: Any) -> Any:
     return part
 
 
-def _split(split: Any, codec: Any) -> tuple[str, dict[str, Any]]:
-    """Cut and codec of "stage3/ecsq", "output", or a pair; `codec` wins where it is given."""
+def _brought(scheme: Any) -> dict[str, str]:
+    """What a scheme, by its name or as configured, chooses in other groups."""
+    name = scheme.get("name") if isinstance(scheme, Mapping) else scheme
+    return sheets.brought(name) if isinstance(name, str) else {}
+
+
+def _split(split: Any, codec: Any, brought: str | None) -> tuple[str, dict[str, Any]]:
+    """Cut and codec of "stage3/ecsq", "output", or a pair; `codec` wins where it is given, that
+    which the scheme brings is taken where none is.
+    """
     if isinstance(split, str):
         cut, _, name = split.partition("/")
-        split = (cut, name or ("slicer" if cut == "output" else codec))
+        split = (cut, name or codec or brought or (_CODEC if cut == "output" else None))
     if not isinstance(split, tuple | list) or len(split) != 2 or not all(split):
         raise ValueError(f"split must be CUT/CODEC, output, or a pair of them, got {split!r}")
     chosen = codec or split[1]

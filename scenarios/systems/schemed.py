@@ -19,24 +19,12 @@ from scenarios.systems import answers
 from scenarios.systems.answers import CACHE, DEFAULT_CUT, Answers
 from scenarios.systems.given import with_given
 from scenarios.systems.measured import Drop, known_of
+from scenarios.systems.plain import is_plain, name_of
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
 from sim.sources.gated import GatedSource
 from sim.sources.source import Source, TraceSource
 from sim.sources.training import Training
-
-PLAIN = "split"
-"""The scheme without any: a network of its own, cut where the user says."""
-
-
-def name_of(config: Any) -> str:
-    """The scheme of a configuration."""
-    return str((getattr(config, "scheme", None) or {}).get("name", PLAIN))
-
-
-def is_plain(config: Any) -> bool:
-    """Whether there is nothing but a network, a cut and a codec."""
-    return name_of(config) == PLAIN
 
 
 def make(config: Any) -> Any:
@@ -259,7 +247,7 @@ class Schemed(Answers):
         late = super().encoder_bits(split)
         if self.early is None or late is None:
             return late
-        return late + 8.0 * sum(layer.weight_bytes for layer in self.early.layers[1:])
+        return late + 8.0 * sum(layer.weight_bytes for layer in self.early.layers[self.n_shared :])
 
     def describe(self, device: DeviceSpec, server: ServerSpec) -> dict[str, Any]:
         """That of its network, and how the scheme was trained."""

@@ -44,6 +44,19 @@ def read(group: str, name: str) -> dict[str, Any]:
     return {key: value for each in (*base, content) for key, value in each.items()}
 
 
+def brought(scheme: str) -> dict[str, str]:
+    """What conf/scheme/NAME.yaml chooses in other groups, by group: {"codec": "prior"}.
+
+    Nothing of a scheme of the user, nor of one that there is not.
+    """
+    if scheme not in names("scheme"):
+        return {}
+    content = sheets.read(resources.files("conf.scheme") / f"{scheme}.yaml")
+    chosen = [one for one in content.get("defaults", []) if isinstance(one, dict)]
+    each = {key: str(value) for one in chosen for key, value in one.items()}
+    return {key.removeprefix("override /").partition("@")[0]: each[key] for key in each}
+
+
 def server_facts(name: str) -> ServerSpec:
     """The data sheet of a server, without its way of serving."""
     own = {item.name for item in fields(ServerSpec)}

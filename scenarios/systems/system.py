@@ -6,6 +6,7 @@ from typing import Any
 from scenarios.systems.answers import DEFAULT_CUT
 from scenarios.systems.by_hand import Request
 from scenarios.systems.generations import Session
+from scenarios.systems.plain import PLAIN, is_plain, name_of
 from scenarios.systems.scenario import Scenario
 from sim.specs.check import one_of, option
 from sim.specs.fleet import POLICIES
@@ -53,10 +54,8 @@ class System(Scenario):
 
     def _check_scheme(self) -> None:
         """Refuse a scheme where nothing would read it."""
-        name = self.scheme.get("name", "split") if self.scheme else "split"
-        if name == "split":
-            return
-        if self.request is not None:
+        name = name_of(self)
+        if name != PLAIN and self.request is not None:
             raise ValueError(f"scheme={name} needs a network, got requests by hand")
-        if self.trace:
+        if self.trace and not is_plain(self):
             raise ValueError(f"scheme={name} traces its own network, got trace={self.trace}")

@@ -9,6 +9,7 @@ import pytest
 from scenarios.__main__ import run
 from scenarios.planning import answer
 from scenarios.planning.candidate import Candidate, front
+from scenarios.planning.options import options
 from scenarios.systems import schemed
 from scenarios.systems.measured import Drop
 from sim.planning import Refusal
@@ -117,3 +118,71 @@ def test_a_scheme_of_one_task_is_left_as_it_is() -> None:
     config = sf.case("digits", "layer1/raw32", scheme="early_exit").config
     assert schemed.answer_task(config, "class") is config
     assert math.isclose(config.scheme["threshold"], 0.7)
+
+
+def spanned(monkeypatch, words) -> list:
+    """What `plan.over` spans; nothing is measured."""
+    found = []
+
+    def stop(config):
+        found.extend(options(config))
+        raise Refusal("seen")
+
+    monkeypatch.setattr(answer, "options", stop)
+    assert run([*LIGHT, *words]) == 2
+    return found
+
+
+def codecs_of(each) -> dict[str, list[str]]:
+    """The codecs of every scheme, as they come."""
+    named: dict[str, list[str]] = {}
+    for one in each:
+        named.setdefault(one.values["scheme"], []).append(one.values.get("codec", one.refusal))
+    return named
+
+
+def test_a_scheme_that_brings_its_codec_is_taken_under_it_once(workplace, monkeypatch) -> None:
+    monkeypatch.chdir(workplace)
+    each = spanned(monkeypatch, ["model=scenes16", "plan.over=[scheme,codec]", "methods=few"])
+    every = ["raw8", "raw16", "slicer", "ecsq"]
+    assert codecs_of(each) == {
+        **dict.fromkeys(("early_exit", "mtl_split", "nasc", "predefined_sparsity"), every),
+        **{"ladon": ["prior"], "sc2": ["prior"], "navisplit": ["fixed8"]},
+    }
+    assert {one.config.model.name for one in each} == {"scenes16"}
+    assert [one.config.codec["chain"] for one in each if one.values["scheme"] == "ladon"] == [
+        "prior"
+    ]
+
+
+def test_codecs_that_are_named_are_taken_by_what_reads_them(workplace, monkeypatch) -> None:
+    monkeypatch.chdir(workplace)
+    over = "plan.over=['scheme=ladon,navisplit,mtl_split','codec=int8,prior',cut]"
+    each = codecs_of(spanned(monkeypatch, ["model=scenes16", over]))
+    assert each["navisplit"] == ["fixed8"]
+    assert set(each["ladon"]) == set(each["mtl_split"]) == {"int8", "prior"}
+
+
+def test_systems_that_are_codecs_stand_once_beside_the_split(workplace, monkeypatch) -> None:
+    monkeypatch.chdir(workplace)
+    over = "plan.over=['scheme=slicer,rans,split','codec=int8,ecsq']"
+    each = codecs_of(spanned(monkeypatch, ["model=digits", over]))
+    assert each == {"slicer": ["slicer"], "rans": ["aiq"], "split": ["int8", "ecsq"]}
+    every = spanned(monkeypatch, ["model=digits", "plan.over=[scheme]"])
+    chains = {one.values["scheme"]: one.config.codec["chain"] for one in every}
+    assert chains["split"] == "ecsq"
+    assert (chains["slicer"], chains["rans"], chains["semanticnn"]) == ("slicer", "aiq", "centres")
+    again = codecs_of(spanned(monkeypatch, ["model=digits", "plan.over=[scheme,codec]"]))
+    assert "split" in again
+    assert not {"slicer", "rans"} & set(again)  # they are the split under two of the codecs
+
+
+def test_over_schemes_the_data_stay(workplace, monkeypatch) -> None:
+    """A scheme may bring data; one that is trained for others than those asked for is refused."""
+    monkeypatch.chdir(workplace)
+    each = spanned(monkeypatch, ["plan.over=['scheme=split,ladon,navisplit']"])
+    refused = {one.values["scheme"]: one.refusal for one in each}
+    assert refused.pop("split") == ""
+    for reason in refused.values():
+        assert "is trained for model" in reason
+        assert "got 'scenes'" in reason

@@ -33,6 +33,30 @@ def test_a_figure_draws_a_scheme_where_it_is_one(command, words, workplace, monk
     assert cuts <= {"layer1", "layer2", "output"}  # before the exit it would be another system
 
 
+@pytest.mark.parametrize(("scheme", "model", "own", "cut"), [
+    ("ladon", "scenes16", "prior", "encoder"), ("rans", "digits", "aiq", "stage3"),
+])  # fmt: skip
+def test_a_figure_compares_the_codec_that_a_scheme_brings(
+    scheme, model, own, cut, workplace, monkeypatch
+):
+    """Beside its methods; of a scheme that is a codec that line alone goes by its name."""
+    monkeypatch.chdir(workplace)
+    sweep = 'sweep=["link=wifi","fleet.n_devices=2"]'
+    given = [f"model={model}", f"scheme={scheme}", *SMALL, "shown=[]", sweep, "name=brought"]
+    assert run(["links", *given]) == 0
+    within = {row["codec"]: row for row in rows("brought") if row["cut"] == cut}
+    assert set(within) == {"raw16", "slicer", "ecsq", own}
+    others = {row["scheme"] for name, row in within.items() if name != own}
+    assert within[own]["scheme"] == scheme
+    assert others == {"split" if scheme == "rans" else scheme}
+
+
+def test_a_figure_of_codecs_takes_no_scheme_that_reads_none_of_them(workplace, monkeypatch, capfd):
+    monkeypatch.chdir(workplace)
+    assert run(["links", "scheme=navisplit", *SMALL, "name=none"]) == 2
+    assert "reads none but its own (fixed8)" in " ".join(capfd.readouterr().err.split())
+
+
 def test_a_sweep_over_schemes_tells_which_one_cannot_be(quick):
     axis = 'sweep=["scheme=split,early_exit,mtl_split"]'
     assert run(["simulate", *quick, axis, "codec=raw32", "name=swept"]) == 1

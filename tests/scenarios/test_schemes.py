@@ -12,6 +12,7 @@ import splitfleet as sf
 from profiles import schemes
 from scenarios.__main__ import run
 from scenarios.systems.library import Library
+from scenarios.systems.plain import CODECS, PLAIN
 
 EXIT = ("scheme=early_exit", "codec=raw32", "model.batches=[1]")
 SMALL = {"model": sf.model("digits", samples=40, repeats=1, batches=[1]), "horizon_s": 2.0,
@@ -96,7 +97,7 @@ def test_the_door_plays_a_scheme_with_any_codec(workplace, monkeypatch):
 
 
 def test_every_shipped_scheme_has_a_sheet():
-    assert set(sf.names("scheme")) == {"split", *schemes.names()}
+    assert set(sf.names("scheme")) == {PLAIN, *CODECS, *schemes.names()}
 
 
 def test_train_compares_with_what_is_shipped(workplace, monkeypatch, capfd):
@@ -269,6 +270,16 @@ def test_a_static_branch_sends_its_width(quick):
     assert "branch_share_8" not in wide or not wide["branch_share_8"]
 
 
+def _device_numbers(name, threshold):
+    """Parameters of all that a device holds: every branch's encoder, the gate, the exit."""
+    scheme = schemes.create(name, "scenes16mixed", exit_threshold=threshold)
+    parts = [branch.network.module.encoder for branch in scheme.branches]
+    parts += [scheme.chooser.network.module]
+    parts += [scheme.gate.early.module] if scheme.gate else []
+    state = [each for part in parts for each in part.state_dict().items()]
+    return sum(each.numel() for key, each in state if "num_batches" not in key)
+
+
 def test_a_request_takes_the_head_and_the_tail_of_its_branch_and_the_gates_besides(quick):
     """Seconds, bytes and answers of every row, from the branches' own tables and surfaces."""
     model = sf.model("scenes16mixed", samples=90, repeats=1, batches=[1])
@@ -280,6 +291,7 @@ def test_a_request_takes_the_head_and_the_tail_of_its_branch_and_the_gates_besid
         device, server = config.device, config.server
         made = known.source(split, device, server)
         gates_s = known.choosing_s(device) + (known.exit_s(device) if threshold < 1.0 else 0.0)
+        assert known.encoder_bits(split) == 32 * _device_numbers("navisplit", threshold)
         ways = [way.source(split, device, server).rows for way in known.ways.values()]
         assert known.choosing_s(device) > 0.0
         for i, pick in enumerate(known.picks):
