@@ -13,7 +13,7 @@ from plots.style import COLOURS, COLUMN_IN, INK, apply
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h", "p")
 _PANELS = (
     ("right_share", 100.0, "right answers\n(% of requests)"),
-    ("airtime_s_per_departure", 1e6, "airtime of a\nrequest ($\\mu$s)"),
+    ("airtime_s_per_departure", 1e3, "airtime of a\nrequest (ms)"),
     ("n_star", 1.0, "devices $N^*$"),
 )
 _TITLES = {
@@ -50,8 +50,9 @@ def draw(rows: Sequence[Row], *, title: str = "", limit: str = "") -> Figure:
         for panel, (_, _, text) in zip(grid[:, 0], _PANELS, strict=True):
             panel.set_ylabel(text)
         grid[0, 0].set_ylim(0, 101)
-        grid[1, 0].set_yscale("log")
-        log_axis(grid[1, 0].yaxis)
+        if any(row["airtime_s_per_departure"] for row in rows):
+            grid[1, 0].set_yscale("log")
+            log_axis(grid[1, 0].yaxis)
         grid[2, 0].set_ylim(bottom=0)
         grid[2, 0].set_title(limit, loc="left", fontsize=6)
         for number, way in enumerate(ways):

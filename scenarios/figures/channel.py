@@ -167,19 +167,19 @@ _WORDS = {"bit_error_rate": "bits flipped", "frame_error_rate": "segments lost"}
 def _summary(config: Config, rows: Sequence[Row]) -> Summary:
     known = [row for row in rows if not row["fate"]]
     axes = list(dict.fromkeys(row["axis"] for row in known))
-    middle = {axis: _middle([row["error_rate"] for row in known if row["axis"] == axis])
-              for axis in axes}  # fmt: skip
+    shown = {axis: _least([row["error_rate"] for row in known if row["axis"] == axis])
+             for axis in axes}  # fmt: skip
     cells = []
     for way in config.ways:
         for delivered in (True, False):
             mine = [r for r in known if r["way"] == way and (r["transport"] != EXACT) == delivered]
             at = [next((r for r in mine if (r["axis"], r["error_rate"]) == each), None)
-                  for each in middle.items()]  # fmt: skip
+                  for each in shown.items()]  # fmt: skip
             if any(at):
                 sent = "once" if delivered else "until right"
                 cells.append((way, sent, *(cell for row in at for cell in _cells(row))))
-    columns = [f"{text}, {middle[axis]:g} {_WORDS[axis]}" for axis in axes
-               for text in ("right %", "airtime us", "N*")]  # fmt: skip
+    columns = [f"{text}, {shown[axis]:g} {_WORDS[axis]}" for axis in axes
+               for text in ("right %", "airtime ms", "N*")]  # fmt: skip
     return Summary(
         title=f"Fixed and variable length on a link that damages: {config.task} of"
         f" {config.model.name}",
@@ -198,13 +198,14 @@ def _summary(config: Config, rows: Sequence[Row]) -> Summary:
 def _cells(row: Row | None) -> tuple[str, str, str]:
     if row is None:
         return ("-", "-", "-")
-    return (between(row, "right_share", 100.0),
-            between(row, "airtime_s_per_departure", 1e6), between(row, "n_star"))  # fmt: skip
+    fits = between(row, "n_star") if row["n_star"] else number(row["n_star"])
+    airtime = between(row, "airtime_s_per_departure", 1e3)
+    return (between(row, "right_share", 100.0), airtime, fits)
 
 
-def _middle(rates: Sequence[float]) -> float:
-    every = sorted(set(rates))
-    return every[len(every) // 2]
+def _least(rates: Sequence[float]) -> float:
+    """The least rate at which anything is damaged."""
+    return min((rate for rate in rates if rate > 0.0), default=0.0)
 
 
 def _finding(axis: str, rows: Sequence[Row]) -> str:

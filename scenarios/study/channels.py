@@ -74,11 +74,15 @@ def say_load(made: Case, payload_bytes: float) -> str:
 
 
 def share_right(made: Case) -> dict[str, float]:
-    """`right_share`, the share of requests that get the right answer, with its interval: every
-    sample's score times how likely its payload arrives. Nothing where answers are not known.
+    """`right_share`, the share of requests that get the right answer: every sample's score times
+    how likely its payload arrives. That is known, so that the interval is that of the scores.
+    Nothing where answers are not known.
     """
     source = next(iter(made.sources.values()))
-    arrive, rows = arrivals(made.spec.link, source), rows_of(source) or []
-    right = np.array([r.correct * likely for r, likely in zip(rows, arrive, strict=True)])
-    known = len(right) > 0 and not np.isnan(right).any()
-    return share(right).columns("right_share") if known else {}
+    arrive, rows = np.array(arrivals(made.spec.link, source)), rows_of(source) or []
+    right = np.array([row.correct for row in rows])
+    if not len(arrive) or np.isnan(right).any():
+        return {}
+    answered = float(right.mean())
+    part = float((right * arrive).mean()) / answered if answered else float(arrive.mean())
+    return share(right).columns("right_share", part)
