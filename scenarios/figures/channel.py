@@ -44,7 +44,7 @@ _FITS = ("n_star", "n_star_lo", "n_star_hi", "n_bound", "why")
 class Config(Planned):
     """The ways that are compared, and the rates at which the link damages what they send."""
 
-    ways: list[str] = option([], "what is compared: SCHEME/CODEC or SCHEME/CODEC/CUT each")
+    ways: list[str] = option([], "what is compared: SCHEME, SCHEME/CODEC or SCHEME/CODEC/CUT each")
     task: str = option("class", "what all of them answer")
     bit_error_rates: list[float] = option([], "shares of bits that are flipped, ascending")
     loss_rates: list[float] = option([], "shares of segments that are lost, ascending")

@@ -32,7 +32,7 @@ CAPACITY, PLAYED = "capacity", "played"
 class Config(Planned):
     """The ways that are compared, how many devices, what N* keeps."""
 
-    ways: list[str] = option([], "what is compared: SCHEME/CODEC or SCHEME/CODEC/CUT each")
+    ways: list[str] = option([], "what is compared: SCHEME, SCHEME/CODEC or SCHEME/CODEC/CUT each")
     task: str = option("class", "what all of them answer")
     sizes: list[int] = option([], "numbers of devices over which latency is drawn")
 

@@ -1,6 +1,6 @@
 """Ways to answer that a figure compares: SCHEME(OPTION=VALUE, ...)/CODEC/CUT, each a configuration.
 
-Options and cut may be left out: the scheme's own then.
+Options, cut and codec may be left out: the scheme's own then.
 """
 
 import re
@@ -16,7 +16,7 @@ from scenarios.sweep.axes import axes_of, points
 from scenarios.systems import schemed
 
 _FORM = re.compile(
-    r"(?P<scheme>[^/()]+)(\((?P<options>[^()]*)\))?/(?P<codec>[^/()]+)(/(?P<cut>[^/()]+))?"
+    r"(?P<scheme>[^/()]+)(\((?P<options>[^()]*)\))?(/(?P<codec>[^/()]+)(/(?P<cut>[^/()]+))?)?"
 )
 
 
@@ -31,7 +31,7 @@ def check_ways(ways: Sequence[str], command: str) -> None:
     for way in ways:
         if _FORM.fullmatch(way) is None:
             raise ValueError(
-                "ways must be SCHEME/CODEC or SCHEME/CODEC/CUT each, as in"
+                "ways must be SCHEME, SCHEME/CODEC or SCHEME/CODEC/CUT each, as in"
                 f" sc2(method=cr_bq)/int8, got {way!r}"
             )
         if ways.count(way) > 1:
@@ -60,10 +60,10 @@ def configure(config: Any, way: str, task: str) -> Any:
             what a way says on the command line as well.
     """
     scheme, options, codec, cut = _read(way)
-    given = [f"scheme={scheme}", f"codec={codec}", *([f"cut={cut}"] if cut else [])]
-    axes = axes_of(given)
-    if len(axes) < len(given):
-        typed = {text.partition("=")[0] for text in given} - {axis.key for axis in axes}
+    given = {"scheme": scheme, "codec": codec, "cut": cut}
+    axes = axes_of([f"{key}={value}" for key, value in given.items() if value])
+    typed = {key for key, value in given.items() if value} - {axis.key for axis in axes}
+    if typed:
         raise ValueError(f"ways say scheme, codec and cut; leave out {', '.join(sorted(typed))}=")
     (point,) = points(config, axes)
     if point.error:
@@ -74,7 +74,7 @@ def configure(config: Any, way: str, task: str) -> Any:
 
 
 def _read(way: str) -> tuple[str, dict[str, Any], str, str]:
-    """Scheme, its options, codec and cut; that is empty where none is named."""
+    """Scheme, its options, codec and cut, empty where none is named."""
     form = _FORM.fullmatch(way)
     assert form is not None, f"a way that was not checked: {way!r}"
     text = form["options"] or ""
@@ -84,4 +84,4 @@ def _read(way: str) -> tuple[str, dict[str, Any], str, str]:
         options = {}
     if len(options) != text.count("=") or (text and not options):
         raise ValueError(f"ways must have options as in sc2(method=cr_bq, width=3), got {way!r}")
-    return form["scheme"], options, form["codec"], form["cut"] or ""
+    return form["scheme"], options, form["codec"] or "", form["cut"] or ""

@@ -143,7 +143,8 @@ def test_what_loads_the_link_alike_has_one_number_of_devices(drawn):
 
 @pytest.mark.parametrize(("words", "said"), [
     (["ways=[]"], "channel needs ways=[SCHEME/CODEC, ...], got none"),
-    (["ways=[mtl_split]"], "ways must be SCHEME/CODEC or SCHEME/CODEC/CUT each"),
+    (["ways=[nasc/]"], "ways must be SCHEME, SCHEME/CODEC or SCHEME/CODEC/CUT each"),
+    (["ways=['sc2(method=cr_bq/int8']"], "ways must be SCHEME, SCHEME/CODEC"),
     (["ways=['sc2(method)/int8']"], "ways must have options as in sc2(method=cr_bq, width=3)"),
     (["ways=['sc2(method=)/int8']"], "scheme.method"),
     (["ways=[nasc/int8,nasc/int8]"], "ways must differ, got 'nasc/int8' twice"),
