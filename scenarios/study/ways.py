@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from scenarios.study.figure import AUTO
-from scenarios.sweep.axes import axes_of, points
+from scenarios.sweep.axes import axes_of, keep, points
 from scenarios.systems import schemed
 
 _FORM = re.compile(
@@ -65,7 +65,7 @@ def configure(config: Any, way: str, task: str) -> Any:
     typed = {key for key, value in given.items() if value} - {axis.key for axis in axes}
     if typed:
         raise ValueError(f"ways say scheme, codec and cut; leave out {', '.join(sorted(typed))}=")
-    (point,) = points(config, axes)
+    (point,) = points(config, keep("model", axes))
     if point.error:
         raise ValueError(point.error)
     own = replace(point.config, scheme={**point.config.scheme, **options})
