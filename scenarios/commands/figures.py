@@ -21,7 +21,7 @@ from sim.specs.check import at_least, option
 ORDER = (
     "fig1_sparsity", "fig1_server_load", "fig2_throughput", "fig2_runtime", "splits",
     "attribution", "fig3_breakdown", "fig3_codec", "rate_accuracy", "ablation", "links",
-    "sensitivity", "long_generation", "exits", "schemes", "sc2",
+    "sensitivity", "long_generation", "exits", "schemes", "sc2", "channel",
 )  # fmt: skip
 """Figures that the page draws, in its order; a new one is one word here, a command of that name."""
 

@@ -7,13 +7,14 @@ The load is the server's seconds per request as a share of those without exits; 
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from plots import exits
 from scenarios.present.summary import Summary, between, number
 from scenarios.present.table import say_scheme
 from scenarios.study.figure import AUTO, produce
+from scenarios.study.planned import Planned, fit, say_limit
 from scenarios.sweep.axes import Point, axes_of, points
 from scenarios.sweep.play import Job
 from scenarios.sweep.store import Row
@@ -23,34 +24,22 @@ from scenarios.systems.library import Library
 from scenarios.systems.measured import Measured
 from scenarios.systems.pace import set_pace
 from scenarios.systems.plain import is_plain
-from scenarios.systems.system import System
-from sim.planning.forecast.bounds import bound
-from sim.planning.limits.budget import Budget, Refusal
-from sim.planning.limits.slo import Slo
-from sim.planning.search.capacity import capacity
-from sim.specs.check import above, option
+from sim.specs.check import option
 
 _ENDS = ("", "_lo", "_hi")
 """Of a share on one machine: by how much its seconds are off is the same above and below."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(System):
+class Config(Planned):
     """The figure; `sweep` holds the data and the thresholds, of which the last ends nothing."""
 
     cut: str = option(AUTO, "last stage on the device; auto: the scheme's own")
-    slo: Slo = field(default_factory=lambda: Slo(mean_s=0.1))
-    plan: Budget = field(default_factory=Budget)
-    span_s: float = option(60.0, "device-seconds per run: N devices play span_s / N or more")
-    cycles: float = option(8.0, "least length of a run, in cycles of a device")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if is_plain(self):
             raise ValueError("exits needs a scheme with a gate, such as early_exit; got split")
-        above("span_s", self.span_s, 0)
-        above("cycles", self.cycles, 0)
-        self.slo.check_any()
 
 
 def run(config: Config) -> int:
@@ -63,7 +52,7 @@ def run(config: Config) -> int:
     trained = {one["scheme"]["model"]: one for one in about}
     jobs = list(_jobs(chosen, known))
     draw = partial(exits.draw, title=f"{config.codec['name']}, {config.link.name}",
-                   limit="within " + " and ".join(map(str, config.slo.goals)))  # fmt: skip
+                   limit=f"within {say_limit(config.slo)}")  # fmt: skip
     ungated = [{k: v for k, v in one["scheme"].items() if k != "gate"} for one in trained.values()]
     where = " ".join(say_scheme({"scheme": each}).strip() for each in ungated)
     provenance = {**(about[0] if about else {}), "schemes": trained}
@@ -104,19 +93,8 @@ def _jobs(chosen: Sequence[Point], known: Sequence[Measured | str]) -> Iterator[
 
 
 def _play(made: Case, config: Config) -> Row:
-    """The row of a fleet, and how many devices fit, at most by the demands; or why nobody can say.
-
-    Few requests that are sent take long runs of many devices: beyond `plan.max_requests` the bound
-    stands alone.
-    """
-    most = bound(made.spec, made.sources, config.slo.goals)
-    row = {**made.play(), "n_bound": most if math.isfinite(most) else None}
-    try:
-        found = capacity(made.spec, made.sources, config.slo.goals, budget=config.plan)
-    except Refusal as refusal:
-        return {**row, "n_star": None, "n_star_lo": None, "n_star_hi": None, "why": str(refusal)}
-    return {**row, "n_star": found.n_star, "n_star_lo": found.n_star_lo,
-            "n_star_hi": found.n_star_hi, "why": ""}  # fmt: skip
+    """The row of a fleet, and how many devices fit."""
+    return {**made.play(), **fit(made, config.slo, config.plan)}
 
 
 def _with_shares(rows: Sequence[Row]) -> list[Row]:
@@ -158,13 +136,15 @@ def _summary(where: str, rows: Sequence[Row]) -> Summary:
         rows=tuple(
             (row["model"], f"{row['threshold']:g}", between(row, "exit_share", 100),
              between(row, "server_share", 100), between(row, "table_accuracy", 100),
-             between(row, "n_star") if row["n_star"] else f"<= {number(row['n_bound'])}")
+             _fits(row, interval=True))
             for row in rows
         ),
         origin=where,
     )  # fmt: skip
 
 
-def _fits(row: Row) -> str:
+def _fits(row: Row, *, interval: bool = False) -> str:
     """N*, or what it is at most."""
-    return number(row["n_star"]) if row["n_star"] else f"at most {number(row['n_bound'])}"
+    if row["n_star"] is None:
+        return f"at most {number(row['n_bound'])}"
+    return between(row, "n_star") if interval else number(row["n_star"])

@@ -18,19 +18,19 @@ from scenarios.planning.options import Option, options
 from scenarios.present.summary import Summary, between, number
 from scenarios.shell.progress import progress
 from scenarios.study.figure import produce
-from scenarios.sweep.play import Job
+from scenarios.study.planned import SHORT, fit, say_limit
+from scenarios.sweep.play import Job, left_out
 from scenarios.sweep.store import Row
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
 from scenarios.systems.library import Library
 from scenarios.systems.system import System
-from sim.planning.limits.budget import Budget, Refusal
+from sim.planning.limits.budget import Budget
 from sim.planning.limits.slo import Slo
-from sim.planning.search.capacity import capacity
 from sim.specs.check import option
 
 SENT_AS_IT_IS = "input"
-_NOTHING = dict.fromkeys(("encoder_bits", "table_accuracy", "payload_bytes"))
+_UNKNOWN = ("encoder_bits", "table_accuracy", "payload_bytes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +50,8 @@ class Asked(Budget):
 class Config(System):
     """The ways, and what N* keeps."""
 
-    plan: Asked = field(default_factory=Asked)
-    slo: Slo = field(default_factory=lambda: Slo(p95_s=0.1))
+    plan: Asked = field(default_factory=lambda: Asked(**SHORT))  # type: ignore[arg-type]
+    slo: Slo = field(default_factory=Slo)
     codecs: dict[str, dict[str, Any]] = option({}, "what plan.over=[codec] takes")
 
     def __post_init__(self) -> None:
@@ -84,17 +84,10 @@ def _jobs(spanned: Sequence[Option], library: Library, cases: dict[str, Case]) -
                 raise ValueError(each.refusal)
             made = case(each.config, library.measured(each.config), way=way)
         except ValueError as error:  # of this way alone
-            yield _left_out(str(error), {"way": way, **values})
+            yield left_out(str(error), {"way": way, **values}, _UNKNOWN)
             continue
         cases[way] = made
         yield replace(made.job(), evaluate=partial(_measure, made))
-
-
-def _left_out(reason: str, labels: dict[str, str]) -> Job:
-    """A way that there is not: its row says why."""
-    return Job(
-        spec=reason, digests={}, labels=labels, evaluate=partial(dict, _NOTHING, fate=reason)
-    )
 
 
 def _measure(made: Case) -> Row:
@@ -110,17 +103,10 @@ def _with_devices(
     with progress("planning") as report:
         for done, row in enumerate(rows, 1):
             on = id(row) in front
-            found.append({**row, "pareto": on, **(_fit(config, cases[row["way"]]) if on else {})})
+            fits = fit(cases[row["way"]], config.slo, config.plan) if on else {}
+            found.append({**row, "pareto": on, **fits})
             report(done, len(rows))
     return found
-
-
-def _fit(config: Config, made: Case) -> Row:
-    try:
-        n = capacity(made.spec, made.sources, config.slo.goals, budget=config.plan)
-    except Refusal as refusal:
-        return {"n_star": None, "n_star_lo": None, "n_star_hi": None, "why": str(refusal)}
-    return {"n_star": n.n_star, "n_star_lo": n.n_star_lo, "n_star_hi": n.n_star_hi, "why": ""}
 
 
 def _front(rows: Sequence[Row]) -> list[Row]:
@@ -166,6 +152,6 @@ def _summary(config: Config, rows: Sequence[Row]) -> Summary:
         origin=(
             "The front alone; all ways are in results.csv. Payloads and answers measured on test"
             " samples, headers included; encoder: all parameters before the cut at their own bits;"
-            f" N* keeps {' and '.join(map(str, config.slo.goals))}."
+            f" N* keeps {say_limit(config.slo)}."
         ),
     )  # fmt: skip

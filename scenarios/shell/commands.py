@@ -21,8 +21,8 @@ _GROUPS = {
     "measure": ("profile", "machines", "trace", "codec", "answers", "train"),
     "study": (
         "sensitivity", "attribution", "ablation", "rate_accuracy", "splits", "links", "wifi",
-        "long_generation", "exits", "schemes", "sc2", "nasc", "search_fleet", "search_adaptation",
-        "search_regret", "validate", "collect",
+        "long_generation", "exits", "schemes", "channel", "sc2", "nasc", "search_fleet",
+        "search_adaptation", "search_regret", "validate", "collect",
     ),
     "figures": (
         "figures", "fig1_sparsity", "fig1_server_load", "fig2_runtime", "fig2_throughput",

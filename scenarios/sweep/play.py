@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,6 +51,14 @@ def failing(error: str, labels: dict[str, Any]) -> Job:
         raise ValueError(error)
 
     return Job(spec=error, digests={}, labels=labels, evaluate=evaluate, refusal=lambda: error)
+
+
+def left_out(reason: str, labels: dict[str, str], columns: Iterable[str] = ()) -> Job:
+    """A point that there is not, which is no mistake: its row says why in `fate`, and knows nothing
+    in `columns`.
+    """
+    row = {**dict.fromkeys(columns), "fate": reason}
+    return Job(spec=reason, digests={}, labels=dict(labels), evaluate=partial(dict, row))
 
 
 def count_engines(jobs: Iterable[Job]) -> dict[str, int]:

@@ -55,6 +55,7 @@ def measure(book: Book) -> dict[str, float]:
         "uplink_bytes_per_request": average(done["payload_bytes"]),
         "air_bytes_per_request": average(done["air_bytes"]),
         "airtime_s_per_request": average(done["airtime_s"]),
+        "airtime_s_per_departure": average(gone["airtime_s"]),
         "resent_frames_per_request": average(done["resent_frames"]),
         "server_s_per_request": average(done["server_share_s"]),
         "accuracy": average(done["correct"]),

@@ -43,6 +43,24 @@ def through(spec: LinkSpec, n_bytes: float) -> float:
     return float((1.0 - spec.frame_error_rate) * (1.0 - ber) ** bits)
 
 
+def arrival_share(spec: LinkSpec, payload_bytes: float) -> float:
+    """How likely a payload arrives with as many retransmissions as there may be, where frames are
+    lost independently: prod over its frames (1 - p^(m + 1)), p the loss of each (Bertsekas and
+    Gallager 1992, section 2.4.1). All of a payload that may be damaged arrives.
+    """
+    if spec.transport != "exact":
+        return 1.0
+    sizes = [size for size, _ in split_frames(payload_bytes, spec.mtu_bytes)]
+    losses = ((1.0 - through(spec, size)) ** (spec.max_retries + 1) for size in sizes)
+    return math.prod(1.0 - lost for lost in losses)
+
+
+def split_frames(payload_bytes: float, mtu_bytes: int) -> deque[Frame]:
+    """(bytes, retransmissions so far) of every frame; the last one is what is left."""
+    n_full = max(0, int(-(-payload_bytes // mtu_bytes)) - 1)
+    return deque([*[(float(mtu_bytes), 0)] * n_full, (payload_bytes - n_full * mtu_bytes, 0)])
+
+
 class RadioChannel:
     """A channel that fades or loses frames: payloads go out in runs of frames.
 
@@ -121,7 +139,7 @@ class RadioChannel:
     def _move(self, request: Request, weight: float) -> Generator[Event, Any, bool]:
         """All runs of a payload, one after another."""
         spec, env = self._spec, self._env
-        frames = self._frames(request.payload_bytes)
+        frames = split_frames(request.payload_bytes, spec.mtu_bytes)
         n_frames = len(frames)
         start_s = math.nan
         while frames:
@@ -173,12 +191,6 @@ class RadioChannel:
         """A whole block is gone: that is known after a round trip at the earliest."""
         request.link_outage_s += self._spec.rtt_s
         yield self._env.timeout(self._spec.rtt_s)
-
-    def _frames(self, payload_bytes: float) -> deque[Frame]:
-        """(bytes, retransmissions so far) of every frame; the last one is what is left."""
-        mtu_bytes = self._spec.mtu_bytes
-        n_full = max(0, int(-(-payload_bytes // mtu_bytes)) - 1)
-        return deque([*[(float(mtu_bytes), 0)] * n_full, (payload_bytes - n_full * mtu_bytes, 0)])
 
     def _run(self, frames: deque[Frame], rate: float) -> "_Run":
         """Take the first frames that fit into one block."""

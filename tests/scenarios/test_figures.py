@@ -40,6 +40,9 @@ SMALL = {
     "schemes": ["ways=[nasc/raw8/input,nasc/int8,early_exit/int8]", "sizes=[1,4]",
                 "plan.max_requests=1e4", "replications=2", "span_s=1", "cycles=2", "warmup_s=0.2",
                 "model.samples=30"],
+    "channel": ["ways=[early_exit/int8,early_exit/ecsq]", "bit_error_rates=[0,0.01]",
+                "loss_rates=[0.5]", "plan.max_requests=1e4", "replications=2", "span_s=1",
+                "cycles=2", "warmup_s=0.2", "model.samples=30"],
     "sc2": ["plan.over=['scheme=nasc',cut,'codec=jpeg,int8']", "plan.max_requests=1e4",
             "model.samples=30"],
     "long_generation": ["methods=few", "n_prompts=2", "prompt_tokens=8", "n_tokens=9",
@@ -117,7 +120,7 @@ def test_the_axes_show_the_table_and_nothing_else(name, quick, drawn):
         assert all(is_among(y, known).all() for y in curves)
     folder = Path("outputs") / name
     assert b"/Type3" not in (folder / "figure.pdf").read_bytes()
-    assert figure.get_figwidth() == (7.0 if name in ("schemes", "sc2") else 3.5)
+    assert figure.get_figwidth() == (7.0 if name in ("schemes", "sc2", "channel") else 3.5)
     made = json.loads((folder / "run.json").read_text())
     assert made["summary"]["finding"]
     assert made["summary"]["origin"]

@@ -9,6 +9,7 @@ import numpy as np
 from sim import SystemSpec
 from sim.places import groups_of
 from sim.planning.forecast.demands import guess, sent_share
+from sim.planning.forecast.losses import refuse_lost
 from sim.planning.limits.budget import Budget, Missed, Refusal
 from sim.planning.limits.goal import Goal
 from sim.planning.runs.pace import (
@@ -56,6 +57,7 @@ def capacity(
     """
     refuse_replay(group.workload or spec.workload for group in groups_of(spec).values())
     wanted = (goals,) if isinstance(goals, Goal) else tuple(goals)
+    refuse_lost(spec, sources, wanted)
     steps = max(steps_of(source) for source in sources.values())
     fitting = (budget or Budget()).for_sessions(steps)
     near = guess(spec, sources)
