@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 import codec
-from profiles.models.network import Network, content_digest
 from profiles.models.recipe import Loss, Recipe, load_or_train
 from profiles.models.residual import Normalise
 from profiles.schemes import mtl_split
@@ -32,7 +31,8 @@ from profiles.schemes.distilling import (
     load_coded,
     round_weights,
 )
-from profiles.schemes.multitask import MultiTask, mean_metric, task_metrics
+from profiles.schemes.heads import answering
+from profiles.schemes.multitask import MultiTask
 from profiles.schemes.priors import tables_of
 from profiles.schemes.scheme import Scheme
 from profiles.schemes.shipped import SHIPPED
@@ -44,7 +44,6 @@ DEFAULT_BETA = 0.32
 CODEC = "prior"
 _SIZES = {"channels": 6, "middle": 32, "n_in": 1, "n_out": 32}
 _EPOCHS = (24, 16)
-_ANSWER_BYTES = 4
 
 
 def recipe(model: str, beta: float, stage: int) -> Recipe:
@@ -130,28 +129,18 @@ def scheme(
     of_tasks = mtl_split.figures_of(names, provenance["accuracy_by_task"])
     provenance |= {"accuracy_by_task": of_tasks,
                    "accuracy": round(sum(of_tasks.values()) / len(names), 6)}  # fmt: skip
-    every = list(chosen.family.tasks)
-    module.heads = nn.ModuleList([module.heads[every.index(name)] for name in names])
-    metrics = task_metrics(mtl_split.figures_of(names, chosen.family.tasks))
+    module.heads = module.heads.keep(names)
+    example = torch.from_numpy(chosen.samples("test", 1).inputs)
     return Scheme(
         name="ladon",
         model=model,
-        network=Network(
-            name=f"ladon-{model}-{beta:g}",
-            module=module.eval(),
-            example_input=torch.from_numpy(chosen.samples("test", 1).inputs),
-            stages=Bottlenecked.stages,
-            weights="trained",
-            digest=content_digest(module),
-            task="several",
-            metric=mean_metric(metrics),
-            tasks=metrics,
-            answer_bytes=_ANSWER_BYTES * len(names),
+        network=answering(
+            f"ladon-{model}-{beta:g}", module, module.heads, example=example, stages=module.stages
         ),
         cut="encoder",
         first_cut="encoder",
         samples=partial(mtl_split.labelled, chosen, names),
-        tasks=names,
+        heads=module.heads,
         brings={CODEC: {"calibration": tables}},
         options={"beta": float(beta), "tasks": list(names)},
         provenance=provenance,

@@ -20,18 +20,16 @@ from torch import nn
 
 from profiles.models.data import digit_scenes
 from profiles.models.data.handwriting import Samples
-from profiles.models.network import Network, content_digest
 from profiles.models.recipe import Recipe, load_or_train
 from profiles.models.weights import load_weights
+from profiles.schemes.heads import answering, task_metrics
 from profiles.schemes.multitask import (
     STAGES,
     MultiTask,
     SideBySide,
     joint_loss,
-    mean_metric,
     scene_body,
     small_body,
-    task_metrics,
 )
 from profiles.schemes.scheme import Scheme
 from profiles.schemes.shipped import SHIPPED, round_weights
@@ -40,7 +38,6 @@ from profiles.schemes.tracing import answers_of
 MODELS = ("scenes16", "scenes")
 N_TEST = 3600
 JOINT = "joint"
-_ANSWER_BYTES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +157,7 @@ def scheme(
     names = choose_tasks(tasks, tuple(chosen.family.tasks))
     if shared:
         whole, provenance = chosen.load(JOINT)
-        module: nn.Module = whole.keep(names)
+        module: MultiTask | SideBySide = whole.keep(names)
         provenance["accuracy_by_task"] = figures_of(names, provenance["accuracy_by_task"])
     else:
         each = [chosen.load(name) for name in names]
@@ -170,26 +167,15 @@ def scheme(
                       "digests": [about["digest"] for _, about in each]}  # fmt: skip
     figures = provenance["accuracy_by_task"].values()
     provenance["accuracy"] = round(sum(figures) / len(figures), 6)
-    metrics = task_metrics(figures_of(names, chosen.family.tasks))
-    module.eval()
+    example = torch.from_numpy(chosen.samples("test", 1).inputs)
+    name = f"mtl_split-{model}" + ("" if shared else "-each")
     return Scheme(
         name="mtl_split",
         model=model,
-        network=Network(
-            name=f"mtl_split-{model}" + ("" if shared else "-each"),
-            module=module,
-            example_input=torch.from_numpy(chosen.samples("test", 1).inputs),
-            stages=STAGES,
-            weights="trained",
-            digest=content_digest(module),
-            task="several",
-            metric=mean_metric(metrics),
-            tasks=metrics,
-            answer_bytes=_ANSWER_BYTES * len(names),
-        ),
+        network=answering(name, module, module.heads, example=example, stages=STAGES),
         cut=STAGES[-1],
         samples=partial(labelled, chosen, names),
-        tasks=names,
+        heads=module.heads,
         options={"tasks": list(names), "shared": shared},
         provenance=provenance,
     )

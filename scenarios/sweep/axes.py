@@ -76,13 +76,18 @@ def axes_of(sweep: Sequence[str]) -> list[Axis]:
     Raises:
         ValueError: for text that is no override, or a key that stands in it twice.
     """
-    typed = {override.split("=", 1)[0].lstrip("+~") for override in _read_command_line()}
+    typed = typed_keys()
     axes = [_axis(text) for text in sweep]
     keys = [axis.key for axis in axes]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice:
         raise ValueError(f"sweep names {twice!r} twice; join the values with commas")
     return [axis for axis in axes if axis.key not in typed]
+
+
+def typed_keys() -> set[str]:
+    """The keys that stand on the command line of this job; none in a script."""
+    return {override.split("=", 1)[0].lstrip("+~") for override in _read_command_line()}
 
 
 def _axis(text: str) -> Axis:
