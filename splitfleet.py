@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from sim.planning import Refusal
 
 __all__ = [
-    "Answer", "Case", "Refusal", "Result", "Sweep", "case", "codec", "device", "link", "model",
-    "names", "play", "request", "scheme", "server", "session", "workload",
+    "Answer", "Case", "Choice", "Refusal", "Result", "Sweep", "case", "codec", "device", "link",
+    "model", "names", "play", "request", "scheme", "server", "session", "workload",
 ]  # fmt: skip
 
 
@@ -225,6 +225,38 @@ class Case:
         find = needs.find_needs if inverse else answer.single
         with playing("planning", workers) as player:
             return Answer(find(config, self.built, play=player))
+
+    def search(self, **asked: Any) -> Choice:
+        """The cut, codec and, of a scheme, options that load the server least within limits.
+
+        Args:
+            asked: limits (`mean_s=0.025` or `tpot_mean_s`, `accuracy_drop_pp`, `memory_bytes`), as
+                `slo.*` of `splitfleet search`, and its fields (`search`, `over`, `allowance`,
+                `answers`, ...). The case's own split is not asked.
+
+        Raises:
+            ValueError: an unknown limit or field, or no option that keeps all limits, with the
+                least relaxation.
+        """
+        from scenarios.commands import search
+        from scenarios.searching.finding import find
+        from scenarios.shell.schema import field_names
+        from scenarios.systems.sheets import codecs
+        from sim.planning.limits.slo import Slo
+
+        if "split" in self._given:
+            raise ValueError(f"a search finds the split, got split={self._given['split']!r}")
+        limits = field_names(Slo)
+        own = sorted(set(field_names(search.Config)) - {*_fields(self._given), "slo", "ship"})
+        _parts().check("limit or field of search", asked, [*limits, *own])
+        slo = Slo(**{name: asked[name] for name in limits if name in asked})
+        more = {"codecs": codecs(), **{name: asked[name] for name in own if name in asked}}
+        config = search.Config(**{**_fields(self._given), "name": "search"}, slo=slo, **more)
+        found = find(config)
+        if found.refusal:
+            raise ValueError(found.refusal)
+        return Choice({**found.content["decision"], "binding": found.binding, "said": found.said,
+                       "runner_up": found.content.get("runner-up")})  # fmt: skip
 
     def sweep(
         self,
@@ -438,6 +470,23 @@ class Answer(_Row):
         remedies that so many devices need; needs pandas.
         """
         return _frame(self["remedies" if "remedies" in self else "curve"])
+
+
+class Choice(_Row):
+    """What a search decided; the keys are those of `decision` in search.json (docs/search.md), and
+    `runner_up`.
+    """
+
+    _what = "key of the choice"
+
+    def __repr__(self) -> str:
+        predicted, simulated = self["predicted"], self["simulated"]
+        also = f", {1e3 * simulated['latency_s'][0]:.4g} simulated" if simulated else ""
+        return (
+            f"Choice({self['said']}: {1e3 * predicted['server_s']:.4g} server ms,"
+            f" latency {1e3 * predicted['latency_s']:.4g} ms predicted{also};"
+            f" binding: {self['binding']})"
+        )
 
 
 def __getattr__(name: str) -> Any:

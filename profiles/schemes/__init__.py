@@ -26,7 +26,8 @@ from profiles.schemes import (
     sc2,
     semanticnn,
 )
-from profiles.schemes.scheme import Adapter, Branch, Chooser, Gate, Scheme
+from profiles.schemes.knobs import knobs
+from profiles.schemes.scheme import Adapter, Branch, Chooser, Gate, Heads, Scheme
 from profiles.schemes.shipped import SHIPPED
 from profiles.schemes.transports import Transport
 from profiles.tables.choices import unknown
@@ -142,10 +143,12 @@ __all__ = [
     "Branch",
     "Chooser",
     "Gate",
+    "Heads",
     "Scheme",
     "Transport",
     "comparable",
     "create",
+    "knobs",
     "models",
     "names",
     "train",

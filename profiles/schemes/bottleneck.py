@@ -96,8 +96,8 @@ class Bottlenecked(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images to the answers to all tasks."""
-        z = self.body(self.decoder(self.encoder(images))).flatten(1)
-        return torch.cat([head(z) for head in self.heads], 1)
+        answers: Tensor = self.heads(self.body(self.decoder(self.encoder(images))).flatten(1))
+        return answers
 
     def freeze_encoder(self) -> "Bottlenecked":
         """Itself, with what the device and both coders hold as it is from now on."""

@@ -104,8 +104,8 @@ class Reduced(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images to the answers."""
-        z = self.body(self.decoder(self.encoder(images))).flatten(1)
-        return torch.cat([head(z) for head in self.heads], 1)
+        answers: Tensor = self.heads(self.body(self.decoder(self.encoder(images))).flatten(1))
+        return answers
 
 
 def imitate(teacher: MultiTask) -> Loss:

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 import codec
@@ -32,7 +33,8 @@ from profiles.schemes.distilling import (
     round_weights,
     train_coded,
 )
-from profiles.schemes.multitask import MultiTask, answering
+from profiles.schemes.heads import answering
+from profiles.schemes.multitask import MultiTask
 from profiles.schemes.scheme import Scheme
 from profiles.schemes.shipped import SHIPPED
 
@@ -125,22 +127,18 @@ def scheme(
     of_tasks = mtl_split.figures_of(names, provenance["accuracy_by_task"])
     provenance |= {"accuracy_by_task": of_tasks,
                    "accuracy": round(sum(of_tasks.values()) / len(names), 6)}  # fmt: skip
-    every = list(chosen.family.tasks)
-    module.heads = nn.ModuleList([module.heads[every.index(name)] for name in names])
+    module.heads = module.heads.keep(names)
+    example = torch.from_numpy(chosen.samples("test", 1).inputs)
     return Scheme(
         name="ladon",
         model=model,
         network=answering(
-            f"ladon-{model}-{beta:g}",
-            module,
-            Bottlenecked.stages,
-            chosen.samples("test", 1).inputs,
-            mtl_split.figures_of(names, chosen.family.tasks),
+            f"ladon-{model}-{beta:g}", module, module.heads, example=example, stages=module.stages
         ),
         cut="encoder",
         first_cut="encoder",
         samples=partial(mtl_split.labelled, chosen, names),
-        tasks=names,
+        heads=module.heads,
         brings={CODEC: {"calibration": tables}},
         options={"beta": float(beta), "tasks": list(names)},
         provenance=provenance,

@@ -23,15 +23,14 @@ from profiles.models.data.handwriting import Samples
 from profiles.models.network import Network
 from profiles.models.recipe import Recipe, load_or_train
 from profiles.schemes.datasets import N_TEST, SAID, check_model
+from profiles.schemes.heads import answering, task_metrics
 from profiles.schemes.multitask import (
     STAGES,
     MultiTask,
     SideBySide,
-    answering,
     joint_loss,
     scene_body,
     small_body,
-    task_metrics,
 )
 from profiles.schemes.scheme import Scheme
 from profiles.schemes.shipped import load_shipped, round_weights
@@ -155,7 +154,7 @@ def scheme(
     names = choose_tasks(tasks, tuple(chosen.family.tasks))
     if shared:
         whole, provenance = chosen.load(JOINT)
-        module: nn.Module = whole.keep(names)
+        module: MultiTask | SideBySide = whole.keep(names)
         provenance["accuracy_by_task"] = figures_of(names, provenance["accuracy_by_task"])
     else:
         each = [chosen.load(name) for name in names]
@@ -165,20 +164,15 @@ def scheme(
                       "digests": [about["digest"] for _, about in each]}  # fmt: skip
     figures = provenance["accuracy_by_task"].values()
     provenance["accuracy"] = round(sum(figures) / len(figures), 6)
-    called = f"mtl_split-{model}" + ("" if shared else "-each")
+    example = torch.from_numpy(chosen.samples("test", 1).inputs)
+    name = f"mtl_split-{model}" + ("" if shared else "-each")
     return Scheme(
         name="mtl_split",
         model=model,
-        network=answering(
-            called,
-            module,
-            STAGES,
-            chosen.samples("test", 1).inputs,
-            figures_of(names, chosen.family.tasks),
-        ),
+        network=answering(name, module, module.heads, example=example, stages=STAGES),
         cut=STAGES[-1],
         samples=partial(labelled, chosen, names),
-        tasks=names,
+        heads=module.heads,
         options={"tasks": list(names), "shared": shared},
         provenance=provenance,
     )

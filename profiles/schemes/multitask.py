@@ -11,16 +11,12 @@ labels [batch, task].
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from itertools import accumulate, pairwise
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from profiles.models.network import Network, content_digest
 from profiles.models.residual import Block, Normalise
-from profiles.models.scores import Metric, accuracy
+from profiles.schemes.heads import OwnFeatureHeads, TaskHeads
 
 STAGES = ("stage1", "stage2", "stage3")
 _DROPOUT = 0.1
@@ -38,17 +34,16 @@ class MultiTask(nn.Module):
     ) -> None:
         super().__init__()
         self.stage1, self.stage2, self.stage3 = body
-        self._tasks = tuple(tasks)
-        self.heads = nn.ModuleList([_head(n_z, hidden, n) for n in tasks.values()])
+        self.heads = TaskHeads(tasks, [_head(n_z, hidden, n) for n in tasks.values()])
 
     def forward(self, images: Tensor) -> Tensor:
         """Images to the answers to all tasks."""
-        z = self.stage3(self.stage2(self.stage1(images))).flatten(1)
-        return torch.cat([head(z) for head in self.heads], 1)
+        answers: Tensor = self.heads(self.stage3(self.stage2(self.stage1(images))).flatten(1))
+        return answers
 
     def keep(self, tasks: Sequence[str]) -> "MultiTask":
         """Itself with the heads of these tasks alone."""
-        self.heads = nn.ModuleList([self.heads[self._tasks.index(name)] for name in tasks])
+        self.heads = self.heads.keep(tasks)
         return self
 
 
@@ -60,16 +55,16 @@ class SideBySide(nn.Module):
         for number, stage in enumerate(STAGES):
             parts = [network.get_submodule(stage) for network in networks]
             self.add_module(stage, _Beside(parts, shared_input=number == 0))
-        self.heads = nn.ModuleList([one.heads[0] for one in networks])
+        classes = {task: n for one in networks for task, n in one.heads.classes.items()}
+        self.heads = OwnFeatureHeads(classes, [one.heads[0] for one in networks])
 
     def forward(self, images: Tensor) -> Tensor:
         """Images to the answers to all tasks."""
         z = images
         for stage in STAGES:
             z = self.get_submodule(stage)(z)
-        parts = z.chunk(len(self.heads), 1)
-        each = [head(part.flatten(1)) for head, part in zip(self.heads, parts, strict=True)]
-        return torch.cat(each, 1)
+        answers: Tensor = self.heads(z)
+        return answers
 
 
 class _Beside(nn.Module):
@@ -99,49 +94,6 @@ def joint_loss(classes: Sequence[int], chosen: Sequence[int]) -> Callable[..., T
         return torch.stack(each).sum()
 
     return measure
-
-
-def task_metrics(tasks: Mapping[str, int]) -> dict[str, Metric]:
-    """Of answers to several tasks the metric of each."""
-    ends = list(accumulate(tasks.values(), initial=0))
-    return {
-        name: partial(_right, slice(*between), number)
-        for number, (name, between) in enumerate(zip(tasks, pairwise(ends), strict=True))
-    }
-
-
-def mean_metric(metrics: Mapping[str, Metric]) -> Metric:
-    """The share of a sample's tasks that are answered rightly."""
-    return lambda answers, labels: np.mean([m(answers, labels) for m in metrics.values()], axis=0)
-
-
-def _right(classes: slice, number: int, answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return accuracy(answers[:, classes], labels[:, number])
-
-
-def answering(
-    name: str,
-    module: nn.Module,
-    stages: Sequence[str],
-    images: np.ndarray,
-    tasks: Mapping[str, int],
-) -> Network:
-    """A trained network of several answers: `tasks` are its heads, with their classes; `images` an
-    example.
-    """
-    metrics = task_metrics(tasks)
-    return Network(
-        name=name,
-        module=module.eval(),
-        example_input=torch.from_numpy(images),
-        stages=tuple(stages),
-        weights="trained",
-        digest=content_digest(module),
-        task="several",
-        metric=mean_metric(metrics),
-        tasks=metrics,
-        answer_bytes=_ANSWER_BYTES * len(tasks),
-    )
 
 
 def small_body() -> list[nn.Module]:

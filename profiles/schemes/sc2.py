@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from profiles.schemes import ladon, mtl_split
@@ -23,7 +24,7 @@ from profiles.schemes.bottleneck import Bottlenecked
 from profiles.schemes.channel_reduction import Ends, Reduced, flat_tables
 from profiles.schemes.datasets import check_model
 from profiles.schemes.distilling import load_coded
-from profiles.schemes.multitask import answering
+from profiles.schemes.heads import answering
 from profiles.schemes.sc2_training import (
     TASK,
     end_to_end_recipe,
@@ -38,6 +39,7 @@ from profiles.schemes.shipped import SHIPPED, load_shipped
 MODELS = ladon.MODELS
 WIDTHS = (1, 2, 3, 6, 12)
 """Channels of cr_bq, five of the paper's six."""
+USUAL = "entropic_student"
 BETAS = (0.0003, 0.001, 0.003, 0.01, 0.03)
 """Nats of cross-entropy that a bit is worth in end_to_end."""
 
@@ -58,7 +60,7 @@ class Method:
 def scheme(
     model: str = "scenes16",
     *,
-    method: str = "entropic_student",
+    method: str = USUAL,
     beta: float | None = None,
     width: int | None = None,
 ) -> Scheme:
@@ -81,7 +83,7 @@ def scheme(
 def train(
     model: str,
     *,
-    method: str = "entropic_student",
+    method: str = USUAL,
     beta: float | None = None,
     width: int | None = None,
     folder: Path,
@@ -96,10 +98,7 @@ def train(
 
 def _choose(method: str, **knobs: float | None) -> tuple[Method, Any]:
     """The method, and the value of its knob."""
-    if method not in METHODS:
-        allowed = ", ".join(METHODS)
-        raise ValueError(f"scheme.method must be one of {allowed}, got {method!r}")
-    made = METHODS[method]
+    made = method_of(method)
     for knob, value in knobs.items():
         if knob != made.knob and value is not None:
             raise ValueError(f"scheme.method={method} takes {made.knob}, got scheme.{knob}={value}")
@@ -110,6 +109,14 @@ def _choose(method: str, **knobs: float | None) -> tuple[Method, Any]:
         allowed = ", ".join(f"{each:g}" for each in made.values)
         raise ValueError(f"scheme.{made.knob} of {method} must be one of {allowed}, got {value!r}")
     return made, made.values[made.values.index(value)]
+
+
+def method_of(name: str) -> Method:
+    """A baseline (ValueError: an unknown one)."""
+    if name not in METHODS:
+        allowed = ", ".join(METHODS)
+        raise ValueError(f"scheme.method must be one of {allowed}, got {name!r}")
+    return METHODS[name]
 
 
 def _setup(model: str) -> mtl_split.Setup:
@@ -141,20 +148,15 @@ def _of_class(
     brings: Mapping[str, Mapping[str, Any]], provenance: Mapping[str, Any],
 ) -> Scheme:  # fmt: skip
     """A scheme whose one task is the class."""
+    example = torch.from_numpy(chosen.samples("test", 1).inputs)
     return Scheme(
         name="sc2",
         model=chosen.family.name,
-        network=answering(
-            name,
-            module,
-            module.stages,
-            chosen.samples("test", 1).inputs,
-            {TASK: chosen.family.tasks[TASK]},
-        ),
+        network=answering(name, module, module.heads, example=example, stages=module.stages),
         cut="encoder",
         first_cut="encoder",
         samples=partial(mtl_split.labelled, chosen, (TASK,)),
-        tasks=(TASK,),
+        heads=module.heads,
         brings=brings,
         provenance=provenance,
     )

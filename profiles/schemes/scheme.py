@@ -1,6 +1,7 @@
 """A scheme: one choice for every slot of split computing, put together as one network and its data.
 
     variant + adapter + heads  ->  network    cut, timed and traced as any other, under any codec
+    heads                      ->  tasks      how right the answer to each of several tasks is
     gate                       ->  early      what answers on the device, and for which inputs
     branches + chooser         ->  branches   several networks with their codecs, one of an input
     adapter                    ->  before     how it answered untrained, what training it takes
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from profiles.models.data.handwriting import Samples
 from profiles.models.network import Network
+from profiles.models.scores import Metric
 from profiles.schemes.adapters import Learning
 
 
@@ -71,6 +73,31 @@ class Adapter(Protocol):
         """Its training."""
 
 
+class Heads(Protocol):
+    """Answer several tasks from the feature that the last stage gives, on the server.
+
+    They are the last part of the network; called with a feature [sample, ...] they give the scores
+    of all tasks [sample, class], one task's beside the next one's. `heads.py` has ready ones.
+    """
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What is answered, in order."""
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """How good the answer to each task is, from the scores of all."""
+
+    def __call__(self, feature: Tensor) -> Tensor:
+        """A feature to the scores of all tasks."""
+
+    def weights(self) -> Mapping[str, int]:
+        """Parameters by task."""
+
+    def multiply_adds(self) -> Mapping[str, int]:
+        """Of a sample, by task."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Branch:
     """One of several ways through a scheme: its head, codec and tail travel together.
@@ -106,9 +133,10 @@ class Scheme:
     user says otherwise; `first_cut`: the earliest one at which it still is this scheme ("input":
     any); `brings`: by codec chain the options that it brings, such as learned tables, where the
     user leaves them empty; `samples(split, n)`: inputs and labels of the data that it was trained
-    for; `tasks`: names of what its heads answer, in order; `options`: what the user chose;
-    `provenance`: how it was trained, `trained` in words. Where there are `branches`, narrow to
-    wide, `network` is the last one's, and `chooser` picks among several.
+    for; `heads`: the part of the network that answers several tasks, None where there is one
+    answer; `options`: what the user chose; `provenance`: how it was trained, `trained` in words.
+    Where there are `branches`, narrow to wide, `network` is the last one's, and `chooser` picks
+    among several.
     """
 
     name: str
@@ -121,7 +149,7 @@ class Scheme:
     branches: tuple[Branch, ...] = ()
     chooser: Chooser | None = None
     adapter: Adapter | None = None
-    tasks: tuple[str, ...] = ()
+    heads: Heads | None = None
     brings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -134,6 +162,16 @@ class Scheme:
                     f"scheme {self.name}: {name} must be one of {allowed}, got"
                     f" {getattr(self, name)!r}"
                 )
+        if tuple(self.network.tasks) != self.tasks:
+            raise ValueError(
+                f"scheme {self.name}: heads must answer the tasks of its network,"
+                f" {', '.join(self.network.tasks) or 'none'}, got {', '.join(self.tasks) or 'none'}"
+            )
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of what its heads answer, in order; none where there is one answer."""
+        return () if self.heads is None else self.heads.tasks
 
     @property
     def cuts(self) -> tuple[str, ...]:

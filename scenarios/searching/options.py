@@ -58,6 +58,18 @@ class Tables(Measured):
         """Content hashes, for point ids."""
         return {"table": self.table.digest, **{p.phase: p.digest for p in self.profiles}}
 
+    def provenance(self, device: DeviceSpec, server: ServerSpec, label: Split) -> dict[str, Any]:
+        """Where the tables come from."""
+        return dict(self.table.provenance)
+
+    def say(self, label: Split) -> str:
+        """An option in words."""
+        return str(label)
+
+    def name(self, label: Split) -> dict[str, Any]:
+        """What an option consists of, part by part."""
+        return label._asdict()
+
     def labels(self, lengths: tuple[int, ...] = ()) -> tuple[Split, ...]:
         """Every option, from the input to the output and from mild to aggressive."""
         table, words = self.table, lengths if self.speaks else (0,)
@@ -79,7 +91,7 @@ class Tables(Measured):
         find_costs = session_costs if self.speaks else single_costs
         costs = find_costs(self.table, self.known.sides(device, server))
         rows = [costs(label) for label in labels]
-        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        columns: dict[str, Any] = {n: np.array([row[n] for row in rows]) for n in rows[0]}
         first = None
         if self.speaks:
             names = First.__dataclass_fields__

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 
 from profiles.tables import own
 
-_LISTS = ("sweep", "plan.over")
+_LISTS = ("sweep", "plan.over", "over")
 """Fields that hold axes, KEY=A,B, each."""
 
 

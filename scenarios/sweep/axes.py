@@ -76,7 +76,7 @@ def axes_of(sweep: Sequence[str]) -> list[Axis]:
     Raises:
         ValueError: for text that is no override, or a key that stands in it twice.
     """
-    typed = {override.split("=", 1)[0].lstrip("+~") for override in _read_command_line()}
+    typed = typed_keys()
     axes = [_axis(text) for text in sweep]
     keys = [axis.key for axis in axes]
     twice = next((key for key in keys if keys.count(key) > 1), None)
@@ -93,6 +93,11 @@ def keep(group: str, axes: Sequence[Axis]) -> list[Axis]:
     if group in {*typed, *(axis.key for axis in axes)} or not HydraConfig.initialized():
         return list(axes)
     return [*axes, Axis(group, (HydraConfig.get().runtime.choices[group],), is_group=True)]
+
+
+def typed_keys() -> set[str]:
+    """The keys that stand on the command line of this job; none in a script."""
+    return {override.split("=", 1)[0].lstrip("+~") for override in _read_command_line()}
 
 
 def _axis(text: str) -> Axis:

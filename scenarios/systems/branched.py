@@ -83,11 +83,15 @@ class Branched(Schemed):
             columns |= share(taken).columns(f"branch_share_{name}")
         return columns
 
+    def whole(self, split: Split) -> np.ndarray:
+        """Scores [sample] of the widest branch without its codec."""
+        widest = list(self.ways.values())[-1].table
+        return widest.cell("correct", "output", split.setting)
+
     def drop(self, split: Split) -> Drop | None:
         """Paired per sample against the widest branch without its codec."""
-        widest = list(self.ways.values())[-1].table
-        whole = widest.cell("correct", "output", split.setting)
-        return Drop(*(100.0 * each for each in paired_drop(whole, self.right(split))))
+        paired = paired_drop(self.whole(split), self.right(split))
+        return Drop(*(100.0 * each for each in paired))
 
     def memory_bytes(self, split: Split) -> float | None:
         """Weights of all branches before the cut, of the gates, and the largest activation."""

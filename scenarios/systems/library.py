@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from profiles.tables.hardware import THIS
+from profiles.tables.settings import samples_digest
 from profiles.tables.split import ENDS
 from scenarios.systems import answers, branched, damage, llama2, schemed
 from scenarios.systems.build import choices
@@ -34,7 +35,7 @@ class Library:
         _check_trace(config)
         if config.request is not None:
             return ByHand(request=config.request)
-        self._check(config)
+        self.check(config)
         about = attrgetter("request", "model", "scheme", "transport", "session", "live", "trace")
         asked = [one for one in self._configs if about(one) == about(config)]
         sound = [one for one in asked if self._sound(one)]
@@ -46,6 +47,20 @@ class Library:
             return self._measure(config, cuts, codecs, damage.ways_of(sound))
         except ValueError:  # another configuration's, unless its own fails as well
             return self._measure(config, *mine, damage.ways_of([config]))
+
+    def asked(self, config: Any) -> str:
+        """The digest of the samples and labels that a scheme is judged on."""
+        return samples_digest(*self._scheme(config).samples("test", config.model.samples))
+
+    def measured_together(self, configs: Sequence[Any]) -> Measured:
+        """What configurations that differ in cuts and codecs alone are played on, all of them.
+
+        Raises:
+            ValueError: as `measured`, of any of them.
+        """
+        for config in configs:
+            self.check(config)
+        return self._measure(configs[0], *_collect(configs), damage.ways_of(configs))
 
     def _measure(
         self, config: Any, cuts: list[str], codecs: dict[str, Codec], ways: list[Any]
@@ -98,8 +113,12 @@ class Library:
             self._networks[key] = schemed.make(config)
         return self._networks[key]
 
-    def _check(self, config: Any) -> None:
-        """Refuse what cannot be measured, before anything is timed."""
+    def check(self, config: Any) -> None:
+        """Refuse what cannot be measured, before anything is timed.
+
+        Raises:
+            ValueError: as `measured`.
+        """
         chosen = choices(config).values()
         damage.check(config, [one.codec for one in chosen], [one.cut for one in chosen])
         if not is_plain(config):
@@ -124,7 +143,7 @@ class Library:
 
     def _sound(self, config: Any) -> bool:
         try:
-            self._check(config)
+            self.check(config)
         except ValueError:
             return False
         return True

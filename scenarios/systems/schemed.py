@@ -228,12 +228,16 @@ class Schemed(Answers):
             columns |= share(right).columns(f"table_accuracy_{task}")
         return columns
 
+    def whole(self, split: Split) -> np.ndarray:
+        """Scores [sample] of the answers without codec, none of them an early one."""
+        return self.table.cell("correct", "output", split.setting)
+
     def drop(self, split: Split) -> Drop | None:
         """Paired per sample against the late answers without codec."""
         if self.early is None:
             return super().drop(split)
-        whole = self.table.cell("correct", "output", split.setting)
-        return Drop(*(100.0 * each for each in paired_drop(whole, self.right(split))))
+        paired = paired_drop(self.whole(split), self.right(split))
+        return Drop(*(100.0 * each for each in paired))
 
     def memory_bytes(self, split: Split) -> float | None:
         """Weights before the cut and of the exit head, and the largest activation among them."""
@@ -294,8 +298,12 @@ def traced_of(scheme: Any, model: Model) -> Traced:
 
 def about(scheme: Any) -> dict[str, Any]:
     """What `run.json` says of it."""
-    return {"name": scheme.name, "model": scheme.model, "options": dict(scheme.options),
-            "kind": "trained here", **scheme.provenance}  # fmt: skip
+    known = {"name": scheme.name, "model": scheme.model, "options": dict(scheme.options),
+             "kind": "trained here", **scheme.provenance}  # fmt: skip
+    if scheme.heads is not None:
+        known["heads"] = {"weights": dict(scheme.heads.weights()),
+                          "multiply_adds": dict(scheme.heads.multiply_adds())}  # fmt: skip
+    return known
 
 
 def with_gate(known: Mapping[str, Any], scheme: Any, traced: Traced) -> dict[str, Any]:

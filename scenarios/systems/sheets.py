@@ -57,6 +57,13 @@ def brought(scheme: str) -> dict[str, str]:
     return {key.removeprefix("override /").partition("@")[0]: each[key] for key in each}
 
 
+def codecs(choice: str = "all") -> dict[str, Codec]:
+    """The codecs that are compared unless others are named, by name: a file of conf/methods."""
+    content = sheets.read(resources.files("conf.methods") / f"{choice}.yaml")
+    named = [name for one in content["defaults"] if isinstance(one, dict) for name in one.values()]
+    return {name: read("codec", name) for name in named}
+
+
 def server_facts(name: str) -> ServerSpec:
     """The data sheet of a server, without its way of serving."""
     own = {item.name for item in fields(ServerSpec)}

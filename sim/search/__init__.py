@@ -6,7 +6,7 @@ One protocol, `search(problem) -> Decision`, one file per search, one line per s
 from sim.search import exhaustive, fleet, greedy, hierarchical, neurosurgeon, splitllm
 from sim.search.decision import Decision, Forecast, Search, runner_up
 from sim.search.predict import Predicted, Predictor
-from sim.search.problem import First, Group, Limits, Options, Problem
+from sim.search.problem import First, Group, Limits, Options, Problem, Requests
 from sim.search.relax import Relaxation, refusal, relaxations
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Predictor",
     "Problem",
     "Relaxation",
+    "Requests",
     "Search",
     "refusal",
     "relaxations",

@@ -28,6 +28,8 @@ class Stations(NamedTuple):
     `accesses` [choice, group] of a step's `transfers` where stations win them one by one, else
     None: each waits for one of every station that is met, the first of a transfer for half of the
     one on the air.
+    `on_air`, `on_gpu` [choice, group]: the share of the steps that take the link, and a GPU;
+    seconds are means over all of them, whether they take it or not.
     Several GPUs are one that is as many times as fast, behind a delay (Seidmann et al. 1987).
     """
 
@@ -40,11 +42,13 @@ class Stations(NamedTuple):
     capacity: Callable[[Floats], Floats] | None
     accesses: Floats | None
     transfers: Floats
+    on_air: Floats
+    on_gpu: Floats
 
     def at_gpu(self, queue: Floats, busy: Floats, seen: Floats) -> Floats:
         """Wait at the GPU of who meets `seen` times the mean queue [choice, group]."""
-        work_s = np.maximum(0.0, queue - busy) * self.gpu_s + busy * self.residual_s
-        return np.where(self.gpu_s > 0.0, work_s @ seen, 0.0)
+        work_s = np.maximum(0.0, queue - busy) * _of_those(self.gpu_s, self.on_gpu)
+        return np.asarray(self.on_gpu * ((work_s + busy * self.residual_s) @ seen))
 
     def on_link(self, queue: Floats, busy: Floats, seen: Floats) -> Floats:
         """Residence on the link, per cell."""
@@ -60,8 +64,9 @@ class Stations(NamedTuple):
             first_s = (np.minimum(busy / self.n_cells, queue) * access_s) @ seen
             wait_s = self.accesses * round_s - 0.5 * self.transfers * first_s
             return np.asarray((self.air_s + np.maximum(0.0, wait_s)) / carried)
-        work_s = np.maximum(0.0, queue - 0.5 * busy) / self.n_cells * self.air_s
-        return np.where(self.air_s > 0.0, self.air_s + work_s @ seen, 0.0)
+        each_s = _of_those(self.air_s, self.on_air)
+        work_s = np.maximum(0.0, queue - 0.5 * busy) / self.n_cells * each_s
+        return np.asarray(self.air_s + self.on_air * (work_s @ seen))
 
 
 def solve(net: Stations) -> tuple[Floats, Floats, Floats]:
@@ -100,6 +105,11 @@ def _fixed_point(net: Stations) -> tuple[Floats, Floats, Floats]:
         if moved < _CLOSE:
             break
     return rate, wait, on_link
+
+
+def _of_those(mean_s: Floats, share: Floats) -> Floats:
+    """Seconds of a step that takes a resource, of the mean over all; 0 where none takes it."""
+    return np.divide(mean_s, share, out=np.zeros_like(mean_s), where=share > 0.0)
 
 
 def _fit(busy: Floats) -> Floats:

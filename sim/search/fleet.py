@@ -43,7 +43,8 @@ def front(predictor: Predictor, number: int) -> list[int]:
     """Options of a group that may be optimal, cheapest for the server first.
 
     Option a dominates b where a asks no more of the GPU (mean and second moment), of the link, of
-    the device and of the latency without waits: exchanging b for a then lengthens nobody's wait.
+    the device and of the latency without waits, and comes no more often to either queue: exchanging
+    b for a then lengthens nobody's wait.
     Approximation: in a closed loop the faster a also asks more often, which may lengthen another
     group's waits; the regret against the exhaustive optimum says how often that matters.
     """
@@ -53,9 +54,10 @@ def front(predictor: Predictor, number: int) -> list[int]:
     fits = (options.drop_pp <= limits.drop_pp) & (options.memory_bytes <= limits.memory_bytes)
     fits &= alone <= limits.latency_s
     rows = np.flatnonzero(fits)
-    asks = np.stack(
-        [d.step_gpu_s, d.step_gpu_square_s2, d.step_air_s, d.air_s, alone, d.processor_s], axis=1
-    )
+    columns = [d.step_gpu_s, d.step_gpu_square_s2, d.step_air_s, d.air_s, alone, d.processor_s]
+    if options.requests is not None:  # how often it comes to a queue does not follow from seconds
+        columns += [d.on_gpu, d.transfers, d.accesses, d.processor_square_s2]
+    asks = np.stack(columns, axis=1)
     order = rows[np.lexsort(asks[rows].T[::-1])]
     return _drop_dominated(asks, order)
 

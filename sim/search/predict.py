@@ -5,7 +5,10 @@ is; Wi-Fi takes turns), the GPU a FIFO station. Open groups: Poisson arrivals, M
 Pollaczek-Khinchine at the GPU and M/G/1-PS with a state-dependent rate on the link (insensitive);
 on Wi-Fi they win accesses (sim.search.turns). Closed groups: mean value analysis
 (sim.search.closed). Sessions mix their prompt and token steps in the demands; the latency is that
-of a token.
+of a token. Requests that go unlike ways, some of them ended on the device, mix all of their demands
+by their shares: a part of the latency is its mean over all requests, zero for those that never get
+there, and a queue holds no more than come to it (Poisson arrivals thinned; visit ratios of the mean
+value analysis).
 """
 
 from functools import cached_property, partial
@@ -168,9 +171,9 @@ class Predictor:
         with np.errstate(divide="ignore", invalid="ignore"):
             own = np.where(
                 processor < 1.0,
-                0.5 * processor * (processor / per_device) / (1.0 - processor), np.inf,
+                0.5 * per_device * d.processor_square_s2 / (1.0 - processor), np.inf,
             )  # fmt: skip
-        waits = np.where(d.gpu_s > 0.0, server_wait[:, None], 0.0)
+        waits = _times(d.on_gpu, server_wait[:, None])
         return _Waits(own, link_wait, waits, np.asarray(rate), processor, (link_util, load))
 
     def _wait_at_link(self, offered: Floats, rate: Floats, d: Demands) -> tuple[Floats, Floats]:
@@ -263,6 +266,8 @@ class Predictor:
             capacity=None if link.sharing == "fifo" else partial(self._carry, d),
             accesses=d.step_accesses if link.sharing == "wifi" else None,
             transfers=d.step_transfers,
+            on_air=d.on_air,
+            on_gpu=d.on_gpu,
         )
 
     def _carry(self, d: Demands, met: Floats) -> Floats:

@@ -2,7 +2,9 @@
 
 An option is a cut l, a codec setting theta and, for autoregressive work, a sequence length w. All
 columns have shape [option] and hold means over requests; autoregressive ones hold the means of a
-token step, and `first` those of the prompt step. Memory and the accuracy drop are upper ends.
+token step, and `first` those of the prompt step. Where the requests of an option go unlike ways,
+such as those that a gate ends on the device, `requests` holds each way with its share. Memory and
+the accuracy drop are upper ends.
 """
 
 import math
@@ -30,14 +32,67 @@ class First:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Requests:
+    """Unlike requests of the options: [request] arrays; device_s includes encoding.
+
+    `option`: whose request each is, by its row; `share`: how many of that option's are like it. One
+    without payload and server seconds ends on the device.
+
+    Raises:
+        ValueError: columns of unequal length, a negative cost, shares of an option that do not sum
+            to 1.
+    """
+
+    option: NDArray[np.int64]
+    share: Floats
+    device_s: Floats
+    payload_bytes: Floats
+    decode_s: Floats
+    server_s: Floats
+    answer_bytes: Floats
+
+    def __post_init__(self) -> None:
+        shape = (len(self.option),)
+        for name in REQUEST_COSTS:
+            column = np.asarray(getattr(self, name))
+            if column.shape != shape:
+                raise ValueError(f"requests.{name} must have shape {shape}, got {column.shape}")
+            if not (np.isfinite(column).all() and (column >= 0.0).all()):
+                raise ValueError(f"requests.{name} must be finite and >= 0, got {column.min()}")
+        shares = np.bincount(self.option, self.share)
+        if not np.allclose(shares, 1.0):
+            off = int(np.argmax(np.abs(shares - 1.0)))
+            raise ValueError(f"requests.share of option {off} must sum to 1, got {shares[off]:g}")
+
+    def __len__(self) -> int:
+        return len(self.option)
+
+    def mean(self, values: Floats) -> Floats:
+        """What [request] comes to for every option, [option]: the mean by the shares."""
+        return np.asarray(np.bincount(self.option, self.share * values), dtype=float)
+
+    def take(self, rows: NDArray[np.int64]) -> "Requests":
+        """Those of the options `rows`, which are numbered anew."""
+        each = [np.flatnonzero(self.option == row) for row in rows.tolist()]
+        picks = np.concatenate(each)
+        number = np.repeat(np.arange(len(rows)), [len(one) for one in each])
+        return Requests(option=number, **{n: getattr(self, n)[picks] for n in REQUEST_COSTS})
+
+
+REQUEST_COSTS = ("share", "device_s", "payload_bytes", "decode_s", "server_s", "answer_bytes")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Options:
     """Everything that may be chosen, one row each.
 
     `depth` ranks the cuts from the input (0) to the output, `harshness` the settings from mild to
-    aggressive; searches that walk in the paper's order read them.
+    aggressive; searches that walk in the paper's order read them. Where there are `requests`, the
+    columns of the costs hold their means.
 
     Raises:
-        ValueError: columns of unequal length, a negative or infinite cost.
+        ValueError: columns of unequal length, a negative or infinite cost, requests of other
+            options or of sessions.
     """
 
     labels: tuple[Split, ...]
@@ -52,10 +107,15 @@ class Options:
     depth: NDArray[np.int64]
     harshness: NDArray[np.int64]
     first: First | None = None
+    requests: Requests | None = None
 
     def __post_init__(self) -> None:
         n = len(self.labels)
         at_least("options.labels", n, 1)
+        if self.requests is not None:
+            known = set(self.requests.option.tolist())
+            if self.first is not None or known != set(range(n)):
+                raise ValueError(f"options.requests must be single-shot ones of all {n} options")
         for name in (*_COSTS, "depth", "harshness"):
             column = np.asarray(getattr(self, name))
             if column.shape != (n,):
@@ -84,7 +144,9 @@ class Options:
         first = self.first and First(
             **{name: getattr(self.first, name)[rows] for name in First.__dataclass_fields__}
         )
-        return Options(labels=tuple(self.labels[i] for i in rows), first=first, **picked)
+        requests = None if self.requests is None else self.requests.take(rows)
+        labels = tuple(self.labels[i] for i in rows)
+        return Options(labels=labels, first=first, requests=requests, **picked)
 
 
 _COSTS = (

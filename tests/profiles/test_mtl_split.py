@@ -10,7 +10,8 @@ import codec
 from profiles import schemes
 from profiles.measuring.tracing import trace
 from profiles.schemes import mtl_split
-from profiles.schemes.multitask import joint_loss, mean_metric, task_metrics
+from profiles.schemes.heads import mean_metric, task_metrics
+from profiles.schemes.multitask import joint_loss
 from profiles.schemes.tracing import answers_of
 from tests.profiles.test_training import tolerance
 

@@ -127,6 +127,20 @@ def test_the_pages_own_scheme_is_played_by_its_own_name(quick, capfd):
     assert "Scheme margin (margin > 0.9 after layer1)" in " ".join(capfd.readouterr().out.split())
 
 
+def test_the_pages_own_heads_answer_from_one_upload(quick):
+    """A column for each task; the parity is right wherever the class is."""
+    recipe = PAGE.read_text(encoding="utf-8").partition("## Heads of a scheme")[2]
+    code = re.search(r"`parity.py`:\n\n```python\n(.*?)```", recipe, re.S)[1]
+    Path("parity.py").write_text(code)
+    words = ["scheme=parity.py:make", "model=scenes16", "codec=raw32", "model.samples=90"]
+    assert run(["simulate", *quick, *words, "model.batches=[1]", "name=parity"]) == 0
+    (row,) = rows("parity")
+    right = {task: float(row[f"table_accuracy_{task}"]) for task in ("class", "parity")}
+    assert 0.85 < right["class"] <= right["parity"]
+    about = json.loads(Path("outputs/parity/run.json").read_text())["provenance"]["scheme"]
+    assert about["heads"]["weights"]["class"] == 4458
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (["scheme=there.py"], "scheme=there.py needs the function that makes it"),
     (["scheme=there.py:make"], "scheme=there.py:make: no such file"),
@@ -141,16 +155,11 @@ def test_an_own_scheme_that_is_none_is_refused_with_its_line(quick, capfd, words
     assert said in " ".join(capfd.readouterr().err.split())
 
 
-def test_a_search_says_why_it_takes_no_scheme(capfd):
-    assert run(["search", "scheme=early_exit"]) == 2
-    assert "reads stored tables of a network, got scheme=early_exit" in capfd.readouterr().err
-
-
 def test_a_plan_chooses_among_a_schemes_own_cuts(quick):
-    from scenarios.planning.options import _cuts
+    from scenarios.systems.axes import cuts
 
     case = sf.case(split=("layer1", "raw32"), scheme="early_exit", **SMALL)
-    assert _cuts(case.config) == ["layer1", "layer2"]
+    assert cuts(case.config) == ["layer1", "layer2"]
 
 
 MULTI = ("scheme=mtl_split", "model=scenes16", "model.batches=[1]")
@@ -278,6 +287,21 @@ def _device_numbers(name, threshold):
     parts += [scheme.gate.early.module] if scheme.gate else []
     state = [each for part in parts for each in part.state_dict().items()]
     return sum(each.numel() for key, each in state if "num_batches" not in key)
+
+
+def test_branches_are_searched_with_their_own_codec(quick):
+    words = ["scheme=navisplit", "slo.mean_s=1", "slo.accuracy_drop_pp=100", "answers=2000"]
+    words += ["over=['scheme.branch=8,auto']", "compare=true", "name=branched"]
+    assert run(["search", *navi(quick), *words]) == 0
+    found = json.loads(Path("outputs/branched/search.json").read_text())
+    assert found["searches"]["exhaustive"]["evaluations"] == 2
+    for each in (found["decision"], found["runner-up"]):
+        assert (each["option"]["cut"], each["option"]["setting"]) == ("encoder", "fixed8")
+        predicted, simulated = each["predicted"], each["simulated"]
+        assert simulated["latency_s"][0] == pytest.approx(predicted["latency_s"], rel=0.05)
+        assert simulated["server_s"] == pytest.approx(predicted["server_s"], rel=0.05)
+    branches = {str(each["option"]["branch"]) for each in (found["decision"], found["runner-up"])}
+    assert branches == {"8", "auto"}
 
 
 def test_a_request_takes_the_head_and_the_tail_of_its_branch_and_the_gates_besides(quick):
