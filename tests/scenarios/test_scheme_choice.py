@@ -51,7 +51,8 @@ def test_all_schemes_of_a_model_are_those_that_answer_its_own_samples(quick, mon
     """SALT answers a user's images: no accuracy of its is to be held against theirs."""
     spanned = stop_before_searching(monkeypatch)
     assert run([*LIGHT, *quick, "plan.over=[scheme,'codec=raw32']", "name=all"]) == 2
-    assert {one["scheme"] for one in spanned} == {"split", "early_exit", "nasc", "semanticnn"}
+    trained = {"early_exit", "nasc", "predefined_sparsity", "semanticnn"}
+    assert {one["scheme"] for one in spanned} == {"split", *trained}
 
 
 def test_what_a_scheme_cannot_be_is_a_row_of_its_own(quick, capfd) -> None:
@@ -147,7 +148,8 @@ def test_a_scheme_that_brings_its_codec_is_taken_under_it_once(workplace, monkey
     every = ["raw8", "raw16", "slicer", "ecsq"]
     assert codecs_of(each) == {
         **dict.fromkeys(("early_exit", "mtl_split", "nasc", "predefined_sparsity"), every),
-        **{"ladon": ["prior"], "sc2": ["prior"], "navisplit": ["fixed8"]},
+        **{"ladon": ["prior"], "sc2": ["prior"], "semanticnn": ["centres"]},
+        **{"navisplit": ["fixed8"]},
     }
     assert {one.config.model.name for one in each} == {"scenes16"}
     assert [one.config.codec["chain"] for one in each if one.values["scheme"] == "ladon"] == [

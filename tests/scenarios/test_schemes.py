@@ -280,13 +280,15 @@ def test_a_static_branch_sends_its_width(quick):
 
 
 def _device_numbers(name, threshold):
-    """Parameters of all that a device holds: every branch's encoder, the gate, the exit."""
+    """Of all that a device holds: every branch's encoder, the gate, the exit; with what images and
+    features are normalised by.
+    """
     scheme = schemes.create(name, "scenes16mixed", exit_threshold=threshold)
     parts = [branch.network.module.encoder for branch in scheme.branches]
     parts += [scheme.chooser.network.module]
     parts += [scheme.gate.early.module] if scheme.gate else []
-    state = [each for part in parts for each in part.state_dict().items()]
-    return sum(each.numel() for key, each in state if "num_batches" not in key)
+    numbers = [each for part in parts for each in (*part.named_parameters(), *part.named_buffers())]
+    return sum(each.numel() for key, each in numbers if "num_batches" not in key)
 
 
 def test_branches_are_searched_with_their_own_codec(quick):
