@@ -381,7 +381,10 @@ def systems(draw: st.DrawFn, talks: bool = False) -> tuple[SystemSpec, dict[str,
         found["lone"] = ConstantSource(device_s=0.04)
         for name, group in groups.items():
             others = draw(st.sampled_from([[], ["more"], ["lone"], ["more", "lone", "most"]]))
-            groups[name] = replace(group, alternatives=others, **draw(policies()))
+            chosen = draw(policies())
+            if any(isinstance(found[each], ExponentialSource) for each in (name, *others)):
+                chosen = {}  # no policy knows its means
+            groups[name] = replace(group, alternatives=others, **chosen)
     for name in groups if talks else ():
         if draw(st.sampled_from([True, True, True, False])):
             found[name] = draw(sessions(lattice))

@@ -19,7 +19,7 @@ from sim.engine.lists import fsum, pop, push
 from sim.engine.run import Run
 from sim.places import group_of, groups_up_to
 from sim.request import LEFT
-from sim.sources.source import ConstantSource, RandomSource
+from sim.sources.source import ConstantSource, ExponentialSource, RandomSource
 from sim.specs import (
     AdaptSpec,
     ChurnSpec,
@@ -160,6 +160,15 @@ def test_a_search_without_a_limit_is_refused_by_both():
     for name in ("simpy", "compiled"):
         with pytest.raises(ValueError, match=r"group.policy=search needs workload.deadline_s"):
             sim.run(replace(aimless, engine=name), SOURCE)
+
+
+def test_a_policy_among_sources_without_means_is_refused_by_both():
+    group = GroupSpec(policy="fastest", alternatives=["drawn"])
+    spec = wired(fleet=FleetSpec(groups={"default": group}))
+    sources = SOURCE | {"drawn": ExponentialSource(server_s=0.01)}
+    for name in ("simpy", "compiled"):
+        with pytest.raises(ValueError, match="a policy that predicts needs sources with means"):
+            sim.run(replace(spec, engine=name), sources)
 
 
 def test_a_policy_of_ones_own_is_left_to_simpy(monkeypatch):
