@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plots.lines import Row, is_known, log_axis, names, whiskers
-from plots.style import COLOURS, COLUMN_IN, INK, apply
+from plots.style import COLOURS, COLUMN_IN, GREY, INK, apply
 
+_COLOURS = (*COLOURS, INK, GREY)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h", "p")
 _PANELS = (
     ("right_share", 100.0, "right answers\n(% of requests)"),
@@ -20,7 +21,7 @@ _TITLES = {
     "bit_error": "bits flipped,\ndelivered damaged", "erasure": "segments lost,\ndelivered without",
     "exact": "sent again\nuntil right",
 }  # fmt: skip
-_LABELS = {"bit_error_rate": "share of bits flipped", "frame_error_rate": "share of frames lost"}
+_LABELS = {"bit_error_rate": "share of bits flipped", "frame_error_rate": "share of segments lost"}
 
 
 def draw(rows: Sequence[Row], *, title: str = "", limit: str = "") -> Figure:
@@ -63,7 +64,7 @@ def draw(rows: Sequence[Row], *, title: str = "", limit: str = "") -> Figure:
 
 
 def _look(number: int) -> dict[str, Any]:
-    return {"color": COLOURS[number % len(COLOURS)], "marker": _MARKERS[number % len(_MARKERS)],
+    return {"color": _COLOURS[number % len(_COLOURS)], "marker": _MARKERS[number % len(_MARKERS)],
             "markersize": 3.2, "linewidth": 0.9}  # fmt: skip
 
 
