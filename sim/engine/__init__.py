@@ -2,9 +2,11 @@
 
 SimPy is the reference: what is new is written there first, and `choice.py` sends to it what this
 engine does not know. `layout.py` says what stands in which array and `tables.py` how compiled
-functions find them; `lists.py` and `events.py` have the event list; `devices.py`, `gaps.py`,
-`channel.py`, `fading.py`, `stations.py`, `shared.py`, `contended.py`, `scheduled.py` and
-`server.py` the rules, each function marked with the method that it is the twin of; `kernel.py`
-plays them. `run.py` puts a system into arrays, with `links.py` and `loads.py`, and reads its book
-off them. tests/sim/test_engine.py holds both engines against each other.
+functions find them; `lists.py`, `belts.py` and `events.py` have the event list; `devices.py`,
+`sessions.py`, `churn.py`, `adaptive.py`, `gaps.py`, `channel.py`, `fading.py`, `stations.py`,
+`shared.py`, `contended.py`, `scheduled.py`, `batching.py`, `server.py` and `records.py` the rules,
+each function marked with the method that it is the twin of; `kernel.py` plays them. `system.py`
+puts a system into arrays, with `links.py`, `loads.py`, `rows.py`, `talks.py` and `options.py`;
+`state.py` has what the kernel writes, `readings.py` reads it off, `run.py` is a run of all of it.
+tests/sim/test_engine.py and test_engine_sessions.py hold both engines against each other.
 """
