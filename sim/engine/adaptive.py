@@ -26,13 +26,35 @@ def _latency_s(p: int, d: int, o: int) -> float:
 
 
 @inner
-def _best(p: int, d: int, held: int, margin: float) -> int:
+def session_of(p: int, s: int, o: int) -> int:
+    """A session in flight as an option has it: of one draw for all, so that their rows agree."""
+    option = t.options(p)[o]
+    return int(option[O_ROW]) + int(t.talk(p)[s, WHICH] * option[O_ROWS])
+
+
+@inner
+def may_use(p: int, s: int, number: int, o: int) -> bool:
+    """Conversation._talk: whether a session's step may come from an option, whose caches are where
+    the session's are and which has so many steps; a new request (s < 0) from any.
+    """
+    if s < 0:
+        return True
+    rows, sessions, talk_n = t.rows(p), t.sessions(p), t.talk_n(p)
+    own, other = sessions[talk_n[s, SESSION]], sessions[session_of(p, s, o)]
+    same = rows[own[F_ROW], R_KEY] == rows[other[F_ROW], R_KEY]
+    return bool(same and number < min(other[F_STEPS], talk_n[s, MOST_STEPS]))
+
+
+@inner
+def _best(p: int, d: int, held: int, margin: float, s: int, number: int) -> int:
     """Fastest.best, Search.best: the number of an option."""
     rule, options = t.policies(p)[t.dn(p)[d, GROUP]], t.options(p)
     fastest, least, fastest_s, least_s, least_late_s = -1, -1, math.inf, math.inf, math.inf
     spared_s = (1.0 - margin) * rule[WITHIN]
     for i in range(int(rule[N_OPTIONS])):
         o = int(rule[OPTION_0]) + i
+        if not may_use(p, s, number, o):
+            continue
         late_s = _latency_s(p, d, o)
         if fastest < 0 or late_s < fastest_s:
             fastest, fastest_s = i, late_s
@@ -50,7 +72,7 @@ def _save_share(held: float, other: float) -> float:
 
 
 @inner
-def _reconsider(p: int, d: int) -> None:
+def _reconsider(p: int, d: int, s: int, number: int) -> None:
     """Adaptive._reconsider: change over to a better source once it has been better for long."""
     rule, options, mind, now = (
         t.policies(p)[t.dn(p)[d, GROUP]], t.options(p), t.minds(p)[d], t.f(p)[NOW],
@@ -58,7 +80,7 @@ def _reconsider(p: int, d: int) -> None:
     first, held = int(rule[OPTION_0]), int(mind[HELD])
     held_s = _latency_s(p, d, first + held)
     urgent = rule[RULE] == SEARCHES and held_s > rule[WITHIN]
-    best = _best(p, d, held, rule[MARGIN])
+    best = _best(p, d, held, rule[MARGIN], s, number)
     other_s = _latency_s(p, d, first + best)
     if rule[RULE] != SEARCHES or urgent:
         gain = _save_share(held_s, other_s)
@@ -77,8 +99,10 @@ def _reconsider(p: int, d: int) -> None:
 
 
 @inner
-def choose(p: int, d: int) -> int:
-    """Adaptive.choose: the source in use, or a probe; the option."""
+def choose(p: int, d: int, s: int, number: int) -> int:
+    """Adaptive.choose: the source in use, or a probe; the option. Of a new request (s < 0), or of
+    the step of a session, which may not come from all.
+    """
     rule, options, mind, now = (
         t.policies(p)[t.dn(p)[d, GROUP]], t.options(p), t.minds(p)[d], t.f(p)[NOW],
     )  # fmt: skip
@@ -86,11 +110,17 @@ def choose(p: int, d: int) -> int:
     if rule[RULE] == TAKES_FIRST:
         return first
     if not math.isnan(mind[RATE_SEEN]):
-        _reconsider(p, d)
+        _reconsider(p, d, s, number)
     chosen = first + int(mind[HELD])
+    if not may_use(p, s, number, chosen):
+        chosen = first + _best(p, d, -1, 0.0, s, number)
     if options[chosen, O_PAYLOAD] > 0.0:
         mind[SENT_AT] = now
-    elif rule[PROBE] >= 0.0 and now - mind[SENT_AT] >= rule[PROBE_AFTER]:
+    elif (
+        rule[PROBE] >= 0.0
+        and may_use(p, s, number, first + int(rule[PROBE]))
+        and now - mind[SENT_AT] >= rule[PROBE_AFTER]
+    ):
         mind[SENT_AT] = now
         mind[N_PROBED] += 1.0
         return first + int(rule[PROBE])

@@ -6,6 +6,7 @@ SimPy is the reference and the place where new behaviour is written first.
 from sim.engine.talks import knows
 from sim.places import groups_of
 from sim.sources.branched import mixes_tails
+from sim.sources.sizes import SizedSessions
 from sim.sources.source import Draw, ExponentialSource, Source, Sources, rows_of
 from sim.specs import SystemSpec
 
@@ -38,11 +39,12 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
         ]
         wanted = (group.source or name, *group.alternatives)
         for source in [sources[each] for each in wanted if each in sources]:
-            talks = hasattr(source, "session")
+            talks, chooses = hasattr(source, "session"), group.policy != "fixed"
             known = knows(source) if talks else rows_known(source) is not None
+            sized = isinstance(source, SizedSessions) and workload.kind == "replay"
             found += [
                 (f"sources of kind {type(source).__name__}", not known),
-                (f"policy={group.policy} for sessions", talks and group.policy != "fixed"),
+                (f"policy={group.policy} for sessions of recorded sizes", sized and chooses),
                 ("batches of several branches", mixes_tails(source) and not server.plain),
             ]
     return next((name for name, holds in found if holds), "")

@@ -183,7 +183,7 @@ def handle(p: int, d: int) -> int:
     dn, gn, g, u = t.dn(p), t.gn(p), t.dn(p)[d, GROUP], draw_row(p, d)
     r = gn[g, ROW_0] + int(u * gn[g, N_ROWS])
     if t.sn(p)[ADAPTS] == 1:
-        option = t.options(p)[choose(p, d)]
+        option = t.options(p)[choose(p, d, -1, 0)]
         r = int(option[O_ROW]) + int(u * option[O_ROWS])
     s = create(p, d)
     clear(p, s, r)

@@ -435,11 +435,11 @@ def play(until: float, stop: int, p: int) -> int:
             elif act == DONE:
                 act = NOTHING
                 d = qn[s, DEVICE]
-                if talks_of(p, d) == 1 and go_on(p, s):
-                    continue
                 outcome = qn[s, OUTCOME]
                 if sn[ADAPTS] == 1 and outcome == 0:
                     observe(p, s)
+                if talks_of(p, d) == 1 and go_on(p, s):
+                    continue
                 if outcome != BUSY:
                     dn[d, IN_FLIGHT] -= 1
                 depart(p, s, ANSWERED if outcome == 0 else outcome)

@@ -56,7 +56,7 @@ YOUNGER, OLDER, N_MATE = range(3)
 
 # of a group's policy: its rule, its first option and how many it has, how it adapts
 (RULE, OPTION_0, N_OPTIONS, WITHIN, MARGIN, PROBE_AFTER, PROBE, SMOOTHING, FADES_IN,
- N_POLICY) = range(10)  # fmt: skip
+ BY_TOKEN, N_POLICY) = range(11)  # fmt: skip
 TAKES_FIRST, TAKES_FASTEST, SEARCHES = range(3)
 # of an option, which is a source of a group: its mean costs, and its rows
 O_DEVICE, O_PAYLOAD, O_SERVER, O_REMOTE, O_ROW, O_ROWS, N_OPTION = range(7)
@@ -95,11 +95,12 @@ BY_NUMBER, STEPS_ALIKE, STEPS_SIZED, STEPS_TIMED = range(4)
 NOT_IN_LINE = -2
 
 # of a session in flight, whose step has the slot: sums over the steps behind it, bytes that it has
-# on either side, and its own stamps; STEP: the step under way, -1 before the first
+# on either side, its own stamps, and the number that draws it from any source (WHICH); STEP: the
+# step under way, -1 before the first; LENGTH: its steps, of any source's at most MOST_STEPS
 (BORN, FIRST_START, ROOM_WAIT, DEVICE_HELD, SERVER_HELD, SUM_PAYLOAD, SUM_AIR, SUM_AIRTIME,
- SUM_SHARE, N_TALK_FLOATS) = range(10)  # fmt: skip
-(SESSION, LENGTH, STEP, STEP_NUMBER, TOKENS, ENDING, SO_FAR, SUM_RESENT, SUM_RETRIES,
- N_TALK_WHOLE) = range(10)  # fmt: skip
+ SUM_SHARE, WHICH, N_TALK_FLOATS) = range(11)  # fmt: skip
+(SESSION, LENGTH, MOST_STEPS, STEP, STEP_NUMBER, TOKENS, ENDING, SO_FAR, SUM_RESENT, SUM_RETRIES,
+ N_TALK_WHOLE) = range(11)  # fmt: skip
 
 # of a frame that has been lost: of its payload the next one, how often, whether it is the last
 NEXT_FRAME, TRIES, IS_LAST, N_FRAME = range(4)

@@ -40,6 +40,7 @@ def rule(group: GroupSpec, workload: WorkloadSpec, costs: Sequence[Cost]) -> np.
     found[at.MARGIN], found[at.SMOOTHING] = adapt.margin, adapt.smoothing
     found[at.PROBE_AFTER] = math.inf if adapt.probe_s is None else adapt.probe_s
     found[at.PROBE] = -1 if adapt.probe_s is None else cheapest_remote(costs)
+    found[at.BY_TOKEN] = adapt.per == "token"
     found[at.FADES_IN] = math.nan if adapt.memory_s is None else adapt.memory_s
     return found
 

@@ -64,6 +64,7 @@ def _keep_session(p: int, kept: Any, s: int, outcome: int, done_s: float) -> Non
     kept[19] = talk[s, SUM_AIRTIME]
     kept[31] = talk_n[s, SUM_RESENT]
     kept[32] = talk_n[s, SUM_RETRIES]
+    kept[33] = rows[r, R_CHOICE]
     kept[34] = talk_n[s, TOKENS]
     kept[35] = talk_n[s, ENDING]
 

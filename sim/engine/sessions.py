@@ -7,10 +7,13 @@ import numpy as np
 
 from sim.compiling import inner
 from sim.engine import tables as t
+from sim.engine.adaptive import choose, may_use, session_of
 from sim.engine.devices import clear, compute, create, draw_row
 from sim.engine.events import at_once
 from sim.engine.layout import *
 from sim.engine.records import book_step
+
+_UNLIMITED = 1 << 62
 
 
 @inner
@@ -20,21 +23,26 @@ def hold(p: int, d: int, place: int) -> int:
     """
     f, dn, qn, gn, g = t.f(p), t.dn(p), t.qn(p), t.gn(p), t.dn(p)[d, GROUP]
     talk, talk_n = t.talk(p), t.talk_n(p)
-    session = gn[g, ROW_0] + int(draw_row(p, d) * gn[g, N_ROWS])
+    u = draw_row(p, d)
+    session = gn[g, ROW_0] + int(u * gn[g, N_ROWS])
+    if t.sn(p)[ADAPTS] == 1:
+        option = t.options(p)[choose(p, d, -1, 0)]
+        session = int(option[O_ROW]) + int(u * option[O_ROWS])
     s = create(p, d)
-    length = t.sessions(p)[session, F_STEPS]
+    most = _UNLIMITED
     if gn[g, KIND] == REPLAYS:  # sizes.session_of
         asked = t.asked(p)
         if asked[place, A_SESSION] >= 0:
             session = asked[place, A_SESSION]
-            length = t.sessions(p)[session, F_STEPS]
-        length = min(length, asked[place, A_STEPS])
+        most = asked[place, A_STEPS]
     talk[s, :] = 0.0
     talk_n[s, :] = 0
     talk[s, BORN] = f[NOW]
     talk[s, FIRST_START] = np.nan
+    talk[s, WHICH] = u
     talk_n[s, SESSION] = session
-    talk_n[s, LENGTH] = length
+    talk_n[s, LENGTH] = min(t.sessions(p)[session, F_STEPS], most)
+    talk_n[s, MOST_STEPS] = most
     talk_n[s, STEP] = -1
     if gn[g, LIMIT] >= 0 and dn[d, IN_FLIGHT] >= gn[g, LIMIT]:
         qn[s, OUTCOME] = BUSY
@@ -45,9 +53,28 @@ def hold(p: int, d: int, place: int) -> int:
 
 @inner
 def _row(p: int, s: int, number: int) -> int:
-    """The row of a session's step."""
-    session = t.sessions(p)[t.talk_n(p)[s, SESSION]]
-    return int(session[F_ROW] + min(number, session[F_ROWS] - 1))
+    """The row of a session's step, as the source has it that it began with."""
+    return int(_row_of(p, t.talk_n(p)[s, SESSION], number))
+
+
+@inner
+def _row_of(p: int, session: int, number: int) -> int:
+    """The row of a step."""
+    first = t.sessions(p)[session]
+    return int(first[F_ROW] + min(number, first[F_ROWS] - 1))
+
+
+@inner
+def _chosen_row(p: int, s: int, number: int) -> int:
+    """Conversation._talk: the row of a later step, from the source that a policy chooses for it."""
+    d = t.qn(p)[s, DEVICE]
+    rule = t.policies(p)[t.dn(p)[d, GROUP]]
+    usable = 0
+    for i in range(int(rule[N_OPTIONS])):
+        usable += 1 if may_use(p, s, number, int(rule[OPTION_0]) + i) else 0
+    if usable < 2:
+        return int(_row(p, s, number))
+    return int(_row_of(p, session_of(p, s, choose(p, d, s, number)), number))
 
 
 @inner
@@ -100,6 +127,8 @@ def _begin_step(p: int, s: int, number: int) -> None:
     talk_n[s, STEP_NUMBER] = n[STEPS_MADE]
     n[STEPS_MADE] += 1
     r = _row(p, s, number)
+    if number > 0 and t.policies(p)[t.dn(p)[t.qn(p)[s, DEVICE], GROUP], BY_TOKEN] == 1.0:
+        r = _chosen_row(p, s, number)
     clear(p, s, r)
     qf[s, CREATED] = now
     if number == 0:

@@ -78,7 +78,10 @@ def sessions(draw: st.DrawFn, lattice: bool) -> Source:
     kind = draw(st.sampled_from(["alike", "alike", "timed", "sized"]))
     if kind == "timed":
         return timed_sessions(draw(st.integers(0, 3)), per_token)
-    part = st.sampled_from([0.0, 0.5, 1.0]) if lattice else st.floats(0.0, 1.0)
+    wild = st.floats(0.0, 1.0).map(
+        lambda part: round(part, 6)
+    )  # a billionth of a byte is no payload
+    part = st.sampled_from([0.0, 0.5, 1.0]) if lattice else wild
     steps = [
         Draw(
             7, 0.01 * draw(part), size * draw(part), 0.002 * draw(part), 0.008 * draw(part),
@@ -389,6 +392,13 @@ def systems(draw: st.DrawFn, talks: bool = False) -> tuple[SystemSpec, dict[str,
         if draw(st.sampled_from([True, True, True, False])):
             found[name] = draw(sessions(lattice))
             groups[name] = replace(groups[name], policy="fixed", alternatives=[])
+            if draw(st.booleans()):
+                others = {other: draw(sessions(lattice)) for other in ("talk", "chat")}
+                chosen = draw(policies())
+                per = draw(st.sampled_from(["request", "token", "token"]))
+                chosen["adapt"] = replace(chosen["adapt"], per=per)
+                groups[name] = replace(groups[name], alternatives=[*others], **chosen)
+                found |= others
     ends = draw(st.sampled_from([None, None, None, 1, 5, 20]))
     for name in groups if draw(st.booleans()) else ():
         churn = draw(st.one_of(st.none(), churns()))

@@ -13,8 +13,9 @@ from sim.engine import choice
 from sim.engine.system import Arrays
 from sim.request import ENDINGS, OUTCOMES
 from sim.sources.sessions import ConstantSessions
+from sim.sources.sizes import SizedSessions
 from sim.sources.source import ConstantSource, Draw
-from sim.specs import GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
+from sim.specs import AdaptSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.specs.fleet import FleetSpec
 from tests.sim.engines import difference, played, systems, timed_sessions
 from tests.sim.test_engine import CALM, LISTS, assert_alike
@@ -144,6 +145,38 @@ def test_sessions_that_are_drawn_or_batched_otherwise_are_left_to_simpy():
         why = f"the compiled engine does not know sources of kind {kind.__name__}"
         assert choice.choose("auto", talking(), source) == ("simpy", why)
     assert choice.choose("auto", talking(), alike()) == ("compiled", "")
+
+
+@pytest.mark.parametrize("per", ["request", "token"])
+def test_a_policy_chooses_a_source_per_session_or_per_token(per):
+    """The heavier source's codec sends less: which one is faster turns with the load."""
+    adapt = AdaptSpec(per=per, probe_s=0.2, smoothing=1.0)
+    group = GroupSpec(alternatives=["light"], policy="fastest", adapt=adapt)
+    spec = replace(talking(think_s=0.2), fleet=FleetSpec(n_devices=12, groups={"default": group}))
+    spec = replace(spec, link=LinkSpec(sharing="ps", rate_bps=2e6))
+    light = ConstantSessions(
+        prompt=PROMPT, token=TOKEN._replace(device_s=0.012, payload_bytes=20.0), n_tokens=7, **BYTES
+    )
+    result = both(spec, alike() | {"light": light})
+    changes = 0
+    for device in range(12):  # in a closed loop one session after the other
+        own = result.steps["device"] == device
+        number, used = result.steps["tokens"][own], result.steps["choice"][own]
+        changes += np.sum((np.diff(number) == 1.0) & (np.diff(used) != 0.0))
+        assert np.all(used[number >= 7.0] == 0.0)  # beyond the record of the other
+    assert set(result.steps["choice"]) == {0.0, 1.0}
+    assert (changes > 0) == (per == "token")
+
+
+def test_policies_for_sessions_of_recorded_sizes_are_left_to_simpy(tmp_path):
+    path = tmp_path / "times.csv"
+    path.write_text("arrived_at,num_prefill_tokens,num_decode_tokens\n0.1,3,2\n")
+    load = WorkloadSpec(kind="replay", replay_csv=str(path))
+    group = GroupSpec(policy="fastest", workload=load)
+    spec = replace(talking(), fleet=FleetSpec(n_devices=1, groups={"default": group}))
+    sized = SizedSessions(cost=lambda size: (PROMPT, TOKEN), prompt=PROMPT, token=TOKEN, n_tokens=2)
+    why = "the compiled engine does not know policy=fastest for sessions of recorded sizes"
+    assert choice.choose("auto", spec, {"default": sized}) == ("simpy", why)
 
 
 def test_alike_tokens_are_one_row_however_long_the_session():
