@@ -16,8 +16,8 @@ THRESHOLDS = (0.5, 0.7, 0.9, 0.97, 0.999, 1.0)
 
 
 def _branches(model: str, options: Mapping[str, Any]) -> Values:
-    widths = navisplit.training(model, options.get("task", AUTO)).widths
-    return {"branch": (*widths, AUTO)}
+    chosen = navisplit.training(model, options.get("task", AUTO))
+    return {"branch": (*chosen.widths, AUTO)}
 
 
 def _rates(model: str, options: Mapping[str, Any]) -> Values:

@@ -20,7 +20,6 @@ from profiles.schemes.heads import OwnFeatureHeads, TaskHeads
 
 STAGES = ("stage1", "stage2", "stage3")
 _DROPOUT = 0.1
-_ANSWER_BYTES = 4
 
 
 class MultiTask(nn.Module):

@@ -22,7 +22,7 @@ from scenarios.sweep import multirun
 from scenarios.sweep.axes import typed_keys
 from scenarios.sweep.store import Store
 from scenarios.systems.answers import DEFAULT_CUT
-from scenarios.systems.plain import is_plain, name_of
+from scenarios.systems.plain import PLAIN, is_plain, name_of
 from scenarios.systems.system import System
 from sim.planning.limits.slo import Slo
 from sim.search import SEARCHES, Problem
@@ -94,6 +94,11 @@ class Config(System):
                         f"{name_of(self)}, which is measured here"
                     )
             return
+        if name_of(self) != PLAIN:
+            raise ValueError(
+                f"scheme={name_of(self)} is a network under its codec: without a scheme, search"
+                " chooses among the settings of slicer; plan plan.over=[cut,codec] among codecs"
+            )
         needless = {
             "over": (self.over, "every cut and setting of the stored tables is searched"),
             "cut": (self.cut != DEFAULT_CUT and self.cut, "that is what a search finds"),

@@ -64,13 +64,10 @@ def find_scheme_tables(config: Any) -> SchemeTables:
 
 def _axes(config: Any) -> list[Axis]:
     """What is chosen."""
-    axes = axes_over(config, config.over or _usual(config), _FIELD)
-    for axis in axes:
-        if axis.key not in ("cut", "codec") and not axis.key.startswith(_OWN):
-            raise ValueError(
-                f"{_FIELD}: a search chooses cut, codec and {_OWN}OPTION, got {axis.key}"
-            )
-    return axes
+    for key in (text.split("=", 1)[0] for text in config.over):
+        if key not in ("cut", "codec") and not key.startswith(_OWN):
+            raise ValueError(f"{_FIELD}: a search chooses cut, codec and {_OWN}OPTION, got {key}")
+    return axes_over(config, config.over or _usual(config), _FIELD)
 
 
 def _usual(config: Any) -> list[str]:

@@ -89,8 +89,7 @@ def keep(group: str, axes: Sequence[Axis]) -> list[Axis]:
     """Those axes, and the file of a group that is chosen now, so that none of theirs brings another
     one; where the group is an axis itself, or typed on the command line, those alone.
     """
-    typed = {override.split("=", 1)[0] for override in _read_command_line()}
-    if group in {*typed, *(axis.key for axis in axes)} or not HydraConfig.initialized():
+    if group in {*typed_keys(), *(axis.key for axis in axes)} or not HydraConfig.initialized():
         return list(axes)
     return [*axes, Axis(group, (HydraConfig.get().runtime.choices[group],), is_group=True)]
 

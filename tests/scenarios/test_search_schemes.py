@@ -36,7 +36,7 @@ def spanned(*over: str, **parts) -> SchemeTables:
     from scenarios.commands import search
     from scenarios.systems.sheets import codecs
 
-    model = sf.model(parts.pop("model", "digits"), samples=40, repeats=1)
+    model = sf.model("digits", samples=40, repeats=1)
     config = sf.case(model, device="raspberry_pi_zero_2w", **parts).config
     fields = {name: getattr(config, name) for name in sf._parts().field_names(type(config))}
     return find_scheme_tables(search.Config(**fields, over=list(over), codecs=codecs()))
@@ -221,6 +221,7 @@ def test_knobs_are_spelled_out_and_what_is_typed_stays(quick):
     (["slo.p95_s=0.1"], "slo.p95_s does not apply: search predicts means"),
     (["link.transport=bit_error", "over=['codec=slicer']"], "codec=slicer"),
     (["scheme=split", "over=[cut]"], "without a scheme over is not asked, got ['cut']"),
+    (["scheme=rans"], "scheme=rans is a network under its codec: without a scheme, search"),
     (["scheme=split", "cut=stage1"], "without a scheme cut is not asked, got stage1"),
     (["scheme=split", "codec=int8"], "without a scheme codec is not asked, got int8"),
     (["scheme=split", "link.transport=bit_error"],
