@@ -77,7 +77,7 @@ def test_plan_answers_it(system):
         (GROUPS, "nothing to search with members: every group has its own"),
         (["alternatives=[output]"], "nothing to search with alternatives: devices choose"),
         (["trace=there.npz"], "nothing to search with trace: settings are chosen from tables"),
-        (["codec=ecsq"], "this command chooses codec itself; it takes no file of codec"),
+        (["codec=ecsq"], "without a scheme codec is not asked"),
     ],
 )
 def test_search_says_where_there_is_nothing_to_search(words, said, capsys):
