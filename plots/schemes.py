@@ -34,8 +34,10 @@ def draw(rows: Sequence[Row], *, title: str = "", limit: str = "") -> Figure:
     last = {row["way"]: row for row in rows if row["n_devices"] == most}
     places = {way: len(ways) - 1 - i for i, way in enumerate(ways)}
     with apply():
-        figure = Figure(figsize=(2 * COLUMN_IN, 2.6 + 0.34 * len(ways)))
-        parts = figure.subfigures(2, 1, height_ratios=(0.5 + 0.3 * len(ways), 1.9), squeeze=False)
+        listed = max(1.9, 0.17 * len(ways))  # of the legend's lines
+        figure = Figure(figsize=(2 * COLUMN_IN, 0.7 + 0.34 * len(ways) + listed))
+        heights = (0.5 + 0.3 * len(ways), listed)
+        parts = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)
         above, below = parts[:, 0]
         panels = above.subplots(2, 3, sharey=True).ravel()
         for axes, (column, factor, text, is_log) in zip(panels, _PANELS, strict=True):
@@ -53,7 +55,8 @@ def draw(rows: Sequence[Row], *, title: str = "", limit: str = "") -> Figure:
             look = {"color": COLOURS[i % len(COLOURS)], "marker": _MARKERS[i % len(_MARKERS)],
                     "markersize": 3, "linewidth": 0.9}  # fmt: skip
             line(latency, mine, "latency_p95_s", look, factor=1e3, label=way, banded=False)
-        latency.set_ylim(bottom=0.0)
+        latency.set_yscale("log")
+        log_axis(latency.yaxis, (1, 3))
         latency.set_ylabel("p95 latency (ms)")
         devices_axis(latency, rows)
         latency.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=6)
