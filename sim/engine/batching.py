@@ -3,6 +3,8 @@
 batch's seconds are made of (sim/server/service.py, sim/sources).
 """
 
+from typing import Any
+
 import numpy as np
 
 from sim.compiling import hot, inner
@@ -214,6 +216,15 @@ def alone_s(p: int, s: int) -> float:
     return float(t.qf(p)[s, SERVICE] / sf[SPEED] + beside_s)
 
 
+@hot
+def beside_s(sf: Any, size: int, copied: float) -> float:
+    """What a batch holds a GPU for beside its layers; `copied`: bytes (ServerSpec.gpu_s)."""
+    seconds = sf[BATCH_OVERHEAD] + size * (sf[OVERHEAD] + sf[COPY_FIXED])
+    if sf[COPY_RATE] > 0.0:
+        seconds += copied / sf[COPY_RATE]
+    return float(seconds)
+
+
 @inner
 def batch_s(p: int, g: int, size: int) -> float:
     """service.batch_s and ServerSpec.gpu_s of a batch."""
@@ -227,14 +238,13 @@ def batch_s(p: int, g: int, size: int) -> float:
         for i in range(size):
             work[i] = rows[qn[batch[i], ROW], R_DECODE]
         tail_s = fsum(work, size, parts) + tail_s
-    work_s = tail_s / sf[SPEED]
-    beside_s = sf[BATCH_OVERHEAD] + size * (sf[OVERHEAD] + sf[COPY_FIXED])
+    copied = 0.0
     if sf[COPY_RATE] > 0.0:
         column = R_PAYLOAD if on_gpu else R_TENSOR
         for i in range(size):
             work[i] = rows[qn[batch[i], ROW], column]
-        beside_s += fsum(work, size, parts) / sf[COPY_RATE]
-    return float(work_s + beside_s)
+        copied = fsum(work, size, parts)
+    return float(tail_s / sf[SPEED] + beside_s(sf, size, copied))
 
 
 @inner

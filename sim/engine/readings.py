@@ -2,15 +2,35 @@
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from sim.engine import layout as at
-from sim.engine import lists, records
+from sim.engine import records
 from sim.engine.state import State
 from sim.engine.system import Arrays
 from sim.measures.meters import Records, Snapshot
 from sim.request import COLUMNS
+
+
+class Places(Protocol):
+    """What both kernels keep of the server and the medium, named as in sim.engine.tables."""
+
+    f: np.ndarray
+    cf: np.ndarray
+    cn: np.ndarray
+    gpus: np.ndarray
+    cores: np.ndarray
+    batch_n: np.ndarray
+    batch_at: np.ndarray
+
+    @property
+    def now_s(self) -> float: ...
+
+    @property
+    def decoding_s(self) -> np.ndarray:
+        """Since when each core that is busy has been, where they are held one by one."""
 
 
 def read_counters(system: Arrays, state: State) -> Snapshot:
@@ -23,20 +43,27 @@ def read_counters(system: Arrays, state: State) -> Snapshot:
         n_left=int(n[at.LEFT]),
         arrival_sum_s=float(f[at.ARRIVAL_SUM]),
         left_sum_s=float(f[at.LEFT_SUM]),
-        server_busy_s=_server_busy_s(system, state),
-        decoder_busy_s=_decoder_busy_s(system, state),
-        link_busy_s=_link_busy_s(system, state),
-        device_busy_s=math.fsum(busy_s) / len(busy_s),
-        device0_busy_s=float(busy_s[0]),
+        **busy(system.sn, state, busy_s),
         present_s=_present_s(system, state),
         n_changes=int(system.minds[:, at.N_CHANGED].sum()),
         n_probes=int(system.minds[:, at.N_PROBED].sum()),
     )
 
 
-def _server_busy_s(system: Arrays, state: State) -> float:
-    f, now, n_gpus = state.f, state.now_s, system.spec.server.n_gpus
-    if system.sn[at.SERVER] != at.PLAIN:
+def busy(sn: np.ndarray, state: Places, devices_s: np.ndarray) -> dict[str, float]:
+    """The counters of what has been busy; `devices_s`: how long each device's processor was."""
+    return {
+        "server_busy_s": _server_busy_s(sn, state),
+        "decoder_busy_s": _decoder_busy_s(sn, state),
+        "link_busy_s": _link_busy_s(sn, state),
+        "device_busy_s": math.fsum(devices_s) / len(devices_s),
+        "device0_busy_s": float(devices_s[0]),
+    }
+
+
+def _server_busy_s(sn: np.ndarray, state: Places) -> float:
+    f, now, n_gpus = state.f, state.now_s, int(sn[at.N_GPUS])
+    if sn[at.SERVER] != at.PLAIN:
         running = math.fsum(
             now - start for start, n in zip(state.batch_at, state.batch_n, strict=True) if n
         )
@@ -47,29 +74,27 @@ def _server_busy_s(system: Arrays, state: State) -> float:
     return float((f[at.GPU_WORK] - ahead) / n_gpus)
 
 
-def _decoder_busy_s(system: Arrays, state: State) -> float:
-    f, now, workers = state.f, state.now_s, int(system.sn[at.N_DECODERS])
+def _decoder_busy_s(sn: np.ndarray, state: Places) -> float:
+    f, now, workers = state.f, state.now_s, int(sn[at.N_DECODERS])
     if workers == 0:
         return math.nan
-    if system.sn[at.SERVER] == at.PLAIN:
+    if sn[at.SERVER] == at.PLAIN:
         ahead = math.fsum(max(0.0, free - now) for free in state.cores)
         return float((f[at.DECODER_WORK] - ahead) / workers)
-    codes = lists.codes(state.n, state.key)
-    slots = codes[codes >> at.SHIFT == at.ON_CORE] & ((1 << at.SHIFT) - 1)
-    running = math.fsum(now - start for start in state.qf[slots, at.T_START])
+    running = math.fsum(now - start for start in state.decoding_s)
     return float((f[at.DECODER_BUSY] + running) / workers)
 
 
-def _link_busy_s(system: Arrays, state: State) -> float:
+def _link_busy_s(sn: np.ndarray, state: Places) -> float:
     now, cf, cn = state.now_s, state.cf, state.cn
-    if system.sn[at.LINK] == at.FIFO_LINK:
-        busy = cf[:, at.C_WORK] - np.maximum(0.0, cf[:, at.C_FREE] - now)
+    if sn[at.LINK] == at.FIFO_LINK:
+        seconds = cf[:, at.C_WORK] - np.maximum(0.0, cf[:, at.C_FREE] - now)
     else:
         flowing = (cn[:, at.FLOWS] > 0) & (cn[:, at.SILENT] == 0)
-        shared = system.sn[at.LINK] in (at.SHARED_LINK, at.SCHEDULED_LINK)
+        shared = sn[at.LINK] in (at.SHARED_LINK, at.SCHEDULED_LINK)
         runs = flowing if shared else cn[:, at.TIMER] >= 0
-        busy = cf[:, at.C_BUSY] + np.where(runs, now - cf[:, at.SINCE], 0.0)
-    return math.fsum(busy) / len(busy)
+        seconds = cf[:, at.C_BUSY] + np.where(runs, now - cf[:, at.SINCE], 0.0)
+    return math.fsum(seconds) / len(seconds)
 
 
 def _present_s(system: Arrays, state: State) -> tuple[float, ...]:
@@ -77,7 +102,12 @@ def _present_s(system: Arrays, state: State) -> tuple[float, ...]:
     there_s = there_s + np.maximum(0.0, state.now_s - since_s)
     there_s = np.broadcast_to(there_s, len(system.dn))
     chosen = (there_s[system.dn[:, at.GROUP] == number] for number in range(len(system.groups)))
-    return tuple(float(np.cumsum(each)[-1]) if len(each) else 0.0 for each in chosen)
+    return tuple(added(each) for each in chosen)
+
+
+def added(values: np.ndarray, before: float = 0.0) -> float:
+    """The sum of numbers added one after another to what was there before."""
+    return float(np.cumsum(np.append(before, values))[-1])
 
 
 def in_flight(system: Arrays, state: State) -> np.ndarray:

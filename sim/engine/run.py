@@ -1,13 +1,18 @@
-"""A run of the compiled engine: the system as arrays, the kernel, and the book it leaves."""
+"""A run of the compiled engine, on the kernel that plays its system fastest.
+
+Plain closed loops climb the ladder (sim.engine.ladder), all else is played event by event. Both
+give the same numbers to the bit. Where a system of plain loops comes to an instant whose order only
+the list of all events knows, the run begins again on that.
+"""
 
 import math
 
 import numpy as np
 
-from sim.compiling import told
-from sim.engine import kernel, readings
 from sim.engine import layout as at
-from sim.engine.state import State
+from sim.engine.ladder.known import knows
+from sim.engine.ladder.loops import Loops, TiedError
+from sim.engine.stepwise import Stepwise
 from sim.engine.system import Arrays
 from sim.measures.meters import Book, Snapshot
 from sim.sources.source import Source, Sources
@@ -18,67 +23,49 @@ class Run:
     """One run, up to where it has been played."""
 
     def __init__(self, spec: SystemSpec, sources: Sources, replication: int = 0) -> None:
-        self._system = Arrays(spec, sources, replication)
-        self._state = State(self._system)
-        self.speeds = self._system.speeds
+        self._given = spec, sources, replication
+        self._ends_s: list[float] = []
+        system = Arrays(*self._given)
+        self.speeds = system.speeds
+        numbers = np.unique(system.dn[:, at.GROUP])
+        self.sources: list[Source] = [each for n in numbers for each in system.choices[n]]
+        """Those that devices may draw from."""
+        self._playing: Loops | Stepwise = Loops(system) if knows(system) else Stepwise(system)
 
     def run_to(self, time_s: float) -> None:
         """Play everything before `time_s`, as `Clock.run_to` does."""
-        f = self._state.f
-        end_s = f[at.NOW] + (time_s - f[at.NOW])
-        self._play(end_s, -1)
-        f[at.NOW] = end_s
+        now_s = self.now_s
+        self._ends_s.append(now_s + (time_s - now_s))
+        try:
+            self._playing.run_to(self._ends_s[-1])
+        except TiedError:
+            self._playing = Stepwise(Arrays(*self._given))
+            for end_s in self._ends_s:
+                self._playing.run_to(end_s)
 
     def run_until(self, event: int) -> bool:
         """Play until device 0, or every device, has reached the target; False: it cannot."""
-        if self._state.n[at.TARGET_PASSED if event == at.ON_TARGET else at.ALL_PASSED]:
-            return True
-        return self._play(math.inf, event) == at.STOPPED
-
-    @property
-    def sources(self) -> list[Source]:
-        """Those that devices may draw from."""
-        system = self._system
-        groups = np.unique(system.dn[:, at.GROUP])
-        return [source for number in groups for source in system.choices[number]]
+        return isinstance(self._playing, Stepwise) and self._playing.run_until(event)
 
     @property
     def now_s(self) -> float:
         """How far it has been played."""
-        return self._state.now_s
+        return self._playing.now_s
 
     @property
     def target_s(self) -> float:
-        """When device 0 had its requests behind it."""
-        return float(self._state.f[at.TARGET_AT])
+        """When device 0 had its requests behind it; not a number without a target."""
+        return self._playing.target_s if isinstance(self._playing, Stepwise) else math.nan
 
     @property
     def all_s(self) -> float:
         """When every device had."""
-        return float(self._state.f[at.ALL_AT])
+        return self._playing.all_s if isinstance(self._playing, Stepwise) else math.nan
 
     def snapshot(self) -> Snapshot:
         """All counters at this instant (System.snapshot)."""
-        return readings.read_counters(self._system, self._state)
+        return self._playing.snapshot()
 
     def book(self, begin: Snapshot) -> Book:
         """What the run has left so far."""
-        system, state = self._system, self._state
-        return Book(
-            records=readings.named([*state.full, state.records[: state.n[at.ROWS]]]),
-            steps=readings.named([*state.full_steps, state.steps[: state.n[at.STEPS]]]),
-            in_flight=readings.named([readings.in_flight(system, state)]),
-            steps_in_flight=readings.named([readings.steps_in_flight(system, state)]),
-            begin=begin,
-            end=self.snapshot(),
-            speeds=tuple(self.speeds.until(self.now_s)) if self.speeds else (),
-            has_sessions=bool(system.gn[np.unique(system.dn[:, at.GROUP]), at.TALKS].any()),
-        )
-
-    def _play(self, until_s: float, stop: int) -> int:
-        while True:
-            with told(kernel.play):
-                why = int(kernel.play(until_s, stop, self._state.p))
-            if why in (at.REACHED, at.STOPPED, at.EMPTY):
-                return why
-            self._state.make_room(why)
+        return self._playing.book(begin)

@@ -7,6 +7,7 @@ import numpy as np
 from sim.clock import EventBudgetError, say_budget
 from sim.engine import layout as at
 from sim.engine import links, lists, tables
+from sim.engine.pointing import address
 from sim.engine.system import Arrays
 from sim.medium.sharing.wifi import contention
 
@@ -40,6 +41,14 @@ class State:
     def now_s(self) -> float:
         """How far it has been played."""
         return float(self.f[at.NOW])
+
+    @property
+    def decoding_s(self) -> np.ndarray:
+        """Since when each core that is busy has been, where they are held one by one."""
+        codes = lists.codes(self.n, self.key)
+        slots = codes[codes >> at.SHIFT == at.ON_CORE] & ((1 << at.SHIFT) - 1)
+        seconds: np.ndarray = self.qf[slots, at.T_START]
+        return seconds
 
     def _set_all(self) -> None:
         """How it is before anything has happened."""
@@ -173,10 +182,7 @@ class State:
     def point(self) -> None:
         """Write down where all arrays are, at the address `p` (sim.engine.tables)."""
         named = vars(self._system) | vars(self)
-        arrays = [named[name] for name in tables.NAMES]
-        words = [(a.ctypes.data, len(a), a.shape[1] if a.ndim > 1 else 0) for a in arrays]
-        self._list = np.array(words, np.int64)
-        self.p = self._list.ctypes.data
+        self._list, self.p = address([named[name] for name in tables.NAMES])
 
     def make_room(self, why: int) -> None:
         """Room for more of what the kernel came back for.

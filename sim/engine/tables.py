@@ -7,6 +7,7 @@ nothing. `sim.engine.state` makes the list, keeps the arrays alive and renews it
 them has moved.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from numba import types
@@ -28,7 +29,7 @@ NAMES = (
 """Of the arrays in the list, which has three words for each: address, rows and columns."""
 _MANY = 1 << 40
 """Rows that no index is beyond, where nobody asks how many there are."""
-_ASKED = -1
+ASKED = -1
 
 
 def _word(builder: Any, address: Any, place: int) -> Any:
@@ -37,12 +38,18 @@ def _word(builder: Any, address: Any, place: int) -> Any:
     return builder.load(builder.gep(base, [cgutils.intp_t(place)]))
 
 
-def table(name: str, *columns: int, whole: bool = False, rows: int = _MANY) -> Any:
-    """The function of the list's address that gives the array `name`, of so many columns if any;
-    _ASKED: as many as stand in the list.
+def table(
+    name: str,
+    *columns: int,
+    whole: bool = False,
+    rows: int = _MANY,
+    names: Sequence[str] = NAMES,
+) -> Any:
+    """The function of the list's address that gives the array `name` of `names`, of so many columns
+    if any; ASKED: as many as stand in the list.
     """
     kind = types.Array(types.int64 if whole else types.float64, 1 + len(columns), "C")
-    place = 3 * NAMES.index(name)
+    place = 3 * names.index(name)
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address = args[0]
@@ -51,7 +58,7 @@ def table(name: str, *columns: int, whole: bool = False, rows: int = _MANY) -> A
         item = context.get_constant(types.intp, 8)
         shape = [
             _word(builder, address, place + 1 + axis)
-            if length == _ASKED
+            if length == ASKED
             else context.get_constant(types.intp, length)
             for axis, length in enumerate((rows, *columns))
         ]
@@ -72,54 +79,54 @@ f = table("f")
 n = table("n", whole=True)
 sf = table("sf")
 sn = table("sn", whole=True)
-at = table("at", rows=_ASKED)
-key = table("key", 3, whole=True, rows=_ASKED)
-ring = table("ring", 2, whole=True, rows=_ASKED)
-hops = table("hops", rows=_ASKED)
+at = table("at", rows=ASKED)
+key = table("key", 3, whole=True, rows=ASKED)
+ring = table("ring", 2, whole=True, rows=ASKED)
+hops = table("hops", rows=ASKED)
 hop_code = table("hop_code", whole=True)
 df = table("df", layout.N_DEVICE_FLOATS)
-dn = table("dn", layout.N_DEVICE_WHOLE, whole=True, rows=_ASKED)
+dn = table("dn", layout.N_DEVICE_WHOLE, whole=True, rows=ASKED)
 gf = table("gf", layout.N_GROUP_FLOATS)
 gn = table("gn", layout.N_GROUP_WHOLE, whole=True)
 qf = table("qf", layout.N_SLOT_FLOATS)
 qn = table("qn", layout.N_SLOT_WHOLE, whole=True)
 rows = table("rows", layout.N_ROW)
-tails = table("tails", _ASKED)
+tails = table("tails", ASKED)
 cf = table("cf", layout.N_CELL_FLOATS)
 cn = table("cn", layout.N_CELL_WHOLE, whole=True)
-members = table("members", _ASKED, whole=True)
-ratios = table("ratios", _ASKED, rows=_ASKED)
-sizes = table("sizes", _ASKED, whole=True)
-waiting = table("waiting", whole=True, rows=_ASKED)
-batches = table("batches", _ASKED, whole=True)
+members = table("members", ASKED, whole=True)
+ratios = table("ratios", ASKED, rows=ASKED)
+sizes = table("sizes", ASKED, whole=True)
+waiting = table("waiting", whole=True, rows=ASKED)
+batches = table("batches", ASKED, whole=True)
 batch_n = table("batch_n", whole=True)
 batch_at = table("batch_at")
 batch_turn = table("batch_turn", whole=True)
 batch_share = table("batch_share")
-gpus = table("gpus", rows=_ASKED)
-cores = table("cores", rows=_ASKED)
-cored = table("cored", whole=True, rows=_ASKED)
+gpus = table("gpus", rows=ASKED)
+cores = table("cores", rows=ASKED)
+cored = table("cored", whole=True, rows=ASKED)
 work = table("work")
 parts = table("parts")
-records = table("records", _ASKED, rows=_ASKED)
+records = table("records", ASKED, rows=ASKED)
 loads = table("loads", layout.N_LOAD)
 times = table("times")
 radios = table("radios", layout.N_RADIO, whole=True)
-law = table("law", _ASKED, rows=_ASKED)
+law = table("law", ASKED, rows=ASKED)
 ways = table("ways", layout.N_WAY)
 fades = table("fades", layout.N_FADE_FLOATS)
 fading = table("fading", layout.N_FADE_WHOLE, whole=True)
 frames = table("frames", layout.N_FRAME, whole=True)
-schemes = table("schemes", 2, rows=_ASKED)
+schemes = table("schemes", 2, rows=ASKED)
 lanes = table("lanes", layout.N_LANE_FLOATS)
 lane_n = table("lane_n", whole=True)
 lane_of = table("lane_of", whole=True)
-gains = table("gains", _ASKED)
+gains = table("gains", ASKED)
 changes = table("changes", layout.N_CHANGE)
 silences = table("silences", layout.N_SILENCE)
-failures = table("failures", rows=_ASKED)
+failures = table("failures", rows=ASKED)
 belts = table("belts", layout.N_BELT, whole=True)
-belt_at = table("belt_at", rows=_ASKED)
+belt_at = table("belt_at", rows=ASKED)
 belt_key = table("belt_key", 2, whole=True)
 belt_head = table("belt_head")
 churns = table("churns", layout.N_CHURN)
@@ -134,7 +141,7 @@ talk_n = table("talk_n", layout.N_TALK_WHOLE, whole=True)
 sessions = table("sessions", layout.N_SESSION, whole=True)
 limits = table("limits", layout.N_LIMIT)
 asked = table("asked", layout.N_ASKED, whole=True)
-steps = table("steps", _ASKED, rows=_ASKED)
+steps = table("steps", ASKED, rows=ASKED)
 iterations = table("iterations", layout.N_ITERATION)
 knots = table("knots")
-together = table("together", _ASKED)
+together = table("together", ASKED)

@@ -1,0 +1,272 @@
+# ruff: noqa: F403, F405  (numbers of columns, which Numba freezes)
+"""The loop over the events of plain loops.
+
+What comes next is the earliest of: an arrival at the medium, a cell, a core that has decoded, a
+batch, a look at who waits, a request that is back. The last of these meets nobody and may come
+before or behind others of its instant; two of the others at one instant are for the event-by-event
+kernel to play, but for arrivals that were drawn in the same instant (by who was drawn first).
+"""
+
+import numpy as np
+
+from sim.compiling import compiled, hot, inner
+from sim.engine import layout as at
+from sim.engine.ladder import tables as t
+from sim.engine.ladder.layout import *
+from sim.engine.ladder.media import finish_access, join, leave_fifo, release, serve_fifo, share
+from sim.engine.ladder.server import decode, finish_batch, finish_decoding, serve, start_batches, wait
+from sim.engine.ladder.windows import chain, next_window, put
+from sim.engine.lists import draw
+from sim.philox import minus_log
+
+
+@hot
+def _draw(p: int, d: int, kind: int, now: float) -> None:
+    """workload.closed_loop, Device.create, Device.step: the next request, from its pause to its
+    arrival at the medium.
+    """
+    sn, loops, loop_n = t.sn(p), t.loops(p), t.loop_n(p)
+    kinds = t.kinds(p)
+    number = loop_n[d, NUMBER]
+    loop_n[d, NUMBER] = number + 1
+    k0, k1 = sn[at.REQUESTS_0], sn[at.REQUESTS_1]
+    u, row_u = draw(k0, k1, number, d, sn[at.REPLICATION])
+    pause_s = kinds[kind, MEAN]
+    if kinds[kind, DRAWS] > 0.0:
+        pause_s *= minus_log(u)
+    cost = int(kinds[kind, FIRST]) + int(row_u * kinds[kind, MANY])
+    costs = t.costs(p)
+    created_s = now + pause_s
+    end_s = created_s + costs[cost, WORK_S]
+    loops[d, CREATED] = created_s
+    loops[d, AT] = end_s + (t.sf(p)[at.BEFORE] if costs[cost, N_ACCESSES] >= 0.0 else 0.0)
+    loop_n[d, COST] = cost
+    loop_n[d, PLACE] = ON_DEVICE
+
+
+@compiled
+def begin(p: int, kind_of: np.ndarray, start_s: np.ndarray, born: np.ndarray) -> None:
+    """The first request of every device, whose first pause begins at `start_s`; `born`: in which
+    order.
+    """
+    for i in range(born.shape[0]):
+        d = born[i]
+        t.loop_n(p)[d, BORN] = i
+        _draw(p, d, kind_of[d], start_s[d])
+        chain(p, d)
+    t.mn(p)[BORN_NOW] = born.shape[0]
+
+
+@hot
+def _keep(p: int, d: int, done_s: float) -> None:
+    """Request.row, what of it costs do not tell."""
+    f, mn, loops, loop_n = t.f(p), t.mn(p), t.loops(p), t.loop_n(p)
+    kept = t.records(p)[mn[ROWS]]
+    kept[K_DEVICE] = d
+    kept[K_COST] = loop_n[d, COST]
+    kept[K_CREATED] = loops[d, CREATED]
+    kept[K_L_START] = loops[d, L_START]
+    kept[K_ALONE] = loops[d, ALONE]
+    for i in range(L_END, SHARE + 1):
+        kept[K_L_END + i - L_END] = loops[d, i]
+    kept[K_DONE] = done_s
+    mn[ROWS] += 1
+    f[at.LEFT_SUM] += done_s
+
+
+@hot
+def _depart(p: int, d: int, now: float) -> None:
+    """Meter.count_departure, and the device's next request."""
+    mn = t.mn(p)
+    _keep(p, d, now)
+    t.loop_n(p)[d, BORN] = mn[BORN_NOW]
+    mn[BORN_NOW] += 1
+    _draw(p, d, int(t.costs(p)[t.loop_n(p)[d, COST], KIND]), now)
+    if t.loops(p)[d, AT] < t.mf(p)[WINDOW_END]:
+        put(p, d)
+    else:
+        chain(p, d)
+
+
+@inner
+def _first_cell(p: int) -> int:
+    """The cell where something happens first."""
+    due = t.due(p)
+    first = 0
+    for c in range(1, due.shape[0]):
+        if due[c] < due[first]:
+            first = c
+    return first
+
+
+@inner
+def _first_gpu(p: int) -> int:
+    """The GPU whose batch ends first."""
+    ends = t.batch_end(p)
+    first = 0
+    for g in range(1, ends.shape[0]):
+        if ends[g] < ends[first]:
+            first = g
+    return first
+
+
+@inner
+def _meets(p: int, now: float, source: int, created_s: float) -> bool:
+    """Whether something of another source mattered in the same instant, so that it is for the order
+    of scheduling to say which came first. A shared medium may look twice; arrivals of one
+    instant whose requests were drawn in one instant go by who was drawn first.
+    """
+    mf, mn = t.mf(p), t.mn(p)
+    is_same = source == mn[LAST_FROM]
+    if source == FROM_LIST:
+        is_same = is_same and created_s == mf[LAST_CREATED]
+        mf[LAST_CREATED] = created_s
+    elif source < FROM_CELL or t.sn(p)[at.LINK] != at.SHARED_LINK:
+        is_same = False
+    meets = now == mf[LAST_S] and not is_same
+    mf[LAST_S] = now
+    mn[LAST_FROM] = source
+    return bool(meets)
+
+
+@hot
+def _enter(p: int, c: int, d: int, now: float) -> int:
+    """A payload is handed over to the medium of its cell; who leaves by that, none: -1."""
+    link = t.sn(p)[at.LINK]
+    t.mn(p)[IN_SYSTEM] += 1
+    t.loop_n(p)[d, PLACE] = AT_MEDIUM
+    if link == at.CONTENDED_LINK:
+        return int(join(p, c, d, now))
+    if link == at.SHARED_LINK:
+        share(p, c, d, now)
+    else:
+        serve_fifo(p, c, d, now)
+    return -1
+
+
+@hot
+def _leave(p: int, c: int, now: float) -> int:
+    """What a medium does when it is due: who leaves by that, the others chained to it."""
+    link = t.sn(p)[at.LINK]
+    if link == at.CONTENDED_LINK:
+        return int(finish_access(p, c, now))
+    if link == at.SHARED_LINK:
+        return int(release(p, c, now))
+    return int(leave_fifo(p, c))
+
+
+@hot
+def _serve(p: int, d: int, now: float) -> bool:
+    """A request reaches the server; False: it is for the other kernel to say."""
+    if t.sn(p)[at.SERVER] == at.PLAIN:
+        return bool(serve(p, d, now))
+    wait(p, d)
+    return bool(start_batches(p, now))
+
+
+@hot
+def _arrive(p: int, first: int, now: float) -> bool:
+    """Device._decode: those who left the medium together, one by one, on a core or at the server."""
+    loops, loop_n, costs, cores = t.loops(p), t.loop_n(p), t.costs(p), t.sn(p)[at.N_DECODERS]
+    d = first
+    while d >= 0:
+        following = loop_n[d, NEXT]
+        loops[d, L_END] = now
+        decode_s = costs[loop_n[d, COST], DECODE_S]
+        if cores > 0 and decode_s > 0.0:
+            if not decode(p, d, decode_s, now):
+                return False
+        elif not _serve(p, d, now):
+            return False
+        d = following
+    return True
+
+
+@hot
+def _come_back(p: int, now: float) -> None:
+    """The first of those that are on their way back is there."""
+    mf, mn, back_at = t.mf(p), t.mn(p), t.back_at(p)
+    mask = back_at.shape[0] - 1
+    d = t.back_who(p)[mn[BACK_FRONT] & mask]
+    mn[BACK_FRONT] += 1
+    mn[N_BACK] -= 1
+    mn[IN_SYSTEM] -= 1
+    mf[BACK_S] = back_at[mn[BACK_FRONT] & mask] if mn[N_BACK] > 0 else np.inf
+    mf[DONE_S] = now
+    _depart(p, d, now)
+
+
+@compiled
+def play(until: float, p: int) -> int:
+    """Play what is due before `until`; returns why it came back."""
+    f, mf, mn, loops, loop_n = t.f(p), t.mf(p), t.mn(p), t.loops(p), t.loop_n(p)
+    costs, due, ends = t.costs(p), t.due(p), t.batch_end(p)
+    list_at, list_key, cn = t.list_at(p), t.list_key(p), t.cn(p)
+    n_cells, n_rows, room = due.shape[0], t.records(p).shape[0], t.back_at(p).shape[0]
+    width = min(t.tags(p).shape[1], min(t.members(p).shape[1], t.ratios(p).shape[1]))
+    c, g = _first_cell(p), _first_gpu(p)
+    while True:
+        if mn[SHORT] != 0:
+            return int(mn[SHORT])
+        if mn[ROWS] == n_rows:
+            return GROW_ROWS
+        if mn[PLAYED] == t.sn(p)[at.MAX_EVENTS]:
+            return BUDGET
+        if mn[LIST_END] - mn[LIST_AT] + 1 >= list_at.shape[0]:
+            return GROW_WINDOW
+        list_s = list_at[mn[LIST_AT]] if mn[LIST_AT] < mn[LIST_END] else np.inf
+        first_s = min(min(list_s, due[c]), min(ends[g], min(mf[CORE_S], mf[WAKE_S])))
+        now = min(first_s, mf[BACK_S])
+        if now >= mf[WINDOW_END] and mf[WINDOW_END] < until:
+            if not next_window(p):
+                return GROW_WINDOW
+            continue
+        if now >= until:
+            return REACHED
+        mn[PLAYED] += 1
+        if now < first_s:
+            _come_back(p, now)
+            continue
+        gone = -1
+        starts = False
+        if now == list_s:
+            d = list_key[mn[LIST_AT]] & ((1 << DEVICE_BITS) - 1)
+            k = d % n_cells if n_cells > 1 else 0
+            stays = costs[loop_n[d, COST], N_ACCESSES] < 0.0
+            if not stays and mn[IN_SYSTEM] == room:
+                return GROW_ROOM
+            if not stays and cn[k, at.FLOWS] + cn[k, at.ACTIVE] + 2 > width:
+                return GROW_CELL
+            mn[LIST_AT] += 1
+            if _meets(p, now, FROM_LIST, loops[d, CREATED]):
+                return TIED
+            if stays:
+                if now in (mf[DONE_S], mf[BACK_S]):
+                    return TIED
+                _depart(p, d, now)
+                continue
+            gone = _enter(p, k, d, now)
+            if n_cells > 1:
+                c = _first_cell(p) if k == c else k if due[k] < due[c] else c
+        elif now == due[c]:
+            if _meets(p, now, FROM_CELL + c, 0.0):
+                return TIED
+            gone = _leave(p, c, now)
+            if n_cells > 1:
+                c = _first_cell(p)
+        elif now == ends[g]:
+            if _meets(p, now, FROM_GPU + g, 0.0) or not finish_batch(p, g, now):
+                return TIED
+            starts = True
+        elif now == mf[CORE_S]:
+            if _meets(p, now, FROM_CORE, 0.0) or not _serve(p, finish_decoding(p, now), now):
+                return TIED
+        else:
+            if _meets(p, now, FROM_WAKE, 0.0):
+                return TIED
+            mf[WAKE_S] = np.inf
+            f[at.AGAIN] = np.inf
+            starts = True
+        if not _arrive(p, gone, now) or (starts and not start_batches(p, now)):
+            return TIED
+        g = _first_gpu(p)

@@ -1,0 +1,40 @@
+"""Layout of the ladder's arrays: what stands in which column (sim.engine.layout beside it)."""
+
+# of a device and its request, floats and whole numbers in one row of two cache lines, what the list
+# and the medium need in the first: when it arrives at the medium, who is next in the list or queue
+# it stands in (or its place among those on the air), how many had left before it was drawn, what it
+# costs, its stamps, where it is
+AT, NEXT, BORN, COST, CREATED, L_START, ALONE, PLACE = range(8)
+# then its accesses still to come, and how many the device has drawn
+L_END, C_START, C_END, S_START, S_END, SHARE, ACCESSES, NUMBER, N_LOOP = range(8, 17)
+ON_DEVICE, AT_MEDIUM, AT_CORES, AT_SERVER, SERVED = range(5)
+
+# of a request's costs: seconds of its device, on the air, on a core, alone on a GPU and back again;
+# accesses (below 0: it stays on its device), which capacities hold for them, its kind of device
+(WORK_S, AIR_S, DECODE_S, ALONE_S, AFTER_S, N_ACCESSES, SIZE, KIND, N_COST) = range(9)
+# of a batch's: what is copied for it, and of which source the seconds of many are
+COPIED, TAIL, N_SHARED = range(3)
+# of a kind of device: its mean pause, whether that is drawn, its weight, its first costs, how many
+MEAN, DRAWS, WEIGHT, FIRST, MANY, N_KIND = range(6)
+
+# of a request that has left
+(K_DEVICE, K_COST, K_CREATED, K_L_START, K_ALONE, K_L_END, K_C_START, K_C_END, K_S_START, K_S_END,
+ K_SHARE, K_DONE, N_KEPT) = range(13)  # fmt: skip
+
+# scalars beside those of sim.engine.layout: the end of the window in play and the width of all; the
+# last instant that mattered, and when its request was drawn; when the first comes off a core, when
+# it is back on its device and when the last was; when the server looks again
+(WINDOW_END, WIDTH, LAST_S, LAST_CREATED, CORE_S, BACK_S, DONE_S, WAKE_S,
+ N_MARK) = range(9)  # fmt: skip
+(WINDOW_NOW, LIST_AT, LIST_END, LAST_FROM, BORN_NOW, IN_SYSTEM, CORE_FRONT, N_DECODING, CORE_QUEUE,
+ CORE_LAST, BACK_FRONT, N_BACK, WAIT_FIRST, WAIT_LAST, N_WAITING, TURN, SHORT, PLAYED,
+ ROWS, N_MARK_WHOLE) = range(20)  # fmt: skip
+
+DEVICE_BITS = 24
+"""A device in the key of what stands in a list; the number that settles ties is above it."""
+
+# what an event comes from; a cell's or a GPU's number is added
+FROM_LIST, FROM_CORE, FROM_WAKE, FROM_GPU, FROM_CELL = 0, 1, 2, 1 << 20, 1 << 21
+
+# why the kernel comes back
+REACHED, TIED, GROW_ROWS, GROW_ROOM, GROW_WINDOW, GROW_CELL, ASKS, BUDGET = range(8)

@@ -1,0 +1,166 @@
+"""The arrays of a run of plain loops, and room for more where they are full."""
+
+import math
+
+import numpy as np
+
+from sim.engine import layout as at
+from sim.engine.ladder import layout as mine
+from sim.engine.ladder.costs import costs_of
+from sim.engine.ladder.kernel import begin
+from sim.engine.ladder.tables import NAMES
+from sim.engine.pointing import address
+from sim.engine.system import Arrays
+from sim.medium.sharing.wifi import contention
+
+SMALL = 64
+"""Devices up to which all of time is one window."""
+_PER_WINDOW, _WIDEST_S = 48.0, 0.5
+"""Arrivals in a window: more are slow to sort, fewer leave it empty."""
+ROOM = 1024
+"""Requests beyond their devices, and arrivals of a window, for which there is room at first."""
+WIDE = 64
+"""Transfers in a cell for which there is room at first."""
+_ROWS = 16_384
+_LINE = 64  # bytes
+
+
+class State:
+    """What is where, named as in `sim.engine.ladder.tables`."""
+
+    def __init__(self, system: Arrays) -> None:
+        self._link = system.spec.link
+        self.costs_of = costs = costs_of(system)
+        self.costs, self.shared, self.kinds = costs.each, costs.shared, costs.kinds
+        self.sf, self.sn, self.tails = system.sf, system.sn, system.tails
+        start_s = np.maximum(system.df[:, at.SPREAD], 0.0)
+        order = np.lexsort((system.df[:, at.SPREAD] >= 0.0, start_s))
+        self._set_devices(len(start_s))
+        self._set_places(system)
+        self.point()
+        begin(self.p, costs.kind_of, start_s, order)
+
+    @property
+    def now_s(self) -> float:
+        """How far it has been played."""
+        return float(self.f[at.NOW])
+
+    @property
+    def decoding_s(self) -> np.ndarray:
+        """Since when each core that is busy has been, where they are held one by one."""
+        busy = self.mn[mine.CORE_FRONT] + np.arange(self.mn[mine.N_DECODING])
+        seconds: np.ndarray = self.loops[self.core_who[busy % len(self.core_who)], mine.C_START]
+        return seconds
+
+    def _set_devices(self, n: int) -> None:
+        """Every device's row, on lines of its own, and the list."""
+        flat = np.zeros(n * mine.N_LOOP + _LINE // 8)
+        skip = -flat.ctypes.data % _LINE // 8
+        self.loops = flat[skip : skip + n * mine.N_LOOP].reshape(n, mine.N_LOOP)
+        self.loop_n = self.loops.view(np.int64)
+        self.f, self.mf = np.zeros(at.N_FLOATS), np.full(mine.N_MARK, math.inf)
+        self.mn = np.zeros(mine.N_MARK_WHOLE, np.int64)
+        self.mf[[mine.WINDOW_END, mine.LAST_S, mine.DONE_S]] = 0.0, -1.0, -1.0
+        self.mn[[mine.WINDOW_NOW, mine.CORE_QUEUE]] = -1
+        self.f[at.AGAIN] = math.inf
+        rate_rps = float(np.sum(1.0 / self.kinds[self.costs_of.kind_of, mine.MEAN]))
+        self.mf[mine.WIDTH] = 2.0**60
+        if n > SMALL:
+            self.mf[mine.WIDTH] = min(_WIDEST_S, 2.0 ** round(math.log2(_PER_WINDOW / rate_rps)))
+        self.chains = np.full(1 << (n // 4).bit_length(), -1)
+        self._set_list(ROOM)
+
+    def _set_list(self, room: int) -> None:
+        """Room for so many arrivals of a window, and for as many that come to it later."""
+        old = getattr(self, "list_at", np.zeros(0)), getattr(self, "list_key", np.zeros(0, int))
+        self.sort_at, self.sort_key = np.zeros(room), np.zeros(room, np.int64)
+        self.sort_n = np.zeros(room + 2, np.int64)
+        self.list_at, self.list_key = np.zeros(2 * room), np.zeros(2 * room, np.int64)
+        for new, filled in zip((self.list_at, self.list_key), old, strict=True):
+            new[: len(filled)] = filled
+
+    def _set_places(self, system: Arrays) -> None:
+        """Cells, cores, GPUs, and rows of those who leave."""
+        link, server = system.spec.link, system.spec.server
+        self.cf = np.zeros((link.n_cells, at.N_CELL_FLOATS))
+        self.cn = np.zeros((link.n_cells, at.N_CELL_WHOLE), np.int64)
+        self.cn[:, [at.SENDER, at.Q_FIRST, at.TIMER]] = -1
+        self.due = np.full(link.n_cells, math.inf)
+        self.tags, self.turns = np.zeros((0, 0)), np.zeros((0, 0), np.int64)
+        self.members, self.ratios = np.zeros((0, 0), np.int64), np.zeros((0, 0))
+        self._make_wide(WIDE, server.max_batch)
+        self.core_at, self.core_who = np.zeros(ROOM), np.zeros(ROOM, np.int64)
+        self.back_at, self.back_who = np.zeros(ROOM), np.zeros(ROOM, np.int64)
+        gpus = server.n_gpus
+        self.batches = np.zeros((gpus, server.max_batch), np.int64)
+        self.batch_n, self.batch_at = np.zeros(gpus, np.int64), np.zeros(gpus)
+        self.batch_end = np.full(gpus, math.inf)
+        self.gpus, self.cores = np.zeros(gpus), np.zeros(max(1, server.cpu_workers))
+        self.parts = np.zeros(128)
+        self.full = list[np.ndarray]()
+        self.records = np.empty((_ROWS, mine.N_KEPT))
+
+    def _make_wide(self, width: int, most: int = 0) -> None:
+        """Room for as many transfers in a cell at once, of what the medium needs."""
+        cells, kind = len(self.cf), self.sn[at.LINK]
+        shared, contended = kind == at.SHARED_LINK, kind == at.CONTENDED_LINK
+        n_sizes = len(self.costs_of.sizes)
+        self.tags = _widened(self.tags, cells, width if shared else WIDE, 0.0)
+        self.turns = _widened(self.turns, cells, width if shared else WIDE, 0)
+        self.members = _widened(self.members, cells, width if contended else WIDE, 0)
+        self.ratios = _widened(self.ratios, n_sizes, width if contended else WIDE, math.nan)
+        self.work = np.zeros(max(width, most, len(getattr(self, "work", ()))))
+
+    def point(self) -> None:
+        """Write down where all arrays are, at the address `p`."""
+        self._list, self.p = address([getattr(self, name) for name in NAMES])
+
+    def make_room(self, why: int) -> None:
+        """Room for more of what the kernel came back for."""
+        if why == mine.GROW_ROWS:
+            self.full.append(self.records[: self.mn[mine.ROWS]])
+            self.records = np.empty((_ROWS, mine.N_KEPT))
+            self.mn[mine.ROWS] = 0
+        elif why == mine.GROW_ROOM:
+            for name, front in (("core", mine.CORE_FRONT), ("back", mine.BACK_FRONT)):
+                self._double(name, front)
+        elif why == mine.GROW_WINDOW:
+            self._set_list(2 * len(self.sort_at))
+        elif why == mine.GROW_CELL:
+            self._make_wide(2 * max(self.tags.shape[1], self.members.shape[1]))
+        else:
+            self.mn[mine.SHORT] = 0
+            for c in np.flatnonzero(self.cn[:, at.ASKS]).tolist():
+                self._begin_access(c)
+        self.point()
+
+    def _double(self, name: str, front: int) -> None:
+        """A ring of twice the length."""
+        for part in ("at", "who"):
+            old = getattr(self, f"{name}_{part}")
+            new = np.zeros(2 * len(old), old.dtype)
+            new[: len(old)] = old[(self.mn[front] + np.arange(len(old))) % len(old)]
+            setattr(self, f"{name}_{part}", new)
+        self.mn[front] = 0
+
+    def _begin_access(self, c: int) -> None:
+        """Say how far those who contend in a cell stretch the access that has begun, and when it is
+        over; and learn the same for a few more and for a few less.
+        """
+        cf, cn = self.cf[c], self.cn[c]
+        size = int(self.costs[self.loop_n[cn[at.SENDER], mine.COST], mine.SIZE])
+        frames, together = self.costs_of.sizes[size]
+        each, m = frames / -(-frames // together), int(cn[at.CONTENDERS])
+        capacity = contention(self._link)
+        for n in range(max(2, m - m // 4), min(m + m // 4 + 2, self.ratios.shape[1])):
+            self.ratios[size, n] = capacity(n, each)
+        cf[at.STRETCH] = 1.0 / self.ratios[size, m]
+        cn[at.ASKS] = 0
+        self.due[c] = cf[at.SINCE] + cf[at.UNSENT] * cf[at.ACCESS] * cf[at.STRETCH]
+
+
+def _widened(old: np.ndarray, rows: int, width: int, fill: float) -> np.ndarray:
+    """A table of as many columns, with what stood in a narrower one."""
+    new = np.full((rows, width), fill, old.dtype)
+    new[: len(old), : old.shape[1]] = old
+    return new

@@ -1,0 +1,55 @@
+"""The arrays of a plain loop, as compiled functions see them (sim.engine.tables)."""
+
+from functools import partial
+
+from sim.engine import layout as of_all
+from sim.engine import tables
+from sim.engine.ladder import layout
+from sim.engine.tables import ASKED
+
+NAMES = (
+    "f", "sf", "sn", "mf", "mn", "loops", "loop_n", "costs", "shared", "kinds", "tails",
+    "cf", "cn", "due", "tags", "turns", "members", "ratios", "chains", "list_at", "list_key",
+    "sort_at", "sort_key", "sort_n", "core_at", "core_who", "back_at", "back_who", "gpus", "cores",
+    "batches", "batch_n", "batch_at", "batch_end", "work", "parts", "records",
+)  # fmt: skip
+
+table = partial(tables.table, names=NAMES)
+
+f = table("f")
+sf = table("sf")
+sn = table("sn", whole=True)
+mf = table("mf")
+mn = table("mn", whole=True)
+loops = table("loops", layout.N_LOOP, rows=ASKED)
+loop_n = table("loop_n", layout.N_LOOP, whole=True)
+costs = table("costs", layout.N_COST)
+shared = table("shared", layout.N_SHARED)
+kinds = table("kinds", layout.N_KIND)
+tails = table("tails", ASKED)
+cf = table("cf", of_all.N_CELL_FLOATS)
+cn = table("cn", of_all.N_CELL_WHOLE, whole=True)
+due = table("due", rows=ASKED)
+tags = table("tags", ASKED)
+turns = table("turns", ASKED, whole=True)
+members = table("members", ASKED, whole=True)
+ratios = table("ratios", ASKED)
+chains = table("chains", whole=True, rows=ASKED)
+list_at = table("list_at", rows=ASKED)
+list_key = table("list_key", whole=True)
+sort_at = table("sort_at", rows=ASKED)
+sort_key = table("sort_key", whole=True)
+sort_n = table("sort_n", whole=True)
+core_at = table("core_at", rows=ASKED)
+core_who = table("core_who", whole=True)
+back_at = table("back_at", rows=ASKED)
+back_who = table("back_who", whole=True)
+gpus = table("gpus", rows=ASKED)
+cores = table("cores", rows=ASKED)
+batches = table("batches", ASKED, whole=True)
+batch_n = table("batch_n", whole=True)
+batch_at = table("batch_at")
+batch_end = table("batch_end", rows=ASKED)
+work = table("work")
+parts = table("parts")
+records = table("records", layout.N_KEPT, rows=ASKED)

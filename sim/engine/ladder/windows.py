@@ -1,0 +1,127 @@
+# ruff: noqa: F403, F405  (numbers of columns, which Numba freezes)
+"""The list of arrivals: a ladder of windows (Tang, Goh and Thng 2005, "Ladder queue").
+
+Time is cut into windows whose width is a power of two, so that a window's number and its ends never
+disagree. What arrives in a later window stands in that window's chain; when the window begins, its
+arrivals are sorted, by time and then by who was drawn first, and what still comes to fall into it
+is put in its place. In small systems all of time is one window.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from sim.compiling import hot, inner
+from sim.engine.ladder import tables as t
+from sim.engine.ladder.layout import *
+
+_FEWEST = 16
+
+
+@hot
+def chain(p: int, d: int) -> None:
+    """A device into the chain of the window in which it arrives."""
+    window = int(t.loops(p)[d, AT] / t.mf(p)[WIDTH])
+    chains = t.chains(p)
+    cell = window & (chains.shape[0] - 1)
+    t.loop_n(p)[d, NEXT] = chains[cell]
+    chains[cell] = d
+
+
+@inner
+def put(p: int, d: int) -> None:
+    """A device into the sorted rest of the window in play, from its end."""
+    mn, at, key = t.mn(p), t.list_at(p), t.list_key(p)
+    if mn[LIST_END] == at.shape[0]:  # drop what has been played
+        for i in range(mn[LIST_AT], mn[LIST_END]):
+            at[i - mn[LIST_AT]] = at[i]
+            key[i - mn[LIST_AT]] = key[i]
+        mn[LIST_END] -= mn[LIST_AT]
+        mn[LIST_AT] = 0
+    time_s, mine = t.loops(p)[d, AT], (t.loop_n(p)[d, BORN] << DEVICE_BITS) | d
+    first, i = mn[LIST_AT], mn[LIST_END] - 1
+    while i >= first and (at[i] > time_s or (at[i] == time_s and key[i] > mine)):
+        at[i + 1] = at[i]
+        key[i + 1] = key[i]
+        i -= 1
+    at[i + 1] = time_s
+    key[i + 1] = mine
+    mn[LIST_END] += 1
+
+
+@inner
+def _sort(p: int, n: int, begin_s: float) -> None:
+    """The n arrivals of the window that begins, by time: buckets of one, then insertion."""
+    at, key, counts, width_s = t.sort_at(p), t.sort_key(p), t.sort_n(p), t.mf(p)[WIDTH]
+    to_at, to_key = t.list_at(p), t.list_key(p)
+    buckets = max(_FEWEST, n)
+    scale = buckets / width_s
+    for b in range(buckets + 1):
+        counts[b] = 0
+    for i in range(n):
+        counts[min(buckets - 1, max(0, int((at[i] - begin_s) * scale))) + 1] += 1
+    for b in range(buckets):
+        counts[b + 1] += counts[b]
+    for i in range(n):
+        b = min(buckets - 1, max(0, int((at[i] - begin_s) * scale)))
+        to_at[counts[b]] = at[i]
+        to_key[counts[b]] = key[i]
+        counts[b] += 1
+    for i in range(1, n):
+        time_s, mine = to_at[i], to_key[i]
+        j = i - 1
+        while j >= 0 and (to_at[j] > time_s or (to_at[j] == time_s and to_key[j] > mine)):
+            to_at[j + 1] = to_at[j]
+            to_key[j + 1] = to_key[j]
+            j -= 1
+        to_at[j + 1] = time_s
+        to_key[j + 1] = mine
+
+
+@inner
+def next_window(p: int) -> bool:
+    """Begin the next window; False: it holds more than there is room for."""
+    mf, mn, loops, loop_n = t.mf(p), t.mn(p), t.loops(p), t.loop_n(p)
+    at, key, chains = t.sort_at(p), t.sort_key(p), t.chains(p)
+    window = mn[WINDOW_NOW] + 1
+    end_s, cell = (window + 1) * mf[WIDTH], window & (chains.shape[0] - 1)
+    n, kept, d = 0, -1, chains[cell]
+    while d >= 0:
+        following = loop_n[d, NEXT]
+        if loops[d, AT] < end_s and n < at.shape[0]:
+            at[n] = loops[d, AT]
+            key[n] = (loop_n[d, BORN] << DEVICE_BITS) | d
+            n += 1
+        else:
+            loop_n[d, NEXT] = kept
+            kept = d
+        d = following
+    chains[cell] = kept
+    if n == at.shape[0]:  # there may be more
+        for i in range(n):
+            d = key[i] & ((1 << DEVICE_BITS) - 1)
+            loop_n[d, NEXT] = chains[cell]
+            chains[cell] = d
+        return False
+    mn[WINDOW_NOW] = window
+    mf[WINDOW_END] = end_s
+    mn[LIST_AT] = 0
+    mn[LIST_END] = n
+    _sort(p, n, end_s - mf[WIDTH])
+    return True
+
+
+@hot
+def slot_in(at: Any, who: Any, front: int, n: int, time_s: float, d: int) -> int:
+    """Into a sorted ring of n, behind all that are not later; who stands there at the same time, if
+    anybody: -1.
+    """
+    mask = at.shape[0] - 1
+    i = front + n - 1
+    while i >= front and at[i & mask] > time_s:
+        at[(i + 1) & mask] = at[i & mask]
+        who[(i + 1) & mask] = who[i & mask]
+        i -= 1
+    at[(i + 1) & mask] = time_s
+    who[(i + 1) & mask] = d
+    return int(who[i & mask]) if i >= front and at[i & mask] == time_s else -1

@@ -1,0 +1,14 @@
+"""Where arrays are, written down for compiled functions (sim.engine.tables)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def address(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, int]:
+    """Three words for each array, its address, rows and columns, and the address of them all. Both
+    they and the arrays have to be kept as long as it is used.
+    """
+    words = [(a.ctypes.data, len(a), a.shape[1] if a.ndim > 1 else 0) for a in arrays]
+    listed = np.array(words, np.int64)
+    return listed, listed.ctypes.data
