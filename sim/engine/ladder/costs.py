@@ -43,10 +43,10 @@ def costs_of(system: Arrays) -> Costs:
             groups.append(number)
     row = np.concatenate(rows)
     copied = at.R_PAYLOAD if system.sn[at.ON_GPU] else at.R_TENSOR
+    shared = np.ascontiguousarray(system.rows[row][:, [copied, at.R_SOURCE]])
     return Costs(
-        np.concatenate(each), system.rows[row][:, [copied, at.R_SOURCE]], np.array(kinds), kind_of,
-        row, np.array(groups), list(sizes),
-    )  # fmt: skip
+        np.concatenate(each), shared, np.array(kinds), kind_of, row, np.array(groups), list(sizes)
+    )
 
 
 def _kind(system: Arrays, number: int, first: int, many: int) -> list[float]:
