@@ -417,6 +417,63 @@ def systems(draw: st.DrawFn, talks: bool = False) -> tuple[SystemSpec, dict[str,
     return spec, found
 
 
+@st.composite
+def loops(draw: st.DrawFn) -> tuple[SystemSpec, dict[str, Source]]:
+    """Closed loops with pauses on one medium before plain servers: what the ladder plays."""
+    sharing = draw(st.sampled_from(["fifo", "ps", "weighted", "dedicated", "wifi"]))
+    lattice = draw(st.sampled_from([False, False, False, True]))
+    link = LinkSpec(
+        sharing=sharing,
+        n_cells=draw(st.sampled_from([1, 1, 2, 5])),
+        rate_bps=draw(st.sampled_from([8e6, 24e6, 1e8])),
+        rtt_s=draw(st.sampled_from([0.0, 0.002, 0.01])),
+        header_bytes=draw(st.sampled_from([0, 64])),
+        frame_airtime_s=draw(st.sampled_from([1e-4, 2e-4] if sharing == "wifi" else [0.0, 1e-4])),
+        aggregation=draw(st.sampled_from([1, 4, 39])),
+        access_limit_s=draw(st.sampled_from([None, 2e-3])),
+        downlink_rate_bps=draw(st.sampled_from([None, 5e7])),
+        contention=draw(st.sampled_from(["ns3", "bianchi"])),
+    )
+    discipline = draw(st.sampled_from(["fifo", "take_all", "dynamic"]))
+    server = replace(
+        draw(servers()), discipline=discipline, service_law="constant", service_csv="",
+        max_batch=1 if discipline == "fifo" else draw(st.sampled_from([2, 8, 32])),
+        queue_limit=None, drop_expired=False, fail_at_s=[], mean_up_s=None,
+        max_wait_s=draw(st.sampled_from([0.0, 0.005, 0.0137])),
+    )  # fmt: skip
+    groups, found, one = {}, {}, draw(sources(lattice))
+    for name in "abc"[: draw(st.integers(1, 3))]:
+        groups[name] = GroupSpec(
+            share=draw(st.sampled_from([1.0, 2.0])),
+            slowdown=draw(st.sampled_from([1.0, 1.3])),
+            straggler_share=draw(st.sampled_from([0.0, 0.3])),
+            straggler_slowdown=2.0,
+            workload=WorkloadSpec(
+                kind="closed",
+                think_s=draw(st.sampled_from([1e-4, 0.01, 0.0523, 0.3])),
+                think=draw(st.sampled_from(["exponential", "exponential", "constant"])),
+                start_spread_s=draw(st.sampled_from([0.0, 0.1])),
+                deadline_s=draw(st.sampled_from([None, 0.03])),
+                max_in_flight=draw(st.sampled_from([None, 1])),
+            ),
+            link_weight=draw(st.sampled_from([1.0, 0.25, 3.0, 1e-4]))
+            if sharing == "weighted"
+            else 1.0,
+            rate_bps=draw(st.sampled_from([None, 4e6, 3e7])),
+        )
+        found[name] = one if discipline != "fifo" else draw(sources(lattice))
+    spec = SystemSpec(
+        link=link,
+        server=server,
+        fleet=FleetSpec(n_devices=draw(st.sampled_from([1, 2, 7, 40, 90])), groups=groups),
+        horizon_s=draw(st.sampled_from([0.5, 1.0, 2.0])),
+        warmup_s=draw(st.sampled_from([0.0, 0.3])),
+        seed=draw(st.integers(0, 2**64 - 1)),
+        max_events=200_000,
+    )
+    return spec, found
+
+
 def _stays_until(ends: int, group: GroupSpec, churn: ChurnSpec | None) -> bool:
     """Whether a run that waits for requests may have a group that comes and goes like this."""
     replays = group.workload is not None and group.workload.kind == "replay"

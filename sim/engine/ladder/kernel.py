@@ -199,18 +199,18 @@ def _come_back(p: int, now: float) -> None:
 @compiled
 def play(until: float, p: int) -> int:
     """Play what is due before `until`; returns why it came back."""
-    f, mf, mn, loops, loop_n = t.f(p), t.mf(p), t.mn(p), t.loops(p), t.loop_n(p)
+    f, sn, mf, mn, loops, loop_n = t.f(p), t.sn(p), t.mf(p), t.mn(p), t.loops(p), t.loop_n(p)
     costs, due, ends = t.costs(p), t.due(p), t.batch_end(p)
     list_at, list_key, cn = t.list_at(p), t.list_key(p), t.cn(p)
     n_cells, n_rows, room = due.shape[0], t.records(p).shape[0], t.back_at(p).shape[0]
-    width = min(t.tags(p).shape[1], min(t.members(p).shape[1], t.ratios(p).shape[1]))
+    width = t.tags(p).shape[1] if sn[at.LINK] == at.SHARED_LINK else t.members(p).shape[1]
     c, g = _first_cell(p), _first_gpu(p)
     while True:
         if mn[SHORT] != 0:
             return int(mn[SHORT])
         if mn[ROWS] == n_rows:
             return GROW_ROWS
-        if mn[PLAYED] == t.sn(p)[at.MAX_EVENTS]:
+        if mn[PLAYED] == sn[at.MAX_EVENTS]:
             return BUDGET
         if mn[LIST_END] - mn[LIST_AT] + 1 >= list_at.shape[0]:
             return GROW_WINDOW

@@ -23,6 +23,7 @@ WIDE = 64
 """Transfers in a cell for which there is room at first."""
 _ROWS = 16_384
 _LINE = 64  # bytes
+_FEWEST = 16  # buckets in which a window is sorted
 
 
 class State:
@@ -74,7 +75,7 @@ class State:
         """Room for so many arrivals of a window, and for as many that come to it later."""
         old = getattr(self, "list_at", np.zeros(0)), getattr(self, "list_key", np.zeros(0, int))
         self.sort_at, self.sort_key = np.zeros(room), np.zeros(room, np.int64)
-        self.sort_n = np.zeros(room + 2, np.int64)
+        self.sort_n = np.zeros(max(room, _FEWEST) + 2, np.int64)
         self.list_at, self.list_key = np.zeros(2 * room), np.zeros(2 * room, np.int64)
         for new, filled in zip((self.list_at, self.list_key), old, strict=True):
             new[: len(filled)] = filled
