@@ -110,7 +110,7 @@ def _first_gpu(p: int) -> int:
     return first
 
 
-@inner
+@hot
 def _meets(p: int, now: float, source: int, created_s: float) -> bool:
     """Whether something of another source mattered in the same instant, so that it is for the order
     of scheduling to say which came first. A shared medium may look twice; arrivals of one
@@ -204,6 +204,7 @@ def play(until: float, p: int) -> int:
     list_at, list_key, cn = t.list_at(p), t.list_key(p), t.cn(p)
     n_cells, n_rows, room = due.shape[0], t.records(p).shape[0], t.back_at(p).shape[0]
     width = t.tags(p).shape[1] if sn[at.LINK] == at.SHARED_LINK else t.members(p).shape[1]
+    chains, ahead = t.chains(p), -1
     c, g = _first_cell(p), _first_gpu(p)
     while True:
         if mn[SHORT] != 0:
@@ -220,10 +221,15 @@ def play(until: float, p: int) -> int:
         if now >= mf[WINDOW_END] and mf[WINDOW_END] < until:
             if not next_window(p):
                 return GROW_WINDOW
+            ahead = chains[(mn[WINDOW_NOW] + 1) & (chains.shape[0] - 1)]
+            t.fetch(loops, max(0, ahead), AT)
             continue
         if now >= until:
             return REACHED
         mn[PLAYED] += 1
+        if ahead >= 0:  # those of the next window, one by one
+            ahead = loop_n[ahead, NEXT]
+            t.fetch(loops, max(0, ahead), AT)
         if now < first_s:
             _come_back(p, now)
             continue
@@ -238,6 +244,7 @@ def play(until: float, p: int) -> int:
             if not stays and cn[k, at.FLOWS] + cn[k, at.ACTIVE] + 2 > width:
                 return GROW_CELL
             mn[LIST_AT] += 1
+            t.fetch(loops, d, L_END)
             if _meets(p, now, FROM_LIST, loops[d, CREATED]):
                 return TIED
             if stays:

@@ -1,6 +1,13 @@
 """The arrays of a plain loop, as compiled functions see them (sim.engine.tables)."""
 
 from functools import partial
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 from sim.engine import layout as of_all
 from sim.engine import tables
@@ -15,6 +22,30 @@ NAMES = (
 )  # fmt: skip
 
 table = partial(tables.table, names=NAMES)
+
+_TO_WRITE, _TO_STAY, _OF_DATA = 1, 3, 1
+
+
+@intrinsic
+def fetch(typing: Any, rows: Any, row: Any, column: Any) -> Any:
+    """Have the cache line of an entry of a table come, so that it is there when it is needed."""
+
+    def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = signature.args[0]
+        made = make_array(kind)(context, builder, args[0])  # type: ignore[no-untyped-call]
+        strides = cgutils.unpack_tuple(builder, made.strides)  # type: ignore[no-untyped-call]
+        offset = builder.add(builder.mul(args[1], strides[0]), builder.mul(args[2], strides[1]))
+        byte = builder.bitcast(made.data, cgutils.voidptr_t)
+        word, whole = ir.IntType(32), [cgutils.voidptr_t, *3 * [ir.IntType(32)]]
+        called = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+            builder.module, ir.FunctionType(ir.VoidType(), whole), "llvm.prefetch.p0"
+        )
+        how = [ir.Constant(word, each) for each in (_TO_WRITE, _TO_STAY, _OF_DATA)]
+        builder.call(called, [builder.gep(byte, [offset]), *how])
+        return context.get_dummy_value()
+
+    return types.void(rows, types.int64, types.int64), lower
+
 
 f = table("f")
 sf = table("sf")
