@@ -24,8 +24,8 @@ SOURCES = (
     "engine/contended.py", "engine/scheduled.py", "engine/channel.py", "engine/fading.py",
     "engine/batching.py", "engine/server.py", "engine/adaptive.py", "engine/records.py",
     "engine/devices.py", "engine/sessions.py", "engine/churn.py", "engine/kernel.py",
-    "engine/ladder/layout.py", "engine/ladder/tables.py", "engine/ladder/windows.py",
-    "engine/ladder/media.py", "engine/ladder/server.py", "engine/ladder/kernel.py",
+    "engine/loops/layout.py", "engine/loops/tables.py", "engine/loops/windows.py",
+    "engine/loops/media.py", "engine/loops/server.py", "engine/loops/kernel.py",
 )  # fmt: skip
 """The files whose text compiled functions hold, from this folder on."""
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -26,7 +26,8 @@ class Places(Protocol):
     batch_at: np.ndarray
 
     @property
-    def now_s(self) -> float: ...
+    def now_s(self) -> float:
+        """How far it has been played."""
 
     @property
     def decoding_s(self) -> np.ndarray:
@@ -43,22 +44,29 @@ def read_counters(system: Arrays, state: State) -> Snapshot:
         n_left=int(n[at.LEFT]),
         arrival_sum_s=float(f[at.ARRIVAL_SUM]),
         left_sum_s=float(f[at.LEFT_SUM]),
-        **busy(system.sn, state, busy_s),
+        **busy(system.sn, state, busy_s)._asdict(),
         present_s=_present_s(system, state),
         n_changes=int(system.minds[:, at.N_CHANGED].sum()),
         n_probes=int(system.minds[:, at.N_PROBED].sum()),
     )
 
 
-def busy(sn: np.ndarray, state: Places, devices_s: np.ndarray) -> dict[str, float]:
-    """The counters of what has been busy; `devices_s`: how long each device's processor was."""
-    return {
-        "server_busy_s": _server_busy_s(sn, state),
-        "decoder_busy_s": _decoder_busy_s(sn, state),
-        "link_busy_s": _link_busy_s(sn, state),
-        "device_busy_s": math.fsum(devices_s) / len(devices_s),
-        "device0_busy_s": float(devices_s[0]),
-    }
+class Busy(NamedTuple):
+    """The counters of what has been busy, named as in Snapshot."""
+
+    server_busy_s: float
+    decoder_busy_s: float
+    link_busy_s: float
+    device_busy_s: float
+    device0_busy_s: float
+
+
+def busy(sn: np.ndarray, state: Places, devices_s: np.ndarray) -> Busy:
+    """All of them; `devices_s`: how long each device's processor was."""
+    return Busy(
+        _server_busy_s(sn, state), _decoder_busy_s(sn, state), _link_busy_s(sn, state),
+        math.fsum(devices_s) / len(devices_s), float(devices_s[0]),
+    )  # fmt: skip
 
 
 def _server_busy_s(sn: np.ndarray, state: Places) -> float:

@@ -1,8 +1,8 @@
 """A run of the compiled engine, on the kernel that plays its system fastest.
 
-Plain closed loops climb the ladder (sim.engine.ladder), all else is played event by event. Both
-give the same numbers to the bit. Where a system of plain loops comes to an instant whose order only
-the list of all events knows, the run begins again on that.
+Plain closed loops have one of their own (sim.engine.loops), all else is played event by event. Both
+give the same numbers to the bit. Where plain loops come to an instant whose order only the list of
+all events knows, the run begins again with that.
 """
 
 import math
@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 from sim.engine import layout as at
-from sim.engine.ladder.known import knows
-from sim.engine.ladder.loops import Loops, TiedError
+from sim.engine.loops.known import knows
+from sim.engine.loops.loops import Loops, TiedError
 from sim.engine.stepwise import Stepwise
 from sim.engine.system import Arrays
 from sim.measures.meters import Book, Snapshot

@@ -42,14 +42,6 @@ class State:
         """How far it has been played."""
         return float(self.f[at.NOW])
 
-    @property
-    def decoding_s(self) -> np.ndarray:
-        """Since when each core that is busy has been, where they are held one by one."""
-        codes = lists.codes(self.n, self.key)
-        slots = codes[codes >> at.SHIFT == at.ON_CORE] & ((1 << at.SHIFT) - 1)
-        seconds: np.ndarray = self.qf[slots, at.T_START]
-        return seconds
-
     def _set_all(self) -> None:
         """How it is before anything has happened."""
         system, spec = self._system, self._system.spec
@@ -297,6 +289,14 @@ class State:
             order = (self.n[front] + np.arange(self.n[queued])) % len(old[name])
             getattr(self, name)[: len(order)] = old[name][order]
             self.n[front] = 0
+
+    @property
+    def decoding_s(self) -> np.ndarray:
+        """Since when each core that is busy has been, where they are held one by one."""
+        codes = lists.codes(self.n, self.key)
+        slots = codes[codes >> at.SHIFT == at.ON_CORE] & ((1 << at.SHIFT) - 1)
+        seconds: np.ndarray = self.qf[slots, at.T_START]
+        return seconds
 
 
 def _vacant(slots: int) -> np.ndarray:

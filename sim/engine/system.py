@@ -181,6 +181,10 @@ class Arrays:
             self.policies[number, at.OPTION_0] = first
             first += len(choices)
 
+    def forget_devices(self) -> None:
+        """Give back the memory of all devices: who plays has tables of its own."""
+        self.df, self.dn = self.df[:0].copy(), self.dn[:0].copy()
+
 
 def _mean_s(source: Source) -> float:
     """Of server seconds that are drawn; 0 where they are the row's own."""

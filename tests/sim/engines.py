@@ -419,7 +419,7 @@ def systems(draw: st.DrawFn, talks: bool = False) -> tuple[SystemSpec, dict[str,
 
 @st.composite
 def loops(draw: st.DrawFn) -> tuple[SystemSpec, dict[str, Source]]:
-    """Closed loops with pauses on one medium before plain servers: what the ladder plays."""
+    """Closed loops with pauses on one medium before plain servers: what sim.engine.loops plays."""
     sharing = draw(st.sampled_from(["fifo", "ps", "weighted", "dedicated", "wifi"]))
     lattice = draw(st.sampled_from([False, False, False, True]))
     link = LinkSpec(

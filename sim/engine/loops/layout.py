@@ -1,4 +1,4 @@
-"""Layout of the ladder's arrays: what stands in which column (sim.engine.layout beside it)."""
+"""Layout of the arrays of plain loops: what stands in which column, beside sim.engine.layout."""
 
 # of a device and its request, floats and whole numbers in one row of two cache lines, what the list
 # and the medium need in the first: when it arrives at the medium, who is next in the list or queue

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from sim.engine import layout as at
-from sim.engine.ladder import layout as mine
-from sim.engine.ladder.costs import costs_of
-from sim.engine.ladder.kernel import begin
-from sim.engine.ladder.tables import NAMES
+from sim.engine.loops import layout as mine
+from sim.engine.loops.costs import costs_of
+from sim.engine.loops.kernel import begin
+from sim.engine.loops.tables import NAMES
 from sim.engine.pointing import address
 from sim.engine.system import Arrays
 from sim.medium.sharing.wifi import contention
@@ -27,7 +27,7 @@ _FEWEST = 16  # buckets in which a window is sorted
 
 
 class State:
-    """What is where, named as in `sim.engine.ladder.tables`."""
+    """What is where, named as in `sim.engine.loops.tables`."""
 
     def __init__(self, system: Arrays) -> None:
         self._link = system.spec.link
@@ -36,6 +36,7 @@ class State:
         self.sf, self.sn, self.tails = system.sf, system.sn, system.tails
         start_s = np.maximum(system.df[:, at.SPREAD], 0.0)
         order = np.lexsort((system.df[:, at.SPREAD] >= 0.0, start_s))
+        system.forget_devices()
         self._set_devices(len(start_s))
         self._set_places(system)
         self.point()

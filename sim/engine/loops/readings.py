@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from sim.engine import layout as at
-from sim.engine.ladder import layout as mine
-from sim.engine.ladder.costs import Costs
+from sim.engine.loops import layout as mine
+from sim.engine.loops.costs import Costs
 from sim.engine.system import Arrays
 from sim.measures.meters import Records
 from sim.request import COLUMNS
@@ -15,7 +15,7 @@ _BACK = mine.SERVED + 1
 
 
 class Reader:
-    """Turns what the ladder keeps into the columns of `sim.request`, by Device's own arithmetic."""
+    """Turns what is kept into the columns of `sim.request`, by Device's own arithmetic."""
 
     def __init__(self, system: Arrays, costs: Costs) -> None:
         self._costs = costs

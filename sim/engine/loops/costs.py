@@ -5,12 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.engine import layout as at
-from sim.engine.ladder import layout as mine
+from sim.engine.loops import layout as mine
 from sim.engine.system import Arrays
 
 
 class Costs(NamedTuple):
-    """Tables by the columns of sim.engine.ladder.layout: of requests `each` and `shared`, of
+    """Tables by the columns of sim.engine.loops.layout: of requests `each` and `shared`, of
     devices `kinds`, and the kind of every device; of every cost its row in the system, of every
     kind its group; of every size of accesses its frames and how many share an access.
     """
@@ -27,14 +27,15 @@ class Costs(NamedTuple):
 def costs_of(system: Arrays) -> Costs:
     """All of a system's, by the arithmetic of Device.step, Channel.send and Link.answer_s."""
     kind_of = np.zeros(len(system.dn), np.int64)
-    each, kinds, rows, groups = [], [], [], []
+    each, rows = list[np.ndarray](), list[np.ndarray]()
+    kinds, groups = list[list[float]](), list[int]()
     sizes = dict[tuple[int, int], int]()
     for number in np.unique(system.dn[:, at.GROUP]).tolist():
         own = system.dn[:, at.GROUP] == number
         for slowdown in np.unique(system.df[own, at.SLOWDOWN]).tolist():
             kind_of[own & (system.df[:, at.SLOWDOWN] == slowdown)] = len(kinds)
             first, many = system.gn[number, [at.ROW_0, at.N_ROWS]].tolist()
-            kinds.append(_kind(system, number, sum(map(len, rows)), many))
+            kinds.append(_kind(system, number, sum(len(each) for each in rows), many))
             rows.append(np.arange(first, first + many))
             found = _costs(system, system.rows[first : first + many], number, sizes)
             found[:, mine.WORK_S] *= slowdown

@@ -1,4 +1,4 @@
-"""Which systems the ladder plays: closed loops with pauses, on one medium, before plain servers.
+"""Which systems are plain loops: closed ones with pauses, on one medium, before plain servers.
 
 Whoever does not stand here is played event by event (sim.engine.kernel): what is added to that
 kernel needs nothing here.
@@ -7,7 +7,7 @@ kernel needs nothing here.
 import numpy as np
 
 from sim.engine import layout as at
-from sim.engine.ladder.layout import DEVICE_BITS
+from sim.engine.loops.layout import DEVICE_BITS
 from sim.engine.system import Arrays
 
 _LINKS = (at.FIFO_LINK, at.SHARED_LINK, at.CONTENDED_LINK)
@@ -45,7 +45,8 @@ def _are_loops(system: Arrays) -> bool:
 def _cost_the_same(system: Arrays) -> bool:
     """Whether what a request costs is known with its row, and a batch by how many it has."""
     rows, is_single = system.rows, system.sn[at.SERVER] == at.PLAIN
-    known = (rows[:, at.R_MEAN] == 0.0) & ((rows[:, at.R_SENT] != 0.0) | (rows[:, at.R_SERVER] == 0.0))
+    is_whole = (rows[:, at.R_SENT] != 0.0) | (rows[:, at.R_SERVER] == 0.0)
+    known = is_whole & (rows[:, at.R_MEAN] == 0.0)
     by_number = system.sn[at.ONE_KEY] == 1 and np.all(
         system.iterations[:, at.I_LAW] == at.BY_NUMBER
     )

@@ -11,12 +11,19 @@ import numpy as np
 
 from sim.compiling import compiled, hot, inner
 from sim.engine import layout as at
-from sim.engine.ladder import tables as t
-from sim.engine.ladder.layout import *
-from sim.engine.ladder.media import finish_access, join, leave_fifo, release, serve_fifo, share
-from sim.engine.ladder.server import decode, finish_batch, finish_decoding, serve, start_batches, wait
-from sim.engine.ladder.windows import chain, next_window, put
 from sim.engine.lists import draw
+from sim.engine.loops import tables as t
+from sim.engine.loops.layout import *
+from sim.engine.loops.media import finish_access, join, leave_fifo, release, serve_fifo, share
+from sim.engine.loops.server import (
+    decode,
+    finish_batch,
+    finish_decoding,
+    serve,
+    start_batches,
+    wait,
+)
+from sim.engine.loops.windows import chain, next_window, put
 from sim.philox import minus_log
 
 
@@ -166,7 +173,7 @@ def _serve(p: int, d: int, now: float) -> bool:
 
 @hot
 def _arrive(p: int, first: int, now: float) -> bool:
-    """Device._decode: those who left the medium together, one by one, on a core or at the server."""
+    """Device._decode: those who left the medium together, one by one, to a core or the server."""
     loops, loop_n, costs, cores = t.loops(p), t.loop_n(p), t.costs(p), t.sn(p)[at.N_DECODERS]
     d = first
     while d >= 0:

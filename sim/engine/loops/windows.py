@@ -1,5 +1,5 @@
 # ruff: noqa: F403, F405  (numbers of columns, which Numba freezes)
-"""The list of arrivals: a ladder of windows (Tang, Goh and Thng 2005, "Ladder queue").
+"""The list of arrivals, in windows of time, after the ladder queue of Tang, Goh and Thng (2005).
 
 Time is cut into windows whose width is a power of two, so that a window's number and its ends never
 disagree. What arrives in a later window stands in that window's chain; when the window begins, its
@@ -9,11 +9,9 @@ is put in its place. In small systems all of time is one window.
 
 from typing import Any
 
-import numpy as np
-
 from sim.compiling import hot, inner
-from sim.engine.ladder import tables as t
-from sim.engine.ladder.layout import *
+from sim.engine.loops import tables as t
+from sim.engine.loops.layout import *
 
 _FEWEST = 16
 

@@ -1,20 +1,20 @@
-"""A run of plain loops: the system as arrays, the ladder's kernel, and the book it leaves."""
+"""A run of plain loops: the system as arrays, their kernel, and the book it leaves."""
 
 import numpy as np
 
 from sim.compiling import told
 from sim.engine import layout as at
 from sim.engine import readings
-from sim.engine.ladder import kernel
-from sim.engine.ladder import layout as mine
-from sim.engine.ladder.readings import Reader
-from sim.engine.ladder.state import State
+from sim.engine.loops import kernel
+from sim.engine.loops import layout as mine
+from sim.engine.loops.readings import Reader
+from sim.engine.loops.state import State
 from sim.engine.system import Arrays
 from sim.measures.meters import Book, Records, Snapshot
 
 
 class TiedError(Exception):
-    """What happens first at an instant depends on an order that the ladder does not know, or the
+    """What happens first at an instant depends on an order that is not known here, or the
     budget of events ended: for the event-by-event kernel to say.
     """
 
@@ -26,7 +26,7 @@ class Loops:
         self._groups = np.bincount(system.dn[:, at.GROUP], minlength=len(system.groups)).tolist()
         self._state = State(system)
         self._reader = Reader(system, self._state.costs_of)
-        self._work_s = np.zeros(len(system.dn))
+        self._work_s = np.zeros(len(self._state.loops))
         self._arrival_sum_s = self._read_s = 0.0
         self._n_read = 0
 
@@ -69,7 +69,7 @@ class Loops:
             n_left=n_left,
             arrival_sum_s=self._arrival_sum_s,
             left_sum_s=float(state.f[at.LEFT_SUM]),
-            **readings.busy(state.sn, state, busy_s),
+            **readings.busy(state.sn, state, busy_s)._asdict(),
             present_s=tuple(readings.added(np.full(n, now)) for n in self._groups),
         )
 

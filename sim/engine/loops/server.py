@@ -10,10 +10,10 @@ import numpy as np
 from sim.compiling import hot, inner
 from sim.engine import layout as at
 from sim.engine.batching import beside_s
-from sim.engine.ladder import tables as t
-from sim.engine.ladder.layout import *
-from sim.engine.ladder.windows import slot_in
 from sim.engine.lists import fsum
+from sim.engine.loops import tables as t
+from sim.engine.loops.layout import *
+from sim.engine.loops.windows import slot_in
 from sim.engine.stations import replace
 
 
@@ -26,7 +26,7 @@ def _on_core(p: int, d: int, start: float, end: float) -> bool:
     mf[CORE_S] = end if mn[N_DECODING] == 0 else min(mf[CORE_S], end)
     other = slot_in(t.core_at(p), t.core_who(p), mn[CORE_FRONT], mn[N_DECODING], end, d)
     mn[N_DECODING] += 1
-    return other >= 0
+    return bool(other >= 0)
 
 
 @inner
@@ -106,7 +106,7 @@ def serve(p: int, d: int, now: float) -> bool:
     loops[d, SHARE] = work_s
     loops[d, S_START] = start
     loops[d, S_END] = end
-    return _go_back(p, d)
+    return bool(_go_back(p, d))
 
 
 @hot
@@ -207,7 +207,7 @@ def finish_batch(p: int, g: int, now: float) -> bool:
     t.batch_end(p)[g] = np.inf
     size = batch_n[g]
     batch_n[g] = 0
+    is_sure = True
     for i in range(size):
-        if not _go_back(p, batch[i]):
-            return False
-    return True
+        is_sure = _go_back(p, batch[i]) and is_sure
+    return is_sure

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -11,7 +11,7 @@ from numba.np.arrayobj import make_array
 
 from sim.engine import layout as of_all
 from sim.engine import tables
-from sim.engine.ladder import layout
+from sim.engine.loops import layout
 from sim.engine.tables import ASKED
 
 NAMES = (
@@ -26,8 +26,7 @@ table = partial(tables.table, names=NAMES)
 _TO_WRITE, _TO_STAY, _OF_DATA = 1, 3, 1
 
 
-@intrinsic
-def fetch(typing: Any, rows: Any, row: Any, column: Any) -> Any:
+def _fetch(typing: Any, rows: Any, row: Any, column: Any) -> Any:
     """Have the cache line of an entry of a table come, so that it is there when it is needed."""
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -45,6 +44,9 @@ def fetch(typing: Any, rows: Any, row: Any, column: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(rows, types.int64, types.int64), lower
+
+
+fetch: Any = intrinsic(_fetch)
 
 
 f = table("f")

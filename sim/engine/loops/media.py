@@ -10,9 +10,9 @@ import numpy as np
 
 from sim.compiling import hot, inner
 from sim.engine import layout as at
-from sim.engine.ladder import tables as t
-from sim.engine.ladder.layout import *
 from sim.engine.lists import fsum, in_turn
+from sim.engine.loops import tables as t
+from sim.engine.loops.layout import *
 
 _CLOCK_DIGITS, _LIGHT, _DIGITS = 1e-12, 1e-3, 1e-9
 
@@ -196,7 +196,7 @@ def _pause(p: int, c: int, now: float) -> None:
 @hot
 def _air(p: int, c: int, now: float) -> None:
     """ContendedMedium._run: send what is left of the turn. How far as many stations as contend for
-    it stretch it may not be known yet (NaN); then `sim.engine.ladder.state` sees to `due`.
+    it stretch it may not be known yet (NaN); then `sim.engine.loops.state` sees to `due`.
     """
     cf, cn = t.cf(p), t.cn(p)
     cost = t.costs(p)[t.loop_n(p)[cn[c, at.SENDER], COST]]
