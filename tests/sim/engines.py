@@ -509,7 +509,7 @@ def difference(one: Result | str, other: Result | str) -> str:
     if one.book.has_sessions != other.book.has_sessions:
         return "sessions"
     for name in ("begin", "end"):
-        if _numbers(getattr(one.book, name)) != _numbers(getattr(other.book, name)):
+        if numbers(getattr(one.book, name)) != numbers(getattr(other.book, name)):
             return f"counters at the {name}"
     for name, each in one.estimates.items():
         if repr(float(each.mean)) != repr(float(other.estimates[name].mean)):
@@ -517,7 +517,8 @@ def difference(one: Result | str, other: Result | str) -> str:
     return "" if one.warnings == other.warnings else "warnings"
 
 
-def _numbers(snapshot: object) -> list[str]:
+def numbers(snapshot: object) -> list[str]:
+    """All counters of an instant, to the bit."""
     flat: list[float] = []
     for value in astuple(snapshot):  # type: ignore[call-overload]
         flat += value if isinstance(value, tuple) else [value]

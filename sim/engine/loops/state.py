@@ -21,7 +21,8 @@ ROOM = 1024
 """Requests beyond their devices, and arrivals of a window, for which there is room at first."""
 WIDE = 64
 """Transfers in a cell for which there is room at first."""
-_ROWS = 16_384
+ROWS = 16_384
+"""Rows of those who have left that are written in a piece."""
 _LINE = 64  # bytes
 _FEWEST = 16  # buckets in which a window is sorted
 
@@ -100,7 +101,7 @@ class State:
         self.gpus, self.cores = np.zeros(gpus), np.zeros(max(1, server.cpu_workers))
         self.parts = np.zeros(128)
         self.full = list[np.ndarray]()
-        self.records = np.empty((_ROWS, mine.N_KEPT))
+        self.records = np.empty((ROWS, mine.N_KEPT))
 
     def _make_wide(self, width: int, most: int = 0) -> None:
         """Room for as many transfers in a cell at once, of what the medium needs."""
@@ -121,7 +122,7 @@ class State:
         """Room for more of what the kernel came back for."""
         if why == mine.GROW_ROWS:
             self.full.append(self.records[: self.mn[mine.ROWS]])
-            self.records = np.empty((_ROWS, mine.N_KEPT))
+            self.records = np.empty((ROWS, mine.N_KEPT))
             self.mn[mine.ROWS] = 0
         elif why == mine.GROW_ROOM:
             for name, front in (("core", mine.CORE_FRONT), ("back", mine.BACK_FRONT)):
