@@ -17,8 +17,10 @@ from typing import Any
 import numba
 from numba.core.caching import FunctionCache
 
+from sim.parts import Part, Whole
+
 SOURCES = (
-    "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py", "engine/tables.py",
+    "parts.py", "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py", "engine/tables.py",
     "engine/gaps.py", "engine/belts.py", "engine/groups.py", "engine/events.py",
     "engine/stations.py", "engine/shared.py",
     "engine/contended.py", "engine/scheduled.py", "engine/channel.py", "engine/fading.py",
@@ -50,6 +52,7 @@ def compiled(
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": allocates}
     if inner:
         options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": hot}
+    options["pipeline_class"] = Part if inner else Whole
     made = numba.njit(function, inline="always" if inline else "never", **options)
     if inner:
         return made
