@@ -6,7 +6,7 @@ import numpy as np
 
 from sim.clock import EventBudgetError, say_budget
 from sim.engine import layout as at
-from sim.engine import links, lists, tables
+from sim.engine import links, lists, needs, tables
 from sim.engine.system import Arrays
 from sim.medium.sharing.wifi import contention
 
@@ -33,6 +33,7 @@ class State:
 
     def __init__(self, system: Arrays) -> None:
         self._system = system
+        self._rooms = needs.addresses(system)
         self._set_all()
         self.point()
 
@@ -175,7 +176,7 @@ class State:
         named = vars(self._system) | vars(self)
         arrays = [named[name] for name in tables.NAMES]
         words = [(a.ctypes.data, len(a), a.shape[1] if a.ndim > 1 else 0) for a in arrays]
-        self._list = np.array(words, np.int64)
+        self._list = np.append(np.array(words, np.int64), self._rooms)
         self.p = self._list.ctypes.data
 
     def make_room(self, why: int) -> None:
@@ -216,7 +217,8 @@ class State:
         more = self._more_rows()
         setattr(self, name, more)
         self.n[count] = 0
-        self._list[tables.NAMES.index(name), :2] = more.ctypes.data, len(more)
+        place = 3 * tables.NAMES.index(name)
+        self._list[place : place + 2] = more.ctypes.data, len(more)
 
     def _more_rows(self) -> np.ndarray:
         """A piece for rows of those who leave, with room for all who may at once."""

@@ -31,7 +31,7 @@ _MANY = 1 << 40
 _ASKED = -1
 
 
-def _word(builder: Any, address: Any, place: int) -> Any:
+def word(builder: Any, address: Any, place: int) -> Any:
     """Word number `place` at an address."""
     base = builder.inttoptr(address, cgutils.intp_t.as_pointer())
     return builder.load(builder.gep(base, [cgutils.intp_t(place)]))
@@ -47,10 +47,10 @@ def table(name: str, *columns: int, whole: bool = False, rows: int = _MANY) -> A
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address = args[0]
         made = make_array(kind)(context, builder)  # type: ignore[no-untyped-call]
-        pointer = builder.inttoptr(_word(builder, address, place), made.data.type)
+        pointer = builder.inttoptr(word(builder, address, place), made.data.type)
         item = context.get_constant(types.intp, 8)
         shape = [
-            _word(builder, address, place + 1 + axis)
+            word(builder, address, place + 1 + axis)
             if length == _ASKED
             else context.get_constant(types.intp, length)
             for axis, length in enumerate((rows, *columns))
