@@ -119,7 +119,7 @@ def keep(
     n[KEPT] += 1
 
 
-@inner
+@compiled
 def next_window(n: np.ndarray, at: np.ndarray, key: np.ndarray) -> None:
     """Begin the next window in which anything happens: its events go onto the empty heap."""
     passed = 0
