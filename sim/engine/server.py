@@ -59,7 +59,7 @@ def _turn_away(p: int, s: int, outcome: int) -> None:
     refuse(p, s, outcome)
 
 
-@room
+@hot
 def serve_queued(p: int, s: int) -> bool:
     """QueueServer.serve, up to the queue: whether the request stands in it."""
     n, qf, waiting = t.n(p), t.qf(p), t.waiting(p)
@@ -91,7 +91,7 @@ def withdraw_waiting(p: int, s: int) -> None:
     n[TAIL] = kept
 
 
-@room
+@inner
 def turn_away_newest(p: int, newest: int) -> None:
     """QueueServer.serve, at its end: more would have to wait than may."""
     n, limit = t.n(p), t.sn(p)[QUEUE_LIMIT]
@@ -160,7 +160,7 @@ def start_batches(p: int) -> bool:
     return True
 
 
-@room
+@hot
 def finish_batch(p: int, g: int, turn: int) -> bool:
     """QueueServer._finish: whether a batch is through; a failure may have taken it away before."""
     f, qf, batch_n = t.f(p), t.qf(p), t.batch_n(p)

@@ -35,7 +35,8 @@ def test_what_was_compiled_before_a_change_elsewhere_is_not_used_after_it(tmp_pa
         (home / name).write_text("")
     (home / "__init__.py").write_text("")
     (home / "engine" / "__init__.py").write_text("")
-    shutil.copy(compiling.__file__, home / "compiling.py")
+    for name in ("compiling.py", "parts.py"):
+        shutil.copy(ROOT / "sim" / name, home / name)
     layout = home / "engine" / "layout.py"
     (home / "answer.py").write_text(
         "from sim.compiling import compiled\nfrom sim.engine.layout import PLACE\n"
