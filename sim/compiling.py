@@ -16,11 +16,14 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
+
+from sim.parts import Part, Whole
 
 SOURCES = (
-    "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py", "engine/tables.py",
-    "engine/gaps.py", "engine/belts.py", "engine/groups.py", "engine/events.py",
-    "engine/stations.py", "engine/shared.py",
+    "parts.py", "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py",
+    "engine/tables.py", "engine/rooms.py", "engine/gaps.py", "engine/belts.py",
+    "engine/groups.py", "engine/events.py", "engine/stations.py", "engine/shared.py",
     "engine/contended.py", "engine/scheduled.py", "engine/channel.py", "engine/fading.py",
     "engine/batching.py", "engine/server.py", "engine/adaptive.py", "engine/records.py",
     "engine/devices.py", "engine/sessions.py", "engine/churn.py", "engine/kernel.py",
@@ -52,6 +55,7 @@ def compiled(
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": allocates}
     if inner:
         options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": hot}
+    options["pipeline_class"] = Part if inner else Whole
     made = numba.njit(function, inline="always" if inline else "never", **options)
     if inner:
         return made
@@ -87,13 +91,37 @@ def digest() -> str:
     return hashlib.sha256(b"\0".join(texts)).hexdigest()
 
 
+class Addressed:
+    """A compiled function that others call by its address, compiled when that is first asked for;
+    options as above.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        options = {"nogil": True, "error_model": "numpy", "_nrt": False}
+        shape = signature.args, signature.return_type
+        self._made = CFunc(function, shape, {}, options, pipeline_class=Whole)
+        with suppress(RuntimeError, OSError):
+            self._made._cache = _Cache(function)  # type: ignore[attr-defined]
+        self._lock = threading.Lock()
+        self.is_compiled = False
+
+    @property
+    def address(self) -> int:
+        """Where its code begins, by the conventions of C."""
+        with self._lock:
+            if not self.is_compiled:
+                self._made.compile()
+                self.is_compiled = True
+        return int(self._made.address or 0)
+
+
 @contextmanager
-def told(function: Any) -> Iterator[None]:
-    """Say on standard error, while it lasts, that a function is compiled at its first call."""
-    if function.overloads:
+def told(is_compiled: bool, what: str = "the simulator") -> Iterator[None]:
+    """Say on standard error, while it lasts, that something is compiled that was not."""
+    if is_compiled:
         yield
         return
-    words = "splitfleet: compiling the simulator, once on this machine"
+    words = f"splitfleet: compiling {what}, once on this machine"
     timer = threading.Timer(
         _PATIENCE_S, partial(print, words, file=sys.stderr, flush=True)
     )  # fmt: skip

@@ -2,7 +2,8 @@
 
 SimPy is the reference: what is new is written there first, and `choice.py` sends to it what this
 engine does not know. `layout.py` says what stands in which array and `tables.py` how compiled
-functions find them; `lists.py`, `belts.py` and `events.py` have the event list; `devices.py`,
+functions find them; `rooms.py` what is compiled only for systems that need it, and `needs.py`
+which those are; `lists.py`, `belts.py` and `events.py` have the event list; `devices.py`,
 `sessions.py`, `churn.py`, `adaptive.py`, `gaps.py`, `channel.py`, `fading.py`, `stations.py`,
 `shared.py`, `contended.py`, `scheduled.py`, `batching.py`, `server.py` and `records.py` the rules,
 each function marked with the method that it is the twin of; `kernel.py` plays them. `system.py`

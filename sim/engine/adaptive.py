@@ -8,6 +8,7 @@ import math
 from sim.compiling import inner
 from sim.engine import tables as t
 from sim.engine.layout import *
+from sim.engine.rooms import room
 from sim.engine.server import wait_hint_s
 
 
@@ -98,7 +99,7 @@ def _reconsider(p: int, d: int, s: int, number: int) -> None:
         mind[BETTER_SINCE] = math.inf
 
 
-@inner
+@room
 def choose(p: int, d: int, s: int, number: int) -> int:
     """Adaptive.choose: the source in use, or a probe; the option. Of a new request (s < 0), or of
     the step of a session, which may not come from all.
@@ -127,7 +128,7 @@ def choose(p: int, d: int, s: int, number: int) -> int:
     return chosen
 
 
-@inner
+@room
 def observe(p: int, s: int) -> None:
     """Device._observe: the rate of this transfer and the server's hint, with the answer."""
     qf, d, now = t.qf(p), t.qn(p)[s, DEVICE], t.f(p)[NOW]

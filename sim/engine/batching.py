@@ -12,6 +12,7 @@ from sim.engine import tables as t
 from sim.engine.events import schedule
 from sim.engine.layout import *
 from sim.engine.lists import fsum, in_turn
+from sim.engine.rooms import room
 
 _CHOSEN = -2
 
@@ -147,11 +148,11 @@ def _tail_s(p: int, g: int, size: int) -> float:
         return float(fsum(work, size, t.parts(p)))
     if t.iterations(p)[source, I_LAW] == BY_NUMBER:
         return float(t.tails(p)[source, size])
-    return float(_iteration_s(p, g, size, source))
+    return float(iteration_s(p, g, size, source))
 
 
-@inner
-def _iteration_s(p: int, g: int, size: int, source: int) -> float:
+@room
+def iteration_s(p: int, g: int, size: int, source: int) -> float:
     """sessions.iteration_s, and what its decode steps take together by the source's own law."""
     rows, qn, work, batch = t.rows(p), t.qn(p), t.work(p), t.batches(p)[g]
     prompts, tokens, kv = 0, 0, 0.0

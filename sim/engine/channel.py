@@ -11,6 +11,7 @@ from sim.compiling import hot, inner
 from sim.engine import tables as t
 from sim.engine.groups import way_of
 from sim.engine.layout import *
+from sim.engine.rooms import room
 
 
 @inner
@@ -85,7 +86,7 @@ def answer_s(p: int, s: int) -> float:
     return float(downlink_s(p, s) + t.sf(p)[HALF_RTT])
 
 
-@inner
+@room
 def send_answer(p: int, s: int) -> None:
     """Link.send_answer."""
     qf, qn, rows, ways = t.qf(p), t.qn(p), t.rows(p), t.ways(p)
@@ -115,12 +116,16 @@ def _silent_until(p: int, time_s: float) -> float:
     return float(silences[k, SILENT_BEFORE] + end_s - silences[k, SILENT_FROM])
 
 
-@inner
+@room
+def silence_between(p: int, start_s: float, end_s: float) -> float:
+    """Speeds.silence_s, where there is any silence."""
+    return float(_silent_until(p, end_s) - _silent_until(p, start_s))
+
+
+@hot
 def silence_s(p: int, start_s: float, end_s: float) -> float:
     """Speeds.silence_s: seconds of silence between two instants."""
-    if t.n(p)[SILENCES] == 0:
-        return 0.0
-    return float(_silent_until(p, end_s) - _silent_until(p, start_s))
+    return float(silence_between(p, start_s, end_s)) if t.n(p)[SILENCES] > 0 else 0.0
 
 
 @inner
@@ -155,3 +160,9 @@ def end_s(p: int, start_s: float, work_s: float, fixed_s: float) -> float:
         if until_s == np.inf:
             return math.inf
         now_s = until_s
+
+
+@room
+def answer_end_s(p: int, s: int) -> float:
+    """Link.answer_end_s: when an answer that goes now is there, on a channel of its own."""
+    return float(end_s(p, t.f(p)[NOW], downlink_s(p, s), downlink_fixed_s(p, s)))

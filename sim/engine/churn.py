@@ -16,6 +16,7 @@ from sim.engine.fading import forget_frames, leave_line
 from sim.engine.groups import cell_of, talks_of
 from sim.engine.layout import *
 from sim.engine.lists import in_turn
+from sim.engine.rooms import room
 from sim.engine.scheduled import withdraw_own
 from sim.engine.server import withdraw_waiting
 from sim.engine.sessions import break_off
@@ -33,7 +34,7 @@ def _stay_s(p: int, d: int, mean_s: float) -> float:
     return float(mean_s * minus_log(u))
 
 
-@inner
+@room
 def come(p: int, d: int) -> bool:
     """workload.presence, at its beginning: whether a device is there from the start."""
     join_s = t.churns(p)[t.dn(p)[d, GROUP], C_JOIN]
@@ -43,7 +44,7 @@ def come(p: int, d: int) -> bool:
     return True
 
 
-@inner
+@room
 def join_fleet(p: int, d: int) -> None:
     """Device.join; workload.presence, up to when the device leaves, if ever."""
     now, churns, g = t.f(p)[NOW], t.churns(p), t.dn(p)[d, GROUP]
@@ -54,7 +55,7 @@ def join_fleet(p: int, d: int) -> None:
         schedule(p, now + (churns[g, C_LEAVE] - now), (ON_LEAVE << SHIFT) | d)
 
 
-@inner
+@room
 def leave_fleet(p: int, d: int) -> None:
     """Device.leave; workload.presence, up to when the device joins again, if ever."""
     df, dn, stays, now = t.df(p), t.dn(p), t.stays(p), t.f(p)[NOW]

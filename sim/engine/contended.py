@@ -10,6 +10,7 @@ from sim.engine import tables as t
 from sim.engine.events import leave, need_s, schedule
 from sim.engine.layout import *
 from sim.engine.lists import in_turn
+from sim.engine.rooms import room
 
 _DIGITS = 1e-9
 
@@ -128,7 +129,7 @@ def _cut(p: int, c: int) -> None:
         _end_turn(p, c)
 
 
-@inner
+@room
 def finish_air(p: int, c: int, turn: int) -> None:
     """ContendedMedium._finish."""
     cf, cn, qf = t.cf(p), t.cn(p), t.qf(p)
@@ -139,7 +140,7 @@ def finish_air(p: int, c: int, turn: int) -> None:
         _end_turn(p, c)
 
 
-@inner
+@room
 def join(p: int, c: int, s: int) -> None:
     """ContendedMedium.enter."""
     cf, cn, n, qf, qn = t.cf(p), t.cn(p), t.n(p), t.qf(p), t.qn(p)
@@ -186,7 +187,7 @@ def take_out(p: int, queue: int, s: int) -> None:
         radios[queue, LAST] = before
 
 
-@inner
+@room
 def withdraw_radio(p: int, c: int, s: int) -> float:
     """ContendedMedium.withdraw."""
     cn, qn, radios = t.cn(p), t.qn(p), t.radios(p)
@@ -204,7 +205,7 @@ def withdraw_radio(p: int, c: int, s: int) -> float:
     return float(t.qf(p)[s, T_ALONE])
 
 
-@inner
+@room
 def set_air_speed(p: int, c: int, speed: float) -> None:
     """ContendedMedium.set_speed."""
     cf, cn = t.cf(p), t.cn(p)

@@ -11,10 +11,11 @@ from sim.engine import tables as t
 from sim.engine.adaptive import choose
 from sim.engine.events import at_once, schedule, timeout_at
 from sim.engine.gaps import next_gap
-from sim.engine.groups import kind_of
+from sim.engine.groups import kind_of, talks_of
 from sim.engine.layout import *
 from sim.engine.lists import draw
-from sim.engine.records import keep
+from sim.engine.records import book_session, keep
+from sim.engine.rooms import room
 from sim.philox import minus_log
 
 
@@ -50,12 +51,19 @@ def wait_for_next(p: int, d: int) -> None:
         dn[d, LIFE] = n[ORDER]
         schedule(p, now + t.gf(p)[g, MEAN] * minus_log(u), (ON_ARRIVAL << SHIFT) | d)
         return
+    wait_for_gap(p, d, request)
+
+
+@room
+def wait_for_gap(p: int, d: int, request: int) -> None:
+    """workload.open_loop, where gaps are not drawn from the exponential distribution."""
+    dn, n = t.dn(p), t.n(p)
     gap_s, turn = next_gap(p, d, request)
     if gap_s >= 0.0:
         turn = turn if turn > 0 else n[ORDER]
         code = (ON_ARRIVAL << SHIFT) | d
         dn[d, LIFE] = turn
-        lists.schedule(n, t.at(p), t.key(p), now + gap_s, turn, code)
+        lists.schedule(n, t.at(p), t.key(p), t.f(p)[NOW] + gap_s, turn, code)
         n[ORDER] += 1
 
 
@@ -205,7 +213,10 @@ def depart(p: int, s: int, outcome: int) -> None:
     now, d, target = f[NOW], t.qn(p)[s, DEVICE], t.sn(p)[TARGET]
     n[LEFT] += 1
     f[LEFT_SUM] += now
-    keep(p, t.records(p)[n[ROWS]], s, outcome, now)
+    if talks_of(p, d) == 1:
+        book_session(p, s, outcome)
+    else:
+        keep(p, t.records(p)[n[ROWS]], s, outcome, now)
     n[ROWS] += 1
     if t.sn(p)[CHURNS] == 1:
         _leave_mates(p, d, s)

@@ -17,6 +17,7 @@ from sim.engine.events import at_once, schedule
 from sim.engine.groups import way_of
 from sim.engine.layout import *
 from sim.engine.lists import in_turn
+from sim.engine.rooms import room
 from sim.philox import minus_log
 
 
@@ -73,7 +74,7 @@ def _together(p: int, rate_bps: float) -> int:
     return int(max(1, min(most, int(sf[ACCESS_LIMIT] / frame_s + 1e-9))))
 
 
-@inner
+@room
 def begin(p: int, s: int) -> bool:
     """RadioChannel.send: whether a payload's first run may go; else it waits in its device's
     queue.
@@ -97,7 +98,7 @@ def begin(p: int, s: int) -> bool:
     return False
 
 
-@inner
+@room
 def leave_line(p: int, s: int) -> None:
     """RadioChannel.send, at its end: the next payload's turn."""
     if t.qn(p)[s, NEXT_IN_LINE] == NOT_IN_LINE:
@@ -120,7 +121,7 @@ def leave_line(p: int, s: int) -> None:
         at_once(p, (ON_LINE << SHIFT) | following)
 
 
-@inner
+@room
 def hear_turn(p: int, s: int) -> None:
     """RadioChannel._wait, at its end."""
     qf, now = t.qf(p), t.f(p)[NOW]
@@ -129,7 +130,7 @@ def hear_turn(p: int, s: int) -> None:
     qf[s, L_WAIT] += now - qf[s, ENTERED] - silent_s
 
 
-@inner
+@room
 def move(p: int, s: int) -> int:
     """RadioChannel._move: the next run of a payload (ENTER), a wait for a better block (NOTHING),
     or none is left (DECODE).
@@ -185,7 +186,7 @@ def move(p: int, s: int) -> int:
     return ENTER
 
 
-@inner
+@room
 def pass_block(p: int, s: int) -> None:
     """RadioChannel._move: the block is over in which nothing could be sent."""
     qf, d = t.qf(p), t.qn(p)[s, DEVICE]
@@ -201,7 +202,7 @@ def _is_lost(p: int, d: int, through: float, gain: float) -> bool:
     return through < 1.0 and _uniform(p, d) >= through
 
 
-@inner
+@room
 def arrive(p: int, s: int) -> int:
     """RadioChannel._transfer and _move behind the medium: books a run, and what of it is lost goes
     out again: at once (MOVE) or after a round trip (NOTHING); DONE: too often.
@@ -286,7 +287,7 @@ def _lose(p: int, s: int) -> tuple[int, int]:
     return lost, worst
 
 
-@inner
+@room
 def forget_frames(p: int, s: int) -> None:
     """Nothing of a payload is sent again."""
     n, qn, frames = t.n(p), t.qn(p), t.frames(p)

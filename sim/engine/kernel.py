@@ -15,14 +15,7 @@ from sim.compiling import compiled, hot, inner
 from sim.engine import tables as t
 from sim.engine.adaptive import observe
 from sim.engine.belts import front, take
-from sim.engine.channel import (
-    downlink_fixed_s,
-    downlink_s,
-    end_s,
-    send,
-    send_answer,
-    silence_s,
-)
+from sim.engine.channel import answer_end_s, send, send_answer, silence_s
 from sim.engine.churn import come, join_fleet, leave_fleet
 from sim.engine.contended import finish_air, join, set_air_speed
 from sim.engine.devices import begin_life, depart, handle, think, wait_for_next
@@ -31,6 +24,7 @@ from sim.engine.fading import arrive, begin, hear_turn, leave_line, move, pass_b
 from sim.engine.groups import cell_of, kind_of, talks_of
 from sim.engine.layout import *
 from sim.engine.lists import next_window, pop, push
+from sim.engine.rooms import room
 from sim.engine.scheduled import finish_own, finish_scheduled, hand_over, set_scheduled_speed
 from sim.engine.server import (
     fail,
@@ -73,8 +67,8 @@ def _room(p: int) -> int:
     return GOES_ON if n[SHORT] == 0 else IS_SHORT
 
 
-@inner
-def _change_speed(p: int) -> None:
+@room
+def change_speed(p: int) -> None:
     """Link._vary: the medium follows the plan of speeds."""
     n, sn, changes, now = t.n(p), t.sn(p), t.changes(p), t.f(p)[NOW]
     while n[CHANGE] < n[CHANGES]:
@@ -131,8 +125,8 @@ def _book_upload(p: int, s: int) -> None:
     qf[s, L_WAIT] += wait_s
 
 
-@inner
-def _book_answer(p: int, s: int) -> None:
+@room
+def book_answer(p: int, s: int) -> None:
     """Device._download, behind the medium."""
     qf = t.qf(p)
     end, alone_s = qf[s, T_END], qf[s, T_ALONE]
@@ -142,8 +136,8 @@ def _book_answer(p: int, s: int) -> None:
     qf[s, A_WAIT] += end - qf[s, ENTERED] - alone_s - silent_s
 
 
-@inner
-def _receive(p: int, s: int, end: float) -> None:
+@room
+def receive(p: int, s: int, end: float) -> None:
     """Device._receive: the answer on a channel of its own whose speed changes, there at `end`."""
     qf, now, half_s = t.qf(p), t.f(p)[NOW], t.sf(p)[HALF_RTT]
     silent_s = silence_s(p, now, end)
@@ -176,8 +170,8 @@ def _lost(p: int, s: int) -> int:
     return DONE
 
 
-@inner
-def _again(p: int, s: int) -> int:
+@room
+def hear_repair(p: int, s: int) -> int:
     """Device._wait_for_repair, behind the repair; what follows."""
     sf, qf, rows, r, now = t.sf(p), t.qf(p), t.rows(p), t.qn(p)[s, ROW], t.f(p)[NOW]
     qf[s, REPAIR_WAIT] += now - qf[s, ENTERED]
@@ -305,7 +299,7 @@ def play(until: float, stop: int, p: int) -> int:
             if sn[LINK] == SCHEDULED_LINK and qn[s, INNER] == 0:
                 finish_own(p, cell_of(p, qn[s, DEVICE]), s)
             if qn[s, DOWN] == 1:
-                _book_answer(p, s)
+                book_answer(p, s)
                 act = DONE
             elif sn[RADIO_CHANNEL] == 1:
                 act = arrive(p, s)
@@ -325,7 +319,7 @@ def play(until: float, stop: int, p: int) -> int:
         elif kind in (ON_SERVED, ON_DONE):
             end = 0.0
             if sn[VARYING_ANSWERS] == 1:
-                end = end_s(p, now, downlink_s(p, s), downlink_fixed_s(p, s))
+                end = answer_end_s(p, s)
                 if math.isnan(end):  # as if nothing had been: the event comes once more
                     push(at, key, n[HEAP], now, order, code)
                     n[HEAP] += 1
@@ -338,7 +332,7 @@ def play(until: float, stop: int, p: int) -> int:
             if sn[SHARED_DOWN] == 1:
                 act = ANSWER
             elif sn[VARYING_ANSWERS] == 1:
-                _receive(p, s, end)
+                receive(p, s, end)
                 act = NOTHING
         elif kind == ON_BATCH:
             batch_due = finish_batch(p, s, order)
@@ -376,7 +370,7 @@ def play(until: float, stop: int, p: int) -> int:
             hear_turn(p, s)
             act = MOVE
         elif kind == ON_CHANGE:
-            _change_speed(p)
+            change_speed(p)
         elif kind == ON_FAILURE:
             fail(p)
             schedule(p, now + t.sf(p)[REPAIR], np.int64(ON_REPAIR) << SHIFT)
@@ -389,7 +383,7 @@ def play(until: float, stop: int, p: int) -> int:
             n[WAKING] = s - 1
         elif kind == ON_UP:
             qn[s, PLACE_NOW] = UNDER_WAY
-            act = _again(p, s)
+            act = hear_repair(p, s)
         elif kind == ON_GRANTED:
             act = SEND
         elif kind == ON_ROOM:

@@ -10,7 +10,7 @@ of time is one. The first event of each chain stands in `n` from N_WHOLE on.
 import numpy as np
 
 from sim import philox
-from sim.compiling import compiled, inlined
+from sim.compiling import compiled, inlined, inner
 from sim.engine.layout import FREE_KEPT, HEAP, KEPT, LAST_CHAIN, N_WHOLE, WINDOW
 
 U = np.uint64
@@ -148,7 +148,7 @@ def next_window(n: np.ndarray, at: np.ndarray, key: np.ndarray) -> None:
             e = following
 
 
-@compiled
+@inner
 def _first_window(n: np.ndarray, at: np.ndarray, key: np.ndarray) -> int:
     """The window of the event that comes first of all that are kept."""
     first_s = np.inf
@@ -158,14 +158,14 @@ def _first_window(n: np.ndarray, at: np.ndarray, key: np.ndarray) -> int:
     return int(min(first_s * at[-1], _LAST_WINDOW))
 
 
-@compiled
+@inner
 def draw(k0: int, k1: int, request: int, device: int, replication: int) -> tuple[float, float]:
     """Both uniform numbers of a request: of its pause and of its row (`sim.streams`)."""
     w0, w1, w2, w3 = philox.philox(U(k0), U(k1), U(request), U(device), U(replication), U(0))
     return philox.unit(w0, w1), philox.unit(w2, w3)
 
 
-@compiled
+@inner
 def in_turn(k0: int, k1: int, number: int, index: int, replication: int) -> float:
     """Number `number` of a plain stream, which takes both lanes of a call by turns."""
     first, second = draw(k0, k1, number >> 1, index, replication)

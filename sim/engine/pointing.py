@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def address(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, int]:
-    """Three words for each array, its address, rows and columns, and the address of them all. Both
-    they and the arrays have to be kept as long as it is used.
+def address(arrays: Sequence[np.ndarray], more: Sequence[int] = ()) -> tuple[np.ndarray, int]:
+    """Three words for each array, its address, rows and columns, then `more` words, and the address
+    of them all. Both they and the arrays have to be kept as long as it is used.
 
     Raises:
         ValueError: rows that do not lie one behind the other.
@@ -15,5 +15,5 @@ def address(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, int]:
     if not all(a.flags.c_contiguous for a in arrays):
         raise ValueError("arrays must be C-contiguous, got one that is not")
     words = [(a.ctypes.data, len(a), a.shape[1] if a.ndim > 1 else 0) for a in arrays]
-    listed = np.array(words, np.int64)
+    listed = np.append(np.array(words, np.int64), np.array(more, np.int64))
     return listed, listed.ctypes.data

@@ -11,10 +11,11 @@ from sim.compiling import compiled, inner
 from sim.engine import tables as t
 from sim.engine.groups import talks_of
 from sim.engine.layout import *
+from sim.engine.rooms import room
 
 
 @inner
-def _keep(p: int, kept: Any, s: int, outcome: int, done_s: float) -> None:
+def keep(p: int, kept: Any, s: int, outcome: int, done_s: float) -> None:
     """Request.row: the columns of sim.engine.layout.RECORDED, and RECORDED_TOO."""
     qf, qn, dn, rows = t.qf(p), t.qn(p), t.dn(p), t.rows(p)
     d, r = qn[s, DEVICE], qn[s, ROW]
@@ -69,19 +70,17 @@ def _keep_session(p: int, kept: Any, s: int, outcome: int, done_s: float) -> Non
     kept[35] = talk_n[s, ENDING]
 
 
-@inner
-def keep(p: int, kept: Any, s: int, outcome: int, done_s: float) -> None:
-    """A request, or a session as a whole."""
-    if talks_of(p, t.qn(p)[s, DEVICE]) == 1:
-        _keep_session(p, kept, s, outcome, done_s)
-    else:
-        _keep(p, kept, s, outcome, done_s)
+@room
+def book_session(p: int, s: int, outcome: int) -> None:
+    """A session as a whole, in the next row of those who have left."""
+    kept = t.records(p)[t.n(p)[ROWS]]
+    _keep_session(p, kept, s, outcome, t.f(p)[NOW])
 
 
 @inner
 def _keep_step(p: int, kept: Any, s: int, outcome: int, done_s: float) -> None:
     """The step of a session."""
-    _keep(p, kept, s, outcome, done_s)
+    keep(p, kept, s, outcome, done_s)
     number = t.talk_n(p)[s, STEP]
     kept[34] = number
     kept[36] = t.talk(p)[s, ROOM_WAIT] if number == 0 else 0.0
@@ -93,8 +92,10 @@ def watch(p: int, slots: np.ndarray, kept: np.ndarray) -> None:
     for i in range(slots.shape[0]):
         s = slots[i]
         talks = talks_of(p, t.qn(p)[s, DEVICE]) == 1
-        outcome = t.talk_n(p)[s, SO_FAR] if talks else t.qn(p)[s, OUTCOME]
-        keep(p, kept[i], s, outcome, t.f(p)[NOW])
+        if talks:
+            _keep_session(p, kept[i], s, t.talk_n(p)[s, SO_FAR], t.f(p)[NOW])
+        else:
+            keep(p, kept[i], s, t.qn(p)[s, OUTCOME], t.f(p)[NOW])
 
 
 @compiled

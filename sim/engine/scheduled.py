@@ -15,6 +15,7 @@ from sim.engine import tables as t
 from sim.engine.contended import take_out
 from sim.engine.events import at_once, leave, need_s, timeout_at
 from sim.engine.layout import *
+from sim.engine.rooms import room
 from sim.engine.shared import heap_again, remove, rescale, rise, sift
 
 _CLOCK_DIGITS = 1e-12
@@ -126,7 +127,7 @@ def _release(p: int, c: int) -> None:
             at_once(p, ((ON_INNER if qn[s, INNER] == 1 else ON_SENT) << SHIFT) | s)
 
 
-@inner
+@room
 def finish_scheduled(p: int, c: int) -> None:
     """ScheduledStation._fire."""
     if t.f(p)[NOW] == t.cf(p)[c, DUE]:
@@ -135,7 +136,7 @@ def finish_scheduled(p: int, c: int) -> None:
         _restart(p, c)
 
 
-@inner
+@room
 def set_scheduled_speed(p: int, c: int, speed: float) -> None:
     """ScheduledStation.set_speed."""
     cf, cn = t.cf(p), t.cn(p)
@@ -187,7 +188,7 @@ def _next(p: int, c: int, queue: int) -> None:
         _enter(p, c, s)
 
 
-@inner
+@room
 def hand_over(p: int, c: int, s: int) -> None:
     """OwnQueue.serve: one transfer at a time goes on the medium. INNER: the medium's event is not
     the visit's own.
@@ -210,7 +211,7 @@ def hand_over(p: int, c: int, s: int) -> None:
         _next(p, c, queue)
 
 
-@inner
+@room
 def finish_own(p: int, c: int, s: int) -> None:
     """OwnQueue._finish: a transfer is through."""
     queue = _queue_of(p, s)
@@ -220,7 +221,7 @@ def finish_own(p: int, c: int, s: int) -> None:
         _next(p, c, queue)
 
 
-@inner
+@room
 def withdraw_own(p: int, c: int, s: int) -> float:
     """OwnQueue.cancel: out of the queue or off the medium, which may have let go of it just now."""
     qn, radios, queue = t.qn(p), t.radios(p), _queue_of(p, s)

@@ -12,6 +12,7 @@ from sim.engine.channel import answer_s
 from sim.engine.events import at_once, free, schedule, timeout_at
 from sim.engine.layout import *
 from sim.engine.lists import in_turn
+from sim.engine.rooms import room
 from sim.engine.stations import replace
 from sim.philox import minus_log
 
@@ -118,7 +119,7 @@ def _drop_expired(p: int) -> bool:
     return dropped
 
 
-@inner
+@room
 def start_batches(p: int) -> bool:
     """QueueServer._start_batches; False: a batch that is too large for its source."""
     n, sn, qf, qn = t.n(p), t.sn(p), t.qf(p), t.qn(p)
@@ -181,7 +182,7 @@ def finish_batch(p: int, g: int, turn: int) -> bool:
     return True
 
 
-@inner
+@room
 def fail(p: int) -> None:
     """QueueServer.fail: lose what waits and what is in service; refuse everything."""
     f, n, sn, qf = t.f(p), t.n(p), t.sn(p), t.qf(p)
@@ -213,7 +214,7 @@ def fail(p: int) -> None:
     n[TAIL] = 0
 
 
-@inner
+@room
 def wait_for_repair(p: int, s: int) -> None:
     """Device._wait_for_repair: the request is lost and goes out again once the server is back."""
     n, qf, qn = t.n(p), t.qf(p), t.qn(p)
@@ -234,7 +235,7 @@ def wait_for_repair(p: int, s: int) -> None:
     n[REPAIR_LAST] = s
 
 
-@inner
+@room
 def next_failure(p: int) -> None:
     """system.breakdowns: when the server fails next, if ever."""
     f, n, sf, sn, failures = t.f(p), t.n(p), t.sf(p), t.sn(p), t.failures(p)

@@ -12,11 +12,12 @@ from sim.engine.devices import clear, compute, create, draw_row
 from sim.engine.events import at_once
 from sim.engine.layout import *
 from sim.engine.records import book_step
+from sim.engine.rooms import room
 
 _UNLIMITED = 1 << 62
 
 
-@inner
+@room
 def hold(p: int, d: int, place: int) -> int:
     """Conversation.handle, up to its first step: the session's slot, less one where it is dropped
     at once (below 0). `place`: of a recorded time the one that it comes at.
@@ -110,7 +111,7 @@ def _admit(p: int, s: int) -> bool:
     return True
 
 
-@inner
+@room
 def get_in(p: int, s: int) -> None:
     """Conversation._admit_and_talk, where it has waited for memory."""
     t.talk(p)[s, SERVER_HELD] += t.rows(p)[_row(p, s, 0), R_ON_SERVER]
@@ -138,7 +139,7 @@ def _begin_step(p: int, s: int, number: int) -> None:
     compute(p, s)
 
 
-@inner
+@room
 def go_on(p: int, s: int) -> bool:
     """Conversation._talk, behind a step: whether another follows; else the session ends and gives
     its memory back.
@@ -154,7 +155,7 @@ def go_on(p: int, s: int) -> bool:
     return False
 
 
-@inner
+@room
 def break_off(p: int, s: int) -> None:
     """Conversation._play and _end, interrupted: the device leaves, wherever its session is."""
     n, qn, need = t.n(p), t.qn(p), t.rows(p)[_row(p, s, 0), R_ON_SERVER]

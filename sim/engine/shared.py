@@ -11,6 +11,7 @@ from sim.engine.events import leave, need_s, timeout_at
 from sim.engine.groups import weight_of
 from sim.engine.layout import *
 from sim.engine.lists import fsum
+from sim.engine.rooms import room
 
 _CLOCK_DIGITS, _LIGHT = 1e-12, 1e-3
 
@@ -98,7 +99,7 @@ def _plan(p: int, c: int) -> None:
         timeout_at(p, due, (ON_SHARED << SHIFT) | c)
 
 
-@inner
+@room
 def share(p: int, c: int, s: int) -> None:
     """SharedStation.serve."""
     cf, cn, n, qf, qn = t.cf(p), t.cn(p), t.n(p), t.qf(p), t.qn(p)
@@ -162,7 +163,7 @@ def _restart(p: int, c: int) -> None:
         cf[c, WEIGHTS] = 0.0
 
 
-@inner
+@room
 def finish_shared(p: int, c: int) -> None:
     """SharedStation._fire."""
     if t.f(p)[NOW] == t.cf(p)[c, DUE]:
@@ -171,7 +172,7 @@ def finish_shared(p: int, c: int) -> None:
         _restart(p, c)
 
 
-@inner
+@room
 def withdraw_shared(p: int, c: int, s: int) -> float:
     """SharedStation.cancel."""
     cf, cn, qf = t.cf(p), t.cn(p), t.qf(p)
@@ -195,7 +196,7 @@ def rescale(p: int, s: int, clock: float, weight: float, before_s: float, after_
     qf[s, TAG] = clock + left_s * ratio / weight
 
 
-@inner
+@room
 def set_shared_speed(p: int, c: int, speed: float) -> None:
     """SharedStation.set_speed."""
     cf, cn, qf, qn = t.cf(p), t.cn(p), t.qf(p), t.qn(p)

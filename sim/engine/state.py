@@ -6,7 +6,7 @@ import numpy as np
 
 from sim.clock import EventBudgetError, say_budget
 from sim.engine import layout as at
-from sim.engine import links, lists, tables
+from sim.engine import links, lists, needs, tables
 from sim.engine.pointing import address
 from sim.engine.system import Arrays
 from sim.medium.sharing.wifi import contention
@@ -34,6 +34,7 @@ class State:
 
     def __init__(self, system: Arrays) -> None:
         self._system = system
+        self._rooms = needs.addresses(system)
         self._set_all()
         self.point()
 
@@ -174,7 +175,7 @@ class State:
     def point(self) -> None:
         """Write down where all arrays are, at the address `p` (sim.engine.tables)."""
         named = vars(self._system) | vars(self)
-        self._list, self.p = address([named[name] for name in tables.NAMES])
+        self._list, self.p = address([named[name] for name in tables.NAMES], self._rooms)
 
     def make_room(self, why: int) -> None:
         """Room for more of what the kernel came back for.
@@ -214,7 +215,8 @@ class State:
         more = self._more_rows()
         setattr(self, name, more)
         self.n[count] = 0
-        self._list[tables.NAMES.index(name), :2] = more.ctypes.data, len(more)
+        place = 3 * tables.NAMES.index(name)
+        self._list[place : place + 2] = more.ctypes.data, len(more)
 
     def _more_rows(self) -> np.ndarray:
         """A piece for rows of those who leave, with room for all who may at once."""

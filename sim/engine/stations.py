@@ -11,6 +11,7 @@ from sim.compiling import hot, inner
 from sim.engine import tables as t
 from sim.engine.events import at_once, free, leave, need_s, schedule, timeout_at
 from sim.engine.layout import *
+from sim.engine.rooms import room
 
 
 @hot
@@ -29,7 +30,7 @@ def serve_fifo(p: int, c: int, s: int) -> None:
     timeout_at(p, end + qf[s, T_AFTER], (ON_SENT << SHIFT) | s)
 
 
-@inner
+@room
 def queue_up(p: int, c: int, s: int) -> None:
     """QueueStation.serve."""
     cn, qf, qn = t.cn(p), t.qf(p), t.qn(p)
@@ -89,7 +90,7 @@ def _depart(p: int, c: int) -> None:
         _begin(p, c)
 
 
-@inner
+@room
 def finish_queue(p: int, c: int, turn: int) -> None:
     """QueueStation._finish."""
     cf, cn = t.cf(p), t.cn(p)
@@ -99,7 +100,7 @@ def finish_queue(p: int, c: int, turn: int) -> None:
         _depart(p, c)
 
 
-@inner
+@room
 def withdraw_queued(p: int, c: int, s: int) -> float:
     """QueueStation.cancel."""
     cn, qf, qn = t.cn(p), t.qf(p), t.qn(p)
@@ -119,7 +120,7 @@ def withdraw_queued(p: int, c: int, s: int) -> float:
     return float(qf[s, T_ALONE] - qf[s, T_LEFT])
 
 
-@inner
+@room
 def set_queue_speed(p: int, c: int, speed: float) -> None:
     """QueueStation.set_speed, with _Visit.rescale."""
     cf, cn, qf, qn = t.cf(p), t.cn(p), t.qf(p), t.qn(p)
@@ -163,7 +164,7 @@ def replace(free: Any, end: float) -> None:
     free[j] = end
 
 
-@inner
+@room
 def decode(p: int, s: int, decode_s: float) -> None:
     """One of the server's cores decodes: PoolStation.serve, QueuePool.serve."""
     f, n, sn, qf = t.f(p), t.n(p), t.sn(p), t.qf(p)
@@ -204,7 +205,7 @@ def withdraw_decoding(p: int, s: int) -> None:
     n[DECODER_QUEUED] = kept
 
 
-@inner
+@room
 def finish_decoding(p: int, s: int) -> None:
     """QueuePool._finish."""
     f, n, sn, qf, qn = t.f(p), t.n(p), t.sn(p), t.qf(p), t.qn(p)

@@ -63,7 +63,7 @@ class Stepwise:
 
     def _play(self, until_s: float, stop: int) -> int:
         while True:
-            with told(kernel.play):
+            with told(bool(kernel.play.overloads)):
                 why = int(kernel.play(until_s, stop, self._state.p))
             if why in (at.REACHED, at.STOPPED, at.EMPTY):
                 return why

@@ -32,7 +32,7 @@ _MANY = 1 << 40
 ASKED = -1
 
 
-def _word(builder: Any, address: Any, place: int) -> Any:
+def word(builder: Any, address: Any, place: int) -> Any:
     """Word number `place` at an address."""
     base = builder.inttoptr(address, cgutils.intp_t.as_pointer())
     return builder.load(builder.gep(base, [cgutils.intp_t(place)]))
@@ -54,10 +54,10 @@ def table(
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address = args[0]
         made = make_array(kind)(context, builder)  # type: ignore[no-untyped-call]
-        pointer = builder.inttoptr(_word(builder, address, place), made.data.type)
+        pointer = builder.inttoptr(word(builder, address, place), made.data.type)
         item = context.get_constant(types.intp, 8)
         shape = [
-            _word(builder, address, place + 1 + axis)
+            word(builder, address, place + 1 + axis)
             if length == ASKED
             else context.get_constant(types.intp, length)
             for axis, length in enumerate((rows, *columns))
