@@ -18,16 +18,9 @@ def run(arguments: list[str]) -> int:
     if hidden := find_shadow():
         print(hidden, file=sys.stderr)
         return 2
-    from scenarios.shell.errors import MISTAKES, one_line
-
-    keys: list[str] = []
+    loaded: list[commands.Command] = []
     try:
-        return _dispatch(arguments, keys)
-    except MISTAKES as error:
-        if os.environ.get("SPLITFLEET_DEBUG"):
-            raise
-        print(f"splitfleet: {one_line(error, keys)}", file=sys.stderr)
-        return 2
+        return _dispatch(arguments, loaded)
     except AssertionError as error:  # OmegaConf's way to say that what holds a field is null
         if "Unexpected type for root" not in str(error):
             raise
@@ -37,9 +30,28 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("splitfleet: interrupted; finished points are kept, run it again", file=sys.stderr)
         return 130
+    except Exception as error:
+        from scenarios.shell.errors import MISTAKES, one_line  # Hydra, which help does without
+
+        if not isinstance(error, MISTAKES) or os.environ.get("SPLITFLEET_DEBUG"):
+            raise
+        print(f"splitfleet: {one_line(error, _keys(loaded))}", file=sys.stderr)
+        return 2
 
 
-def _dispatch(arguments: list[str], keys: list[str]) -> int:
+def _keys(loaded: Sequence[commands.Command]) -> list[str]:
+    """What a command line may set, for whoever wrote something else: a hundred files of conf."""
+    from scenarios.shell.groups import groups_of, keys_of
+    from scenarios.shell.schema import fields
+
+    keys: list[str] = []
+    for command in loaded:
+        keys += [field.key for field in fields(command.schema)]
+        keys += keys_of(groups_of(command.name))
+    return list(dict.fromkeys(keys))
+
+
+def _dispatch(arguments: list[str], loaded: list[commands.Command]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "list"):
         from scenarios.present.help import print_commands
 
@@ -59,8 +71,8 @@ def _dispatch(arguments: list[str], keys: list[str]) -> int:
         name, rest = completed
     if name not in commands.names():
         raise ValueError(names.unknown("command", name, commands.names()))
-    command = commands.load(name)
-    return _run(command, _overrides(command, rest), keys)
+    loaded.append(commands.load(name))
+    return _run(loaded[0], _overrides(loaded[0], rest))
 
 
 def _overrides(command: commands.Command, arguments: list[str]) -> list[str]:
@@ -73,17 +85,15 @@ def _overrides(command: commands.Command, arguments: list[str]) -> list[str]:
     return [*rest, f"{command.positional}=[{quoted}]"] if bare else rest
 
 
-def _run(command: commands.Command, arguments: list[str], keys: list[str]) -> int:
-    from scenarios.shell.groups import groups_of, keys_of
-    from scenarios.shell.schema import fields, register
+def _run(command: commands.Command, arguments: list[str]) -> int:
+    from scenarios.shell.schema import register
 
     register(command.name, command.schema)
-    groups = groups_of(command.name)
-    keys += dict.fromkeys([field.key for field in fields(command.schema)] + keys_of(groups))
     if "--help" in arguments or "-h" in arguments:
         from scenarios.present.help import print_command
+        from scenarios.shell.groups import groups_of
 
-        print_command(command, groups)
+        print_command(command, groups_of(command.name))
         return 0
     from scenarios.sweep.launch import launch
 
