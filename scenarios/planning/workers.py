@@ -22,20 +22,15 @@ def playing(label: str, workers: int) -> Iterator[Player]:
     with progress(label) as report:
         counter = _Counter(report)
 
-        one_s = 0.0  # what the last task took that was played here, before copies were made
-
         def play(tasks: Iterable[Callable[[], Any]]) -> list[Any]:
-            nonlocal one_s
             todo = list(tasks)
             counter.more(len(todo))
             if workers == 1 or len(todo) < 2:
                 return [counter.one(task()) for task in todo]
-            if one_s * len(todo) > _WORTH_FORKING_S and forks.can_fork():
-                return forks.play(todo, workers, counter.one)
             began_s = time.perf_counter()
             first = counter.one(todo[0]())
-            one_s = time.perf_counter() - began_s
-            return [first, *_play_rest(todo[1:], one_s * (len(todo) - 1), workers, counter)]
+            rest_s = (time.perf_counter() - began_s) * (len(todo) - 1)
+            return [first, *_play_rest(todo[1:], rest_s, workers, counter)]
 
         yield play
 
