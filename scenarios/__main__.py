@@ -1,5 +1,6 @@
 """The command `splitfleet`: list, dispatch, one line per mistake, one table per sweep."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -7,9 +8,14 @@ from collections.abc import Sequence
 from scenarios.shell import commands, completion, names
 from scenarios.shell.shadow import find_shadow
 
+_OBJECTS = 50_000
+"""Made before Python looks for cycles among them. Nearly all that a command makes lives to its end,
+modules first of all; looking after every 700 takes a tenth of a plan."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the console script; exits 0, 1 (failed points) or 2 (a user's mistake)."""
+    gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -18,16 +24,9 @@ def run(arguments: list[str]) -> int:
     if hidden := find_shadow():
         print(hidden, file=sys.stderr)
         return 2
-    from scenarios.shell.errors import MISTAKES, one_line
-
-    keys: list[str] = []
+    loaded: list[commands.Command] = []
     try:
-        return _dispatch(arguments, keys)
-    except MISTAKES as error:
-        if os.environ.get("SPLITFLEET_DEBUG"):
-            raise
-        print(f"splitfleet: {one_line(error, keys)}", file=sys.stderr)
-        return 2
+        return _dispatch(arguments, loaded)
     except AssertionError as error:  # OmegaConf's way to say that what holds a field is null
         if "Unexpected type for root" not in str(error):
             raise
@@ -37,9 +36,28 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("splitfleet: interrupted; finished points are kept, run it again", file=sys.stderr)
         return 130
+    except Exception as error:
+        from scenarios.shell.errors import MISTAKES, one_line  # Hydra, which help does without
+
+        if not isinstance(error, MISTAKES) or os.environ.get("SPLITFLEET_DEBUG"):
+            raise
+        print(f"splitfleet: {one_line(error, _keys(loaded))}", file=sys.stderr)
+        return 2
 
 
-def _dispatch(arguments: list[str], keys: list[str]) -> int:
+def _keys(loaded: Sequence[commands.Command]) -> list[str]:
+    """What a command line may set, for whoever wrote something else: a hundred files of conf."""
+    from scenarios.shell.groups import groups_of, keys_of
+    from scenarios.shell.schema import fields
+
+    keys: list[str] = []
+    for command in loaded:
+        keys += [field.key for field in fields(command.schema)]
+        keys += keys_of(groups_of(command.name))
+    return list(dict.fromkeys(keys))
+
+
+def _dispatch(arguments: list[str], loaded: list[commands.Command]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "list"):
         from scenarios.present.help import print_commands
 
@@ -59,8 +77,8 @@ def _dispatch(arguments: list[str], keys: list[str]) -> int:
         name, rest = completed
     if name not in commands.names():
         raise ValueError(names.unknown("command", name, commands.names()))
-    command = commands.load(name)
-    return _run(command, _overrides(command, rest), keys)
+    loaded.append(commands.load(name))
+    return _run(loaded[0], _overrides(loaded[0], rest))
 
 
 def _overrides(command: commands.Command, arguments: list[str]) -> list[str]:
@@ -73,17 +91,15 @@ def _overrides(command: commands.Command, arguments: list[str]) -> list[str]:
     return [*rest, f"{command.positional}=[{quoted}]"] if bare else rest
 
 
-def _run(command: commands.Command, arguments: list[str], keys: list[str]) -> int:
-    from scenarios.shell.groups import groups_of, keys_of
-    from scenarios.shell.schema import fields, register
+def _run(command: commands.Command, arguments: list[str]) -> int:
+    from scenarios.shell.schema import register
 
     register(command.name, command.schema)
-    groups = groups_of(command.name)
-    keys += dict.fromkeys([field.key for field in fields(command.schema)] + keys_of(groups))
     if "--help" in arguments or "-h" in arguments:
         from scenarios.present.help import print_command
+        from scenarios.shell.groups import groups_of
 
-        print_command(command, groups)
+        print_command(command, groups_of(command.name))
         return 0
     from scenarios.sweep.launch import launch
 

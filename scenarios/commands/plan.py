@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from scenarios.planning import answer, needs, screen
+from scenarios.planning import answer, drawing, needs, screen
 from scenarios.planning.workers import playing
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Store
@@ -101,7 +101,12 @@ def run(config: Config) -> int:
     store = Store(Path("outputs") / config.name)
     tell_inputs([config], to_horizon=False)
     told, said = (answer, screen) if config.plan.n_devices is None else (needs, needs)
-    with multirun.lock(store), playing("planning", config.workers) as play:
+    forked = config.workers > 1 and not multirun.is_multirun()  # of many, one loads it for all
+    with (
+        drawing.ahead(told.figures, forked=forked) as drawn,  # before the lock, which it has not
+        multirun.lock(store),
+        playing("planning", config.workers) as play,
+    ):
         if config.plan.over:
             answered = answer.choose_system(config, play=play)
         elif config.plan.n_devices is not None:
@@ -110,7 +115,7 @@ def run(config: Config) -> int:
             answered = answer.single(config, answer.alone(config), play=play)
         answered["elapsed_s"] = time.monotonic() - began_s
         own = Store(store.folder / "plans" / multirun.job()) if multirun.is_multirun() else store
-        told.store(own, answered)
+        told.store(own, answered, drawn)
         own.write_run(command="plan", config=asdict(config), provenance=answered["provenance"],
                       engine=answered["engine"])  # fmt: skip
     if multirun.is_multirun():

@@ -1,10 +1,10 @@
 """Answer: everything that a plan found, as JSON, as rows and in files."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scenarios.planning.bill import bill
 from scenarios.planning.candidate import Candidate, candidate, front, name_parts, unknown_row
@@ -14,6 +14,7 @@ from scenarios.planning.screen import summary
 from scenarios.present.page import page
 from scenarios.present.summary import Summary
 from scenarios.present.table import STAGES
+from scenarios.shell.forks import Ahead
 from scenarios.sweep.store import Store, plain, write_table
 from scenarios.systems.build import case
 from scenarios.systems.case import Case
@@ -28,9 +29,6 @@ from sim.planning.trust.choice import find_better_split
 from sim.planning.trust.finding import Trust
 from sim.planning.trust.judge import judge_capacity
 from sim.planning.trust.why import Why, why
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Found = dict[str, Any]
 
@@ -178,27 +176,31 @@ def _curve(found: Capacity | Least) -> list[Found]:
     ]
 
 
-def store(folder: Store, found: Found) -> None:
-    """plan.json, plan.csv, the figure and plan.html."""
-    whole = summary(found, every=True)
-    from plots.plan import draw as draw_plan  # matplotlib: half a second before anything is asked
+def figures() -> Callable[[Any], Any]:
+    """What draws an answer; matplotlib."""
+    from plots.plan import draw
 
-    write_files(folder, found, [flat(found), *found.get("choice", [])], draw_plan(found), whole)
+    return draw
+
+
+def store(folder: Store, found: Found, drawing: Ahead) -> None:
+    """plan.json, plan.csv, the figure and plan.html."""
+    rows = [flat(found), *found.get("choice", [])]
+    write_files(folder, found, rows, drawing, summary(found, every=True))
 
 
 def write_files(
     folder: Store,
     found: Found,
     rows: Sequence[Mapping[str, Any]],
-    drawing: "Figure",
+    drawing: Ahead,
     whole: Summary,
 ) -> None:
     """The answer as plan.json, plan.csv, a figure, and plan.html with the figure in it."""
+    drawing.begin((found, folder.folder))
     folder.write_text("plan.json", json.dumps(plain(found), indent=2, default=str) + "\n")
     write_table(folder.folder / "plan.csv", [plain(row) for row in rows])
-    from plots import files
-
-    files.save(drawing, folder.folder)
+    drawing.result()
     picture = folder.folder / "figure.png"
     folder.write_text("plan.html", page("Capacity plan", whole, picture, found["provenance"]))
 

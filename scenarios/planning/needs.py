@@ -1,6 +1,6 @@
 """Needs: the answer to the inverse question, as JSON, as rows and as a person reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +9,7 @@ from scenarios.planning.bill import NO_BILL, bill_remedy, say_bills
 from scenarios.planning.candidate import name_parts
 from scenarios.present.summary import Summary, interval, number
 from scenarios.present.table import say_scheme
+from scenarios.shell.forks import Ahead
 from scenarios.sweep.store import Store
 from scenarios.systems.case import Case
 from sim.planning.runs.probe import Player
@@ -74,12 +75,17 @@ def _judge(asked: Case, remedy: Remedy, target: float, play: Player) -> tuple[Fo
     return {**row, **bill_remedy(asked, remedy, remedy.held, columns), **judged}, cost
 
 
-def store(folder: Store, found: Found) -> None:
+def figures() -> Callable[[Any], Any]:
+    """What draws an answer; matplotlib."""
+    from plots.plan_inverse import draw
+
+    return draw
+
+
+def store(folder: Store, found: Found, drawing: Ahead) -> None:
     """plan.json, plan.csv with a row per remedy, the figure and plan.html."""
     rows = [{key: row[key] for key in row if key != "trust"} for row in found["remedies"]]
-    from plots.plan_inverse import draw  # matplotlib: only once all is found
-
-    write_files(folder, found, rows, draw(found), summary(found, every=True))
+    write_files(folder, found, rows, drawing, summary(found, every=True))
 
 
 def flat(found: Mapping[str, Any]) -> dict[str, Any]:

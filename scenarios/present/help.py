@@ -5,13 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 import conf
 from scenarios.present.summary import Summary
 from scenarios.present.terminal import fill
 from scenarios.shell import commands
-from scenarios.shell.schema import defaults, fields
 
 _FOOTER = """
 GROUP=CHOICE chooses a group, KEY=VALUE sets a field, as many of them as you like:
@@ -60,6 +57,10 @@ def examples(command: commands.Command) -> list[str]:
 
 
 def _fields(command: commands.Command) -> Summary:
+    from omegaconf import OmegaConf  # and Hydra: a third of a second, which the list does without
+
+    from scenarios.shell.schema import defaults, fields
+
     chosen = defaults(command.name)
     rows = []
     hidden = getattr(command.schema, "HIDDEN", ())

@@ -2,7 +2,7 @@
 
 A copy has everything in memory that the tasks refer to, so that nothing is sent to it; what it
 finds comes back through a pipe. Numbers of tasks are taken from a common pipe in order, so that
-whoever is done takes the next.
+whoever is done takes the next. `Ahead` is one copy that gets ready for a single task early.
 """
 
 import os
@@ -13,7 +13,8 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 _BYTES = 4
 _MOST = 8192  # numbers that a pipe holds
@@ -42,7 +43,8 @@ def play(tasks: Sequence[Callable[[], Any]], workers: int, done: Callable[[Any],
     numbers, entrance = os.pipe()
     os.write(entrance, b"".join(i.to_bytes(_BYTES, "little") for i in range(len(tasks))))
     os.close(entrance)
-    copies = [_start(tasks, numbers) for _ in range(min(workers, len(tasks)) - 1)]
+    share = partial(_play, tasks, numbers, lambda result: result)
+    copies = [_start(share) for _ in range(min(workers, len(tasks)) - 1)]
     try:
         found = _play(tasks, numbers, done)
         for _, out in copies:
@@ -58,8 +60,74 @@ def play(tasks: Sequence[Callable[[], Any]], workers: int, done: Callable[[Any],
     return [_result(tasks[i], found.get(i), done) for i in range(len(tasks))]
 
 
-def _start(tasks: Sequence[Callable[[], Any]], numbers: int) -> tuple[int, int]:
-    """A copy of this process that plays tasks; its number and where its results come out."""
+class Ahead:
+    """A task for later whose preparation begins now, in a copy of this process where `forked`, else
+    here when it is asked for.
+
+    `ready` is called at once and prepares; `work` is called with what `begin` was given, once that
+    is known. Leaving the block ends the copy, whether it was asked or not.
+    """
+
+    def __init__(
+        self, ready: Callable[[], object], work: Callable[[Any], Any], *, forked: bool
+    ) -> None:
+        self._work, self._given = work, None
+        self._copy: tuple[int, int] | None = None
+        if forked:
+            given, self._into = os.pipe()
+            self._copy = _start(partial(_wait, ready, work, given, self._into))
+            os.close(given)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._copy:
+            os.close(self._into)
+            _end(*self._copy)
+
+    def begin(self, given: Any) -> None:
+        """Let the copy work on `given` while this process goes on."""
+        self._given = given
+        if self._copy:
+            with suppress(BrokenPipeError):  # it was killed
+                _write(self._into, pickle.dumps([given], pickle.HIGHEST_PROTOCOL))
+
+    def result(self) -> Any:
+        """What came of it; of a copy that was killed, the work is done here.
+
+        Raises:
+            Exception: what the work raised.
+        """
+        found = _receive(self._copy[1]) if self._copy else {}
+        return _result(partial(self._work, self._given), found.get(0), lambda result: result)
+
+
+def _wait(
+    ready: Callable[[], object], work: Callable[[Any], Any], given: int, into: int
+) -> "Found":
+    """What a copy comes to that prepares, and then waits for what it shall work on."""
+    os.close(into)
+    with suppress(Exception):  # the work will say what is wrong
+        ready()
+    with os.fdopen(given, "rb") as file:
+        try:
+            (value,) = pickle.load(file)
+        except EOFError:  # it is not needed
+            return {}
+    try:
+        return {0: (True, work(value))}
+    except Exception as error:
+        return {0: (False, error)}
+
+
+def _write(into: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(into, content) :]
+
+
+def _start(find: Callable[[], "Found"]) -> tuple[int, int]:
+    """A copy of this process that finds something; its number and where its results come out."""
     out, into = os.pipe()
     with warnings.catch_warnings():  # from 3.12 on for threads of libraries, which run nothing
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -71,7 +139,7 @@ def _start(tasks: Sequence[Callable[[], Any]], numbers: int) -> tuple[int, int]:
     try:
         os.close(out)
         with os.fdopen(into, "wb") as file:
-            file.write(_pack(_play(tasks, numbers, lambda result: result)))
+            file.write(_pack(find()))
         status = 0
     finally:
         os._exit(status)  # nothing of the first process is closed, flushed or said twice

@@ -169,7 +169,12 @@ def stages(done: Records) -> dict[str, np.ndarray]:
         "link_service_s": done["airtime_s"] - done["link_resend_s"],
     }
     parts = {name: derived[name] if name in derived else done[name] for name in STAGES}
-    return {name: np.where(np.abs(part) < _ROUNDING_S, 0.0, part) for name, part in parts.items()}
+    return {name: _exact(part) for name, part in parts.items()}
+
+
+def _exact(part: np.ndarray) -> np.ndarray:
+    """Without the rounding; most stages of most systems take no time at all."""
+    return np.where(np.abs(part) < _ROUNDING_S, 0.0, part) if part.any() else np.zeros(len(part))
 
 
 def stage_columns(done: Records, length_s: float) -> dict[str, float]:
@@ -183,10 +188,11 @@ def stage_columns(done: Records, length_s: float) -> dict[str, float]:
     slow = latency_s > 0.0
     if len(latency_s):  # equal latencies differ in their last digits
         slow = latency_s >= np.quantile(latency_s, 0.95) * (1.0 - 1e-9)
+    slowest = np.flatnonzero(slow)
     columns = {name: average(part) for name, part in parts.items()}
     for place in ("device", "link", "decoder", "server"):
         columns[f"{place}_queue_mean"] = float(np.sum(parts[f"{place}_wait_s"])) / length_s
-    return columns | {f"{name}_slowest": average(part[slow]) for name, part in parts.items()}
+    return columns | {f"{name}_slowest": average(part[slowest]) for name, part in parts.items()}
 
 
 def freshness_s(records: Records, begin_s: float, end_s: float) -> float:

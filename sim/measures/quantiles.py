@@ -15,14 +15,19 @@ _LATENCY = {
 
 
 class Observed(NamedTuple):
-    """The observations of one run whose quantile at `level` is a column."""
+    """The observations of one run whose quantile at `level` is a column; `known`: that quantile,
+    where it has been computed.
+    """
 
     values: np.ndarray
     level: float
+    known: float | None = None
 
     @property
     def quantile(self) -> float:
         """The column; NaN of nothing."""
+        if self.known is not None:
+            return self.known
         return float(np.quantile(self.values, self.level)) if len(self.values) else nan
 
 
@@ -37,7 +42,7 @@ def observe_quantiles(book: Book, groups: Sequence[str]) -> Mapping[str, Observe
     gone = since(book.records, start_s)
     done, waiting = select(gone, are_answered(gone)), book.in_flight
     latency_s, age_s = ages_s(done), ages_s(waiting)
-    quantiles = {name: _observe(latency_s, age_s, level) for name, level in _LATENCY.items()}
+    quantiles = _observe_all(latency_s, age_s, _LATENCY)
     for number, name in enumerate(groups if len(groups) > 1 else ()):
         mine, theirs = done["group"] == number, waiting["group"] == number
         quantiles[f"latency_p95_s_{name}"] = _observe(latency_s[mine], age_s[theirs], 0.95)
@@ -54,6 +59,22 @@ def later_tokens_s(steps: Records, start_s: float = -inf) -> np.ndarray:
 
 def _observe(known_s: np.ndarray, age_s: np.ndarray, level: float) -> Observed:
     """What was answered, and what is in flight for longer than the quantile of that."""
-    if len(known_s) and len(age_s):
-        age_s = age_s[age_s > np.quantile(known_s, level)]
-    return Observed(np.append(known_s, age_s) if len(age_s) else known_s, level)
+    return _observe_all(known_s, age_s, {"": level})[""]
+
+
+def _observe_all(
+    known_s: np.ndarray, age_s: np.ndarray, levels: Mapping[str, float]
+) -> dict[str, Observed]:
+    """The same at several levels, which are found in one pass."""
+    if not len(known_s):
+        return {name: Observed(age_s, level) for name, level in levels.items()}
+    found = np.quantile(known_s, list(levels.values())).tolist()
+    seen = {}
+    for (name, level), quantile_s in zip(levels.items(), found, strict=True):
+        older_s = age_s[age_s > quantile_s]
+        seen[name] = (
+            Observed(np.append(known_s, older_s), level)
+            if len(older_s)
+            else Observed(known_s, level, quantile_s)
+        )
+    return seen

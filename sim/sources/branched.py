@@ -14,7 +14,6 @@ from copy import copy
 from typing import Self
 
 import numpy as np
-from scipy.stats import binom
 
 from sim.sources.source import Draw, Errors, Randomness, Source, TraceSource, words
 
@@ -133,6 +132,8 @@ class BranchedSource:
 
     def _expected_s(self, n: int) -> float:
         """Of `n` requests, sum over branches of the mean over how many of them fall to it."""
+        from scipy.stats import binom  # a second, which systems without branches need not wait
+
         sizes = range(1, n + 1)
         return math.fsum(
             float(chance) * self._tail_s(way, size)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import expm
 
 from sim.theory.inverse import time_at_s
 from sim.theory.queues import load
@@ -67,6 +66,8 @@ class BurstQueue(NamedTuple):
         k present are seen with probability (pi_0 R^k) rates / rate, and the response is then
         Erlang(k + 1): P(T > t) is a sum over P(Poisson(t / S) <= k).
         """
+        from scipy.linalg import expm  # a tenth of a second, which few commands need
+
         left = np.eye(len(self.empty)) - self.growth
         seen = np.linalg.solve(left, self.bursts.rates) / self.bursts.rate
         return float(self.empty @ expm(-left * (time_s / self.service_s)) @ seen)

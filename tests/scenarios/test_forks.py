@@ -86,3 +86,65 @@ def test_no_copy_outlives_an_interruption():
 def test_more_tasks_than_a_pipe_holds_numbers():
     found, _ = play([partial(int, i) for i in range(forks._MOST + 9)], workers=2)
     assert found == list(range(forks._MOST + 9))
+
+
+def where(given):
+    return given, os.getpid()
+
+
+def no_copy_is_left():
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    return True
+
+
+@pytest.mark.parametrize("forked", [True, False])
+def test_a_task_prepared_ahead_is_done_on_what_is_known_later(forked):
+    given = {"answer": 3_000_000 * b"x"}  # more than a pipe holds
+    with forks.Ahead(list, where, forked=forked) as ahead:
+        ahead.begin(given)
+        found, process = ahead.result()
+    assert found == given
+    assert (process != os.getpid()) == forked
+    assert no_copy_is_left()
+
+
+def test_what_is_prepared_ahead_is_at_hand_in_the_copy():
+    ready = []
+    with forks.Ahead(partial(ready.append, "pen"), lambda word: [word, *ready], forked=True) as it:
+        it.begin("figure")
+        assert it.result() == ["figure", "pen"]
+    assert ready == []
+
+
+def test_a_task_prepared_ahead_says_why_it_failed_even_where_preparing_did():
+    def fail(given):
+        raise OSError(28, "no space", given)
+
+    with forks.Ahead(partial(fail, "x"), fail, forked=True) as ahead:
+        ahead.begin("figure.png")
+        with pytest.raises(OSError, match=r"no space: 'figure\.png'"):
+            ahead.result()
+
+
+def test_the_task_of_a_copy_that_was_killed_is_done_here():
+    here = os.getpid()
+
+    def die(given=None):
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return given
+
+    for ready in (die, list):  # before it is asked, and while it works
+        with forks.Ahead(ready, die, forked=True) as ahead:
+            ahead.begin(3_000_000 * b"x")
+            assert ahead.result() == 3_000_000 * b"x"
+
+
+def test_a_copy_that_nobody_asks_ends():
+    with (
+        pytest.raises(ValueError, match="no answer"),
+        forks.Ahead(partial(time.sleep, 60.0), where, forked=True),
+    ):
+        raise ValueError("no answer")
+    assert no_copy_is_left()
