@@ -49,7 +49,7 @@ class Plan:
     adapt: AdaptSpec
     budget: Budget
     seed: int
-    engine: str
+    engine: str = "auto"
 
     @property
     def sheets(self) -> dict[str, DeviceSpec]:
