@@ -16,7 +16,8 @@ from scenarios.present.report import write_report
 from scenarios.shell import commands
 from scenarios.shell.names import unknown
 from scenarios.sweep.store import Store
-from sim.specs.check import at_least, option
+from sim.engine.choice import AUTO, ENGINES
+from sim.specs.check import at_least, one_of, option
 
 ORDER = (
     "fig1_sparsity", "fig1_server_load", "fig2_throughput", "fig2_runtime", "splits",
@@ -41,6 +42,7 @@ class Config:
     workers: int = option(2, "figures that are drawn side by side")
     dry_run: bool = option(False, "print the points, play none")
     live: bool = option(False, "measure everything here, use no shipped table")
+    engine: str = option(AUTO, "what plays: auto (compiled where it knows all), simpy, compiled")
     overrides: list[str] = option([], "overrides that every figure gets")
 
     def __post_init__(self) -> None:
@@ -48,6 +50,7 @@ class Config:
             if name not in ORDER + TAKEN_IN:
                 raise ValueError(unknown("figure", name, ORDER + TAKEN_IN))
         at_least("workers", self.workers, 1)
+        one_of("engine", self.engine, ENGINES)
 
 
 def run(config: Config) -> int:
@@ -94,6 +97,7 @@ def _figure(name: str, config: Config, *, workers: int) -> tuple[int, str]:
     known = {f.name for f in fields(commands.load(name).schema)}
     words = [f"workers={workers}", f"dry_run={str(config.dry_run).lower()}"]
     words += [f"live={str(config.live).lower()}"] if "live" in known else []
+    words += [f"engine={config.engine}"] if "engine" in known else []  # some play nothing
     words += config.overrides
     command = [sys.executable, "-m", "scenarios", name, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -33,6 +33,7 @@ from sim import (
 from sim import (
     run as play,
 )
+from sim.engine.choice import AUTO, ENGINES
 from sim.specs.check import above, at_least, one_of, option
 
 FORMULA, SIMULATOR = "formula", "simulator"
@@ -59,11 +60,13 @@ class Config(Rows):
     answers: int = option(1500, "answers simulated for one candidate; ten times that at the end")
     replications: int = option(5, "replications of what was found")
     seed: int = option(0, "seed of the search and of the simulations")
+    engine: str = option(AUTO, "what plays: auto (compiled), simpy, compiled")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         nasc.setup(self.model)
         one_of("blocks", self.blocks, (COUNTED, MEASURED))
+        one_of("engine", self.engine, ENGINES)
         for name in ("limit_s", "device_slowdown", "server_speed"):
             above(name, getattr(self, name), 0)
         at_least("answers", self.answers, 100)
@@ -142,6 +145,7 @@ def system(config: Config, n_devices: int, parts: Parts, n_answers: int) -> Syst
         replications=config.replications,
         seed=config.seed,
         max_events=10**9,
+        engine=config.engine,
     )
 
 
@@ -166,7 +170,7 @@ def _jobs(config: Config) -> Iterator[Job]:
 
 
 def _what(config: Config) -> Row:
-    left_out = ("name", "columns", "workers", "dry_run", "force", "n_devices")
+    left_out = ("name", "columns", "workers", "dry_run", "force", "engine", "n_devices")
     return {key: value for key, value in asdict(config).items() if key not in left_out}
 
 

@@ -73,6 +73,7 @@ def _jobs(config: Config, links: dict[str, Link], known: dict[str, Any]) -> Iter
         plan = Plan(
             fleet=fleet, link=link, known=known[name], drop_pp=config.drop_pp,
             reserve=config.reserve, adapt=config.adapt, budget=config.budget, seed=config.seed,
+            engine=config.engine,
         )  # fmt: skip
         yield Job(
             spec={**identify(config), "plan": _identity(plan), "link": asdict(link)},

@@ -22,10 +22,11 @@ from scenarios.study.figure import produce
 from scenarios.sweep.play import Job
 from scenarios.sweep.rows import Rows
 from scenarios.sweep.store import Row
+from sim.engine.choice import AUTO, ENGINES
 from sim.search import SEARCHES, Decision, Predictor
 from sim.search.drawing import draw_loaded
 from sim.search.sizes import loss_proxies, size_models
-from sim.specs.check import at_least, option
+from sim.specs.check import at_least, one_of, option
 from sim.validation.playback import play
 
 MODELS = ("scenes", "bytellama")
@@ -46,11 +47,13 @@ class Config(Rows):
     answers: int = option(8000, "answers simulated per decision")
     allowance: float = option(0.1, "predicted latency is widened by this times the load")
     seed: int = option(0, "seed of problems and simulations")
+    engine: str = option(AUTO, "what plays: auto (compiled), simpy, compiled")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, least in (("problems", 1), ("answers", 100), ("allowance", 0.0)):
             at_least(name, getattr(self, name), least)
+        one_of("engine", self.engine, ENGINES)
 
 
 def run(config: Config) -> int:
@@ -72,11 +75,13 @@ def _jobs(config: Config, known: Mapping[str, Tables]) -> Iterator[Job]:
             spec={"seed": how[0], "answers": how[1], "allowance": how[2]},
             digests=dict(known[model].digests),
             labels=where,
-            evaluate=partial(_evaluate, model, at, *how),
+            evaluate=partial(_evaluate, model, at, *how, config.engine),
         )
 
 
-def _evaluate(model: str, at: int, seed: int, answers: int, allowance: float) -> Row:
+def _evaluate(
+    model: str, at: int, seed: int, answers: int, allowance: float, engine: str
+) -> Row:
     """All searches on one problem; ours simulated, and a random choice at some load."""
     known, rng = tables(model), np.random.default_rng([seed, at])
     drawn = draw(known, rng, allowance)
@@ -91,11 +96,11 @@ def _evaluate(model: str, at: int, seed: int, answers: int, allowance: float) ->
     }
     ours = decisions[OURS]
     if ours.rows is not None:
-        row["ours"] = _simulate(known, drawn, ours.rows, answers, at)
+        row["ours"] = _simulate(known, drawn, ours.rows, answers, at, engine)
     low, high = BANDS[at // len(MODELS) % len(BANDS)]
     choice = draw_loaded(problem, rng, low, high)
     if choice is not None:
-        row["random"] = _simulate(known, drawn, choice.tolist(), 2 * answers, at)
+        row["random"] = _simulate(known, drawn, choice.tolist(), 2 * answers, at, engine)
     return row
 
 
@@ -116,7 +121,7 @@ def _outcome(decision: Decision, best: Decision) -> dict[str, Any]:
 
 
 def _simulate(
-    known: Tables, drawn: Drawn, rows: Sequence[int], answers: int, seed: int
+    known: Tables, drawn: Drawn, rows: Sequence[int], answers: int, seed: int, engine: str
 ) -> dict[str, Any]:
     """Latencies per group by prediction and by simulation, and the limits."""
     problem = drawn.problem
@@ -125,7 +130,9 @@ def _simulate(
         drawn.source(known, g, group.options.labels[row])
         for g, (group, row) in enumerate(zip(problem.groups, rows, strict=True))
     ]
-    played = play(problem, rows, sources, answers=answers, seed=seed, shares=drawn.shares)
+    played = play(
+        problem, rows, sources, answers=answers, seed=seed, shares=drawn.shares, engine=engine
+    )
     load = max(forecast.link_load[0], forecast.server_load[0])
     return {
         "load": float(load),

@@ -49,6 +49,7 @@ class Plan:
     adapt: AdaptSpec
     budget: Budget
     seed: int
+    engine: str = "auto"
 
     @property
     def sheets(self) -> dict[str, DeviceSpec]:
@@ -80,7 +81,7 @@ class Plan:
         return Scenario(
             model=Model(name=fleet.model), device=next(iter(self.sheets.values())),
             server=self.server, link=self.link, fleet=FleetSpec(groups=groups),
-            workload=fleet.workload, seed=self.seed,
+            workload=fleet.workload, seed=self.seed, engine=self.engine,
         )  # fmt: skip
 
 

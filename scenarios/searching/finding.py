@@ -149,4 +149,5 @@ def _play_decision(
     return play(
         problem, decision.rows, [source],
         answers=config.answers, replications=config.replications, seed=config.seed,
+        engine=config.engine,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -45,12 +46,13 @@ def play(
     replications: int = 1,
     seed: int = 0,
     shares: Sequence[float] | None = None,
+    engine: str = "auto",
 ) -> Played:
     """Play one option per group until about `answers` answers (tokens) have come per run.
 
     `shares` are those that `counts` dealt the groups' numbers from; by default the numbers.
     """
-    spec = _spec(problem, rows, answers, seed, shares)
+    spec = replace(_spec(problem, rows, answers, seed, shares), engine=engine)
     names = tuple(group.name for group in problem.groups)
     results = [
         run(spec, dict(zip(names, sources, strict=True)), replication=r)
