@@ -8,6 +8,8 @@ which those are; `lists.py`, `belts.py` and `events.py` have the event list; `de
 `shared.py`, `contended.py`, `scheduled.py`, `batching.py`, `server.py` and `records.py` the rules,
 each function marked with the method that it is the twin of; `kernel.py` plays them. `system.py`
 puts a system into arrays, with `links.py`, `loads.py`, `rows.py`, `talks.py` and `options.py`;
-`state.py` has what the kernel writes, `readings.py` reads it off, `run.py` is a run of all of it.
-tests/sim/test_engine.py and test_engine_sessions.py hold both engines against each other.
+`state.py` has what the kernel writes, `readings.py` reads it off, `stepwise.py` is a run of all of
+it. `loops` is a second kernel, for plain closed loops alone, and `run.py` chooses between the two.
+tests/sim/test_engine.py, test_engine_sessions.py and test_loops.py hold both engines, and both
+kernels, against each other.
 """
