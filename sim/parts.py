@@ -17,6 +17,9 @@ from numba.core.compiler import Compiler, Flags
 from numba.core.compiler_machinery import PassManager, register_pass
 
 
+_RELOADS = "_reload_init"  # what code needs that is loaded from disk; Numba 0.61 has no such list
+
+
 class _Flags(Flags):
     """A function's flags, quick to compare: Numba looks up a hundred thousand times what it has
     typed before under the same flags, and would list all there are of them at every comparison.
@@ -59,7 +62,7 @@ class _Part(_Library):
     def finalize(self) -> None:
         """Be ready to be linked into other code."""
         self._raise_if_finalized()
-        for library in self.called:
+        for library in self.called if hasattr(self, _RELOADS) else ():
             self._reload_init.update(library._reload_init)
         self._final_module.verify()
         self._finalized = True
@@ -95,7 +98,7 @@ class _LowerPart(typed_passes.NativeLowering):
             made.fndesc.lookup_module(), name, "a part", 0, made.env, (state.library,)
         )
         state.targetctx.insert_user_function(entry, made.fndesc, [state.library])
-        state.reload_init.extend(state.library._reload_init)
+        state.reload_init.extend(getattr(state.library, _RELOADS, ()))
         state.cr = made._replace(cfunc=entry)
         return True
 
