@@ -16,7 +16,6 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, Flags
 from numba.core.compiler_machinery import PassManager, register_pass
 
-
 _RELOADS = "_reload_init"  # what code needs that is loaded from disk; Numba 0.61 has no such list
 
 

@@ -10,18 +10,20 @@ and the four words are two uniform numbers of 53 bits, one for each of two lanes
 and + - * / are used, the logarithm included, so that no library of any platform moves a result.
 """
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
 from sim import compiling
 
 U = np.uint64
 
 _WORD = 0xFFFFFFFF
+_MANTISSA, _HALF = (1 << 52) - 1, 1022 << 52
 
 
 def compiled(signature: str, allocates: bool = False) -> Callable[[Callable[..., Any]], Any]:
@@ -48,12 +50,41 @@ def unit(high: int, low: int) -> float:
     return ((high >> U(5)) * 67108864.0 + (low >> U(6))) * (1.0 / 9007199254740992.0)
 
 
+def _word_of(typing: Any, x: Any) -> Any:
+    """The bits of a number."""
+
+    def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], context.get_value_type(types.int64))
+
+    return types.int64(types.float64), lower
+
+
+def _of_word(typing: Any, word: Any) -> Any:
+    """The number of these bits."""
+
+    def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], context.get_value_type(types.float64))
+
+    return types.float64(types.int64), lower
+
+
+_word: Any = intrinsic(_word_of)
+_number: Any = intrinsic(_of_word)
+
+
+@compiled("Tuple((f8, i8))(f8)")
+def _parts(x: float) -> Any:
+    """`math.frexp` of a normal number above 0, without a call."""
+    word = _word(x)
+    return _number((word & _MANTISSA) | _HALF), (word >> 52) - 1022
+
+
 @compiled("f8(f8)")
 def minus_log(u: float) -> float:
     """-ln(1 - u) for u in [0, 1): a uniform number's exponential one, within one unit of the last
     place (fdlibm's polynomial, Sun Microsystems 1993).
     """
-    m, e = math.frexp(1.0 - u)
+    m, e = _parts(1.0 - u)
     if m < 0.7071067811865476:
         m *= 2.0
         e -= 1
@@ -67,7 +98,7 @@ def minus_log(u: float) -> float:
     even = 0.3999999999940942 + w * (0.22222198432149784 + w * 0.15313837699209373)
     h = 0.5 * f * f
     r = h + (z * odd + w * even)
-    return ((h - (s * r + e * 1.9082149292705877e-10)) - f) - e * 0.6931471803691238
+    return float(((h - (s * r + e * 1.9082149292705877e-10)) - f) - e * 0.6931471803691238)
 
 
 @compiled("f8(u8, u8, u8, u8, u8, u8, i8)")

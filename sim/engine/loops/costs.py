@@ -67,6 +67,8 @@ def _costs(
     accesses += rows[:, at.R_FRAMES] % way[at.TOGETHER] > 0.0
     fixed_s = accesses * sf[at.FRAME_AIRTIME]
     found[:, mine.AIR_S] = fixed_s + rows[:, at.R_AIR] * way[at.BYTE_S]
+    if system.sn[at.LINK] == at.CONTENDED_LINK:
+        found[:, mine.AIR_S] /= accesses
     found[:, mine.ALONE_S] = rows[:, at.R_ALONE]
     back = -(-rows[:, at.R_DOWN_FRAMES] // way[at.DOWN_TOGETHER])
     answer_s = back * sf[at.FRAME_AIRTIME] + rows[:, at.R_DOWN_AIR] * way[at.DOWN_BYTE_S]

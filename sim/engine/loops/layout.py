@@ -9,8 +9,9 @@ AT, NEXT, BORN, COST, CREATED, L_START, ALONE, PLACE = range(8)
 L_END, C_START, C_END, S_START, S_END, SHARE, ACCESSES, NUMBER, N_LOOP = range(8, 17)
 ON_DEVICE, AT_MEDIUM, AT_CORES, AT_SERVER, SERVED = range(5)
 
-# of a request's costs: seconds of its device, on the air, on a core, alone on a GPU and back again;
-# accesses (below 0: it stays on its device), which capacities hold for them, its kind of device
+# of a request's costs: seconds of its device, on the air (of an access, where stations contend), on
+# a core, alone on a GPU and back again; accesses (below 0: it stays on its device), of what size,
+# its kind of device
 (WORK_S, AIR_S, DECODE_S, ALONE_S, AFTER_S, N_ACCESSES, SIZE, KIND, N_COST) = range(9)
 # of a batch's: what is copied for it, and of which source the seconds of many are
 COPIED, TAIL, N_SHARED = range(3)

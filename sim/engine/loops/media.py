@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.compiling import hot, inner
 from sim.engine import layout as at
-from sim.engine.lists import fsum, in_turn
+from sim.engine.lists import draw, fsum
 from sim.engine.loops import tables as t
 from sim.engine.loops.layout import *
 
@@ -199,8 +199,7 @@ def _air(p: int, c: int, now: float) -> None:
     it stretch it may not be known yet (NaN); then `sim.engine.loops.state` sees to `due`.
     """
     cf, cn = t.cf(p), t.cn(p)
-    cost = t.costs(p)[t.loop_n(p)[cn[c, at.SENDER], COST]]
-    cf[c, at.ACCESS] = cost[AIR_S] / cost[N_ACCESSES]
+    cf[c, at.ACCESS] = t.costs(p)[t.loop_n(p)[cn[c, at.SENDER], COST], AIR_S]
     cf[c, at.SINCE] = now
     cn[c, at.FRESH] = 0
     if math.isnan(cf[c, at.STRETCH]):
@@ -211,9 +210,21 @@ def _air(p: int, c: int, now: float) -> None:
 
 
 @hot
+def _lot(p: int, c: int) -> float:
+    """The next number of a cell's stream, two of which are made at a time (lists.in_turn)."""
+    sn, drawn, spare = t.sn(p), t.cn(p)[c, at.DRAWN], t.spare(p)
+    t.cn(p)[c, at.DRAWN] = drawn + 1
+    if drawn & 1:
+        return float(spare[c])
+    k0, k1 = sn[at.CONTENTION_0], sn[at.CONTENTION_1]
+    u, spare[c] = draw(k0, k1, drawn >> 1, c, sn[at.REPLICATION])
+    return float(u)
+
+
+@hot
 def _contend(p: int, c: int, now: float) -> None:
     """ContendedMedium._contend: one of those that have something to send wins the next access."""
-    cf, cn, sn, loop_n = t.cf(p), t.cn(p), t.sn(p), t.loop_n(p)
+    cf, cn, loop_n = t.cf(p), t.cn(p), t.loop_n(p)
     members = t.members(p)[c]
     _pause(p, c, now)
     m = cn[c, at.ACTIVE]
@@ -226,13 +237,10 @@ def _contend(p: int, c: int, now: float) -> None:
         cn[c, at.TURNS] = loop_n[d, ACCESSES]
         cf[c, at.STRETCH] = 1.0
     else:
-        k0, k1 = sn[at.CONTENTION_0], sn[at.CONTENTION_1]
-        u = in_turn(k0, k1, cn[c, at.DRAWN], c, sn[at.REPLICATION])
-        cn[c, at.DRAWN] += 1
-        d = members[int(u * m)]
+        d = members[int(_lot(p, c) * m)]
         cn[c, at.TURNS] = 1
         size = int(t.costs(p)[loop_n[d, COST], SIZE])
-        cf[c, at.STRETCH] = 1.0 / t.ratios(p)[size, m]
+        cf[c, at.STRETCH] = t.stretches(p)[size, m]
     cn[c, at.SENDER] = d
     cf[c, at.UNSENT] = float(cn[c, at.TURNS])
     _air(p, c, now)

@@ -88,9 +88,9 @@ class State:
         self.cf = np.zeros((link.n_cells, at.N_CELL_FLOATS))
         self.cn = np.zeros((link.n_cells, at.N_CELL_WHOLE), np.int64)
         self.cn[:, [at.SENDER, at.Q_FIRST, at.TIMER]] = -1
-        self.due = np.full(link.n_cells, math.inf)
+        self.due, self.spare = np.full(link.n_cells, math.inf), np.zeros(link.n_cells)
         self.tags, self.turns = np.zeros((0, 0)), np.zeros((0, 0), np.int64)
-        self.members, self.ratios = np.zeros((0, 0), np.int64), np.zeros((0, 0))
+        self.members, self.stretches = np.zeros((0, 0), np.int64), np.zeros((0, 0))
         self._make_wide(WIDE, server.max_batch)
         self.core_at, self.core_who = np.zeros(ROOM), np.zeros(ROOM, np.int64)
         self.back_at, self.back_who = np.zeros(ROOM), np.zeros(ROOM, np.int64)
@@ -111,7 +111,7 @@ class State:
         self.tags = _widened(self.tags, cells, width if shared else WIDE, 0.0)
         self.turns = _widened(self.turns, cells, width if shared else WIDE, 0)
         self.members = _widened(self.members, cells, width if contended else WIDE, 0)
-        self.ratios = _widened(self.ratios, n_sizes, width if contended else WIDE, math.nan)
+        self.stretches = _widened(self.stretches, n_sizes, width if contended else WIDE, math.nan)
         self.work = np.zeros(max(width, most, len(getattr(self, "work", ()))))
 
     def point(self) -> None:
@@ -155,9 +155,9 @@ class State:
         frames, together = self.costs_of.sizes[size]
         each, m = frames / -(-frames // together), int(cn[at.CONTENDERS])
         capacity = contention(self._link)
-        for n in range(max(2, m - m // 4), min(m + m // 4 + 2, self.ratios.shape[1])):
-            self.ratios[size, n] = capacity(n, each)
-        cf[at.STRETCH] = 1.0 / self.ratios[size, m]
+        for n in range(max(2, m - m // 4), min(m + m // 4 + 2, self.stretches.shape[1])):
+            self.stretches[size, n] = 1.0 / capacity(n, each)
+        cf[at.STRETCH] = self.stretches[size, m]
         cn[at.ASKS] = 0
         self.due[c] = cf[at.SINCE] + cf[at.UNSENT] * cf[at.ACCESS] * cf[at.STRETCH]
 

@@ -16,9 +16,9 @@ from sim.engine.tables import ASKED
 
 NAMES = (
     "f", "sf", "sn", "mf", "mn", "loops", "loop_n", "costs", "shared", "kinds", "tails",
-    "cf", "cn", "due", "tags", "turns", "members", "ratios", "chains", "list_at", "list_key",
-    "sort_at", "sort_key", "sort_n", "core_at", "core_who", "back_at", "back_who", "gpus", "cores",
-    "batches", "batch_n", "batch_at", "batch_end", "work", "parts", "records",
+    "cf", "cn", "due", "tags", "turns", "members", "spare", "stretches", "chains", "list_at",
+    "list_key", "sort_at", "sort_key", "sort_n", "core_at", "core_who", "back_at", "back_who",
+    "gpus", "cores", "batches", "batch_n", "batch_at", "batch_end", "work", "parts", "records",
 )  # fmt: skip
 
 table = partial(tables.table, names=NAMES)
@@ -66,7 +66,8 @@ due = table("due", rows=ASKED)
 tags = table("tags", ASKED)
 turns = table("turns", ASKED, whole=True)
 members = table("members", ASKED, whole=True)
-ratios = table("ratios", ASKED)
+spare = table("spare")
+stretches = table("stretches", ASKED)
 chains = table("chains", whole=True, rows=ASKED)
 list_at = table("list_at", rows=ASKED)
 list_key = table("list_key", whole=True)
