@@ -45,7 +45,9 @@ ROUGH = replace(
     outage_at_s=[1.0, 3.0], outage_length_s=0.2,
 )  # fmt: skip
 MILLION = 1_000_000
-MOST_S, MOST_BYTES = 5.0, 200.0
+MOST_S, MOST_COLLAPSED_S, MOST_BYTES = 5.0, 10.0, 200.0
+SLOW_BPS = 2e7
+"""Of a Wi-Fi cell that nearly all of its devices wait in."""
 
 
 class Rung(NamedTuple):
@@ -202,7 +204,9 @@ def resident_bytes() -> int:
 
 
 def large(n_devices: int) -> None:
-    """Print one run of a large fleet in this process, and the memory of a device."""
+    """Print one run of a large fleet in this process, and the memory of a device; then one of a
+    fleet whose Wi-Fi cell collapses.
+    """
     source = measured()
     before = resident_bytes()
     spec = loops(source, RUNGS["FIFO, FIFO"], n_devices, 10 * n_devices)
@@ -213,6 +217,14 @@ def large(n_devices: int) -> None:
     print(
         f"N = {n_devices:,}: {n:,} requests in {seconds:.1f} s (target {MOST_S} s for a million"
         f" devices), {kept:,.0f} B a device before the first event (target {MOST_BYTES:.0f})"
+    )
+    collapsed = replace(RUNGS["Wi-Fi, take-all"].link, rate_bps=SLOW_BPS)
+    running = Run(replace(spec, link=collapsed, server=TAKE_ALL), {"default": source})
+    seconds = cpu_s(lambda: running.run_to(spec.horizon_s))
+    end = running.snapshot()
+    print(
+        f"one Wi-Fi cell that collapses: {end.n_arrived:,} requests, {end.n_left:,} of them answered,"
+        f" in {seconds:.1f} s (target {MOST_COLLAPSED_S} s)"
     )
 
 

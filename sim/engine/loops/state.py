@@ -10,6 +10,7 @@ from sim.engine.loops.costs import costs_of
 from sim.engine.loops.kernel import begin
 from sim.engine.loops.tables import NAMES
 from sim.engine.pointing import address
+from sim.engine.state import MANY
 from sim.engine.system import Arrays
 from sim.medium.sharing.wifi import contention
 
@@ -155,7 +156,8 @@ class State:
         frames, together = self.costs_of.sizes[size]
         each, m = frames / -(-frames // together), int(cn[at.CONTENDERS])
         capacity = contention(self._link)
-        for n in range(max(2, m - m // 4), min(m + m // 4 + 2, self.stretches.shape[1])):
+        near = m // 4 if m < MANY else 0
+        for n in range(max(2, m - near), min(m + near + 2, self.stretches.shape[1])):
             self.stretches[size, n] = 1.0 / capacity(n, each)
         cf[at.STRETCH] = self.stretches[size, m]
         cn[at.ASKS] = 0
