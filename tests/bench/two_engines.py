@@ -223,7 +223,7 @@ def large(n_devices: int) -> None:
     seconds = cpu_s(lambda: running.run_to(spec.horizon_s))
     end = running.snapshot()
     print(
-        f"one Wi-Fi cell that collapses: {end.n_arrived:,} requests, {end.n_left:,} of them answered,"
+        f"one Wi-Fi cell that collapses: {end.n_arrived:,} requests, {end.n_left:,} answered,"
         f" in {seconds:.1f} s (target {MOST_COLLAPSED_S} s)"
     )
 
