@@ -79,9 +79,7 @@ def _jobs(config: Config, known: Mapping[str, Tables]) -> Iterator[Job]:
         )
 
 
-def _evaluate(
-    model: str, at: int, seed: int, answers: int, allowance: float, engine: str
-) -> Row:
+def _evaluate(model: str, at: int, seed: int, answers: int, allowance: float, engine: str) -> Row:
     """All searches on one problem; ours simulated, and a random choice at some load."""
     known, rng = tables(model), np.random.default_rng([seed, at])
     drawn = draw(known, rng, allowance)
