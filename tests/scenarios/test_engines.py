@@ -20,8 +20,8 @@ SMALL = {
     "fig3_breakdown": ["methods=few", "replications=2", "span_s=1", "cycles=2", "warmup_s=0.2",
                        "cuts=[stage3]"],
 }  # fmt: skip
-LONG = ("search_fleet",)
-"""SimPy decides for every frame anew, online: minutes."""
+LONG = ("nasc", "search_fleet")
+"""Hundreds of systems, and devices that decide for every frame anew: minutes by SimPy."""
 PLAY_NOTHING = {
     "fig1_sparsity", "fig3_codec", "rate_accuracy", "ablation", "long_generation", "wifi",
 }  # fmt: skip
