@@ -23,10 +23,6 @@ _ROWS = 8192
 """Rows of those who have left that are written in a piece."""
 SLOTS = 4096
 """Requests in flight for which there is room at first."""
-MANY = 256
-"""Stations that contend: up to here those to come are looked up ahead, beyond each as it comes,
-since a cell that collapses passes most numbers between two accesses.
-"""
 BELT = 1024
 """Events that a belt holds, a power of two."""
 _FIRST_CHANGES = 64
@@ -259,8 +255,7 @@ class State:
         frames, together = np.argwhere(self.sizes == place)[0].tolist()
         each = frames / -(-frames // together)
         capacity = contention(self._system.spec.link)
-        near = m // 4 if m < MANY else 0
-        for n in range(max(2, m - near), min(m + near + 2, self.ratios.shape[1])):
+        for n in range(max(2, m - m // 4), min(m + m // 4 + 2, self.ratios.shape[1])):
             self.ratios[place, n] = capacity(n, each)
         cf[at.STRETCH] = 1.0 / self.ratios[place, m]
         cn[at.ASKS] = 0

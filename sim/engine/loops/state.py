@@ -10,7 +10,6 @@ from sim.engine.loops.costs import costs_of
 from sim.engine.loops.kernel import begin
 from sim.engine.loops.tables import NAMES
 from sim.engine.pointing import address
-from sim.engine.state import MANY
 from sim.engine.system import Arrays
 from sim.medium.sharing.wifi import contention
 
@@ -24,6 +23,10 @@ WIDE = 64
 """Transfers in a cell for which there is room at first."""
 ROWS = 16_384
 """Rows of those who have left that are written in a piece."""
+_MANY = 256
+"""Stations that contend: up to here those to come are looked up ahead, beyond each as it comes,
+since a cell that collapses passes most numbers between two accesses.
+"""
 _LINE = 64  # bytes
 _FEWEST = 16  # buckets in which a window is sorted
 
@@ -156,7 +159,7 @@ class State:
         frames, together = self.costs_of.sizes[size]
         each, m = frames / -(-frames // together), int(cn[at.CONTENDERS])
         capacity = contention(self._link)
-        near = m // 4 if m < MANY else 0
+        near = m // 4 if m < _MANY else 0
         for n in range(max(2, m - near), min(m + near + 2, self.stretches.shape[1])):
             self.stretches[size, n] = 1.0 / capacity(n, each)
         cf[at.STRETCH] = self.stretches[size, m]
