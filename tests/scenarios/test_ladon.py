@@ -60,7 +60,7 @@ def test_another_codec_stands_in_where_it_is_named(words):
 
 
 def test_a_plan_has_intervals_and_says_where_it_was_trained(words, capfd):
-    slow = ["server.slowdown=60", "+server.sources.slowdown=assumed", "link=ideal",
+    slow = ["server.slowdown=20", "+server.sources.slowdown=assumed", "link=ideal",
             "workload.kind=poisson", "workload.rate_rps=10"]  # fmt: skip
     budget = ["plan.requests_per_run=800", "plan.pilot_requests=200", "plan.n_runs=3", "workers=1",
               "plan.half_width=0.3", "slo.p95_s=0.5"]  # fmt: skip
