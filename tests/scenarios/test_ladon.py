@@ -59,14 +59,8 @@ def test_another_codec_stands_in_where_it_is_named(words):
     assert float(other["uplink_bytes_per_request"]) > float(own["uplink_bytes_per_request"])
 
 
-def test_a_plan_has_intervals_and_says_where_it_was_trained(words, capfd):
-    slow = ["server.slowdown=20", "+server.sources.slowdown=assumed", "link=ideal",
-            "workload.kind=poisson", "workload.rate_rps=10"]  # fmt: skip
-    budget = ["plan.requests_per_run=800", "plan.pilot_requests=200", "plan.n_runs=3", "workers=1",
-              "plan.half_width=0.3", "slo.p95_s=0.5"]  # fmt: skip
-    args = [one for one in words if not one.startswith("replications")]
-    assert run(["plan", *LADON, *args, *slow, *budget, "name=planned_ladon"]) == 0
-    plan = json.loads(Path("outputs/planned_ladon/plan.json").read_text())
+def test_a_plan_has_intervals_and_says_where_it_was_trained(planned, words, capfd):
+    plan = planned("planned_ladon", [*LADON, *words])
     assert plan["n_star_lo"] <= plan["n_star"] <= plan["n_star_hi"]
     assert plan["provenance"]["scheme"]["tables"]
     assert "trained here on" in " ".join(capfd.readouterr().out.split())

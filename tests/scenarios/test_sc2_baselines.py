@@ -43,14 +43,8 @@ def test_methods_are_an_axis(words):
     assert about["kind"] == "trained here"
 
 
-def test_a_plan_answers(words):
-    slow = ["server.slowdown=20", "+server.sources.slowdown=assumed", "link=ideal",
-            "workload.kind=poisson", "workload.rate_rps=10"]  # fmt: skip
-    budget = ["plan.requests_per_run=800", "plan.pilot_requests=200", "plan.n_runs=3", "workers=1",
-              "plan.half_width=0.3", "slo.p95_s=0.5"]  # fmt: skip
-    args = [one for one in words if not one.startswith("replications")]
-    assert run(["plan", *SC2, *args, *slow, *budget, "name=planned_sc2"]) == 0
-    plan = json.loads(Path("outputs/planned_sc2/plan.json").read_text())
+def test_a_plan_answers(planned, words):
+    plan = planned("planned_sc2", [*SC2, *words])
     assert plan["n_star_lo"] <= plan["n_star"] <= plan["n_star_hi"]
 
 

@@ -56,14 +56,8 @@ def test_fewer_bytes_the_lower_the_threshold(quick):
     assert len({row["point_id"] for row in every}) == 4
 
 
-def test_a_plan_of_a_scheme_has_intervals_and_provenance(quick, capfd):
-    slow = ["server.slowdown=3000", "+server.sources.slowdown=assumed", "scheme.threshold=0.97",
-            "link=ideal", "workload.kind=poisson", "workload.rate_rps=10"]  # fmt: skip
-    budget = ["plan.requests_per_run=800", "plan.pilot_requests=200", "plan.n_runs=3", "workers=1",
-              "plan.half_width=0.3", "slo.p95_s=0.5"]  # fmt: skip
-    args = [one for one in quick if not one.startswith("replications")]
-    assert run(["plan", *EXIT, *args, *slow, *budget, "name=planned"]) == 0
-    plan = json.loads(Path("outputs/planned/plan.json").read_text())
+def test_a_plan_of_a_scheme_has_intervals_and_provenance(planned, quick, capfd):
+    plan = planned("planned", [*EXIT, "scheme.threshold=0.97", *quick])
     assert plan["n_star_lo"] <= plan["n_star"] <= plan["n_star_hi"]
     assert plan["provenance"]["scheme"]["trained_on"] == "scikit-learn's digits, 8 x 8"
     assert "trained here on" in " ".join(capfd.readouterr().out.split())

@@ -61,14 +61,8 @@ def test_what_the_decoder_is_told_can_be_what_the_link_has(quick):
     assert about["recipe"]["name"] == "semanticnn-digits-told"
 
 
-def test_a_plan_has_intervals_and_provenance(quick):
-    slow = ["server.slowdown=30", "+server.sources.slowdown=assumed", "link=ideal",
-            "workload.kind=poisson", "workload.rate_rps=10", "slo.p95_s=0.5"]  # fmt: skip
-    budget = ["plan.requests_per_run=800", "plan.pilot_requests=200", "plan.n_runs=3", "workers=1",
-              "plan.half_width=0.3"]  # fmt: skip
-    args = [one for one in quick if not one.startswith("replications")]
-    assert run(["plan", *SEMANTIC, *args, *slow, *budget, "name=planned"]) == 0
-    plan = json.loads(Path("outputs/planned/plan.json").read_text())
+def test_a_plan_has_intervals_and_provenance(planned, quick):
+    plan = planned("planned_semantic", [*SEMANTIC, *quick])
     assert plan["n_star_lo"] <= plan["n_star"] <= plan["n_star_hi"]
     assert plan["provenance"]["scheme"]["name"] == "semanticnn"
 
