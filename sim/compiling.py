@@ -53,8 +53,9 @@ def compiled(
     an atomic step for each of them, when a call begins and when it ends.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": allocates}
+    options["forceinline"] = hot
     if inner:
-        options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": hot}
+        options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     options["pipeline_class"] = Part if inner else Whole
     made = numba.njit(function, inline="always" if inline else "never", **options)
     if inner:

@@ -26,12 +26,14 @@ _WORD = 0xFFFFFFFF
 _MANTISSA, _HALF = (1 << 52) - 1, 1022 << 52
 
 
-def compiled(signature: str, allocates: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Compile for one signature."""
-    return partial(compiling.compiled, signature=signature, allocates=allocates)
+def compiled(
+    signature: str, *, allocates: bool = False, hot: bool = False
+) -> Callable[[Callable[..., Any]], Any]:
+    """Compile for one signature; `hot`: put into whatever compiled function calls it."""
+    return partial(compiling.compiled, signature=signature, allocates=allocates, hot=hot)
 
 
-@compiled("UniTuple(u8, 4)(u8, u8, u8, u8, u8, u8)")
+@compiled("UniTuple(u8, 4)(u8, u8, u8, u8, u8, u8)", hot=True)
 def philox(k0: Any, k1: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
     """The four words of a key and a counter, each in 32 bits."""
     word = U(_WORD)
@@ -44,7 +46,7 @@ def philox(k0: Any, k1: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
     return c0, c1, c2, c3
 
 
-@compiled("f8(u8, u8)")
+@compiled("f8(u8, u8)", hot=True)
 def unit(high: int, low: int) -> float:
     """A number in [0, 1) of the first 27 bits of one word and the first 26 of another."""
     return ((high >> U(5)) * 67108864.0 + (low >> U(6))) * (1.0 / 9007199254740992.0)
@@ -79,7 +81,7 @@ def _parts(x: float) -> Any:
     return _number((word & _MANTISSA) | _HALF), (word >> 52) - 1022
 
 
-@compiled("f8(f8)")
+@compiled("f8(f8)", hot=True)
 def minus_log(u: float) -> float:
     """-ln(1 - u) for u in [0, 1): a uniform number's exponential one, within one unit of the last
     place (fdlibm's polynomial, Sun Microsystems 1993).

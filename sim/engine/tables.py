@@ -33,9 +33,13 @@ ASKED = -1
 
 
 def word(builder: Any, address: Any, place: int) -> Any:
-    """Word number `place` at an address."""
+    """Word number `place` at an address. The list does not change while compiled code runs, so that
+    it need not be read again after every write.
+    """
     base = builder.inttoptr(address, cgutils.intp_t.as_pointer())
-    return builder.load(builder.gep(base, [cgutils.intp_t(place)]))
+    found = builder.load(builder.gep(base, [cgutils.intp_t(place)]))
+    found.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return found
 
 
 def table(

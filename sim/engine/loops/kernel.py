@@ -7,9 +7,11 @@ before or behind others of its instant; two of the others at one instant are for
 kernel to play, but for arrivals that were drawn in the same instant (by who was drawn first).
 """
 
+from typing import Any
+
 import numpy as np
 
-from sim.compiling import compiled, hot, inner
+from sim.compiling import compiled, hot
 from sim.engine import layout as at
 from sim.engine.lists import draw
 from sim.engine.loops import tables as t
@@ -95,25 +97,13 @@ def _depart(p: int, d: int, now: float) -> None:
         chain(p, d)
 
 
-@inner
-def _first_cell(p: int) -> int:
-    """The cell where something happens first."""
-    due = t.due(p)
+@hot
+def _first(times_s: Any) -> int:
+    """Where the least of some times stands: the cell, or the GPU, where something happens first."""
     first = 0
-    for c in range(1, due.shape[0]):
-        if due[c] < due[first]:
-            first = c
-    return first
-
-
-@inner
-def _first_gpu(p: int) -> int:
-    """The GPU whose batch ends first."""
-    ends = t.batch_end(p)
-    first = 0
-    for g in range(1, ends.shape[0]):
-        if ends[g] < ends[first]:
-            first = g
+    for i in range(1, times_s.shape[0]):
+        if times_s[i] < times_s[first]:
+            first = i
     return first
 
 
@@ -212,7 +202,7 @@ def play(until: float, p: int) -> int:
     n_cells, n_rows, room = due.shape[0], t.records(p).shape[0], t.back_at(p).shape[0]
     width = t.tags(p).shape[1] if sn[at.LINK] == at.SHARED_LINK else t.members(p).shape[1]
     chains, ahead = t.chains(p), -1
-    c, g = _first_cell(p), _first_gpu(p)
+    c, g = _first(due), _first(ends)
     while True:
         if mn[SHORT] != 0:
             return int(mn[SHORT])
@@ -261,13 +251,13 @@ def play(until: float, p: int) -> int:
                 continue
             gone = _enter(p, k, d, now)
             if n_cells > 1:
-                c = _first_cell(p) if k == c else k if due[k] < due[c] else c
+                c = _first(due) if k == c else k if due[k] < due[c] else c
         elif now == due[c]:
             if _meets(p, now, FROM_CELL + c, 0.0):
                 return TIED
             gone = _leave(p, c, now)
             if n_cells > 1:
-                c = _first_cell(p)
+                c = _first(due)
         elif now == ends[g]:
             if _meets(p, now, FROM_GPU + g, 0.0) or not finish_batch(p, g, now):
                 return TIED
@@ -283,4 +273,4 @@ def play(until: float, p: int) -> int:
             starts = True
         if not _arrive(p, gone, now) or (starts and not start_batches(p, now)):
             return TIED
-        g = _first_gpu(p)
+        g = _first(ends)

@@ -21,8 +21,8 @@ ROOM = 1024
 """Requests beyond their devices, and arrivals of a window, for which there is room at first."""
 WIDE = 64
 """Transfers in a cell for which there is room at first."""
-ROWS = 16_384
-"""Rows of those who have left that are written in a piece."""
+ROWS = 65_536
+"""Rows of those who have left that are written in a piece: large enough for huge pages."""
 _MANY = 256
 """Stations that contend: up to here those to come are looked up ahead, beyond each as it comes,
 since a cell that collapses passes most numbers between two accesses.
