@@ -2,15 +2,9 @@
 
 from sim.measures.result import Estimate, Result
 from sim.replicate import replicate
+from sim.sources.draw import Draw
 from sim.sources.sessions import ConstantSessions, TraceSessions
-from sim.sources.source import (
-    ConstantSource,
-    Draw,
-    ExponentialSource,
-    RandomSource,
-    Source,
-    TraceSource,
-)
+from sim.sources.source import ConstantSource, ExponentialSource, RandomSource, Source, TraceSource
 from sim.specs import (
     AdaptSpec,
     ChurnSpec,

@@ -228,9 +228,11 @@ def _estimate(
     from sim.measures.intervals import bound
     from sim.statistics import table_interval
 
-    inner = _interval(name, plain, seen)
     figures = [result.value(name) for result in plain]
     resampled = [result.value(name) for result in boot]
+    if len(plain) > 1 and not any(figures) and not any(resampled):  # as of most columns
+        return Estimate(mean=0.0, lo=0.0, hi=0.0, lo_total=0.0, hi_total=0.0)
+    inner = _interval(name, plain, seen)
     wider = table_interval(figures, resampled, plain[0].spec.confidence, inner)
     total = bound(name, wider, min(figures))
     return Estimate(mean=inner.mean, lo=inner.lo, hi=inner.hi, lo_total=total.lo, hi_total=total.hi)

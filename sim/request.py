@@ -6,7 +6,7 @@ the round trip); uplink; server (queue, decode + tail, then the answer's way dow
 
 from math import inf, nan
 
-from sim.sources.source import Draw
+from sim.sources.draw import Draw
 
 OUTCOMES = (
     "in_flight",

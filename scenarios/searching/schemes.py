@@ -19,7 +19,8 @@ from profiles.tables.split import Split
 from scenarios.systems.schemed import Schemed
 from sim.search import Options, Requests
 from sim.search.problem import REQUEST_COSTS
-from sim.sources.source import Draw, Source, rows_of
+from sim.sources.draw import Draw
+from sim.sources.source import Source, rows_of
 
 _COSTS = tuple(name for name in REQUEST_COSTS if name != "share")
 
@@ -97,7 +98,7 @@ class SchemeTables:
             **costs,
         )
 
-    def _rows(self, label: Split, device: DeviceSpec, server: ServerSpec) -> list[Draw]:
+    def _rows(self, label: Split, device: DeviceSpec, server: ServerSpec) -> Sequence[Draw]:
         rows = rows_of(self.source(label, device, server))
         assert rows is not None  # those of a table
         return rows

@@ -34,9 +34,21 @@ class Field(NamedTuple):
     help: str
 
 
+class _Store(dict[str, Any]):
+    """Hydra's store of schemas. It is copied whole for every composition, although what is loaded
+    from it is copied once more; so it stands for its own copy.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Store":
+        return self
+
+
 def register(name: str, schema: type) -> None:
     """Make `schema` known to Hydra as `NAME_schema`, for the defaults list of conf/NAME.yaml."""
-    ConfigStore.instance().store(name=f"{name}_schema", node=thaw(schema))
+    store = ConfigStore.instance()
+    if not isinstance(store.repo, _Store):
+        store.repo = _Store(store.repo)
+    store.store(name=f"{name}_schema", node=thaw(schema))
 
 
 def thaw(schema: type) -> DictConfig:

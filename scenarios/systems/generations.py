@@ -26,8 +26,9 @@ from scenarios.systems.given import with_given
 from scenarios.systems.measured import Drop, Network, describe_trace, known_of
 from scenarios.systems.scenario import Model
 from scenarios.systems.sheets import Codec
+from sim.sources.draw import Draw
 from sim.sources.sessions import ConstantSessions, TraceSessions
-from sim.sources.source import ConstantSource, Draw, Errors, Factor, Source
+from sim.sources.source import ConstantSource, Errors, Factor, Source
 from sim.specs.check import at_least, option
 
 _Z = 1.96

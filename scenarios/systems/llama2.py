@@ -27,8 +27,9 @@ from scenarios.systems.generations import Generations, Session
 from scenarios.systems.given import with_given
 from scenarios.systems.measured import Measured, describe_surface, known_of, name_machine
 from scenarios.systems.sheets import Codec
+from sim.sources.draw import Draw
 from sim.sources.sizes import Size, SizedSessions
-from sim.sources.source import ConstantSource, Draw, Errors
+from sim.sources.source import ConstantSource, Errors
 
 _NETWORK = "llama2_7b"
 _SMALL, _SMALL_CUT = "bytellama", "layers.1"

@@ -14,8 +14,9 @@ from sim.medium.fading import RadioChannel
 from sim.medium.link import Link
 from sim.request import BUSY, DONE, IN_FLIGHT, LEFT, LINK_LOST, SERVER_LOST, Request
 from sim.server.server import Server
+from sim.sources.draw import Draw
 from sim.sources.sizes import Size
-from sim.sources.source import Draw, Source
+from sim.sources.source import Source
 from sim.sources.training import Rounds
 from sim.specs import GroupSpec, WorkloadSpec
 from sim.station import FifoStation, PoolStation, QueuePool, timeout_at

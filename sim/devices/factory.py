@@ -17,8 +17,9 @@ from sim.measures.meters import Meter
 from sim.medium.link import Link
 from sim.places import even, group_of, groups_of
 from sim.server.server import Server
+from sim.sources.draw import Draw
 from sim.sources.sessions import mean_step
-from sim.sources.source import Draw, Source, Sources
+from sim.sources.source import Source, Sources
 from sim.sources.training import Rounds, Trainable
 from sim.specs import GroupSpec, SystemSpec, WorkloadSpec
 from sim.streams import Streams

@@ -8,7 +8,7 @@ sources are ranked; when a device acts on it is `sim.devices.adaptive`.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from sim.sources.source import Draw
+from sim.sources.draw import Draw
 from sim.specs import ServerSpec
 
 _ANY_SERVER = ServerSpec()

@@ -3,11 +3,14 @@
 SimPy is the reference and the place where new behaviour is written first.
 """
 
+from collections.abc import Sequence
+
 from sim.engine.talks import knows
 from sim.places import groups_of
 from sim.sources.branched import mixes_tails
+from sim.sources.draw import Draw
 from sim.sources.sizes import SizedSessions
-from sim.sources.source import Draw, ExponentialSource, Source, Sources, rows_of
+from sim.sources.source import ExponentialSource, Source, Sources, rows_of
 from sim.specs import SystemSpec
 
 AUTO, SIMPY, COMPILED = ENGINES = ("auto", "simpy", "compiled")
@@ -50,7 +53,7 @@ def refusal(spec: SystemSpec, sources: Sources) -> str:
     return next((name for name, holds in found if holds), "")
 
 
-def rows_known(source: Source) -> list[Draw] | None:
+def rows_known(source: Source) -> Sequence[Draw] | None:
     """The rows of which a source hands out any, or one whose server seconds are drawn; None: it
     draws otherwise.
     """

@@ -5,7 +5,6 @@ is computed here by the model's own functions, so that both engines have the sam
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from simpy import Environment
@@ -19,7 +18,8 @@ from sim.medium.link import Link
 from sim.medium.speeds import speeds_of
 from sim.places import even, groups_of, groups_up_to, phase
 from sim.server.service import ANY, passes_of
-from sim.sources.source import Draw, ExponentialSource, Source, Sources, sessions_of
+from sim.sources.draw import Draw, Draws
+from sim.sources.source import ExponentialSource, Source, Sources, sessions_of
 from sim.specs import ServerSpec, SystemSpec
 from sim.streams import REQUESTS, Streams
 
@@ -149,8 +149,8 @@ class Arrays:
                     used.append((source, whose))
                     self.gn[number, [at.ROW_0, at.N_ROWS]] = places[-1]
         self.asked = talks.set_asked(spec, used, self.dn, len(self.times), sessions)
-        self.sessions, self.draws = sessions.table(), known.draws
-        self.rows = known.table(spec, plain=self._is_plain)
+        self.sessions, self.draws = sessions.table(), known.draws()
+        self.rows = known.table(self.draws, spec, plain=self._is_plain)
         self._set_policies(self.sources, places)
         self.sn[at.LAW], self.law = _law(server, self.draws)
         self.schemes = links.schemes(spec.link)
@@ -201,7 +201,7 @@ def _tail_s(source: Source, one: Draw, size: int) -> float:
         return math.nan
 
 
-def _law(server: ServerSpec, draws: Sequence[Draw]) -> tuple[int, np.ndarray]:
+def _law(server: ServerSpec, draws: Draws) -> tuple[int, np.ndarray]:
     """How service times vary, and the factors [pass, row], or of a file without samples [row of
     the file, 0] (ServiceLaw).
     """
@@ -210,7 +210,7 @@ def _law(server: ServerSpec, draws: Sequence[Draw]) -> tuple[int, np.ndarray]:
     passes = passes_of(server)
     if len(passes[0]) == 1:
         return at.IN_FILE, np.array([[factor] for each in passes for factor in each.values()])
-    samples = [draw.sample for draw in draws]
+    samples = draws.column("sample").astype(int).tolist()
     return at.BY_SAMPLE, np.array(
         [[each.get(sample, each[ANY]) for sample in samples] for each in passes]
     )

@@ -173,7 +173,7 @@ def stages(done: Records) -> dict[str, np.ndarray]:
 
 
 def _exact(part: np.ndarray) -> np.ndarray:
-    """Without the rounding; most stages of most systems take no time at all."""
+    """Without the rounding."""
     return np.where(np.abs(part) < _ROUNDING_S, 0.0, part) if part.any() else np.zeros(len(part))
 
 
@@ -189,10 +189,17 @@ def stage_columns(done: Records, length_s: float) -> dict[str, float]:
     if len(latency_s):  # equal latencies differ in their last digits
         slow = latency_s >= np.quantile(latency_s, 0.95) * (1.0 - 1e-9)
     slowest = np.flatnonzero(slow)
-    columns = {name: average(part) for name, part in parts.items()}
+    taken = {name: part for name, part in parts.items() if part.any()}
+    none = 0.0 if len(latency_s) else nan  # most stages of most systems take no time at all
+    columns = {name: average(taken[name]) if name in taken else none for name in parts}
     for place in ("device", "link", "decoder", "server"):
-        columns[f"{place}_queue_mean"] = float(np.sum(parts[f"{place}_wait_s"])) / length_s
-    return columns | {f"{name}_slowest": average(part[slowest]) for name, part in parts.items()}
+        waited_s = taken.get(f"{place}_wait_s")
+        columns[f"{place}_queue_mean"] = (
+            0.0 if waited_s is None else float(np.sum(waited_s)) / length_s
+        )
+    for name in parts:
+        columns[f"{name}_slowest"] = average(taken[name][slowest]) if name in taken else none
+    return columns
 
 
 def freshness_s(records: Records, begin_s: float, end_s: float) -> float:

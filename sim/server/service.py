@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from profiles.tables.columns import read_columns
 from profiles.tables.text import Stamp, stamp_of
-from sim.sources.source import Draw
+from sim.sources.draw import Draw
 from sim.specs import ServerSpec
 from sim.streams import Stream
 

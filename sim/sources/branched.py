@@ -15,7 +15,8 @@ from typing import Self
 
 import numpy as np
 
-from sim.sources.source import Draw, Errors, Randomness, Source, TraceSource, words
+from sim.sources.draw import Draw
+from sim.sources.source import Errors, Randomness, Source, TraceSource, words
 
 AVERAGE = -1
 """The sample of a mean request, which is of no branch."""
@@ -128,7 +129,7 @@ class BranchedSource:
     def _tail_s(self, way: int, n: int) -> float:
         """Seconds of `n` requests of one branch."""
         rows = self._ways[way].rows
-        return rows[0].server_s if n == 1 else self._ways[way].batch_s(rows[:1] * n)
+        return rows[0].server_s if n == 1 else self._ways[way].batch_s([rows[0]] * n)
 
     def _expected_s(self, n: int) -> float:
         """Of `n` requests, sum over branches of the mean over how many of them fall to it."""

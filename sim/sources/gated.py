@@ -13,7 +13,8 @@ from typing import Self
 import numpy as np
 
 from sim.sources.branched import AVERAGE, BranchedSource, mixes_tails
-from sim.sources.source import Draw, Errors, Randomness, TraceSource, words
+from sim.sources.draw import Draw
+from sim.sources.source import Errors, Randomness, TraceSource, words
 from sim.sources.training import Training
 
 

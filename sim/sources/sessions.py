@@ -14,9 +14,9 @@ import numpy as np
 
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import TraceTable
+from sim.sources.draw import Draw
 from sim.sources.gated import GatedSource
 from sim.sources.source import (
-    Draw,
     Errors,
     Factor,
     Randomness,

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sim.sources.draw import Draw
 from sim.sources.sessions import ConstantSessions, Session, SessionSource, iteration_s
-from sim.sources.source import Draw, Errors, Randomness
+from sim.sources.source import Errors, Randomness
 
 _MOST_ROWS = 32
 

@@ -14,40 +14,11 @@ import numpy as np
 from profiles.tables.channels import over
 from profiles.tables.cost import CostSurface
 from profiles.tables.trace import TraceTable
+from sim.sources.draw import Draw, Draws
 
 if TYPE_CHECKING:
     from sim.sources.sessions import Session  # which is made of what stands here
     from sim.sources.training import Training
-
-
-class Draw(NamedTuple):
-    """One request's costs; `device_s` holds head and encode, `server_s` the tail at batch 1.
-
-    What needs the server is sent to it, be the payload empty; without `uplink` nothing is sent (a
-    queue without a link). `tensor_bytes`: the payload once decoded.
-    """
-
-    sample: int
-    device_s: float
-    payload_bytes: float
-    decode_s: float
-    server_s: float
-    answer_bytes: float
-    correct: float
-    new_tokens: int = 1
-    kv_length: int = 0
-    uplink: bool = True
-    tensor_bytes: float = 0.0
-
-    @property
-    def is_served(self) -> bool:
-        """Whether anything is decoded or computed at the server."""
-        return self.is_sent or self.server_s > 0.0
-
-    @property
-    def is_sent(self) -> bool:
-        """Whether anything goes over the link."""
-        return self.payload_bytes > 0.0 or (self.server_s > 0.0 and self.uplink)
 
 
 class Randomness(Protocol):
@@ -147,11 +118,11 @@ def log_errors(source: Source) -> Errors:
     return known
 
 
-def rows_of(source: Source) -> list[Draw] | None:
+def rows_of(source: Source) -> Sequence[Draw] | None:
     """The rows of which a source hands out any, all alike likely, by one number of its stream; None
     where it draws otherwise, as a class does that has a `draw` but no `even_rows` of its own.
     """
-    rows: list[Draw] | None = _even(source, "even_rows", "draw")
+    rows: Sequence[Draw] | None = _even(source, "even_rows", "draw")
     return rows
 
 
@@ -358,14 +329,14 @@ class TraceSource:
         head_s, tail_s = seconds_at(head, cut), seconds_at(tail, cut)
         factors = self._encode.factor, self._decode.factor
         rows = _rows(table, cut, setting, head_s, tail_s, *factors, channel)
-        self.rows = [row._replace(tensor_bytes=tensor_bytes) for row in rows]
+        self.rows = rows.change(tensor_bytes=tensor_bytes)
         self.training: Training | None = None
 
     def __repr__(self) -> str:
         return f"TraceSource({self.key}, {len(self.rows)} rows: {words(self.mean())})"
 
     @property
-    def even_rows(self) -> list[Draw]:
+    def even_rows(self) -> Sequence[Draw]:
         """Its rows."""
         return self.rows
 
@@ -383,16 +354,14 @@ class TraceSource:
 
     def mean(self) -> Draw:
         """Column means of the rows."""
-        costs = np.mean([row[1:7] for row in self.rows], axis=0).tolist()
-        return Draw(0, *costs)._replace(tensor_bytes=self.rows[0].tensor_bytes)
+        return self.rows.mean()
 
     def resample(self, generator: np.random.Generator) -> "TraceSource":
         """A copy whose rows are drawn with replacement from these, and whose layers were timed once
         more.
         """
         other = copy(self)
-        picks = generator.integers(len(self.rows), size=len(self.rows)).tolist()
-        other.rows = [self.rows[pick] for pick in picks]
+        other.rows = self.rows.take(generator.integers(len(self.rows), size=len(self.rows)))
         return other.retime(generator)
 
     def retime(self, generator: np.random.Generator) -> "TraceSource":
@@ -424,7 +393,7 @@ class TraceSource:
         """The same rows as they are answered after so many rounds of training."""
         assert self.training is not None
         other = copy(self)
-        other.rows = [self.training.answer(row, n_rounds) for row in self.rows]
+        other.rows = Draws.of(self.training.answer(row, n_rounds) for row in self.rows)
         return other
 
     def shift(self, errors: Errors) -> "TraceSource":
@@ -464,14 +433,12 @@ class TraceSource:
         old = seconds_at(self._head, self._cut), seconds_at(self._tail, self._cut)
         self._head, self._tail, self._batch_s = head, tail, {}
         new = seconds_at(head, self._cut), seconds_at(tail, self._cut)
-        self.rows = [
-            row._replace(
-                device_s=new[0] + (row.device_s - old[0]) * encode,
-                decode_s=row.decode_s * decode,
-                server_s=row.server_s - old[1] + new[1],
-            )
-            for row in self.rows
-        ]
+        rows = self.rows
+        self.rows = rows.change(
+            device_s=new[0] + (rows.column("device_s") - old[0]) * encode,
+            decode_s=rows.column("decode_s") * decode,
+            server_s=rows.column("server_s") - old[1] + new[1],
+        )
 
 
 def _rows(
@@ -483,8 +450,8 @@ def _rows(
     encode_factor: float,
     decode_factor: float,
     channel: str | None,
-) -> list[Draw]:
-    """All rows of the table at (cut, setting), as draws."""
+) -> Draws:
+    """All rows of the table at (cut, setting)."""
     table = table if channel is None else over(table, channel)
     if not table.exists(cut, setting):
         where = f" over {channel}" if channel is not None else ""
@@ -496,10 +463,7 @@ def _rows(
     decode = np.nan_to_num(table.cell("decode_s", cut, setting)) * decode_factor
     correct = table.cell("correct", cut, setting)
     answer = np.nan_to_num(table.cell("answer_bytes", cut, setting))
-    columns = (table.sample_ids, payload, encode, decode, answer, correct)
-    return [
-        Draw(int(i), head_s + enc, size, dec, tail_s, reply, right)
-        for i, size, enc, dec, reply, right in zip(
-            *(column.tolist() for column in columns), strict=True
-        )
-    ]
+    return Draws(np.zeros((len(Draw._fields), len(payload)))).change(
+        sample=table.sample_ids, device_s=head_s + encode, payload_bytes=payload, decode_s=decode,
+        server_s=tail_s, answer_bytes=answer, correct=correct, new_tokens=1.0, uplink=1.0,
+    )  # fmt: skip

@@ -15,7 +15,8 @@ from typing import Protocol
 
 import numpy as np
 
-from sim.sources.source import Draw, Randomness, Source
+from sim.sources.draw import Draw
+from sim.sources.source import Randomness, Source
 
 _ROUNDING = 1e-12
 

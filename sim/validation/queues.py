@@ -12,14 +12,8 @@ import numpy as np
 from sim import theory
 from sim.measures.result import Result
 from sim.request import DONE
-from sim.sources.source import (
-    ConstantSource,
-    Draw,
-    ExponentialSource,
-    Randomness,
-    RandomSource,
-    Source,
-)
+from sim.sources.draw import Draw
+from sim.sources.source import ConstantSource, ExponentialSource, Randomness, RandomSource, Source
 from sim.specs import LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.validation.case import Case, Metric, quantiles
 

@@ -133,7 +133,9 @@ def test_profiles_of_prefill_and_decode_are_apart(network):
     assert (prefill.phase, decode.phase) == ("prefill", "decode")
     assert prefill.cut_names == ("input", "layers.0", "layers.1", "layers.2", "output")
     whole = np.median(prefill.samples["parts_1_1_0"].sum(1))
-    assert prefill.tail.seconds_at("input", batch=2, new_tokens=8) == pytest.approx(whole)
+    found_s = prefill.tail.seconds_at("input", batch=2, new_tokens=8)
+    raised = "isotonic" in prefill.tail.provenance  # a smaller batch came out slower
+    assert found_s == pytest.approx(whole) or (raised and found_s > whole)
     assert decode.head.seconds_at("output", kv_length=7.5) > 0
     with pytest.raises(ValueError, match=r"new_tokens must lie in the measured range 1\.\.1"):
         decode.head.seconds_at("output", new_tokens=2)

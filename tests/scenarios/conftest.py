@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from profiles.measuring import anchor, session
 from scenarios.__main__ import run
 
 QUICK = (
@@ -13,6 +14,16 @@ QUICK = (
     "replications=3",
 )  # fmt: skip
 """Overrides that make a command take seconds; digits have one channel, so no JPEG."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_anchors():
+    """The anchor beside what is timed runs as rarely as it may: here nobody looks at its drift."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(session.Rhythm.__init__.__kwdefaults__, "n_anchors", 2)
+        patch.setattr(anchor, "_FEWEST", 3)
+        patch.setattr(anchor, "_WARM_UPS", 1)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def test_it_runs_exactly_and_small_scenes_and_other_codecs_take_it_too(quick):
 
 
 def test_its_training_is_traffic_of_symbols_up_and_gradients_down(quick):
-    trains = ("workload.adapt_rounds=50", "horizon_s=42", "warmup_s=40")
+    trains = ("workload.adapt_rounds=50", "horizon_s=122", "warmup_s=120")
     assert run(["simulate", *quick, *BOTH, *trains, "name=learns"]) == 0
     (row,) = rows("learns")
     payload = float(row["uplink_bytes_per_request"])

@@ -15,9 +15,10 @@ from profiles.tables.cost import CostSurface
 from profiles.tables.layers import ModelProfile
 from profiles.tables.trace import Column, TraceTable
 from sim.measures.result import Result
+from sim.sources.draw import Draw
 from sim.sources.sessions import ConstantSessions, TraceSessions
 from sim.sources.sizes import Size, SizedSessions
-from sim.sources.source import ConstantSource, Draw, ExponentialSource, Source, TraceSource
+from sim.sources.source import ConstantSource, ExponentialSource, Source, TraceSource
 from sim.specs import (
     AdaptSpec,
     ChurnSpec,

@@ -12,9 +12,10 @@ import sim
 from sim.engine import choice
 from sim.engine.system import Arrays
 from sim.request import ENDINGS, OUTCOMES
+from sim.sources.draw import Draw
 from sim.sources.sessions import ConstantSessions
 from sim.sources.sizes import SizedSessions
-from sim.sources.source import ConstantSource, Draw
+from sim.sources.source import ConstantSource
 from sim.specs import AdaptSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.specs.fleet import FleetSpec
 from tests.sim.engines import difference, played, systems, timed_sessions

@@ -3,7 +3,7 @@
 import pytest
 
 import sim
-from sim.sources.source import Draw
+from sim.sources.draw import Draw, Draws
 
 STEP = Draw(0, 0.002, 300.0, 0.001, 0.004, 10.0, 1.0)
 SPEC = sim.SystemSpec(
@@ -33,7 +33,7 @@ def test_a_source_says_what_a_request_costs(said):
 
 def test_a_source_of_rows_says_how_many():
     rows = object.__new__(sim.TraceSource)
-    rows.key, rows.rows = "net/stage1", [STEP, STEP._replace(payload_bytes=100.0)]
+    rows.key, rows.rows = "net/stage1", Draws.of([STEP, STEP._replace(payload_bytes=100.0)])
     assert repr(rows).startswith("TraceSource(net/stage1, 2 rows: device 0.002 s, payload 200 B,")
     sessions = object.__new__(sim.TraceSessions)
     sessions.key = "net/layers.1"

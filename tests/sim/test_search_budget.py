@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sim import ConstantSessions, run
 from sim.request import ENDINGS
 from sim.search.budget import longest
-from sim.sources.source import Draw
+from sim.sources.draw import Draw
 from sim.specs import FleetSpec, GroupSpec, LinkSpec, SystemSpec, WorkloadSpec
 
 

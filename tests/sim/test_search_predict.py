@@ -10,7 +10,7 @@ from sim import ConstantSessions, ConstantSource, run
 from sim.search import First, Group, Options, Predicted, Predictor, Problem
 from sim.search.airtime import airtime_s
 from sim.search.size import LossProxy, SizeModel
-from sim.sources.source import Draw
+from sim.sources.draw import Draw
 from sim.specs import FleetSpec, GroupSpec, LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.theory import md1_response_s, mva, ps_response_s
 

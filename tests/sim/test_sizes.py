@@ -12,9 +12,9 @@ import sim
 from sim.devices.arrivals import arrivals
 from sim.devices.replay import with_recorded_sizes
 from sim.planning.forecast.work import predict_work
+from sim.sources.draw import Draw
 from sim.sources.sessions import mean_request, steps_of
 from sim.sources.sizes import Size, SizedSessions, held, session_of
-from sim.sources.source import Draw
 
 HEADS = {
     "azure": "TIMESTAMP,ContextTokens,GeneratedTokens",

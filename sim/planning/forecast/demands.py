@@ -11,8 +11,9 @@ from sim import GroupSpec, Source, SystemSpec
 from sim.medium.channel import rate_bps
 from sim.places import groups_of
 from sim.server import service
+from sim.sources.draw import Draw
 from sim.sources.sessions import mean_steps
-from sim.sources.source import Draw, Sources
+from sim.sources.source import Sources
 from sim.specs import ServerSpec
 
 

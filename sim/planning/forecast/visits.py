@@ -7,8 +7,9 @@ import numpy as np
 
 from sim.medium.channel import rate_bps
 from sim.planning.forecast.demands import airtime_s, batch_s
+from sim.sources.draw import Draw
 from sim.sources.sessions import mean_steps
-from sim.sources.source import Draw, Source
+from sim.sources.source import Source
 from sim.specs import GroupSpec, LinkSpec, SystemSpec, WorkloadSpec
 from sim.streams import Streams
 

@@ -10,8 +10,9 @@ import numpy as np
 from sim import FleetSpec, Source, SystemSpec
 from sim.places import groups_of
 from sim.sources.branched import mixes_tails
+from sim.sources.draw import Draw
 from sim.sources.sessions import ConstantSessions, TraceSessions
-from sim.sources.source import Draw, Randomness, Sources, rows_of
+from sim.sources.source import Randomness, Sources, rows_of
 
 Pull = Callable[[SystemSpec, Sources, float], tuple[SystemSpec, Sources]]
 

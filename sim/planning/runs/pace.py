@@ -15,7 +15,8 @@ from sim.planning.limits.goal import Goal
 from sim.planning.runs.probe import Player, Tally
 from sim.radio.contention import RATIO
 from sim.replicate import settle
-from sim.sources.source import Draw, Sources
+from sim.sources.draw import Draw
+from sim.sources.source import Sources
 
 _WARMUP_SHARE = 0.3
 _SAFETY = 2.0
