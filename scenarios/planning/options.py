@@ -35,7 +35,7 @@ def options(config: Any) -> list[Option]:
             changes no system; a value that its field refuses, unless schemes are chosen among.
     """
     if SCHEME not in config.plan.axes:
-        return list(_sound(_batching(config), axes_over(config, config.plan.over, _FIELD)))
+        return list(_sound(config, axes_over(config, config.plan.over, _FIELD)))
     text = next(one for one in config.plan.over if one.split("=", 1)[0] == SCHEME)
     others = [one for one in config.plan.over if one != text]
     (schemes,) = axes_over(config, [text], _FIELD)
@@ -50,7 +50,7 @@ def _batching(config: Any) -> Any:
 
 
 def _sound(base: Any, axes: list[Axis]) -> Iterator[Option]:
-    for point in points(base, axes):
+    for point in points(base, axes, _batching):
         if point.error:
             chosen = ", ".join(f"{key}={value}" for key, value in point.values.items())
             raise ValueError(f"plan.over: {chosen}: {point.error}")
@@ -69,7 +69,7 @@ def _of_scheme(config: Any, name: str, others: Sequence[str]) -> Iterator[Option
         own = answer_task(point.config, config.plan.task)
         known, texts = _codecs(own, others)
         axes = keep("model", [chosen, *axes_over(own, texts, _FIELD)])
-        spanned = list(points(_batching(own), axes))
+        spanned = list(points(own, axes, _batching))
     except ValueError as error:
         yield Option({SCHEME: name}, config, str(error))
         return

@@ -7,7 +7,7 @@ line leaves the grid: what the user typed wins.
 
 import dataclasses
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import hydra
@@ -39,8 +39,12 @@ class Point(NamedTuple):
     error: str = ""
 
 
-def points(config: Any, axes: Sequence[Axis]) -> Iterator[Point]:
+def points(
+    config: Any, axes: Sequence[Axis], prepare: Callable[[Any], Any] = lambda config: config
+) -> Iterator[Point]:
     """Yield the cartesian product of `axes`, the last axis fastest, each resolved to a config.
+
+    `prepare` changes what an axis of groups is composed to, before fields are replaced in it.
 
     Raises:
         ValueError: for an axis whose key no field or group has.
@@ -54,7 +58,7 @@ def points(config: Any, axes: Sequence[Axis]) -> Iterator[Point]:
         groups = {axis.key: value for axis, value in zip(group_axes, chosen, strict=True)}
         base, refusal = config, ""
         try:
-            base = _compose(groups) if groups else config
+            base = prepare(_compose(groups) if groups else config)
         except MISTAKES as error:
             refusal = one_line(error)
         for values in itertools.product(*(axis.values for axis in field_axes)):

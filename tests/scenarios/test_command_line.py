@@ -164,7 +164,7 @@ def test_every_example_of_help_composes(name, capfd):
 @pytest.mark.parametrize(
     ("name", "less"),
     [
-        ("search", ["answers=100", "replications=2"]),
+        ("search", ["answers=40", "replications=2"]),
         ("simulate", [*QUICK, "replications=2"]),
     ],
 )

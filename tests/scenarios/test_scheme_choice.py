@@ -180,6 +180,18 @@ def test_systems_that_are_codecs_stand_once_beside_the_split(workplace, monkeypa
     assert not {"slicer", "rans"} & set(again)  # they are the split under two of the codecs
 
 
+@pytest.mark.parametrize("group", ["'codec=int8,raw16'", "'scheme=split,early_exit'"])
+def test_a_batch_is_chosen_beside_a_group_for_a_server_that_takes_what_waits(
+    group, workplace, monkeypatch
+) -> None:
+    monkeypatch.chdir(workplace)
+    over = f"plan.over=[{group},'server.max_batch=1,8']"
+    each = spanned(monkeypatch, ["model=digits", over])
+    servers = [one.config.server for one in each]
+    assert [server.max_batch for server in servers] == [1, 8, 1, 8]
+    assert {server.discipline for server in servers} == {"take_all"}
+
+
 def test_over_schemes_the_data_stay(workplace, monkeypatch) -> None:
     """A scheme may bring data; one that is trained for others than those asked for is refused."""
     monkeypatch.chdir(workplace)
