@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+from collections.abc import Iterable
 from dataclasses import astuple, replace
 from functools import cache
 from pathlib import Path
@@ -398,6 +399,8 @@ def systems(draw: st.DrawFn, talks: bool = False) -> tuple[SystemSpec, dict[str,
                 chosen = draw(policies())
                 per = draw(st.sampled_from(["request", "token", "token"]))
                 chosen["adapt"] = replace(chosen["adapt"], per=per)
+                if _replays_sizes(groups[name], (found[name], *others.values())):
+                    chosen["policy"] = "fixed"  # the engine leaves other ones to SimPy
                 groups[name] = replace(groups[name], alternatives=[*others], **chosen)
                 found |= others
     ends = draw(st.sampled_from([None, None, None, 1, 5, 20]))
@@ -473,6 +476,12 @@ def loops(draw: st.DrawFn) -> tuple[SystemSpec, dict[str, Source]]:
         max_events=200_000,
     )
     return spec, found
+
+
+def _replays_sizes(group: GroupSpec, chosen: Iterable[Source]) -> bool:
+    """Whether recorded arrivals say how long the sessions of one of these sources are."""
+    replays = group.workload is not None and group.workload.kind == "replay"
+    return replays and any(isinstance(each, SizedSessions) for each in chosen)
 
 
 def _stays_until(ends: int, group: GroupSpec, churn: ChurnSpec | None) -> bool:
