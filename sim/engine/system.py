@@ -158,9 +158,10 @@ class Arrays:
         self.sn[at.MOST_FRAMES] = self.most_frames if resends else 0
         self.iterations, self.knots, self.together = talks.batches(self.sources, server.max_batch)
         self.tails = np.zeros((len(self.sources), server.max_batch + 1))
+        most = server.max_batch if server.discipline != "fifo" else 1  # who serves one by one
         for number, source in enumerate(self.sources):
             for one in (rows_known(source) or [])[:1]:
-                self.tails[number] = [_tail_s(source, one, n) for n in range(server.max_batch + 1)]
+                self.tails[number, : most + 1] = [_tail_s(source, one, n) for n in range(most + 1)]
 
     def _set_policies(self, sources: list[Source], places: list[tuple[int, int]]) -> None:
         """What devices choose among, and how; `places`: first row and rows of every source."""
