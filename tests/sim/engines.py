@@ -399,10 +399,11 @@ def systems(draw: st.DrawFn, talks: bool = False) -> tuple[SystemSpec, dict[str,
                 chosen = draw(policies())
                 per = draw(st.sampled_from(["request", "token", "token"]))
                 chosen["adapt"] = replace(chosen["adapt"], per=per)
-                if _replays_sizes(groups[name], (found[name], *others.values())):
-                    chosen["policy"] = "fixed"  # the engine leaves other ones to SimPy
                 groups[name] = replace(groups[name], alternatives=[*others], **chosen)
                 found |= others
+    for name, group in groups.items():
+        if _replays_sizes(group, [found[each] for each in (name, *group.alternatives)]):
+            groups[name] = replace(group, policy="fixed")  # others are left to SimPy
     ends = draw(st.sampled_from([None, None, None, 1, 5, 20]))
     for name in groups if draw(st.booleans()) else ():
         churn = draw(st.one_of(st.none(), churns()))
