@@ -44,7 +44,7 @@ def points(
 ) -> Iterator[Point]:
     """Yield the cartesian product of `axes`, the last axis fastest, each resolved to a config.
 
-    `prepare` changes what an axis of groups is composed to, before fields are replaced in it.
+    `prepare` changes the configuration of every choice of groups before fields are replaced in it.
 
     Raises:
         ValueError: for an axis whose key no field or group has.

@@ -65,11 +65,11 @@ def slowed(tmp_path):
 def planned(slowed):
     """The plan of a system whose seconds are timed on the spot, by the fewest runs that do."""
 
-    def plan(name, words, *more):
+    def plan(name, words):
         budget = ["plan.requests_per_run=800", "plan.pilot_requests=200", "plan.n_runs=3",
                   "workers=1", "plan.half_width=0.3", "slo.p95_s=0.5"]  # fmt: skip
         kept = [one for one in words if not one.startswith("replications")]
-        assert run(["plan", *kept, *slowed(words), *budget, *more, f"name={name}"]) == 0
+        assert run(["plan", *kept, *slowed(words), *budget, f"name={name}"]) == 0
         return json.loads(Path(f"outputs/{name}/plan.json").read_text())
 
     return plan
