@@ -6,15 +6,16 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sim.measures.cautions import cautions
-from sim.measures.quantiles import Observed, observe_quantiles
+from sim.measures.laws import Check
+from sim.measures.meters import Book
+from sim.measures.quantiles import Observed
 from sim.measures.result import Estimate, Result
-from sim.measures.saturation import Judgement, grows, judge, stop_warning
-from sim.places import groups_of
+from sim.measures.saturation import Judgement, Load, grows, judge, stop_warning
 from sim.request import DONE
 from sim.sources.source import Errors, Source, Sources, log_errors, shift
 from sim.specs import SystemSpec
@@ -25,10 +26,26 @@ if TYPE_CHECKING:
     from sim.measures.intervals import Length
     from sim.statistics import Interval  # its special functions cost time that single runs save
 
-Task = Callable[[], Result]
-Play = Callable[[Iterable[Task]], list[Result]]
+Task = Callable[[], Any]
+Play = Callable[[Iterable[Task]], list[Any]]
 
 N_PILOTS = 5
+
+
+class Kept(NamedTuple):
+    """What is kept of one run of many: its book, which is large, only of the last."""
+
+    figures: Mapping[str, float]
+    seen: Mapping[str, Observed]
+    checks: tuple[Check, ...]
+    warnings: tuple[str, ...]
+    load: Load | None
+    book: Book | None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether all laws hold."""
+        return all(check.holds for check in self.checks)
 
 
 def replicate(spec: SystemSpec, sources: Sources, *, play: Play | None = None) -> Result:
@@ -40,51 +57,67 @@ def replicate(spec: SystemSpec, sources: Sources, *, play: Play | None = None) -
     sqrt(its conditional length^2 + t^2 max(0, s_b^2 - s^2)). A saturated system has no mean
     latency: columns that grow with the run are NaN, and a warning says so; so it does where runs
     are too short for an interval, whose ends are then NaN.
-    `play` may run the tasks elsewhere (workers) and returns their results in order.
+    `play` may run the tasks elsewhere (workers) and returns what they return, in order.
     """
     play = play or (lambda tasks: [task() for task in tasks])
     if spec.warmup == "mser5":
         spec = settle(spec, sources, play=play)
     plain = _until_precise(spec, sources, play)
-    boot: list[Result] = []
+    boot: list[Kept] = []
     if len(plain) > 1 and has_rows(sources):
         off = _machines(spec, len(plain))
         boot = play(
-            partial(run, spec, _bootstrap(spec, sources, r, errors), replication=r)
-            for r, errors in enumerate(off)
+            partial(_play_resampled, spec, sources, errors, r) for r, errors in enumerate(off)
         )
-    failed = next((result for result in (*plain, *boot) if result.failed_checks), plain[-1])
     judgement = _judge(spec, plain)
-    seen = [_observe(result) for result in plain]
     estimates = {
         name: Estimate(mean=math.nan)
         if judgement.saturated and grows(name)
-        else _estimate(name, plain, boot, seen)
-        for name in plain[0].estimates
+        else _estimate(name, plain, boot, spec.confidence)
+        for name in plain[0].figures
     }
-    length = _measure_length(plain, judgement, seen)
+    length = _measure_length(spec, plain, judgement)
     short = length.warn(spec, len(plain)) if length else ""
+    book = plain[-1].book
+    assert book is not None
     return Result(
         spec=spec,
         estimates={
             name: estimate if length is None or length.suffices(name) else _cut(estimate)
             for name, estimate in estimates.items()
         },
-        checks=failed.checks,
-        book=plain[-1].book,
+        checks=next((run for run in (*plain, *boot) if not run.is_sound), plain[-1]).checks,
+        book=book,
         n_runs=len(plain),
-        warnings=(*_warnings(plain, judgement, estimates), *([short] if short else [])),
+        warnings=(*_warnings(spec, plain, judgement, estimates), *([short] if short else [])),
         saturated=judgement.saturated,
     )
 
 
+def _play(spec: SystemSpec, sources: Sources, replication: int, *, is_last: bool = False) -> Kept:
+    """One run."""
+    result = run(spec, sources, replication=replication)
+    figures = {name: each.mean for name, each in result.estimates.items()}
+    book = result.book if is_last else None
+    return Kept(figures, result.seen, result.checks, result.warnings, result.load, book)
+
+
+def _play_resampled(spec: SystemSpec, sources: Sources, errors: Errors, replication: int) -> Kept:
+    """One run on a bootstrap, of which nothing is asked but its figures."""
+    resampled = _bootstrap(spec, sources, replication, errors)
+    return _play(spec, resampled, replication)._replace(seen={})
+
+
 def _warnings(
-    plain: Sequence[Result], judgement: Judgement, estimates: Mapping[str, Estimate]
+    spec: SystemSpec,
+    plain: Sequence[Kept],
+    judgement: Judgement,
+    estimates: Mapping[str, Estimate],
 ) -> tuple[str, ...]:
     """What is to be said of all runs together, and what the first says that is no mean of runs."""
-    spec, first = plain[0].spec, plain[0]
+    first = plain[0]
     together = [judgement.warning, *cautions({n: each.mean for n, each in estimates.items()})]
-    alone = {_judge(spec, plain[:1]).warning, *cautions({n: first.value(n) for n in estimates})}
+    alone = {_judge(spec, plain[:1]).warning, *cautions({n: first.figures[n] for n in estimates})}
     others = [word for word in first.warnings if word not in alone]
     return tuple(word for word in (*together, *others) if word)
 
@@ -113,33 +146,35 @@ def settle(spec: SystemSpec, sources: Sources, *, play: Play) -> SystemSpec:
     return replace(fixed, warmup_s=float(np.mean(times_s, axis=0)[cut - 1]) if cut else 0.0)
 
 
-def _until_precise(spec: SystemSpec, sources: Sources, play: Play) -> list[Result]:
+def _until_precise(spec: SystemSpec, sources: Sources, play: Play) -> list[Kept]:
     """The plain runs; further ones until `precision_of` is known to `precision`, at most
     `max_replications`.
     """
 
-    def runs(first: int, count: int) -> list[Result]:
-        return play(partial(run, spec, sources, replication=r) for r in range(first, first + count))
+    def more(known: list[Kept], count: int) -> list[Kept]:
+        last = len(known) + count - 1
+        played = play(
+            partial(_play, spec, sources, r, is_last=r == last) for r in range(len(known), last + 1)
+        )
+        return [*(each._replace(book=None) for each in known), *played]
 
-    results = runs(0, spec.replications)
+    kept = more([], spec.replications)
     if spec.precision is None:
-        return results
+        return kept
     from sim.statistics import runs_still_needed
 
-    if spec.precision_of not in results[0].estimates:
+    if spec.precision_of not in kept[0].figures:
         raise ValueError(
-            f"precision_of must be one of {', '.join(results[0].estimates)},"
-            f" got {spec.precision_of!r}"
+            f"precision_of must be one of {', '.join(kept[0].figures)}, got {spec.precision_of!r}"
         )
     target = spec.precision / (1.0 + spec.precision)
-    while len(results) < spec.max_replications:
-        seen = [_observe(result) for result in results]
-        reached = _interval(spec.precision_of, results, seen)
-        more = runs_still_needed(reached, len(results), target)
-        if more == 0 or math.isnan(reached.mean) or _judge(spec, results).saturated:
+    while len(kept) < spec.max_replications:
+        reached = _interval(spec.precision_of, kept, spec.confidence)
+        needed = runs_still_needed(reached, len(kept), target)
+        if needed == 0 or math.isnan(reached.mean) or _judge(spec, kept).saturated:
             break
-        results += runs(len(results), min(more, spec.max_replications - len(results)))
-    return results
+        kept = more(kept, min(needed, spec.max_replications - len(kept)))
+    return kept
 
 
 def has_rows(sources: Sources) -> bool:
@@ -179,28 +214,21 @@ def _bootstrap(
     }
 
 
-def _judge(spec: SystemSpec, results: Sequence[Result]) -> Judgement:
+def _judge(spec: SystemSpec, runs: Sequence[Kept]) -> Judgement:
     """Whether the runs keep up with what comes."""
-    return judge(spec, [result.load for result in results if result.load is not None])
+    return judge(spec, [each.load for each in runs if each.load is not None])
 
 
-def _observe(result: Result) -> Mapping[str, Observed]:
-    """What stands behind the quantile columns of a run."""
-    return observe_quantiles(result.book, tuple(groups_of(result.spec)))
-
-
-def _measure_length(
-    plain: Sequence[Result], judgement: Judgement, seen: Sequence[Mapping[str, Observed]]
-) -> Length | None:
+def _measure_length(spec: SystemSpec, plain: Sequence[Kept], judgement: Judgement) -> Length | None:
     """How much the runs hold. Nothing is asked of a single one, of a saturated system and of loops
     that have stopped, which no length would settle.
     """
-    loads = [result.load for result in plain if result.load is not None]
+    loads = [each.load for each in plain if each.load is not None]
     if len(plain) < 2 or judgement.saturated or stop_warning(loads):
         return None
     from sim.measures.intervals import measure_length
 
-    return measure_length(plain[0].spec, seen)
+    return measure_length(spec, [each.seen for each in plain])
 
 
 def _cut(estimate: Estimate) -> Estimate:
@@ -208,31 +236,26 @@ def _cut(estimate: Estimate) -> Estimate:
     return Estimate(mean=estimate.mean)
 
 
-def _interval(
-    name: str, results: Sequence[Result], seen: Sequence[Mapping[str, Observed]]
-) -> Interval:
+def _interval(name: str, runs: Sequence[Kept], confidence: float) -> Interval:
     """The conditional interval of one column."""
     from sim.measures.intervals import estimate_interval
 
-    figures = [result.value(name) for result in results]
-    return estimate_interval(name, figures, seen, results[0].spec.confidence)
+    figures = [each.figures[name] for each in runs]
+    return estimate_interval(name, figures, [each.seen for each in runs], confidence)
 
 
 def _estimate(
-    name: str,
-    plain: Sequence[Result],
-    boot: Sequence[Result],
-    seen: Sequence[Mapping[str, Observed]],
+    name: str, plain: Sequence[Kept], boot: Sequence[Kept], confidence: float
 ) -> Estimate:
     """Mean and both intervals of one column."""
     from sim.measures.intervals import bound
     from sim.statistics import table_interval
 
-    figures = [result.value(name) for result in plain]
-    resampled = [result.value(name) for result in boot]
+    figures = [each.figures[name] for each in plain]
+    resampled = [each.figures[name] for each in boot]
     if len(plain) > 1 and not any(figures) and not any(resampled):  # as of most columns
         return Estimate(mean=0.0, lo=0.0, hi=0.0, lo_total=0.0, hi_total=0.0)
-    inner = _interval(name, plain, seen)
-    wider = table_interval(figures, resampled, plain[0].spec.confidence, inner)
+    inner = _interval(name, plain, confidence)
+    wider = table_interval(figures, resampled, confidence, inner)
     total = bound(name, wider, min(figures))
     return Estimate(mean=inner.mean, lo=inner.lo, hi=inner.hi, lo_total=total.lo, hi_total=total.hi)

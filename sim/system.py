@@ -18,11 +18,12 @@ from sim.devices.replay import say_replays, say_sizes
 from sim.devices.training import rounds_of
 from sim.engine.choice import COMPILED, choose
 from sim.measures.cautions import cautions
-from sim.measures.columns import group_columns, measure, quantile_columns
+from sim.measures.columns import group_columns, measure
 from sim.measures.decisions import decision_columns
 from sim.measures.energy import energy_columns
 from sim.measures.laws import checks
 from sim.measures.meters import Book, Meter, Snapshot
+from sim.measures.quantiles import observe_quantiles
 from sim.measures.result import Estimate, Result
 from sim.measures.saturation import judge, load
 from sim.measures.training import training_columns
@@ -227,7 +228,8 @@ def _assess(spec: SystemSpec, played: Played) -> Result:
     values = measure(book)
     groups = tuple(groups_of(spec))
     values |= group_columns(book, groups, values["throughput_rps"])
-    values |= quantile_columns(book, groups)
+    seen = observe_quantiles(book, groups)
+    values |= {name: each.quantile for name, each in seen.items()}
     values |= decision_columns(spec, book)
     values |= _trace_columns(spec, played.speeds, book)
     values |= training_columns(spec, book, played.rounds)
@@ -247,6 +249,7 @@ def _assess(spec: SystemSpec, played: Played) -> Result:
         saturated=judgement.saturated,
         load=carried,
         book=book,
+        seen=seen,
     )
 
 

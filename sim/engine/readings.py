@@ -10,7 +10,7 @@ from sim.engine import layout as at
 from sim.engine import records
 from sim.engine.state import State
 from sim.engine.system import Arrays
-from sim.measures.meters import Records, Snapshot
+from sim.measures.meters import Records, Snapshot, nothing
 from sim.request import COLUMNS
 
 
@@ -150,5 +150,4 @@ def named(pieces: Sequence[np.ndarray]) -> Records:
     table = np.empty((len(names), ends[-1]))
     for piece, end in zip(pieces, ends, strict=True):
         table[:, end - len(piece) : end] = piece.T
-    kept = dict(zip(names, table, strict=True))
-    return {name: kept[name] if name in kept else np.zeros(ends[-1]) for name in COLUMNS}
+    return dict.fromkeys(COLUMNS, nothing(ends[-1])) | dict(zip(names, table, strict=True))

@@ -6,7 +6,6 @@ from math import nan
 import numpy as np
 
 from sim.measures.meters import Book, Records, ages_s, are_answered, join, select, since
-from sim.measures.quantiles import observe_quantiles
 from sim.request import COMPLETE, DONE, ENDINGS
 
 STAGES = (
@@ -40,8 +39,7 @@ def rate(times_s: np.ndarray, start_s: float, end_s: float) -> float:
 def measure(book: Book) -> dict[str, float]:
     """The tidy columns of one run over the window between its two snapshots."""
     begin, end, length_s = book.begin, book.end, book.length_s
-    gone = since(book.records, begin.time_s)
-    done = select(gone, are_answered(gone))
+    gone, done = book.gone, book.done
     latency_s = ages_s(done)
     return {
         "n_requests": float(len(latency_s)),
@@ -93,12 +91,6 @@ def share_columns(gone: Records, book: Book) -> dict[str, float]:
     return columns
 
 
-def quantile_columns(book: Book, groups: Sequence[str]) -> dict[str, float]:
-    """The quantiles of one run: of latencies, of every group's, of times per output token."""
-    quantiles = observe_quantiles(book, groups)
-    return {name: seen.quantile for name, seen in quantiles.items()}
-
-
 def group_columns(book: Book, names: Sequence[str], throughput_rps: float) -> dict[str, float]:
     """Throughput and mean latency of every group by name; nothing where there is only one.
 
@@ -106,9 +98,7 @@ def group_columns(book: Book, names: Sequence[str], throughput_rps: float) -> di
     """
     if len(names) < 2:
         return {}
-    gone = since(book.records, book.begin.time_s)
-    done = select(gone, are_answered(gone))
-    latency_s = ages_s(done)
+    done, latency_s = book.done, ages_s(book.done)
     columns: dict[str, float] = {}
     for number, name in enumerate(names):
         mine = done["group"] == number

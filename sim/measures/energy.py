@@ -5,7 +5,7 @@ from math import nan
 
 import numpy as np
 
-from sim.measures.meters import Book, are_answered, select, since
+from sim.measures.meters import Book, select, since
 from sim.places import groups_of
 from sim.specs import SystemSpec
 
@@ -14,7 +14,7 @@ def energy_columns(spec: SystemSpec, book: Book) -> dict[str, float]:
     """Energy per answer of one run: of all devices, of all GPUs, of both; NaN where a watt is
     missing, so that no sum leaves somebody out.
     """
-    n_done = int(np.count_nonzero(are_answered(since(book.records, book.begin.time_s))))
+    n_done = len(book.done["done_s"])
     devices_j, server_j = (
         (device_energy_j(spec, book), server_energy_j(spec, book)) if n_done else (nan, nan)
     )
@@ -47,10 +47,10 @@ def device_energy_j(spec: SystemSpec, book: Book) -> float:
     left in the window (a request's whole work counts where it left).
     """
     groups = tuple(groups_of(spec).values())
-    start_s = book.begin.time_s
-    every = [since(table, start_s) for table in (book.records, book.steps, book.rounds)]
     if any(group.power is None for group in groups):
         return nan
+    start_s = book.begin.time_s
+    every = (book.gone, since(book.steps, start_s), since(book.rounds, start_s))
     total_j = 0.0
     for number, group in enumerate(groups):
         assert group.power is not None

@@ -69,8 +69,9 @@ def server_seconds(book: Book) -> tuple[float, float]:
 
     A batch's time is shared equally. A session's own record has no stamps; its steps have.
     """
+    tables = [table for table in book.every if len(table["done_s"])] or [book.records]
     share_s, start_s, end_s, done_s, retries = (
-        np.concatenate([table[name] for table in book.every])
+        np.concatenate([table[name] for table in tables])
         for name in ("server_share_s", "server_start_s", "server_end_s", "done_s", "retries")
     )
     left = (end_s > done_s) & (done_s < book.end.time_s)

@@ -6,6 +6,7 @@ Every figure is taken over the window from the end of the warm-up to the end of 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import nan
 from struct import Struct
 
@@ -204,14 +205,27 @@ class Book:
         """Of the window."""
         return self.end.time_s - self.begin.time_s
 
+    @cached_property
+    def gone(self) -> Records:
+        """The requests that left in the window."""
+        return since(self.records, self.begin.time_s)
 
-class _Derived(Mapping[str, np.ndarray]):
+    @cached_property
+    def done(self) -> Records:
+        """Those of them that have got their answer."""
+        return select(self.gone, are_answered(self.gone))
+
+
+class Derived(Mapping[str, np.ndarray]):
     """Columns that are made when they are asked for: few of them ever are."""
 
     def __init__(self, names: Iterable[str], make: Callable[[str], np.ndarray]) -> None:
         self._names = tuple(names)
         self._make = make
         self._made: dict[str, np.ndarray] = {}
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, np.ndarray]]]:
+        return dict, (dict(self),)  # where it arrives, what they are made from is not known
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._made:
@@ -225,20 +239,31 @@ class _Derived(Mapping[str, np.ndarray]):
         return len(self._names)
 
 
+def nothing(n_rows: int) -> np.ndarray:
+    """The column of what takes no time and no bytes; many may be the same one."""
+    zeros = np.zeros(n_rows)
+    zeros.flags.writeable = False
+    return zeros
+
+
 def select(table: Records, chosen: np.ndarray) -> Records:
     """Some rows of a table."""
-    return _Derived(table, lambda name: table[name][chosen])
+    if chosen.dtype == bool and chosen.all():
+        return table
+    return Derived(table, lambda name: table[name][chosen])
 
 
 def since(table: Records, start_s: float) -> Records:
     """The rows that left after an instant; records stand in the order in which they left."""
     first = int(np.searchsorted(table["done_s"], start_s, side="right"))
-    return _Derived(table, lambda name: table[name][first:])
+    return Derived(table, lambda name: table[name][first:]) if first else table
 
 
 def join(first: Records, second: Records) -> Records:
     """The rows of two tables."""
-    return _Derived(first, lambda name: np.concatenate((first[name], second[name])))
+    if not len(second["done_s"]):
+        return first
+    return Derived(first, lambda name: np.concatenate((first[name], second[name])))
 
 
 def are_answered(table: Records) -> np.ndarray:

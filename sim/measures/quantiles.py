@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.measures.meters import Book, Records, ages_s, are_answered, select, since
+from sim.measures.meters import Book, Records, ages_s, select
 from sim.request import DONE
 
 _LATENCY = {
@@ -38,16 +38,16 @@ def observe_quantiles(book: Book, groups: Sequence[str]) -> Mapping[str, Observe
     token where there are sessions. What is still in flight counts as soon as it is older than the
     quantile of the answers: with its age, which is the least that it can still come to.
     """
-    start_s = book.begin.time_s
-    gone = since(book.records, start_s)
-    done, waiting = select(gone, are_answered(gone)), book.in_flight
+    done, waiting = book.done, book.in_flight
     latency_s, age_s = ages_s(done), ages_s(waiting)
     quantiles = _observe_all(latency_s, age_s, _LATENCY)
     for number, name in enumerate(groups if len(groups) > 1 else ()):
         mine, theirs = done["group"] == number, waiting["group"] == number
         quantiles[f"latency_p95_s_{name}"] = _observe(latency_s[mine], age_s[theirs], 0.95)
     if book.has_sessions:
-        tpot_s = later_tokens_s(select(book.steps, book.steps["outcome"] == DONE), start_s)
+        tpot_s = later_tokens_s(
+            select(book.steps, book.steps["outcome"] == DONE), book.begin.time_s
+        )
         quantiles["tpot_p95_s"] = _observe(tpot_s, later_tokens_s(book.steps_in_flight), 0.95)
     return quantiles
 

@@ -1,10 +1,12 @@
 """What a run or a set of replications came to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import nan
 
 from sim.measures.laws import Check
 from sim.measures.meters import Book, Records
+from sim.measures.quantiles import Observed
 from sim.measures.saturation import Load
 from sim.specs import SystemSpec
 
@@ -28,7 +30,8 @@ class Estimate:
 class Result:
     """Estimates by column name, the laws checked, and the book of the (last) run.
 
-    Of `saturated` replications, columns that depend on the length of the run are NaN.
+    Of `saturated` replications, columns that depend on the length of the run are NaN. `seen`: what
+    stands behind the quantiles of a single run.
     """
 
     spec: SystemSpec
@@ -39,6 +42,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     saturated: bool = False
     load: Load | None = field(default=None, repr=False)
+    seen: Mapping[str, Observed] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         runs = "1 run" if self.n_runs == 1 else f"{self.n_runs} runs"

@@ -115,10 +115,11 @@ def _stop_of(book: Book, number: int, name: str) -> Stop | None:
     begin_s, end_s = book.begin.time_s, book.end.time_s
     gone, steps, waiting = (
         select(table, table["group"] == number)
-        for table in (since(book.records, begin_s), since(book.steps, begin_s), book.in_flight)
+        for table in (book.gone, since(book.steps, begin_s), book.in_flight)
     )
-    answers = [table["done_s"][table["outcome"] == DONE] for table in (gone, steps)]
-    times_s = np.sort(np.concatenate(answers))
+    times_s, tokens_s = (table["done_s"][table["outcome"] == DONE] for table in (gone, steps))
+    if len(tokens_s):
+        times_s = np.sort(np.concatenate((times_s, tokens_s)))
     last_s = float(times_s[-1]) if len(times_s) else begin_s
     refused = (gone["outcome"] != DONE) & (gone["outcome"] != LEFT)
     given_up = gone["created_s"][refused & (gone["done_s"] > last_s)]

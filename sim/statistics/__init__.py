@@ -20,7 +20,7 @@ from sim.statistics.interval import (
     table_interval,
     two_sided_t,
 )
-from sim.statistics.quantile import section_quantile
+from sim.statistics.quantile import lower_quantiles, section_quantile
 from sim.statistics.skewed import skewed_mean, skewed_quantile
 from sim.statistics.steady import mser5
 from sim.statistics.stopping import runs_still_needed
@@ -31,6 +31,7 @@ __all__ = [
     "independent_beyond",
     "independent_parts",
     "log_interval",
+    "lower_quantiles",
     "mser5",
     "normal_scores",
     "replication_interval",

@@ -1,10 +1,10 @@
-"""Intervals of quantiles from sections: runs, or parts of one."""
+"""Quantiles of runs together, and their intervals from sections: runs, or parts of one."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sim.statistics.interval import Interval, two_sided_t
 
@@ -30,3 +30,20 @@ def section_quantile(
     spread = math.sqrt(float(np.sum((own - pooled) ** 2)) / (own.size * (own.size - 1)))
     half = two_sided_t(confidence, own.size - 1) * spread
     return Interval(pooled, pooled - half, pooled + half)
+
+
+def lower_quantiles(
+    runs: Sequence[NDArray[np.float64]], levels: Sequence[float]
+) -> NDArray[np.float64]:
+    """Quantiles of all runs together, each run sorted and some not empty, at ascending `levels`:
+    the observation at or below each (`np.quantile`, method "lower").
+
+    No more than a level of the observations lies below the least of the runs' own quantiles at it,
+    so that only what is above that of the lowest level has to be sorted.
+    """
+    n = sum(run.size for run in runs)
+    ranks = np.floor((n - 1) * np.asarray(levels)).astype(np.int64)
+    least = min(run[int((run.size - 1) * levels[0])] for run in runs if run.size)
+    upper = [run[np.searchsorted(run, least) :] for run in runs]
+    above = np.sort(np.concatenate(upper))
+    return np.asarray(above[ranks - (n - above.size)])

@@ -46,8 +46,8 @@ def skewed_quantile(
     arrays = [np.asarray(run, dtype=float) for run in runs if np.size(run)]
     if not arrays:
         return Interval(math.nan, math.nan, math.nan)
-    pooled = np.sort(np.concatenate(arrays))
-    quantile = float(np.quantile(pooled, probability))
+    pooled = np.concatenate(arrays)
+    quantile = float(np.quantile(pooled, probability, overwrite_input=True))
     if len(arrays) < 2:
         return Interval(quantile, math.nan, math.nan)
     beyond = [np.asarray(array > quantile, dtype=float) for array in arrays]
@@ -61,5 +61,5 @@ def skewed_quantile(
     fewer, more = (each * error for each in skewed_t(t, skew, len(arrays)))
     tail = 1.0 - probability
     levels = (max(0.0, probability - fewer), probability + min(more, (1.0 - _LEFT) * tail))
-    lo, hi = (float(end) for end in np.quantile(pooled, levels))
+    lo, hi = (float(end) for end in np.quantile(pooled, levels, overwrite_input=True))
     return Interval(quantile, lo, hi)

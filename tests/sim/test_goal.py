@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 import sim
@@ -50,6 +51,18 @@ def test_goals_of_tokens_are_the_columns_of_a_loaded_run() -> None:
         seen = goal.figure([goal.sample(result)])
         assert seen == pytest.approx(result.value(column), rel=0.01)
         assert seen > 1.5 * TPOT_S
+
+
+@pytest.mark.parametrize("digits", ["05", "1", "5", "999"])
+def test_any_quantile_says_how_far_it_is_from_its_limit(digits: str) -> None:
+    """A low one, too, below which there are fewer levels than above it."""
+    spec = sim.SystemSpec(link=FREE, workload=sim.WorkloadSpec(think_s=0.1), horizon_s=60.0)
+    source = {"default": sim.ExponentialSource(server_s=0.02)}
+    goal = Goal(column=f"latency_p{digits}_s", limit=0.01)
+    samples = [goal.sample(sim.run(spec, source, replication=r)) for r in range(4)]
+    excess = goal.excess(samples)
+    assert np.mean(excess) == pytest.approx(math.log(goal.figure(samples) / 0.01), abs=1e-9)
+    assert 0.0 < np.std(excess) < 0.5
 
 
 def test_sessions_that_are_turned_away_are_infinitely_late() -> None:

@@ -1,4 +1,5 @@
 import math
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 
 import sim
 from sim.replicate import settle
+from sim.request import COLUMNS
 
 SOURCE = {"default": sim.ExponentialSource(server_s=0.01)}
 
@@ -50,13 +52,24 @@ def test_mser5_cuts_a_start_that_is_not_typical():
     assert cut.value("latency_mean_s") < uncut.value("latency_mean_s")
 
 
-def test_workers_give_the_same_result():
-    def elsewhere(tasks):
-        return [task() for task in reversed(list(tasks))][::-1]
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_workers_give_the_same_result(engine):
+    """They get their tasks and send what they kept as bytes."""
 
-    here = sim.replicate(spec(replications=3), SOURCE)
-    there = sim.replicate(spec(replications=3), SOURCE, play=elsewhere)
+    def elsewhere(tasks):
+        sent = [pickle.loads(pickle.dumps(task)) for task in tasks]
+        return [pickle.loads(pickle.dumps(task())) for task in reversed(sent)][::-1]
+
+    asked = spec(replications=3, precision=0.05, engine=engine)
+    here = sim.replicate(asked, SOURCE)
+    there = sim.replicate(asked, SOURCE, play=elsewhere)
+    assert here.n_runs == there.n_runs > 3
     assert repr(here.estimates) == repr(there.estimates)
+    last = sim.run(asked, SOURCE, replication=here.n_runs - 1)
+    for each in (here, there):
+        assert all(
+            np.array_equal(each.records[c], last.records[c], equal_nan=True) for c in COLUMNS
+        )
 
 
 def test_quantiles_are_those_of_all_runs_together():

@@ -14,6 +14,7 @@ from sim.statistics import (
     independent_beyond,
     independent_parts,
     log_interval,
+    lower_quantiles,
     mser5,
     replication_interval,
     runs_still_needed,
@@ -94,6 +95,19 @@ def test_section_quantile_covers(probability):
     data = np.random.default_rng(5).exponential(size=(500, 10, 2000))
     truth = -math.log(1.0 - probability)
     assert share_inside((section_quantile(d, probability) for d in data), truth) > 0.92
+
+
+SECONDS = st.sampled_from([0.0, 1e-9, 0.5, 0.5 + 1e-16, 2.0, math.inf]) | st.floats(0.0, 9.0)
+
+
+@given(
+    st.lists(st.lists(SECONDS, max_size=60), min_size=1, max_size=8).filter(any),
+    st.lists(st.floats(0.0, 1.0), min_size=1, max_size=4).map(sorted),
+)
+def test_lower_quantiles_are_those_of_all_runs_together(runs, levels):
+    found = lower_quantiles([np.sort(np.array(run)) for run in runs], levels)
+    every = np.concatenate([np.array(run) for run in runs])
+    assert found.tolist() == np.quantile(every, levels, method="lower").tolist()
 
 
 def test_section_quantile_bears_empty_and_single_sections():

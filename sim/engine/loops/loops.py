@@ -10,7 +10,8 @@ from sim.engine.loops import layout as mine
 from sim.engine.loops.readings import Reader
 from sim.engine.loops.state import State
 from sim.engine.system import Arrays
-from sim.measures.meters import Book, Records, Snapshot
+from sim.measures.meters import Book, Records, Snapshot, nothing
+from sim.request import COLUMNS
 
 
 class TiedError(Exception):
@@ -97,9 +98,9 @@ class Loops:
 
     def book(self, begin: Snapshot) -> Book:
         """What the run has left so far."""
-        none = self._reader.left(np.zeros((0, mine.N_KEPT)))
+        none = dict.fromkeys(COLUMNS, nothing(0))
         return Book(
-            records=self._reader.left(np.concatenate(self._pieces())),
+            records=self._reader.left(self._pieces()),
             steps=none,
             in_flight=self._in_flight(),
             steps_in_flight=none,

@@ -1,6 +1,7 @@
 """What is read off plain loops: the columns of a request, wherever it is."""
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from sim.engine import layout as at
 from sim.engine.loops import layout as mine
 from sim.engine.loops.costs import Costs
 from sim.engine.system import Arrays
-from sim.measures.meters import Records
+from sim.measures.meters import Derived, Records, nothing
 from sim.request import COLUMNS
 
 _BACK = mine.SERVED + 1
@@ -24,62 +25,79 @@ class Reader:
         self._before_s, self._half_s = float(system.sf[at.BEFORE]), float(system.sf[at.HALF_RTT])
         self._has_cores = system.sn[at.N_DECODERS] > 0
 
-    def left(self, kept: np.ndarray) -> Records:
-        """Of requests that have left, rows [request, K_...]."""
-        return self._columns(kept, np.full(len(kept), _BACK), at.ANSWERED)
+    def left(self, pieces: Sequence[np.ndarray]) -> Records:
+        """Of requests that have left, rows [request, K_...] in pieces."""
+        ends = np.cumsum([len(piece) for piece in pieces])
+        kept = np.empty((mine.N_KEPT, ends[-1]))
+        for piece, end in zip(pieces, ends, strict=True):
+            kept[:, end - len(piece) : end] = piece.T
+        return self._columns(kept, np.full(ends[-1], _BACK), at.ANSWERED)
 
     def in_flight(self, loops: np.ndarray, devices: np.ndarray, now_s: float) -> Records:
         """Of those of `devices`, in this order, at `now_s`."""
-        own, whole = loops[devices], loops[devices].view(np.int64)
-        kept = np.empty((len(devices), mine.N_KEPT))
-        kept[:, mine.K_DEVICE], kept[:, mine.K_COST] = devices, whole[:, mine.COST]
-        kept[:, mine.K_CREATED : mine.K_L_END] = own[:, [mine.CREATED, mine.L_START, mine.ALONE]]
-        kept[:, mine.K_L_END : mine.K_DONE] = own[:, mine.L_END : mine.SHARE + 1]
-        kept[:, mine.K_DONE] = now_s
-        return self._columns(kept, whole[:, mine.PLACE], 0)
+        own, whole = loops[devices].T, loops[devices].view(np.int64).T
+        kept = np.empty((mine.N_KEPT, len(devices)))
+        kept[mine.K_DEVICE], kept[mine.K_COST] = devices, whole[mine.COST]
+        kept[mine.K_CREATED : mine.K_L_END] = own[[mine.CREATED, mine.L_START, mine.ALONE]]
+        kept[mine.K_L_END : mine.K_DONE] = own[mine.L_END : mine.SHARE + 1]
+        kept[mine.K_DONE] = now_s
+        return self._columns(kept, whole[mine.PLACE], 0)
 
     def _columns(self, kept: np.ndarray, place: np.ndarray, outcome: int) -> Records:
-        cost = kept[:, mine.K_COST].astype(np.int64)
+        """Every column as it is asked for; what plain loops do not have is 0."""
+        cost = kept[mine.K_COST].astype(np.int64)
         each, rows = self._costs.each, self._rows
-        of = {name: kept[:, number] for number, name in enumerate(_NAMES)}
+        of = dict(zip(_NAMES, kept, strict=True))
         group = self._costs.group[each[cost, mine.KIND].astype(np.int64)]
-        device_end_s = of["created_s"] + each[cost, mine.WORK_S]
         sent = each[cost, mine.N_ACCESSES] >= 0.0
         entered = sent & (place >= mine.AT_MEDIUM)
         carried = sent & (place > mine.AT_MEDIUM)
-        passes = self._has_cores & (each[cost, mine.DECODE_S] > 0.0)
-        decoded = carried & passes & (place > mine.AT_CORES)
+        decoded = np.zeros(len(cost), bool)
+        if self._has_cores:
+            decoded = carried & (place > mine.AT_CORES) & (each[cost, mine.DECODE_S] > 0.0)
         served, back = sent & (place >= mine.SERVED), sent & (place == _BACK)
-        link_wait_s = 0.0 + (of["link_end_s"] - (device_end_s + self._before_s) - of["alone_s"])
-        reached_s = np.where(decoded, of["core_end_s"], of["link_end_s"])
-        found = {
-            "device": of["device"],
-            "group": group.astype(float),
-            "outcome": np.full(len(kept), float(outcome)),
-            "sample": rows[cost, at.R_SAMPLE],
-            "created_s": of["created_s"],
-            "deadline_s": of["created_s"] + self._deadline_s[group],
-            "device_start_s": of["created_s"],
-            "device_end_s": device_end_s,
-            "link_start_s": np.where(carried, of["link_start_s"], math.nan),
-            "link_end_s": np.where(carried, of["link_end_s"], math.nan),
-            "server_start_s": np.where(served, of["server_start_s"], math.nan),
-            "server_end_s": np.where(served, of["server_end_s"], math.nan),
-            "done_s": of["done_s"],
-            "payload_bytes": rows[cost, at.R_PAYLOAD],
-            "air_bytes": np.where(entered, rows[cost, at.R_AIR], 0.0),
-            "server_share_s": np.where(served, of["share_s"], 0.0),
-            "correct": rows[cost, at.R_CORRECT],
-            "link_wait_s": np.where(carried, link_wait_s, 0.0),
-            "airtime_s": np.where(carried, of["alone_s"], 0.0),
-            "decoder_wait_s": _passed(decoded, of["link_end_s"], of["core_start_s"]),
-            "decoder_service_s": _passed(decoded, of["core_start_s"], of["core_end_s"]),
-            "server_wait_s": _passed(back, reached_s, of["server_start_s"]),
-            "server_service_s": _passed(back, of["server_start_s"], of["server_end_s"]),
-            "network_s": np.where(entered, self._half_s, 0.0)
-            + np.where(back, each[cost, mine.AFTER_S], 0.0),
+        device_end_s = of["created_s"] + each[cost, mine.WORK_S]
+
+        def link_wait_s() -> np.ndarray:
+            waited_s = 0.0 + (of["link_end_s"] - (device_end_s + self._before_s) - of["alone_s"])
+            return np.where(carried, waited_s, 0.0)
+
+        def server_wait_s() -> np.ndarray:
+            reached_s = np.where(decoded, of["core_end_s"], of["link_end_s"])
+            return _passed(back, reached_s, of["server_start_s"])
+
+        def network_s() -> np.ndarray:
+            way_s = np.where(entered, self._half_s, 0.0)
+            return np.asarray(way_s + np.where(back, each[cost, mine.AFTER_S], 0.0))
+
+        makes: dict[str, Callable[[], np.ndarray]] = {
+            "device": lambda: of["device"],
+            "group": lambda: group.astype(float),
+            "outcome": lambda: np.full(len(cost), float(outcome)),
+            "sample": lambda: rows[cost, at.R_SAMPLE],
+            "created_s": lambda: of["created_s"],
+            "deadline_s": lambda: of["created_s"] + self._deadline_s[group],
+            "device_start_s": lambda: of["created_s"],
+            "device_end_s": lambda: device_end_s,
+            "link_start_s": lambda: np.where(carried, of["link_start_s"], math.nan),
+            "link_end_s": lambda: np.where(carried, of["link_end_s"], math.nan),
+            "server_start_s": lambda: np.where(served, of["server_start_s"], math.nan),
+            "server_end_s": lambda: np.where(served, of["server_end_s"], math.nan),
+            "done_s": lambda: of["done_s"],
+            "payload_bytes": lambda: rows[cost, at.R_PAYLOAD],
+            "air_bytes": lambda: np.where(entered, rows[cost, at.R_AIR], 0.0),
+            "server_share_s": lambda: np.where(served, of["share_s"], 0.0),
+            "correct": lambda: rows[cost, at.R_CORRECT],
+            "link_wait_s": link_wait_s,
+            "airtime_s": lambda: np.where(carried, of["alone_s"], 0.0),
+            "decoder_wait_s": lambda: _passed(decoded, of["link_end_s"], of["core_start_s"]),
+            "decoder_service_s": lambda: _passed(decoded, of["core_start_s"], of["core_end_s"]),
+            "server_wait_s": server_wait_s,
+            "server_service_s": lambda: _passed(back, of["server_start_s"], of["server_end_s"]),
+            "network_s": network_s,
         }
-        return {name: found[name] if name in found else np.zeros(len(kept)) for name in COLUMNS}
+        none = nothing(len(cost))
+        return Derived(COLUMNS, lambda name: makes[name]() if name in makes else none)
 
 
 _NAMES = (

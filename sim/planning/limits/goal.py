@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sim import Result
 from sim.measures.meters import Book, Records, ages_s, are_answered, select, since
 from sim.request import DONE
+from sim.statistics import lower_quantiles
 
 Floats = NDArray[np.float64]
 
@@ -81,8 +82,7 @@ class Goal:
             return Sample(_NONE, float(late_s.sum()), float(late_s.size), slow_s)
         value, count = result.value(self.column), 1.0
         if self.column == "deadline_miss_share":
-            gone = since(book.records, book.begin.time_s)
-            count = float(len(gone["done_s"]) + len(book.in_flight["done_s"]))
+            count = float(len(book.gone["done_s"]) + len(book.in_flight["done_s"]))
         if math.isnan(value):
             return Sample(_NONE, 0.0, 0.0, slow_s)
         return Sample(_NONE, value * count, count, slow_s)
@@ -94,7 +94,7 @@ class Goal:
         Approximation: a dropped session has lost as many later tokens as the others have on
         average, one that was cut short those that it lacks of them.
         """
-        gone = since(book.records, book.begin.time_s)
+        gone = book.gone
         if self.column.startswith("latency"):
             late_s = np.where(are_answered(gone), ages_s(gone), np.inf)
             return self._append_overdue(late_s, book.in_flight)
@@ -180,13 +180,15 @@ class Goal:
 
     def _quantile(self, samples: Sequence[Sample], count: Floats, p: float) -> tuple[float, Floats]:
         """The pooled quantile, and by how much every run's requests pull it, times n."""
-        pooled = np.sort(np.concatenate([sample.late_s for sample in samples]))
-        reach = max(0.2 * (1.0 - p), min(0.5 * (1.0 - p), 2.0 / math.sqrt(pooled.size)))
-        low, at, high = np.quantile(pooled, (p - reach, p, p + reach), method="lower")
+        n = int(count.sum())
+        reach = max(0.2 * (1.0 - p), min(0.5 * (1.0 - p), 2.0 / math.sqrt(n)))
+        runs = [sample.late_s for sample in samples]
+        below = min(reach, p)
+        low, at, high = lower_quantiles(runs, (p - below, p, p + reach))
         if not math.isfinite(at):
             return math.inf, np.zeros(len(samples))
         high = high if math.isfinite(high) else at + (at - low)
-        slope_s = float(high - low) / (2.0 * reach)
+        slope_s = float(high - low) / (below + reach)
         above = np.array([s.late_s.size - np.searchsorted(s.late_s, at) for s in samples])
         pull = above - (1.0 - p) * count
         return float(at), slope_s * (pull - count * (pull.sum() / count.sum()))
