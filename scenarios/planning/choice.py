@@ -7,12 +7,13 @@ are those that are no worse in accuracy, device energy and device seconds, so th
 that might stand on the Pareto front.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 from scenarios.planning.candidate import Candidate
 from scenarios.systems.case import Case
 from sim.planning.forecast.demands import sent_share
-from sim.planning.limits.budget import Budget, Missed, Refusal
+from sim.planning.limits.budget import Budget, Missed, Refusal, Spent
 from sim.planning.limits.goal import Goal
 from sim.planning.runs.pace import set_length
 from sim.planning.runs.probe import Player, Probe, Tally
@@ -40,22 +41,36 @@ def choose(
         Refusal: every candidate misses a constraint at N = 1; the first one's words.
     """
     tally = Tally(play)
+    todo = sorted(candidates, key=lambda each: -each.bound)
+    searched, refused = _search_all(todo, goals, check, budget, _SHORT_REQUESTS, tally)
+    spent = [one for one, refusal in refused if isinstance(refusal, Spent)]
+    if spent and not searched:  # then none of them is to be long
+        searched, refused = _search_all(spent, goals, check, budget, math.inf, tally)
+    if not searched:
+        raise refused[0][1]
+    best = max(searched, key=lambda each: each.found.root.root if each.found else 0.0)
+    return best, tally.requests
+
+
+def _search_all(
+    candidates: Sequence[Candidate], goals: Sequence[Goal], check: Callable[[Case], None],
+    budget: Budget, most: float, play: Player,
+) -> tuple[list[Candidate], list[tuple[Candidate, Refusal]]]:  # fmt: skip
+    """Those that were searched, each by `most` requests that are sent, and those that refused."""
     searched: list[Candidate] = []
-    refusals: list[Refusal] = []
-    for one in sorted(candidates, key=lambda each: -each.bound):
+    refused: list[tuple[Candidate, Refusal]] = []
+    for one in candidates:
+        one.failed, one.at_most = False, math.inf
         try:
             check(one.case)
-            _judge(one, searched, goals, budget, tally)
+            _judge(one, searched, goals, _short(one, budget, most), play)
         except Refusal as refusal:
             one.fate, one.failed = str(refusal), not isinstance(refusal, Missed)
             one.at_most = one.bound if one.failed else 0.0
-            refusals.append(refusal)
+            refused.append((one, refusal))
         if one.found is not None:
             searched.append(one)
-    if not searched:
-        raise refusals[0]
-    best = max(searched, key=lambda each: each.found.root.root if each.found else 0.0)
-    return best, tally.requests
+    return searched, refused
 
 
 def _judge(
@@ -79,9 +94,7 @@ def _judge(
     if rival is not None and rival.found is not None and _loses(one, rival.found, goals, play):
         one.fate, one.at_most = f"fails at N = {rival.found.n_star}", rival.found.n_star - 1
         return
-    most = min(budget.max_requests, _SHORT_REQUESTS / sent_share(one.case.sources))
-    short = _short(budget, most)
-    one.found = capacity(one.case.spec, one.case.sources, goals, budget=short, play=play)
+    one.found = capacity(one.case.spec, one.case.sources, goals, budget=budget, play=play)
     one.fate = "searched"
 
 
@@ -97,9 +110,10 @@ def _loses(one: Candidate, rival: Capacity, goals: Sequence[Goal], play: Player)
     return bool((probe.excess((n,), _RACE, goal) > 0.0).all())
 
 
-def _short(budget: Budget, most: float) -> Budget:
-    """That of a short search of so many requests, within the command's own."""
+def _short(one: Candidate, budget: Budget, most: float) -> Budget:
+    """That of a short search, in which so many requests are sent, within the command's own."""
     return Budget(
         half_width=0.05, n_runs=3, requests_per_run=1500.0, pilot_requests=_PILOT_REQUESTS,
-        max_devices=budget.max_devices, max_requests=most,
+        max_devices=budget.max_devices,
+        max_requests=min(budget.max_requests, most / sent_share(one.case.sources)),
     )  # fmt: skip

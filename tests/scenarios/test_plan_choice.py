@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.__main__ import run
+from scenarios.planning import choice
 from scenarios.planning.candidate import Candidate, candidate, front, label, unknown_row
 from scenarios.planning.choice import choose
 from scenarios.planning.workers import playing
@@ -25,7 +26,7 @@ from sim import (
     WorkloadSpec,
 )
 from sim.planning import Budget, Goal
-from sim.planning.limits.budget import Missed
+from sim.planning.limits.budget import Missed, Refusal
 
 P95 = Goal(column="latency_p95_s", limit=0.1)
 NAMES = {
@@ -57,13 +58,15 @@ def system(server_s: float, device_s: float = 0.0, drop_pp: float | None = 0.0) 
     return candidate({"codec": f"of {server_s}"}, one, [P95])
 
 
-def chosen(candidates: list[Candidate], limit_pp: float = math.inf) -> Candidate:
+def chosen(
+    candidates: list[Candidate], limit_pp: float = math.inf, budget: Budget | None = None
+) -> Candidate:
     def check(asked: Case) -> None:
         if asked.drop is not None and asked.drop.hi > limit_pp:
             raise Missed("loses too much")
 
     with playing("test", 1) as play:
-        best, requests = choose(candidates, [P95], check, budget=Budget(), play=play)
+        best, requests = choose(candidates, [P95], check, budget=budget or Budget(), play=play)
     assert requests >= sum(each.found.requests for each in candidates if each.found)
     return best
 
@@ -85,6 +88,19 @@ def test_the_winner_is_among_those_that_keep_their_answers() -> None:
     assert chosen([fast, exact], limit_pp=1.0) is exact
     assert fast.fate == "loses too much"
     assert fast.row(front=False)["n_at_most"] == 0
+
+
+def test_searches_that_all_need_more_than_a_short_one_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Within the requests that the command may spend, or else its own refusal says so."""
+    monkeypatch.setattr(choice, "_SHORT_REQUESTS", 3000.0)
+    best = chosen([system(0.01), system(0.02)])
+    assert best.values["codec"] == "of 0.01"
+    assert best.fate == "searched"
+    assert not best.failed
+    with pytest.raises(Refusal, match="the budget of 4000 requests ended the search"):
+        chosen([system(0.01), system(0.02)], budget=Budget(max_requests=4000.0))
 
 
 def test_costs_that_are_not_known_are_not_compared() -> None:

@@ -55,6 +55,10 @@ class Refusal(ValueError):
     """No number of devices can be named; the one line says which constraint failed where."""
 
 
+class Spent(Refusal):
+    """The budget of requests ended the search."""
+
+
 class Missed(Refusal):
     """Not even one device meets a limit, and no more of them do."""
 

@@ -10,7 +10,7 @@ from sim import SystemSpec
 from sim.places import groups_of
 from sim.planning.forecast.demands import guess, sent_share
 from sim.planning.forecast.losses import refuse_lost
-from sim.planning.limits.budget import Budget, Missed, Refusal
+from sim.planning.limits.budget import Budget, Missed, Refusal, Spent
 from sim.planning.limits.goal import Goal
 from sim.planning.runs.pace import (
     refuse_long,
@@ -117,7 +117,7 @@ class _Search:
         except Refusal as refusal:
             regimes = self._find_safe(probe)
             if regimes is None:
-                raise Refusal(f"{refusal}{self._pilots.say_choice()}") from None
+                raise type(refusal)(f"{refusal}{self._pilots.say_choice()}") from None
             goal = probe.worst(regimes.n_safe, 1)[1]
             return self._build(probe, goal, _at(regimes, probe, goal), 0, regimes)
         regimes = self._find_safe(probe) if refined.collapsed else None
@@ -181,7 +181,7 @@ class _Search:
     def _spend(self, requests: int, n_devices: float) -> None:
         self.requests += requests
         if self.requests > self._budget.max_requests:
-            raise Refusal(
+            raise Spent(
                 f"the budget of {self._budget.max_requests:g} requests ended the search after"
                 f" {self.requests}, at N = {n_devices:.0f}"
             )

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sim import SystemSpec
 from sim.planning.forecast.demands import demands, sent_share
-from sim.planning.limits.budget import Budget, Refusal, say_missed
+from sim.planning.limits.budget import Budget, Refusal, Spent, say_missed
 from sim.planning.limits.goal import Goal
 from sim.planning.runs.levers import faster_server, more_cells, more_gpus, wider_channel
 from sim.planning.runs.pace import refuse_long, set_length, warm_up
@@ -244,7 +244,7 @@ class _Search:
         self.requests += requests
         if self.requests > self._budget.max_requests:
             before = f"; before that {', '.join(self._before)}" if self._before else ""
-            raise Refusal(
+            raise Spent(
                 f"the budget of {self._budget.max_requests:g} requests ended the search after"
                 f" {self.requests}, at {self._far}{before}"
             )
