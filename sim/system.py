@@ -172,14 +172,14 @@ def play(system: System) -> Result:
     """Run a system that was built to its end and measure it."""
     spec, env, meter = system.spec, system.env, system.meter
     clock = Clock(env, spec, meter)
+    ends = spec.workload.requests is not None
+    if spec.warmup_s > 0.0 and not ends:
+        clock.run_to(spec.warmup_s)
     begin = system.snapshot()
-    if spec.workload.requests is not None:
+    if ends:
         reached = clock.run_until(meter.target_reached)
         _check_end(spec, "device 0", env.now, reached)
     else:
-        if spec.warmup_s > 0.0:
-            clock.run_to(spec.warmup_s)
-            begin = system.snapshot()
         clock.run_to(spec.horizon_s)
     book = _book(system, begin)
     if spec.workload.until_all:
@@ -199,14 +199,14 @@ def _play_compiled(spec: SystemSpec, sources: Sources, replication: int) -> Play
     from sim.engine.run import Run  # numba: who only looks at a spec does without
 
     running = Run(spec, sources, replication)
+    ends = spec.workload.requests is not None
+    if spec.warmup_s > 0.0 and not ends:
+        running.run_to(spec.warmup_s)
     begin = running.snapshot()
-    if spec.workload.requests is not None:
+    if ends:
         reached = running.run_until(ON_TARGET)
         _check_end(spec, "device 0", running.now_s, reached)
     else:
-        if spec.warmup_s > 0.0:
-            running.run_to(spec.warmup_s)
-            begin = running.snapshot()
         running.run_to(spec.horizon_s)
     book = running.book(begin)
     if spec.workload.until_all:
@@ -225,10 +225,10 @@ def _play_compiled(spec: SystemSpec, sources: Sources, replication: int) -> Play
 def _assess(spec: SystemSpec, played: Played) -> Result:
     """Every column of a run, its laws and what must be said of it."""
     book, workload = played.book, spec.workload
-    values = measure(book)
     groups = tuple(groups_of(spec))
-    values |= group_columns(book, groups, values["throughput_rps"])
     seen = observe_quantiles(book, groups)
+    values = measure(book, seen["latency_p95_s"].of_answers)
+    values |= group_columns(book, groups, values["throughput_rps"])
     values |= {name: each.quantile for name, each in seen.items()}
     values |= decision_columns(spec, book)
     values |= _trace_columns(spec, played.speeds, book)

@@ -127,6 +127,22 @@ class CostSurface:
             values = _interpolate(values, name, axis, at)
         return float(values)
 
+    def seconds_by_batch(self, cut: str, most: int) -> np.ndarray:
+        """Seconds of one call at `cut` for 1 to `most` requests of one token, [most], each as
+        `seconds_at` has it; NaN outside the measured range.
+        """
+        sizes, axis = np.arange(1, most + 1), np.array(self.batches)
+        seconds = np.full(most, np.nan)
+        if (self.new_tokens[0], self.kv_lengths[0]) != (1, 0):
+            return seconds
+        known = (axis[0] <= sizes) & (sizes <= axis[-1])
+        measured = self.seconds[choices.position("cut", cut, self.cuts), :, 0, 0]
+        right = np.minimum(np.maximum(1, np.searchsorted(axis, sizes[known])), len(axis) - 1)
+        left = np.maximum(0, right - 1)
+        weight = (sizes[known] - axis[left]) / np.maximum(1, axis[right] - axis[left])
+        seconds[known] = (1 - weight) * measured[left] + weight * measured[right]
+        return seconds
+
     def resample(self, generator: np.random.Generator) -> "CostSurface":
         """The surface as it might have been measured as well: every point with an error of its own.
         Itself where none is known.

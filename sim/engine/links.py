@@ -73,11 +73,11 @@ def set_ways(link: Link, groups: Sequence[GroupSpec], dn: np.ndarray) -> np.ndar
         group = groups[dn[index, at.GROUP]]
         snr_db = link.mean_snr_db(index, group)
         ways[way, [at.DOWN_BYTE_S, at.DOWN_TOGETHER]] = link.way_down(group, snr_db)
-        own = replace(spec, rate_bps=group.rate_bps or spec.rate_bps)
         rate = group.rate_bps or rate_bps(spec, snr_db)
         if spec.plain:
             Channel(spec, FifoStation(link.env), rate)  # refuses what does not get through
         else:
+            own = replace(spec, rate_bps=group.rate_bps or spec.rate_bps)
             refuse_hopeless(own, snr_db)
         ways[way, at.RATE_BPS], ways[way, at.BYTE_S] = rate, 8.0 / rate
         ways[way, at.TOGETHER] = spec.frames_per_access(rate)

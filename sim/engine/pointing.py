@@ -1,6 +1,7 @@
 """Where arrays are, written down for compiled functions (sim.engine.tables)."""
 
 from collections.abc import Sequence
+from ctypes import addressof, c_char
 
 import numpy as np
 
@@ -14,6 +15,13 @@ def address(arrays: Sequence[np.ndarray], more: Sequence[int] = ()) -> tuple[np.
     """
     if not all(a.flags.c_contiguous for a in arrays):
         raise ValueError("arrays must be C-contiguous, got one that is not")
-    words = [(a.ctypes.data, len(a), a.shape[1] if a.ndim > 1 else 0) for a in arrays]
+    words = [(_place(a), len(a), a.shape[1] if a.ndim > 1 else 0) for a in arrays]
     listed = np.append(np.array(words, np.int64), np.array(more, np.int64))
-    return listed, listed.ctypes.data
+    return listed, _place(listed)
+
+
+def _place(array: np.ndarray) -> int:
+    """Its address: by its buffer where it has one to write to, a third of what `.ctypes` takes."""
+    if array.nbytes and array.flags.writeable:
+        return addressof(c_char.from_buffer(array.data))
+    return int(array.ctypes.data)

@@ -115,7 +115,9 @@ def _present_s(system: Arrays, state: State) -> tuple[float, ...]:
 
 def added(values: np.ndarray, before: float = 0.0) -> float:
     """The sum of numbers added one after another to what was there before."""
-    return float(np.cumsum(np.append(before, values))[-1])
+    every = np.empty(len(values) + 1)
+    every[0], every[1:] = before, values
+    return float(np.add.accumulate(every)[-1])
 
 
 def in_flight(system: Arrays, state: State) -> np.ndarray:

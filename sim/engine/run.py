@@ -7,9 +7,6 @@ all events knows, the run begins again with that.
 
 import math
 
-import numpy as np
-
-from sim.engine import layout as at
 from sim.engine.loops.known import knows
 from sim.engine.loops.loops import Loops, TiedError
 from sim.engine.stepwise import Stepwise
@@ -27,8 +24,7 @@ class Run:
         self._ends_s: list[float] = []
         system = Arrays(*self._given)
         self.speeds = system.speeds
-        numbers = np.unique(system.dn[:, at.GROUP])
-        self.sources: list[Source] = [each for n in numbers for each in system.choices[n]]
+        self.sources: list[Source] = [each for n in system.present for each in system.choices[n]]
         """Those that devices may draw from."""
         self._playing: Loops | Stepwise = Loops(system) if knows(system) else Stepwise(system)
 

@@ -58,7 +58,7 @@ class Stepwise:
             begin=begin,
             end=self.snapshot(),
             speeds=tuple(system.speeds.until(self.now_s)) if system.speeds else (),
-            has_sessions=bool(system.gn[np.unique(system.dn[:, at.GROUP]), at.TALKS].any()),
+            has_sessions=bool(system.gn[system.present, at.TALKS].any()),
         )
 
     def _play(self, until_s: float, stop: int) -> int:

@@ -5,6 +5,10 @@ is computed here by the model's own functions, so that both engines have the sam
 """
 
 import math
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property
+from typing import cast
 
 import numpy as np
 from simpy import Environment
@@ -19,7 +23,7 @@ from sim.medium.speeds import speeds_of
 from sim.places import even, groups_of, groups_up_to, phase
 from sim.server.service import ANY, passes_of
 from sim.sources.draw import Draw, Draws
-from sim.sources.source import ExponentialSource, Source, Sources, sessions_of
+from sim.sources.source import ExponentialSource, Source, Sources, TraceSource, sessions_of
 from sim.specs import ServerSpec, SystemSpec
 from sim.streams import REQUESTS, Streams
 
@@ -41,6 +45,11 @@ class Arrays:
         self._set_system(replication)
         self._set_devices()
         self._set_rows()
+
+    @cached_property
+    def present(self) -> list[int]:
+        """The numbers of the groups that have devices."""
+        return [int(n) for n in np.flatnonzero(np.bincount(self.dn[:, at.GROUP]))]
 
     @property
     def most_frames(self) -> int:
@@ -161,7 +170,7 @@ class Arrays:
         most = server.max_batch if server.discipline != "fifo" else 1  # who serves one by one
         for number, source in enumerate(self.sources):
             for one in (rows_known(source) or [])[:1]:
-                self.tails[number, : most + 1] = [_tail_s(source, one, n) for n in range(most + 1)]
+                self.tails[number, 2 : most + 1] = _tails_s(source, one, most)[1:]
 
     def _set_policies(self, sources: list[Source], places: list[tuple[int, int]]) -> None:
         """What devices choose among, and how; `places`: first row and rows of every source."""
@@ -192,14 +201,17 @@ def _mean_s(source: Source) -> float:
     return source.server_s if isinstance(source, ExponentialSource) else 0.0
 
 
-def _tail_s(source: Source, one: Draw, size: int) -> float:
-    """Seconds of so many requests together; NaN where the source does not know: it says so itself
-    when such a batch is to be served.
+def _tails_s(source: Source, one: Draw, most: int) -> Sequence[float] | np.ndarray:
+    """Seconds of batches of 1 to `most` requests; NaN where the source does not know: it says so
+    itself when such a batch is to be served.
     """
-    try:
-        return source.batch_s([one] * size) if size > 1 else 0.0
-    except ValueError:
-        return math.nan
+    if type(source).batch_s is TraceSource.batch_s:
+        return cast(TraceSource, source).batches_s(most)  # all in one
+    seconds = [math.nan] * most
+    for n in range(2, most + 1):
+        with suppress(ValueError):
+            seconds[n - 1] = source.batch_s([one] * n)
+    return seconds
 
 
 def _law(server: ServerSpec, draws: Draws) -> tuple[int, np.ndarray]:

@@ -16,12 +16,13 @@ _LATENCY = {
 
 class Observed(NamedTuple):
     """The observations of one run whose quantile at `level` is a column; `known`: that quantile,
-    where it has been computed.
+    where it has been computed; `of_answers`: that of what was answered alone.
     """
 
     values: np.ndarray
     level: float
     known: float | None = None
+    of_answers: float = nan
 
     @property
     def quantile(self) -> float:
@@ -73,8 +74,8 @@ def _observe_all(
     for (name, level), quantile_s in zip(levels.items(), found, strict=True):
         older_s = age_s[age_s > quantile_s]
         seen[name] = (
-            Observed(np.append(known_s, older_s), level)
+            Observed(np.append(known_s, older_s), level, None, quantile_s)
             if len(older_s)
-            else Observed(known_s, level, quantile_s)
+            else Observed(known_s, level, quantile_s, quantile_s)
         )
     return seen

@@ -90,7 +90,7 @@ def find_stop(spec: SystemSpec, book: Book) -> Stop | None:
     groups = groups_of(spec)
     stops = []
     for number, name in enumerate(groups):
-        stop = _stop_of(book, number, name if len(groups) > 1 else "")
+        stop = _stop_of(book, number, name) if len(groups) > 1 else _stop_of(book)
         if stop is not None:
             stops.append(stop)
     asked = [stop for stop in stops if stop.waiting or stop.dropped]
@@ -110,13 +110,14 @@ def find_stop(spec: SystemSpec, book: Book) -> Stop | None:
     return max(stops, key=lambda stop: stop.last_s)._replace(group="")
 
 
-def _stop_of(book: Book, number: int, name: str) -> Stop | None:
-    """Whether one group has stopped."""
+def _stop_of(book: Book, number: int | None = None, name: str = "") -> Stop | None:
+    """Whether one group has stopped, or the whole fleet."""
     begin_s, end_s = book.begin.time_s, book.end.time_s
-    gone, steps, waiting = (
-        select(table, table["group"] == number)
-        for table in (book.gone, since(book.steps, begin_s), book.in_flight)
-    )
+    gone, steps, waiting = book.gone, since(book.steps, begin_s), book.in_flight
+    if number is not None:
+        gone, steps, waiting = (
+            select(table, table["group"] == number) for table in (gone, steps, waiting)
+        )
     times_s, tokens_s = (table["done_s"][table["outcome"] == DONE] for table in (gone, steps))
     if len(tokens_s):
         times_s = np.sort(np.concatenate((times_s, tokens_s)))

@@ -352,6 +352,11 @@ class TraceSource:
             self._batch_s[size] = tail.seconds_at(self._cut, batch=size) if tail else 0.0
         return self._batch_s[size]
 
+    def batches_s(self, most: int) -> np.ndarray:
+        """The same of batches of 1 to `most`, [most]; NaN where the surface has none."""
+        tail = self._tail
+        return tail.seconds_by_batch(self._cut, most) if tail else np.zeros(most)
+
     def mean(self) -> Draw:
         """Column means of the rows."""
         return self.rows.mean()

@@ -15,6 +15,7 @@ from sim.statistics.batches import (
 from sim.statistics.interval import (
     Interval,
     log_interval,
+    moments,
     normal_scores,
     replication_interval,
     table_interval,
@@ -32,6 +33,7 @@ __all__ = [
     "independent_parts",
     "log_interval",
     "lower_quantiles",
+    "moments",
     "mser5",
     "normal_scores",
     "replication_interval",

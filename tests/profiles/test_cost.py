@@ -38,6 +38,27 @@ def test_extrapolation_is_refused(point):
         surface().seconds_at("stem", **point)
 
 
+@given(
+    axis=st.lists(st.integers(1, 40), min_size=1, max_size=6, unique=True).map(sorted),
+    most=st.integers(1, 45),
+    first=st.sampled_from([(1, 0), (2, 0), (1, 3)]),
+    seed=st.integers(0, 99),
+)
+def test_all_batches_at_once_are_those_one_by_one(axis, most, first, seed):
+    seconds = np.random.default_rng(seed).exponential(size=(2, len(axis), 2, 2))
+    tokens, kv = first
+    made = surface(batches=tuple(axis), new_tokens=(tokens, 7), kv_lengths=(kv, 9), seconds=seconds)
+
+    def alone(size):
+        try:
+            return made.seconds_at("stem", batch=size)
+        except ValueError:
+            return np.nan
+
+    found = made.seconds_by_batch("stem", most)
+    assert np.array_equal(found, [alone(n) for n in range(1, most + 1)], equal_nan=True)
+
+
 def test_unknown_cut_names_the_nearest():
     with pytest.raises(ValueError, match="cut must be one of stem; got 'stam'"):
         surface().seconds_at("stam")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sim import ExponentialSource, FleetSpec, LinkSpec, SystemSpec, WorkloadSpec, run
-from sim.measures.columns import stage_columns, stages
+from sim.measures.columns import STAGES, stage_columns, stages
 from sim.measures.meters import ages_s, are_answered, select, since
 from sim.measures.quantiles import observe_quantiles
 
@@ -46,11 +46,14 @@ def test_every_level_is_as_found_alone(n_devices, horizon_s):
 def test_stages_without_any_time_are_exactly_nothing():
     book = book_of(4, seed=1)
     done = select(book.records, are_answered(book.records))
-    columns, parts = stage_columns(done, book.length_s), stages(done)
-    latency_s = ages_s(done)
-    slow = latency_s >= np.quantile(latency_s, 0.95) * (1.0 - 1e-9)
+    latency_s, parts = ages_s(done), stages(done)
+    slow_s = float(np.quantile(latency_s, 0.95))
+    columns, slow = stage_columns(done, book.length_s, slow_s), latency_s >= slow_s * (1.0 - 1e-9)
+    assert set(parts) < set(STAGES)
+    assert sum(parts.values()) == pytest.approx(latency_s, rel=1e-12)
     assert columns["link_outage_s"] == columns["decoder_queue_mean"] == 0.0
     assert columns["server_service_s"] > 0.0
-    for name, part in parts.items():
+    for name in STAGES:
+        part = parts.get(name, np.zeros(len(latency_s)))
         assert columns[name] == float(np.mean(part))
         assert columns[f"{name}_slowest"] == float(np.mean(part[slow]))

@@ -15,6 +15,7 @@ from sim.statistics import (
     independent_parts,
     log_interval,
     lower_quantiles,
+    moments,
     mser5,
     replication_interval,
     runs_still_needed,
@@ -49,6 +50,17 @@ def test_t_is_student():
         assert two_sided_t(0.95, freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
     with pytest.raises(ValueError, match="confidence must be within"):
         two_sided_t(1.0, 3)
+
+
+@given(st.lists(st.floats(-1e9, 1e9) | st.sampled_from([0.0, 0.1, 1e120]), max_size=40))
+def test_moments_are_numpys_to_the_bit(values):
+    n, mean, variance = moments(values)
+    assert n == len(values)
+    if n:
+        assert mean == np.mean(values)
+    if n > 1:
+        assert variance == np.var(values, ddof=1)
+    assert (np.isnan(mean), np.isnan(variance)) == (n == 0, n < 2)
 
 
 def test_replication_interval_is_scipys():

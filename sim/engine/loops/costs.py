@@ -30,7 +30,7 @@ def costs_of(system: Arrays) -> Costs:
     each, rows = list[np.ndarray](), list[np.ndarray]()
     kinds, groups = list[list[float]](), list[int]()
     sizes = dict[tuple[int, int], int]()
-    for number in np.unique(system.dn[:, at.GROUP]).tolist():
+    for number in system.present:
         own = system.dn[:, at.GROUP] == number
         for slowdown in np.unique(system.df[own, at.SLOWDOWN]).tolist():
             kind_of[own & (system.df[:, at.SLOWDOWN] == slowdown)] = len(kinds)

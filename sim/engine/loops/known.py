@@ -36,9 +36,9 @@ def knows(system: Arrays) -> bool:
 
 def _are_loops(system: Arrays) -> bool:
     """Whether all devices wait for an answer, then pause."""
-    numbers = np.unique(system.dn[:, at.GROUP])
-    gf, gn = system.gf[numbers], system.gn[numbers]
-    closed = np.isin(gn[:, at.KIND], (at.THINKS, at.PAUSES)) & (gf[:, at.MEAN] > 0.0)
+    gf, gn = system.gf[system.present], system.gn[system.present]
+    kinds = gn[:, at.KIND]
+    closed = ((kinds == at.THINKS) | (kinds == at.PAUSES)) & (gf[:, at.MEAN] > 0.0)
     return bool(np.all(closed & (gn[:, at.LIMIT] != 0)))
 
 
