@@ -70,12 +70,7 @@ def replicate(spec: SystemSpec, sources: Sources, *, play: Play | None = None) -
             partial(_play_resampled, spec, sources, errors, r) for r, errors in enumerate(off)
         )
     judgement = _judge(spec, plain)
-    estimates = {
-        name: Estimate(mean=math.nan)
-        if judgement.saturated and grows(name)
-        else _estimate(name, plain, boot, spec.confidence)
-        for name in plain[0].figures
-    }
+    estimates = _estimate_all(plain, boot, judgement, spec.confidence)
     length = _measure_length(spec, plain, judgement)
     short = length.warn(spec, len(plain)) if length else ""
     book = plain[-1].book
@@ -244,18 +239,35 @@ def _interval(name: str, runs: Sequence[Kept], confidence: float) -> Interval:
     return estimate_interval(name, figures, [each.seen for each in runs], confidence)
 
 
+def _estimate_all(
+    plain: Sequence[Kept], boot: Sequence[Kept], judgement: Judgement, confidence: float
+) -> dict[str, Estimate]:
+    """Every column: its mean and both intervals; nothing of what depends on the run's length."""
+    seen = [each.seen for each in plain]
+    found = {}
+    for name in plain[0].figures:
+        if judgement.saturated and grows(name):
+            found[name] = Estimate(mean=math.nan)
+            continue
+        figures, resampled = ([each.figures[name] for each in runs] for runs in (plain, boot))
+        found[name] = _estimate(name, figures, resampled, seen, confidence)
+    return found
+
+
 def _estimate(
-    name: str, plain: Sequence[Kept], boot: Sequence[Kept], confidence: float
+    name: str,
+    figures: Sequence[float],
+    resampled: Sequence[float],
+    seen: Sequence[Mapping[str, Observed]],
+    confidence: float,
 ) -> Estimate:
     """Mean and both intervals of one column."""
-    from sim.measures.intervals import bound
+    from sim.measures.intervals import bound, estimate_interval
     from sim.statistics import table_interval
 
-    figures = [each.figures[name] for each in plain]
-    resampled = [each.figures[name] for each in boot]
-    if len(plain) > 1 and not any(figures) and not any(resampled):  # as of most columns
+    if len(figures) > 1 and not any(figures) and not any(resampled):  # as of most columns
         return Estimate(mean=0.0, lo=0.0, hi=0.0, lo_total=0.0, hi_total=0.0)
-    inner = _interval(name, plain, confidence)
+    inner = estimate_interval(name, figures, seen, confidence)
     wider = table_interval(figures, resampled, confidence, inner)
     total = bound(name, wider, min(figures))
     return Estimate(mean=inner.mean, lo=inner.lo, hi=inner.hi, lo_total=total.lo, hi_total=total.hi)

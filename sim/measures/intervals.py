@@ -103,10 +103,7 @@ def estimate_interval(
     elif (behind := _behind(column)) in seen[0]:
         interval = skewed_mean(figures, [each[behind].values for each in seen], confidence)
     elif min(figures) >= 0.0:
-        interval = log_interval(figures, confidence)
-        plain = replication_interval(figures, confidence=0.68)
-        if plain.mean > 0.0 and plain.half_width > _SPREAD * plain.mean:
-            interval = Interval(plain.mean, math.nan, math.nan)
+        interval = log_interval(figures, confidence, widest=_SPREAD)
     else:
         interval = replication_interval(figures, confidence)
     return bound(column, interval, min(figures, default=math.nan))
@@ -162,10 +159,11 @@ def _beyond(runs: Sequence[np.ndarray], level: float) -> float:
     every = np.concatenate(runs)
     if not every.size:
         return 0.0
+    quantile = float(np.quantile(every, level))
     some = (1.0 - level) * every.size >= _SOME
-    if some and not np.max(every) > (1.0 + _ALIKE) * np.quantile(every, level):
+    if some and not np.max(every) > (1.0 + _ALIKE) * quantile:
         return math.inf
-    return independent_beyond(runs, level)
+    return independent_beyond(runs, level, quantile)
 
 
 def _terminates(spec: SystemSpec) -> bool:

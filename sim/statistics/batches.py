@@ -63,8 +63,11 @@ def within_variance(batches: Floats) -> float:
     return float(np.sum(apart**2)) / (n_runs * (n - 1)) if n > 1 else 0.0
 
 
-def independent_beyond(runs: Sequence[ArrayLike], probability: float) -> float:
-    """How many independent observations all runs together hold beyond their common quantile.
+def independent_beyond(
+    runs: Sequence[ArrayLike], probability: float, quantile: float | None = None
+) -> float:
+    """How many independent observations all runs together hold beyond their common `quantile`,
+    which is found where it is not given.
 
     k such that a Poisson number of mean k scatters relatively as the share beyond the quantile
     does, whose variance comes from the batches (or from the runs, where they scatter more than
@@ -73,7 +76,8 @@ def independent_beyond(runs: Sequence[ArrayLike], probability: float) -> float:
     arrays = [np.asarray(run, dtype=float) for run in runs if np.size(run)]
     if not arrays:
         return 0.0
-    quantile = np.quantile(np.concatenate(arrays), probability)
+    if quantile is None:
+        quantile = float(np.quantile(np.concatenate(arrays), probability))
     beyond = [np.asarray(array > quantile, dtype=float) for array in arrays]
     batches = batch_means(beyond)
     variance = within_variance(batches) / independent_parts(batches)

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
+_ROUGH = 0.68
+
 
 class Interval(NamedTuple):
     """An estimate and its confidence limits; NaN limits where the data give none."""
@@ -71,18 +73,28 @@ def replication_interval(values: ArrayLike, confidence: float = 0.95) -> Interva
     return Interval(mean, mean - half, mean + half)
 
 
-def log_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+def log_interval(
+    values: ArrayLike, confidence: float = 0.95, *, widest: float = math.inf
+) -> Interval:
     """m exp(-+ t s / (m sqrt(R))) of runs' figures that are never below 0, m being their mean.
 
     The t interval of the logarithm (delta method): it stays above 0 and reaches further up than
     down, as the error of a rate or a share of rare events does. Figures that are all the same, or
-    a mean of 0, give the plain interval.
+    a mean of 0, give the plain interval. No ends where the plain 68 % interval reaches further than
+    `widest` means.
     """
-    plain = replication_interval(values, confidence)
-    if math.isnan(plain.lo) or plain.mean <= 0.0:
+    n, mean, variance = moments(values)
+    if math.isnan(variance):
+        return Interval(mean, math.nan, math.nan)
+    error = math.sqrt(variance) / math.sqrt(n)
+    half = two_sided_t(confidence, n - 1) * error
+    plain = Interval(mean, mean - half, mean + half)
+    if mean <= 0.0:
         return plain
-    factor = math.exp(min(plain.half_width / plain.mean, 700.0))
-    return Interval(plain.mean, plain.mean / factor, plain.mean * factor)
+    if two_sided_t(_ROUGH, n - 1) * error > widest * mean:
+        return Interval(mean, math.nan, math.nan)
+    factor = math.exp(min(plain.half_width / mean, 700.0))
+    return Interval(mean, mean / factor, mean * factor)
 
 
 def table_interval(
