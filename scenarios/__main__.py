@@ -4,18 +4,19 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from scenarios.shell import commands, completion, names
 from scenarios.shell.shadow import find_shadow
 
-_OBJECTS = 50_000
+OBJECTS = 50_000
 """Made before Python looks for cycles among them. Nearly all that a command makes lives to its end,
 modules first of all; looking after every 700 takes a tenth of a plan."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the console script; exits 0, 1 (failed points) or 2 (a user's mistake)."""
-    gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
+    gc.set_threshold(OBJECTS, *gc.get_threshold()[1:])
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -41,7 +42,7 @@ def run(arguments: list[str]) -> int:
 
         if not isinstance(error, MISTAKES) or os.environ.get("SPLITFLEET_DEBUG"):
             raise
-        print(f"splitfleet: {one_line(error, _keys(loaded))}", file=sys.stderr)
+        print(f"splitfleet: {one_line(error, partial(_keys, loaded))}", file=sys.stderr)
         return 2
 
 

@@ -1,13 +1,17 @@
 """No test is a matter of time; one that needs an extra which is not installed is skipped."""
 
+import gc
 import re
 from importlib import import_module
 
 import pytest
 from hypothesis import settings
 
+from scenarios.__main__ import OBJECTS
+
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+gc.set_threshold(OBJECTS, *gc.get_threshold()[1:])  # as every command does
 
 EXTRAS = {"models": "transformers", "codecs": "zstandard", "parquet": "pyarrow", "pandas": "pandas"}
 _NAMED = re.compile(r"pip install 'splitfleet\[(\w+)\]'")

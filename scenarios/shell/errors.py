@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
@@ -23,24 +23,27 @@ _SEVERAL = re.compile(r"Ambiguous value for argument '(.+)'")
 _FULL_KEY = re.compile(r"full_key: (\S+)")
 
 
-def one_line(error: BaseException, keys: Iterable[str] = ()) -> str:
+Keys = Callable[[], Sequence[str]]
+
+
+def one_line(error: BaseException, keys: Keys = tuple) -> str:
     """Return the message of `error` in one line: what, where, got and allowed.
 
     Args:
         error: what was raised; causes are searched for one of ours or of OmegaConf.
-        keys: all valid override keys of the command, to name the nearest.
+        keys: tells all valid override keys of the command, to name the nearest; asked only then.
     """
-    text = _explain(error, list(keys))
+    text = _explain(error, keys)
     return re.sub(r"\s+", " ", text).strip()
 
 
-def _explain(error: BaseException, keys: list[str]) -> str:
+def _explain(error: BaseException, keys: Keys) -> str:
     text = str(error)
     if match := _NO_GROUP.search(text):
         group = match[1].split("@")[0]
-        if group in keys:
+        if group in keys():
             return f"this command chooses {group} itself; it takes no file of {group}"
-        return unknown("field", group, keys)
+        return unknown("field", group, keys())
     if match := _NO_FILE.search(text):
         return unknown(match[1], match[2], match[3].split())
     if match := _FIELD.search(text):
@@ -63,15 +66,15 @@ def _explain(error: BaseException, keys: list[str]) -> str:
     return first if not isinstance(cause, OSError) else _explain_system(cause)
 
 
-def _explain_field(field: str, keys: list[str]) -> str:
+def _explain_field(field: str, keys: Keys) -> str:
     """A field that nothing has, or that only other choices of its group have."""
     group, _, option = field.partition(".")
-    if field in keys and (others := owners(group, option)):
+    if field in keys() and (others := owners(group, option)):
         having = ", ".join(others)
         return f"the chosen {group} has no option {option}; choices of {group} with it: {having}"
     if group == "codec" and (chains := _chains_with(option)):
         return f"{field} is named in no file; chains that take +{field}=VALUE: {', '.join(chains)}"
-    return unknown("field", field, keys)
+    return unknown("field", field, keys())
 
 
 def _chains_with(option: str) -> list[str]:
@@ -80,11 +83,11 @@ def _chains_with(option: str) -> list[str]:
     return chains_with(option)
 
 
-def _explain_word(word: str, keys: list[str]) -> str:
+def _explain_word(word: str, keys: Keys) -> str:
     """A word of the command line that the grammar of overrides refuses."""
     key, sign, value = word.partition("=")
     if sign and not key.isascii():
-        return unknown("field", key, keys)
+        return unknown("field", key, keys())
     if not sign or not value:
         return f"write KEY=VALUE, got {word!r}"
     if value.startswith(("[", "{")):

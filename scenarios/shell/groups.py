@@ -1,6 +1,7 @@
 """The groups of a command and their choices, as the files of conf say."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def keys_of(groups: Mapping[str, Sequence[str]]) -> list[str]:
     for group, choices in groups.items():
         folder, _, package = group.partition("@")
         for choice in choices:
-            content: Any = OmegaConf.load(_CONF / folder / f"{choice}.yaml")
+            content = _options(_CONF / folder / f"{choice}.yaml")
             keys += [f"{package or folder}.{key}" for key in content if key != "defaults"]
     return keys
 
@@ -38,6 +39,12 @@ def owners(group: str, option: str) -> list[str]:
     folder = _CONF / group
     found = []
     for path in sorted(folder.glob("*.yaml")) if option and folder.is_dir() else []:
-        content: Any = OmegaConf.load(path)
-        found += [path.stem] if option in content else []
+        found += [path.stem] if option in _options(path) else []
     return found
+
+
+@cache
+def _options(path: Path) -> tuple[str, ...]:
+    """What a file sets."""
+    content: Any = OmegaConf.load(path)
+    return tuple(content)
