@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
+from scenarios.shell import forks
 from scenarios.shell.progress import progress
 from scenarios.sweep import multirun
 from scenarios.sweep.store import Row, Store, point_id
@@ -18,7 +19,8 @@ _CHUNKS_PER_WORKER = 8
 class Job:
     """One point ready to run: its identity, its labels and the function that measures it.
 
-    `evaluate` is pickled where workers play. For a dry run `foreseen` tells its CPU seconds
+    `evaluate` is pickled where workers play; `together`: the same by so many processes, of a point
+    that consists of runs. For a dry run `foreseen` tells its CPU seconds
     without playing anything, `seconds` by playing a part of it, `refusal` why it would be refused.
     `swept` holds the values of the keys that a sweep varies: columns, but no part of the identity;
     `engine`, what plays it, and why not the compiled one, likewise.
@@ -28,6 +30,7 @@ class Job:
     digests: dict[str, str]
     labels: dict[str, Any]
     evaluate: Callable[[], Row]
+    together: Callable[[int], Row] | None = None
     seconds: Callable[[], float] | None = None
     foreseen: Callable[[], float] | None = None
     refusal: Callable[[], str] | None = None
@@ -72,8 +75,9 @@ def play(
     """Run what is not finished yet and return the rows of all jobs in their order.
 
     With `workers` > 1 the points run in as many processes (joblib); every process adds its rows to
-    the store by itself, so that an interrupted sweep loses only the points under way. A point that
-    fails becomes a row with its `error`; a single one raises.
+    the store by itself, so that an interrupted sweep loses only the points under way. The runs of a
+    single point are shared among them. A point that fails becomes a row with its `error`; a single
+    one raises.
 
     Raises:
         ValueError: the refusal, where there is only one point to run.
@@ -100,6 +104,8 @@ def _play_jobs(jobs: list[Job], store: Store, workers: int, *, alone: bool) -> I
         several = multirun.is_multirun()  # then other jobs may append meanwhile
         with store.appending(alone=not several) as append:
             for job in jobs:
+                if workers > 1 and job.together and forks.can_fork():
+                    job = replace(job, evaluate=partial(job.together, workers))
                 yield append(_row(job, alone=alone and not several))
         return
     from joblib import Parallel, delayed

@@ -14,7 +14,9 @@ class Rows:
     columns: str = option(
         "all", "columns of results.csv and the screen: all, or varying (those that differ)"
     )
-    workers: int = option(1, "processes that play the points; the rows are the same")
+    workers: int = option(
+        1, "processes that play the points, or the runs of a single one; the rows are the same"
+    )
     dry_run: bool = option(False, "print the points and how long they would take, run none")
     force: bool = option(False, "play points that are foreseen to take more than ten minutes, too")
 

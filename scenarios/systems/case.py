@@ -4,13 +4,14 @@ import dataclasses
 import hashlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from scenarios.shell import forks
 from scenarios.shell.duration import say_duration
 from scenarios.shell.schema import field_names
 from scenarios.sweep.play import Job
@@ -104,15 +105,22 @@ class Case:
         """Whether some of its requests are sessions of tokens."""
         return any(hasattr(source, "session") for source in self.sources.values())
 
-    def result(self) -> Result:
-        """All replications of the system.
+    def result(self, workers: int = 1) -> Result:
+        """All replications of the system, shared among so many copies of this process.
 
         Raises:
             ValueError: more work than is played without being `forced`.
         """
         if refusal := self.refusal():
             raise ValueError(refusal)
-        return replicate(self.spec, self.sources)
+        if workers == 1:
+            return replicate(self.spec, self.sources)
+
+        def play(tasks: Iterable[Callable[[], Any]]) -> list[Any]:
+            first, *rest = tasks  # what is loaded for the first, all have
+            return [first(), *forks.play(rest, workers, lambda result: result)]
+
+        return replicate(self.spec, self.sources, play=play)
 
     @property
     def work(self) -> Work:
@@ -127,9 +135,9 @@ class Case:
         """Why it is not played unless `forced`; nothing where that is a matter of minutes."""
         return "" if self.forced else refuse_work(self.work, self.spec.max_events)
 
-    def play(self) -> Row:
+    def play(self, workers: int = 1) -> Row:
         """The metrics of all replications, and what the codec does to the answers."""
-        row = row_of(self.result())
+        row = row_of(self.result(workers))
         if self.bounded and fastest(self.spec.link) <= 1.0:
             limit = bound_rps(self.spec, row)
             if not math.isnan(limit):
@@ -138,11 +146,13 @@ class Case:
 
     def job(self, *, graded: bool = False) -> Job:
         """The point of a sweep; `graded`: its row says, too, how far to believe it."""
+        play = partial(_play_graded, self) if graded else self.play
         return Job(
             spec=self.identity,
             digests=dict(self.digests),
             labels=dict(self.labels),
-            evaluate=partial(_play_graded, self) if graded else self.play,
+            evaluate=play,
+            together=play,
             seconds=self.estimate_s,
             foreseen=self.foresee_s,
             refusal=self.refusal,
@@ -196,9 +206,9 @@ def refuse_work(work: Work, max_events: int) -> str:
     )
 
 
-def _play_graded(case: Case) -> Row:
+def _play_graded(case: Case, workers: int = 1) -> Row:
     """A row with the grade of its trust, and what it is cautioned about."""
-    row = case.play()
+    row = case.play(workers)
     trust = case.trust(row)
     return {**row, "grade": trust.grade, "cautions": trust.cautions}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.__main__ import run
+from scenarios.shell import forks
 
 SWEEP = 'sweep=["fleet.n_devices=1,2,3"]'
 
@@ -69,6 +70,24 @@ def test_the_same_seed_gives_the_same_bytes_in_one_process_and_in_two(quick):
     assert tables[0] == tables[1] == tables[2]
     assert run([*line, "seed=5"]) == 0
     assert Path("outputs/same/results.csv").read_bytes() != tables[0]
+
+
+def test_workers_share_the_runs_of_a_single_point(quick, monkeypatch):
+    """After the first of each set, for which everything is loaded."""
+    shared, play = [], forks.play
+
+    def watched(tasks, workers, done):
+        shared.append((len(tasks), workers))
+        return play(tasks, workers, done)
+
+    monkeypatch.setattr(forks, "play", watched)
+    monkeypatch.setattr(forks, "can_fork", lambda: sys.platform == "linux")
+    for workers in (1, 2):
+        words = [*quick, "fleet.n_devices=3", f"workers={workers}", f"name=alone{workers}"]
+        assert run(["simulate", *words]) == 0
+    assert shared == ([(2, 2), (2, 2)] if sys.platform == "linux" else [])
+    one, two = (Path(f"outputs/alone{n}/results.csv").read_bytes() for n in (1, 2))
+    assert one == two
 
 
 def test_a_multirun_gives_the_rows_of_the_inner_grid(quick):
