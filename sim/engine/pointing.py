@@ -6,18 +6,32 @@ from ctypes import addressof, c_char
 import numpy as np
 
 
-def address(arrays: Sequence[np.ndarray], more: Sequence[int] = ()) -> tuple[np.ndarray, int]:
-    """Three words for each array, its address, rows and columns, then `more` words, and the address
-    of them all. Both they and the arrays have to be kept as long as it is used.
+class Listed:
+    """Three words for each array, its address, rows and columns, then `more` words. They stand at
+    `address`, as long as this is kept.
 
     Raises:
         ValueError: rows that do not lie one behind the other.
     """
-    if not all(a.flags.c_contiguous for a in arrays):
+
+    def __init__(self, arrays: Sequence[np.ndarray], more: Sequence[int] = ()) -> None:
+        self._arrays = list(arrays)
+        words = np.array([_words(array) for array in arrays], np.int64)
+        self._words = np.append(words, np.array(more, np.int64))
+        self.address = _place(self._words)
+
+    def renew(self, arrays: Sequence[np.ndarray]) -> None:
+        """Write anew where those are that have taken the place of others."""
+        for i, (array, old) in enumerate(zip(arrays, self._arrays, strict=True)):
+            if array is not old:
+                self._words[3 * i : 3 * i + 3] = _words(array)
+                self._arrays[i] = array
+
+
+def _words(array: np.ndarray) -> tuple[int, int, int]:
+    if not array.flags.c_contiguous:
         raise ValueError("arrays must be C-contiguous, got one that is not")
-    words = [(_place(a), len(a), a.shape[1] if a.ndim > 1 else 0) for a in arrays]
-    listed = np.append(np.array(words, np.int64), np.array(more, np.int64))
-    return listed, _place(listed)
+    return _place(array), len(array), array.shape[1] if array.ndim > 1 else 0
 
 
 def _place(array: np.ndarray) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from sim.clock import EventBudgetError, say_budget
 from sim.engine import layout as at
 from sim.engine import links, lists, needs, tables
-from sim.engine.pointing import address
+from sim.engine.pointing import Listed
 from sim.engine.system import Arrays
 from sim.medium.sharing.wifi import contention
 
@@ -34,9 +34,9 @@ class State:
 
     def __init__(self, system: Arrays) -> None:
         self._system = system
-        self._rooms = needs.addresses(system)
         self._set_all()
-        self.point()
+        self._listed = Listed(self._arrays(), needs.addresses(system))
+        self.p = self._listed.address
 
     @property
     def now_s(self) -> float:
@@ -119,7 +119,7 @@ class State:
         together = link.aggregation
         contends = system.sn[at.LINK] == at.CONTENDED_LINK
         self.sizes = np.full((system.most_frames + 1, together + 1) if contends else (1, 1), -1)
-        self.ratios = np.full((8, 8), math.nan)
+        self.ratios = np.full((8, _FEW), math.nan)
         n_fading = 1 if link.plain else n_devices
         self.fades = np.ones((n_fading, at.N_FADE_FLOATS))
         self.fading = np.full((n_fading, at.N_FADE_WHOLE), -1)
@@ -172,10 +172,10 @@ class State:
         self.waiting = np.zeros(slots + _FEW, np.int64)
         self.work = np.zeros(slots + burst)
 
-    def point(self) -> None:
-        """Write down where all arrays are, at the address `p` (sim.engine.tables)."""
+    def _arrays(self) -> list[np.ndarray]:
+        """All of them, the system's among them, as they are listed at the address `p`."""
         named = vars(self._system) | vars(self)
-        self._list, self.p = address([named[name] for name in tables.NAMES], self._rooms)
+        return [named[name] for name in tables.NAMES]
 
     def make_room(self, why: int) -> None:
         """Room for more of what the kernel came back for.
@@ -185,11 +185,9 @@ class State:
         """
         if why == at.GROW_ROWS:
             self._begin_piece("records", self.full, at.ROWS)
-            return
-        if why == at.GROW_STEPS:
+        elif why == at.GROW_STEPS:
             self._begin_piece("steps", self.full_steps, at.STEPS)
-            return
-        if why == at.IS_SHORT:
+        elif why == at.IS_SHORT:
             short, self.n[at.SHORT] = int(self.n[at.SHORT]), 0
             if short & at.OF_PLACES:
                 self._make_wide()
@@ -207,16 +205,13 @@ class State:
             in_flight = int(self.n[at.ARRIVED] - self.n[at.LEFT])
             behind = self._system.dn[:, at.BEHIND]
             raise EventBudgetError(say_budget(self._system.spec, self.now_s, in_flight, behind))
-        self.point()
+        self._listed.renew(self._arrays())
 
     def _begin_piece(self, name: str, full: list[np.ndarray], count: int) -> None:
         """Keep the rows of a table that is full, and write on in an empty one."""
         full.append(getattr(self, name)[: self.n[count]])
-        more = self._more_rows()
-        setattr(self, name, more)
+        setattr(self, name, self._more_rows())
         self.n[count] = 0
-        place = 3 * tables.NAMES.index(name)
-        self._list[place : place + 2] = more.ctypes.data, len(more)
 
     def _more_rows(self) -> np.ndarray:
         """A piece for rows of those who leave, with room for all who may at once."""
@@ -240,8 +235,9 @@ class State:
         high, wide = self.ratios.shape
         if self._system.sn[at.LINK] == at.CONTENDED_LINK:
             more = high * (self.n[at.SIZES] + 2 > high), wide * (most + 1 >= wide)
-            pad = ((0, int(more[0])), (0, int(more[1])))
-            self.ratios = np.pad(self.ratios, pad, constant_values=math.nan)
+            if any(more):
+                pad = ((0, int(more[0])), (0, int(more[1])))
+                self.ratios = np.pad(self.ratios, pad, constant_values=math.nan)
             for c in np.flatnonzero(self.cn[:, at.ASKS]).tolist():
                 self._begin_access(c)
 

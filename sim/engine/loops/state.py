@@ -9,7 +9,7 @@ from sim.engine.loops import layout as mine
 from sim.engine.loops.costs import costs_of
 from sim.engine.loops.kernel import begin
 from sim.engine.loops.tables import NAMES
-from sim.engine.pointing import address
+from sim.engine.pointing import Listed
 from sim.engine.system import Arrays
 from sim.medium.sharing.wifi import contention
 
@@ -44,7 +44,8 @@ class State:
         system.forget_devices()
         self._set_devices(len(start_s))
         self._set_places(system)
-        self.point()
+        self._listed = Listed(self._arrays())
+        self.p = self._listed.address
         begin(self.p, costs.kind_of, start_s, order)
 
     @property
@@ -118,9 +119,9 @@ class State:
         self.stretches = _widened(self.stretches, n_sizes, width if contended else WIDE, math.nan)
         self.work = np.zeros(max(width, most, len(getattr(self, "work", ()))))
 
-    def point(self) -> None:
-        """Write down where all arrays are, at the address `p`."""
-        self._list, self.p = address([getattr(self, name) for name in NAMES])
+    def _arrays(self) -> list[np.ndarray]:
+        """All of them, as they are listed at the address `p`."""
+        return [getattr(self, name) for name in NAMES]
 
     def make_room(self, why: int) -> None:
         """Room for more of what the kernel came back for."""
@@ -139,7 +140,7 @@ class State:
             self.mn[mine.SHORT] = 0
             for c in np.flatnonzero(self.cn[:, at.ASKS]).tolist():
                 self._begin_access(c)
-        self.point()
+        self._listed.renew(self._arrays())
 
     def _double(self, name: str, front: int) -> None:
         """A ring of twice the length."""
