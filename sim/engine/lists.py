@@ -10,7 +10,7 @@ of time is one. The first event of each chain stands in `n` from N_WHOLE on.
 import numpy as np
 
 from sim import philox
-from sim.compiling import compiled, inlined, inner
+from sim.compiling import compiled, hot, inlined, inner
 from sim.engine.layout import FREE_KEPT, HEAP, KEPT, LAST_CHAIN, N_WHOLE, WINDOW
 
 U = np.uint64
@@ -158,7 +158,7 @@ def _first_window(n: np.ndarray, at: np.ndarray, key: np.ndarray) -> int:
     return int(min(first_s * at[-1], _LAST_WINDOW))
 
 
-@inner
+@hot
 def draw(k0: int, k1: int, request: int, device: int, replication: int) -> tuple[float, float]:
     """Both uniform numbers of a request: of its pause and of its row (`sim.streams`)."""
     w0, w1, w2, w3 = philox.philox(U(k0), U(k1), U(request), U(device), U(replication), U(0))

@@ -13,7 +13,6 @@ import numpy as np
 
 from sim.compiling import compiled, hot
 from sim.engine import layout as at
-from sim.engine.lists import draw
 from sim.engine.loops import tables as t
 from sim.engine.loops.layout import *
 from sim.engine.loops.media import finish_access, join, leave_fifo, release, serve_fifo, share
@@ -25,8 +24,7 @@ from sim.engine.loops.server import (
     start_batches,
     wait,
 )
-from sim.engine.loops.windows import chain, next_window, put
-from sim.philox import minus_log
+from sim.engine.loops.windows import chain, draw_next, next_window, put
 
 
 @hot
@@ -34,17 +32,15 @@ def _draw(p: int, d: int, kind: int, now: float) -> None:
     """workload.closed_loop, Device.create, Device.step: the next request, from its pause to its
     arrival at the medium.
     """
-    sn, loops, loop_n = t.sn(p), t.loops(p), t.loop_n(p)
-    kinds = t.kinds(p)
-    number = loop_n[d, NUMBER]
-    loop_n[d, NUMBER] = number + 1
-    k0, k1 = sn[at.REQUESTS_0], sn[at.REQUESTS_1]
-    u, row_u = draw(k0, k1, number, d, sn[at.REPLICATION])
+    loops, loop_n, kinds, costs = t.loops(p), t.loop_n(p), t.kinds(p), t.costs(p)
+    drawn = loop_n[d, NUMBER]
+    pause, cost = loops[d, AT], (drawn >> DRAWN_BITS) - 1
+    if cost < 0:
+        pause, cost = draw_next(p, d, kind, drawn)
+    loop_n[d, NUMBER] = (drawn & ((1 << DRAWN_BITS) - 1)) + 1
     pause_s = kinds[kind, MEAN]
     if kinds[kind, DRAWS] > 0.0:
-        pause_s *= minus_log(u)
-    cost = int(kinds[kind, FIRST]) + int(row_u * kinds[kind, MANY])
-    costs = t.costs(p)
+        pause_s *= pause
     created_s = now + pause_s
     end_s = created_s + costs[cost, WORK_S]
     loops[d, CREATED] = created_s

@@ -1,12 +1,16 @@
 """Layout of the arrays of plain loops: what stands in which column, beside sim.engine.layout."""
 
 # of a device and its request, floats and whole numbers in one row of two cache lines, what the list
-# and the medium need in the first: when it arrives at the medium, who is next in the list or queue
-# it stands in (or its place among those on the air), how many had left before it was drawn, what it
-# costs, its stamps, where it is
-AT, NEXT, BORN, COST, CREATED, L_START, ALONE, PLACE = range(8)
-# then its accesses still to come, and how many the device has drawn
-L_END, C_START, C_END, S_START, S_END, SHARE, ACCESSES, NUMBER, N_LOOP = range(8, 17)
+# and the medium need in the first: when it arrives at the medium (then, from the window on in which
+# it does, its next pause in means), who is next in the list or queue it stands in (or its place
+# among those on the air), how many had left before it was drawn, what it costs, how many the device
+# has drawn (and, where the next is drawn already, one more than what that costs, in the upper
+# half), its stamps, where it is
+AT, NEXT, BORN, COST, CREATED, NUMBER, ALONE, PLACE = range(8)
+# then its accesses still to come, and when its first began
+L_END, C_START, C_END, S_START, S_END, SHARE, ACCESSES, L_START, N_LOOP = range(8, 17)
+DRAWN_BITS = 32
+"""Those of the lower half: how many a device has drawn."""
 ON_DEVICE, AT_MEDIUM, AT_CORES, AT_SERVER, SERVED = range(5)
 
 # of a request's costs: seconds of its device, on the air (of an access, where stations contend), on

@@ -83,6 +83,7 @@ class State:
         old = getattr(self, "list_at", np.zeros(0)), getattr(self, "list_key", np.zeros(0, int))
         self.sort_at, self.sort_key = np.zeros(room), np.zeros(room, np.int64)
         self.sort_n = np.zeros(max(room, _FEWEST) + 2, np.int64)
+        self.row_u = np.zeros(room)
         self.list_at, self.list_key = np.zeros(2 * room), np.zeros(2 * room, np.int64)
         for new, filled in zip((self.list_at, self.list_key), old, strict=True):
             new[: len(filled)] = filled

@@ -10,8 +10,11 @@ is put in its place. In small systems all of time is one window.
 from typing import Any
 
 from sim.compiling import hot, inner
+from sim.engine import layout as at
+from sim.engine.lists import draw
 from sim.engine.loops import tables as t
 from sim.engine.loops.layout import *
+from sim.philox import minus_log
 
 _FEWEST = 16
 
@@ -29,20 +32,20 @@ def chain(p: int, d: int) -> None:
 @inner
 def put(p: int, d: int) -> None:
     """A device into the sorted rest of the window in play, from its end."""
-    mn, at, key = t.mn(p), t.list_at(p), t.list_key(p)
-    if mn[LIST_END] == at.shape[0]:  # drop what has been played
+    mn, times, key = t.mn(p), t.list_at(p), t.list_key(p)
+    if mn[LIST_END] == times.shape[0]:  # drop what has been played
         for i in range(mn[LIST_AT], mn[LIST_END]):
-            at[i - mn[LIST_AT]] = at[i]
+            times[i - mn[LIST_AT]] = times[i]
             key[i - mn[LIST_AT]] = key[i]
         mn[LIST_END] -= mn[LIST_AT]
         mn[LIST_AT] = 0
     time_s, mine = t.loops(p)[d, AT], (t.loop_n(p)[d, BORN] << DEVICE_BITS) | d
     first, i = mn[LIST_AT], mn[LIST_END] - 1
-    while i >= first and (at[i] > time_s or (at[i] == time_s and key[i] > mine)):
-        at[i + 1] = at[i]
+    while i >= first and (times[i] > time_s or (times[i] == time_s and key[i] > mine)):
+        times[i + 1] = times[i]
         key[i + 1] = key[i]
         i -= 1
-    at[i + 1] = time_s
+    times[i + 1] = time_s
     key[i + 1] = mine
     mn[LIST_END] += 1
 
@@ -50,19 +53,19 @@ def put(p: int, d: int) -> None:
 @inner
 def _sort(p: int, n: int, begin_s: float) -> None:
     """The n arrivals of the window that begins, by time: buckets of one, then insertion."""
-    at, key, counts, width_s = t.sort_at(p), t.sort_key(p), t.sort_n(p), t.mf(p)[WIDTH]
+    times, key, counts, width_s = t.sort_at(p), t.sort_key(p), t.sort_n(p), t.mf(p)[WIDTH]
     to_at, to_key = t.list_at(p), t.list_key(p)
     buckets = max(_FEWEST, n)
     scale = buckets / width_s
     for b in range(buckets + 1):
         counts[b] = 0
     for i in range(n):
-        counts[min(buckets - 1, max(0, int((at[i] - begin_s) * scale))) + 1] += 1
+        counts[min(buckets - 1, max(0, int((times[i] - begin_s) * scale))) + 1] += 1
     for b in range(buckets):
         counts[b + 1] += counts[b]
     for i in range(n):
-        b = min(buckets - 1, max(0, int((at[i] - begin_s) * scale)))
-        to_at[counts[b]] = at[i]
+        b = min(buckets - 1, max(0, int((times[i] - begin_s) * scale)))
+        to_at[counts[b]] = times[i]
         to_key[counts[b]] = key[i]
         counts[b] += 1
     for i in range(1, n):
@@ -76,18 +79,48 @@ def _sort(p: int, n: int, begin_s: float) -> None:
         to_key[j + 1] = mine
 
 
+@hot
+def draw_next(p: int, d: int, kind: int, number: int) -> tuple[float, int]:
+    """A device's next request, if it has drawn so many: its pause in means and what it costs."""
+    sn, kinds = t.sn(p), t.kinds(p)
+    u, row_u = draw(sn[at.REQUESTS_0], sn[at.REQUESTS_1], number, d, sn[at.REPLICATION])
+    return minus_log(u), int(kinds[kind, FIRST]) + int(row_u * kinds[kind, MANY])
+
+
+@inner
+def _draw_ahead(p: int, n: int) -> None:
+    """draw_next of all n in the window that begins: loops that take several at once, where one
+    alone takes ten times as long.
+    """
+    sn, kinds, costs, loops, loop_n = t.sn(p), t.kinds(p), t.costs(p), t.loops(p), t.loop_n(p)
+    k0, k1, replication = sn[at.REQUESTS_0], sn[at.REQUESTS_1], sn[at.REPLICATION]
+    key, numbers, pauses, rows = t.list_key(p), t.sort_key(p), t.sort_at(p), t.row_u(p)
+    device = (1 << DEVICE_BITS) - 1
+    for i in range(n):
+        numbers[i] = loop_n[key[i] & device, NUMBER]
+    for i in range(n):
+        u, rows[i] = draw(k0, k1, numbers[i], key[i] & device, replication)
+        pauses[i] = minus_log(u)
+    for i in range(n):
+        d = key[i] & device
+        kind = int(costs[loop_n[d, COST], KIND])
+        cost = int(kinds[kind, FIRST]) + int(rows[i] * kinds[kind, MANY])
+        loops[d, AT] = pauses[i]
+        loop_n[d, NUMBER] = numbers[i] | ((cost + 1) << DRAWN_BITS)
+
+
 @inner
 def next_window(p: int) -> bool:
     """Begin the next window; False: it holds more than there is room for."""
     mf, mn, loops, loop_n = t.mf(p), t.mn(p), t.loops(p), t.loop_n(p)
-    at, key, chains = t.sort_at(p), t.sort_key(p), t.chains(p)
+    times, key, chains = t.sort_at(p), t.sort_key(p), t.chains(p)
     window = mn[WINDOW_NOW] + 1
     end_s, cell = (window + 1) * mf[WIDTH], window & (chains.shape[0] - 1)
     n, kept, d = 0, -1, chains[cell]
     while d >= 0:
         following = loop_n[d, NEXT]
-        if loops[d, AT] < end_s and n < at.shape[0]:
-            at[n] = loops[d, AT]
+        if loops[d, AT] < end_s and n < times.shape[0]:
+            times[n] = loops[d, AT]
             key[n] = (loop_n[d, BORN] << DEVICE_BITS) | d
             n += 1
         else:
@@ -95,7 +128,7 @@ def next_window(p: int) -> bool:
             kept = d
         d = following
     chains[cell] = kept
-    if n == at.shape[0]:  # there may be more
+    if n == times.shape[0]:  # there may be more
         for i in range(n):
             d = key[i] & ((1 << DEVICE_BITS) - 1)
             loop_n[d, NEXT] = chains[cell]
@@ -106,6 +139,7 @@ def next_window(p: int) -> bool:
     mn[LIST_AT] = 0
     mn[LIST_END] = n
     _sort(p, n, end_s - mf[WIDTH])
+    _draw_ahead(p, n)
     return True
 
 
