@@ -26,14 +26,18 @@ MEAN, DRAWS, WEIGHT, FIRST, MANY, N_KIND = range(6)
 (K_DEVICE, K_COST, K_CREATED, K_L_START, K_ALONE, K_L_END, K_C_START, K_C_END, K_S_START, K_S_END,
  K_SHARE, K_DONE, N_KEPT) = range(13)  # fmt: skip
 
-# scalars beside those of sim.engine.layout: the end of the window in play and the width of all; the
-# last instant that mattered, and when its request was drawn; when the first comes off a core, when
-# it is back on its device and when the last was; when the server looks again
-(WINDOW_END, WIDTH, LAST_S, LAST_CREATED, CORE_S, BACK_S, DONE_S, WAKE_S,
- N_MARK) = range(9)  # fmt: skip
+# scalars beside those of sim.engine.layout: the end of the window in play, the width of all and
+# how many there are in a second; the last instant that mattered, and when its request was drawn;
+# when the first comes off a core, when it is back on its device and when the last was; when the
+# server looks again
+(WINDOW_END, WIDTH, PER_S, LAST_S, LAST_CREATED, CORE_S, BACK_S, DONE_S, WAKE_S,
+ N_MARK) = range(10)  # fmt: skip
 (WINDOW_NOW, LIST_AT, LIST_END, LAST_FROM, BORN_NOW, IN_SYSTEM, CORE_FRONT, N_DECODING, CORE_QUEUE,
  CORE_LAST, BACK_FRONT, N_BACK, WAIT_FIRST, WAIT_LAST, N_WAITING, TURN, SHORT, PLAYED,
  ROWS, N_MARK_WHOLE) = range(20)  # fmt: skip
+
+N_LOTS = 16
+"""Numbers of a cell's stream that are made at a time, a power of two."""
 
 DEVICE_BITS = 24
 """A device in the key of what stands in a list; the number that settles ties is above it."""

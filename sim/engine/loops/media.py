@@ -211,14 +211,15 @@ def _air(p: int, c: int, now: float) -> None:
 
 @hot
 def _lot(p: int, c: int) -> float:
-    """The next number of a cell's stream, two of which are made at a time (lists.in_turn)."""
-    sn, drawn, spare = t.sn(p), t.cn(p)[c, at.DRAWN], t.spare(p)
+    """The next number of a cell's stream, `N_LOTS` of which are made at a time (lists.in_turn)."""
+    sn, drawn, lots = t.sn(p), t.cn(p)[c, at.DRAWN], t.lots(p)[c]
     t.cn(p)[c, at.DRAWN] = drawn + 1
-    if drawn & 1:
-        return float(spare[c])
-    k0, k1 = sn[at.CONTENTION_0], sn[at.CONTENTION_1]
-    u, spare[c] = draw(k0, k1, drawn >> 1, c, sn[at.REPLICATION])
-    return float(u)
+    place = drawn & (N_LOTS - 1)
+    if place == 0:
+        k0, k1 = sn[at.CONTENTION_0], sn[at.CONTENTION_1]
+        for i in range(N_LOTS // 2):
+            lots[2 * i], lots[2 * i + 1] = draw(k0, k1, (drawn >> 1) + i, c, sn[at.REPLICATION])
+    return float(lots[place])
 
 
 @hot

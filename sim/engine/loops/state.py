@@ -75,6 +75,7 @@ class State:
         self.mf[mine.WIDTH] = 2.0**60
         if n > SMALL:
             self.mf[mine.WIDTH] = min(_WIDEST_S, 2.0 ** round(math.log2(_PER_WINDOW / rate_rps)))
+        self.mf[mine.PER_S] = 1.0 / self.mf[mine.WIDTH]  # both powers of two
         self.chains = np.full(1 << (n // 4).bit_length(), -1)
         self._set_list(ROOM)
 
@@ -94,7 +95,7 @@ class State:
         self.cf = np.zeros((link.n_cells, at.N_CELL_FLOATS))
         self.cn = np.zeros((link.n_cells, at.N_CELL_WHOLE), np.int64)
         self.cn[:, [at.SENDER, at.Q_FIRST, at.TIMER]] = -1
-        self.due, self.spare = np.full(link.n_cells, math.inf), np.zeros(link.n_cells)
+        self.due, self.lots = np.full(link.n_cells, math.inf), np.zeros((link.n_cells, mine.N_LOTS))
         self.tags, self.turns = np.zeros((0, 0)), np.zeros((0, 0), np.int64)
         self.members, self.stretches = np.zeros((0, 0), np.int64), np.zeros((0, 0))
         self._make_wide(WIDE, server.max_batch)

@@ -16,7 +16,7 @@ from sim.engine.tables import ASKED
 
 NAMES = (
     "f", "sf", "sn", "mf", "mn", "loops", "loop_n", "costs", "shared", "kinds", "tails",
-    "cf", "cn", "due", "tags", "turns", "members", "spare", "stretches", "chains", "list_at",
+    "cf", "cn", "due", "tags", "turns", "members", "lots", "stretches", "chains", "list_at",
     "list_key", "sort_at", "sort_key", "sort_n", "row_u", "core_at", "core_who", "back_at",
     "back_who", "gpus", "cores", "batches", "batch_n", "batch_at", "batch_end", "work", "parts",
     "records",
@@ -67,7 +67,7 @@ due = table("due", rows=ASKED)
 tags = table("tags", ASKED)
 turns = table("turns", ASKED, whole=True)
 members = table("members", ASKED, whole=True)
-spare = table("spare")
+lots = table("lots", layout.N_LOTS)
 stretches = table("stretches", ASKED)
 chains = table("chains", whole=True, rows=ASKED)
 list_at = table("list_at", rows=ASKED)

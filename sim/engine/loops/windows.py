@@ -22,7 +22,7 @@ _FEWEST = 16
 @hot
 def chain(p: int, d: int) -> None:
     """A device into the chain of the window in which it arrives."""
-    window = int(t.loops(p)[d, AT] / t.mf(p)[WIDTH])
+    window = int(t.loops(p)[d, AT] * t.mf(p)[PER_S])
     chains = t.chains(p)
     cell = window & (chains.shape[0] - 1)
     t.loop_n(p)[d, NEXT] = chains[cell]
