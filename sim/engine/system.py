@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from simpy import Environment
@@ -33,6 +33,21 @@ _SERVERS = {
 }  # fmt: skip
 
 
+_MANY = 4096
+"""Devices of a system of which more is made anew than kept twice."""
+
+
+class _Left(NamedTuple):
+    """A system, which of its groups talk in sessions, and what holds in every replication."""
+
+    spec: SystemSpec
+    talks: tuple[bool, ...]
+    made: dict[str, Any]
+
+
+_left: list[_Left] = []
+
+
 class Arrays:
     """A system, its devices and what their requests cost, named as in `sim.engine.tables`."""
 
@@ -40,11 +55,32 @@ class Arrays:
         self.spec = spec
         self.groups = groups_of(spec)
         self.choices = [sources_of(name, group, sources) for name, group in self.groups.items()]
-        self.has_sessions = any(hasattr(choices[0], "session") for choices in self.choices)
+        self._talks = tuple(hasattr(choices[0], "session") for choices in self.choices)
+        self.has_sessions = any(self._talks)
         self.streams = Streams(spec.seed, replication)
-        self._set_system(replication)
-        self._set_devices()
+        if not self._take_over():
+            self._set_system()
+            self._set_devices()
+            self._leave_behind()
+        self.sn[at.REPLICATION] = replication
         self._set_rows()
+
+    def _take_over(self) -> bool:
+        """What a replication before has left behind of the same system, if there is such."""
+        for left in _left[:1]:
+            if left.spec is self.spec and left.talks == self._talks:
+                vars(self).update(_copied(left.made))
+                return True
+        return False
+
+    def _leave_behind(self) -> None:
+        """What holds in other replications as well, for the next of them, unless it is much."""
+        link = self.spec.link
+        if link.varies or link.snr_spread_db > 0.0 or len(self.dn) > _MANY:
+            return
+        own = ("spec", "groups", "choices", "streams", "_talks", "has_sessions")
+        made = {name: value for name, value in vars(self).items() if name not in own}
+        _left[:] = [_Left(self.spec, self._talks, _copied(made))]
 
     @cached_property
     def present(self) -> list[int]:
@@ -56,7 +92,7 @@ class Arrays:
         """Frames of the longest payload or answer."""
         return int(self.rows[:, [at.R_FRAMES, at.R_DOWN_FRAMES]].max())
 
-    def _set_system(self, replication: int) -> None:
+    def _set_system(self) -> None:
         """What holds for all of it."""
         spec, link, server = self.spec, self.spec.link, self.spec.server
         sf, sn = np.zeros(at.N_SYSTEM_FLOATS), np.zeros(at.N_SYSTEM_WHOLE, np.int64)
@@ -93,7 +129,7 @@ class Arrays:
         self.n_columns += len(at.RECORDED_OF_SESSIONS) * self.has_sessions
         sn[at.BURST] = server.max_batch + server.n_gpus + server.cpu_workers + 4 * link.n_cells + 8
         sn[at.TARGET] = -1 if spec.workload.requests is None else spec.workload.requests
-        sn[at.REPLICATION], sn[at.MAX_EVENTS] = replication, spec.max_events
+        sn[at.MAX_EVENTS] = spec.max_events
         sn[[at.REQUESTS_0, at.REQUESTS_1]] = self.streams.key(REQUESTS)
         self.sf, self.sn = sf, sn
 
@@ -120,7 +156,7 @@ class Arrays:
             gf[at.DEADLINE] = math.inf if workload.deadline_s is None else workload.deadline_s
             gn[at.KIND] = loads.kind(workload)
             gn[at.LIMIT] = -1 if workload.max_in_flight is None else workload.max_in_flight
-            gn[at.TALKS] = hasattr(self.choices[number][0], "session")
+            gn[at.TALKS] = self._talks[number]
             self.limits[number] = talks.limits(group, workload)
             if closed and workload.start_spread_s:
                 df[mine, at.SPREAD] = phase(np.flatnonzero(mine)) * workload.start_spread_s
@@ -194,6 +230,14 @@ class Arrays:
     def forget_devices(self) -> None:
         """Give back the memory of all devices: who plays has tables of its own."""
         self.df, self.dn = self.df[:0].copy(), self.dn[:0].copy()
+
+
+def _copied(made: dict[str, Any]) -> dict[str, Any]:
+    """The same with arrays of its own."""
+    return {
+        name: value.copy() if isinstance(value, np.ndarray) else value
+        for name, value in made.items()
+    }
 
 
 def _mean_s(source: Source) -> float:

@@ -496,8 +496,9 @@ def played(
     spec: SystemSpec, given: dict[str, Source], engine: str, replication: int
 ) -> Result | str:
     """What an engine makes of a system, or why it refuses it."""
+    spec = spec if spec.engine == engine else replace(spec, engine=engine)
     try:
-        return run(replace(spec, engine=engine), given, replication=replication)
+        return run(spec, given, replication=replication)
     except ValueError as error:
         return str(error)
 

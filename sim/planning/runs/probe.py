@@ -56,20 +56,20 @@ class Probe:
             Refusal: more events are foreseen of one run than it may have.
         """
         wanted = [(n, r) for n in n_devices for r in range(n_runs) if (n, r) not in self._known]
-        for n in dict.fromkeys(n for n, _ in wanted):
-            self._refuse_endless(n)
-        tasks = (partial(hear, self.spec, self._sources, self.goals, n, r) for n, r in wanted)
+        specs = {n: _sized(self.spec, n) for n, _ in wanted}
+        for spec in specs.values():
+            self._refuse_endless(spec)
+        tasks = (partial(hear, specs[n], self._sources, self.goals, r) for n, r in wanted)
         for key, heard in zip(wanted, self._play(tasks), strict=True):
             self._known[key] = heard
             self.requests += heard.requests
 
-    def _refuse_endless(self, n_devices: int) -> None:
+    def _refuse_endless(self, spec: SystemSpec) -> None:
         """Before a run is built that its budget of events would end."""
-        spec = _sized(self.spec, n_devices)
         events, most = predict_work(spec, self._sources).events, spec.max_events
         if events > most:
             raise Refusal(
-                f"{events:.2g} events are foreseen in a run at N = {n_devices}, above"
+                f"{events:.2g} events are foreseen in a run at N = {spec.fleet.n_devices}, above"
                 f" max_events={most}; ask for less, or raise max_events"
             )
 
@@ -172,17 +172,16 @@ class Tally:
         return results
 
 
-def hear(
-    spec: SystemSpec, sources: Sources, goals: Sequence[Goal], n_devices: int, replication: int
-) -> Heard:
+def hear(spec: SystemSpec, sources: Sources, goals: Sequence[Goal], replication: int) -> Heard:
     """Play one run and keep what the goals need of it.
 
     Raises:
         Refusal: a law that every run obeys does not hold, so that nothing can be believed.
     """
-    result = run(_sized(spec, n_devices), sources, replication=replication)
+    result = run(spec, sources, replication=replication)
     if result.failed_checks:
-        raise Refusal(f"laws that do not hold at N = {n_devices}: {result.failed_checks}")
+        n = spec.fleet.n_devices
+        raise Refusal(f"laws that do not hold at N = {n}: {result.failed_checks}")
     return Heard(
         samples=tuple(goal.sample(result) for goal in goals),
         requests=int(result.value("n_requests")),
