@@ -6,6 +6,7 @@ from math import nan
 import numpy as np
 
 from sim.measures.meters import Book, Records, ages_s, are_answered, join, select, since
+from sim.measures.quantiles import Observed
 from sim.request import COMPLETE, DONE, ENDINGS
 
 STAGES = (
@@ -120,7 +121,7 @@ def session_or_request_columns(done: Records, book: Book, slow_s: float) -> dict
     every = passages(done, stepped)
     made = select(stepped, stepped["outcome"] == DONE)
     latency_s = ages_s(every)
-    slow_s = float(np.quantile(latency_s, 0.95)) if len(latency_s) else nan
+    slow_s = Observed(latency_s, 0.95).quantile
     return stage_columns(every, book.length_s, slow_s) | token_columns(made, book.length_s)
 
 

@@ -15,6 +15,7 @@ from sim.statistics import (
     independent_beyond,
     independent_parts,
     log_interval,
+    quantiles,
     replication_interval,
     skewed_mean,
     skewed_quantile,
@@ -159,7 +160,7 @@ def _beyond(runs: Sequence[np.ndarray], level: float) -> float:
     every = np.concatenate(runs)
     if not every.size:
         return 0.0
-    quantile = float(np.quantile(every, level))
+    (quantile,) = quantiles(every, [level])
     some = (1.0 - level) * every.size >= _SOME
     if some and not np.max(every) > (1.0 + _ALIKE) * quantile:
         return math.inf

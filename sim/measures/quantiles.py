@@ -29,7 +29,7 @@ class Observed(NamedTuple):
         """The column; NaN of nothing."""
         if self.known is not None:
             return self.known
-        return float(np.quantile(self.values, self.level)) if len(self.values) else nan
+        return _quantiles(self.values, [self.level])[0] if len(self.values) else nan
 
 
 def observe_quantiles(book: Book, groups: Sequence[str]) -> Mapping[str, Observed]:
@@ -69,7 +69,7 @@ def _observe_all(
     """The same at several levels, which are found in one pass."""
     if not len(known_s):
         return {name: Observed(age_s, level) for name, level in levels.items()}
-    found = np.quantile(known_s, list(levels.values())).tolist()
+    found = _quantiles(known_s, list(levels.values()))
     seen = {}
     for (name, level), quantile_s in zip(levels.items(), found, strict=True):
         older_s = age_s[age_s > quantile_s]
@@ -79,3 +79,9 @@ def _observe_all(
             else Observed(known_s, level, quantile_s, quantile_s)
         )
     return seen
+
+
+def _quantiles(values: np.ndarray, levels: Sequence[float]) -> list[float]:
+    from sim.statistics import quantiles  # its special functions cost time that import sim saves
+
+    return quantiles(values, levels)

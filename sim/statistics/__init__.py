@@ -21,7 +21,7 @@ from sim.statistics.interval import (
     table_interval,
     two_sided_t,
 )
-from sim.statistics.quantile import lower_quantiles, section_quantile
+from sim.statistics.quantile import lower_quantiles, quantiles, section_quantile
 from sim.statistics.skewed import skewed_mean, skewed_quantile
 from sim.statistics.steady import mser5
 from sim.statistics.stopping import runs_still_needed
@@ -36,6 +36,7 @@ __all__ = [
     "moments",
     "mser5",
     "normal_scores",
+    "quantiles",
     "replication_interval",
     "runs_still_needed",
     "section_quantile",

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sim.statistics.quantile import quantiles
+
 Floats = NDArray[np.float64]
 
 N_BATCHES = 20
@@ -77,7 +79,7 @@ def independent_beyond(
     if not arrays:
         return 0.0
     if quantile is None:
-        quantile = float(np.quantile(np.concatenate(arrays), probability))
+        (quantile,) = quantiles(np.concatenate(arrays), [probability])
     beyond = [np.asarray(array > quantile, dtype=float) for array in arrays]
     batches = batch_means(beyond)
     variance = within_variance(batches) / independent_parts(batches)

@@ -23,13 +23,30 @@ def section_quantile(
     runs = [run for run in runs if run.size]
     if not runs:
         return Interval(math.nan, math.nan, math.nan)
-    pooled = float(np.quantile(np.concatenate(runs), probability))
+    (pooled,) = quantiles(np.concatenate(runs), [probability])
     if len(runs) < 2:
         return Interval(pooled, math.nan, math.nan)
-    own = np.array([np.quantile(run, probability) for run in runs])
+    own = np.array([quantiles(run, [probability])[0] for run in runs])
     spread = math.sqrt(float(np.sum((own - pooled) ** 2)) / (own.size * (own.size - 1)))
     half = two_sided_t(confidence, own.size - 1) * spread
     return Interval(pooled, pooled - half, pooled + half)
+
+
+def quantiles(values: NDArray[np.float64], levels: Sequence[float]) -> list[float]:
+    """Quantiles of finite values [n], one or more, in between the two next to each level: to the
+    bit those of `np.quantile`, a third of whose time is not spent on looking at its arguments.
+    """
+    last = values.size - 1
+    places = [level * last for level in levels]
+    below = [min(int(place), max(0, last - 1)) for place in places]
+    ordered = np.partition(values, sorted({*below, *(min(at + 1, last) for at in below)}))
+    found = []
+    for place, at in zip(places, below, strict=True):
+        low, high = float(ordered[at]), float(ordered[min(at + 1, last)])
+        share = place - at
+        apart = high - low
+        found.append(low + apart * share if share < 0.5 else high - apart * (1.0 - share))
+    return found
 
 
 def lower_quantiles(

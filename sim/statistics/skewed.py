@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from sim.statistics.batches import N_BATCHES, batch_means, skewed_t, skewness
 from sim.statistics.interval import Interval, replication_interval, two_sided_t
+from sim.statistics.quantile import quantiles
 
 _FEW, _MORE = 5, 1.5
 _LEFT = 0.1
@@ -47,7 +48,7 @@ def skewed_quantile(
     if not arrays:
         return Interval(math.nan, math.nan, math.nan)
     pooled = np.concatenate(arrays)
-    quantile = float(np.quantile(pooled, probability, overwrite_input=True))
+    (quantile,) = quantiles(pooled, [probability])
     if len(arrays) < 2:
         return Interval(quantile, math.nan, math.nan)
     beyond = [np.asarray(array > quantile, dtype=float) for array in arrays]
@@ -61,5 +62,5 @@ def skewed_quantile(
     fewer, more = (each * error for each in skewed_t(t, skew, len(arrays)))
     tail = 1.0 - probability
     levels = (max(0.0, probability - fewer), probability + min(more, (1.0 - _LEFT) * tail))
-    lo, hi = (float(end) for end in np.quantile(pooled, levels, overwrite_input=True))
+    lo, hi = quantiles(pooled, levels)
     return Interval(quantile, lo, hi)

@@ -17,6 +17,7 @@ from sim.statistics import (
     lower_quantiles,
     moments,
     mser5,
+    quantiles,
     replication_interval,
     runs_still_needed,
     section_quantile,
@@ -107,6 +108,17 @@ def test_section_quantile_covers(probability):
     data = np.random.default_rng(5).exponential(size=(500, 10, 2000))
     truth = -math.log(1.0 - probability)
     assert share_inside((section_quantile(d, probability) for d in data), truth) > 0.92
+
+
+@given(
+    st.lists(st.floats(0.0, 1e6) | st.sampled_from([0.0, 0.1, 2.5]), min_size=1, max_size=80),
+    st.lists(st.floats(0.0, 1.0) | st.sampled_from([0.5, 0.95, 0.999]), min_size=1, max_size=5),
+)
+def test_quantiles_are_numpys_to_the_bit(values, levels):
+    sample = np.array(values)
+    assert quantiles(sample, levels) == np.quantile(sample, levels).tolist()
+    assert quantiles(sample, levels) == [float(np.quantile(sample, each)) for each in levels]
+    assert sample.tolist() == values
 
 
 SECONDS = st.sampled_from([0.0, 1e-9, 0.5, 0.5 + 1e-16, 2.0, math.inf]) | st.floats(0.0, 9.0)
