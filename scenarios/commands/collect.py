@@ -43,7 +43,7 @@ def run(config: Config) -> int:
     rows = mark_mixed([_placed(folder, row) for folder in runs for row in _rows(folder)])
     if not rows:
         raise ValueError(f"no run lies below {', '.join(map(str, roots))}")
-    path = write_table(store.folder / "results.csv", rows, config.columns)
+    path = write_table(store.make() / "results.csv", rows, config.columns)
     failed = sum(bool(row.get("error")) for row in rows)
     print(f"{len(rows)} rows of {len(runs)} runs, {failed} failed: {path}")
     tell_mixed(rows)

@@ -60,7 +60,7 @@ def run(config: Config) -> int:
     """Write machines.csv and print it."""
     rows = list(_rows(config))
     store = Store(Path("outputs") / config.name)
-    path = write_table(store.folder / "machines.csv", rows)
+    path = write_table(store.make() / "machines.csv", rows)
     few = len(rows) <= _FEW
     (_each(rows) if few else _by_machine(rows)).show()
     print(f"written: {path}")

@@ -197,7 +197,7 @@ def write_files(
     whole: Summary,
 ) -> None:
     """The answer as plan.json, plan.csv, a figure, and plan.html with the figure in it."""
-    drawing.begin((found, folder.folder))
+    drawing.begin((found, folder.make()))
     folder.write_text("plan.json", json.dumps(plain(found), indent=2, default=str) + "\n")
     write_table(folder.folder / "plan.csv", [plain(row) for row in rows])
     drawing.result()

@@ -42,11 +42,15 @@ def point_id(spec: Any, digests: Mapping[str, str]) -> str:
 
 
 class Store:
-    """The results folder of one run name."""
+    """The results folder of one run name, made when something is written to it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+
+    def make(self) -> Path:
+        """The folder, there to write to."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder
 
     def __repr__(self) -> str:
         return f"Store({str(self.folder)!r}, {len(self.finished())} points)"
@@ -58,7 +62,7 @@ class Store:
         Raises:
             ValueError: if another run holds it.
         """
-        guard = FileLock(self.folder / ".lock", timeout=0)
+        guard = FileLock(self.make() / ".lock", timeout=0)
         try:
             guard.acquire()
         except Timeout:
@@ -121,7 +125,7 @@ class Store:
         saves locking it for every row.
         """
         synced = time.monotonic()
-        guard = FileLock(self.folder / ".append")
+        guard = FileLock(self.make() / ".append")
         each: AbstractContextManager[Any]
         held: AbstractContextManager[Any]
         each, held = (nullcontext(), guard) if alone else (guard, nullcontext())
@@ -148,7 +152,7 @@ class Store:
 
         Where pyarrow is installed, results.parquet holds the same table.
         """
-        return write_table(self.folder / "results.csv", list(rows), columns)
+        return write_table(self.make() / "results.csv", list(rows), columns)
 
     def write_run(self, **content: Any) -> Path:
         """Write run.json: the spec, versions, seeds and provenance behind results.csv."""
@@ -160,7 +164,7 @@ class Store:
 
     def write_text(self, name: str, text: str) -> Path:
         """Write one file of the folder, whole or not at all."""
-        return replace(self.folder / name, text.encode())
+        return replace(self.make() / name, text.encode())
 
 
 def plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import hydra
 import pytest
@@ -90,11 +91,13 @@ def test_what_the_refusal_says_to_write_is_read_as_it_stands(name, capfd):
 @settings(max_examples=60)
 @given(value=st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=8))
 def test_whatever_a_name_is_it_is_taken_or_refused_in_our_words(value):
+    before = set(Path("outputs").glob("*"))
     with redirect_stderr(io.StringIO()) as said, redirect_stdout(io.StringIO()):
         status = run(["simulate", f"name={value}", "request=by_hand", "dry_run=true"])
     assert status in (0, 2)
     assert said.getvalue().count("\n") == 1, said.getvalue()  # of a dry run: what is not written
     assert not any(word in said.getvalue() for word in WORDS_OF_THE_GRAMMAR if word not in value)
+    assert set(Path("outputs").glob("*")) <= before | {Path("outputs/cache")}
 
 
 @pytest.mark.parametrize("line", ["simulate model=resnet34", "codec model=vgg16 cut=x"])
