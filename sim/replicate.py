@@ -71,7 +71,7 @@ def replicate(spec: SystemSpec, sources: Sources, *, play: Play | None = None) -
         )
     judgement = _judge(spec, plain)
     estimates = _estimate_all(plain, boot, judgement, spec.confidence)
-    length = _measure_length(spec, plain, judgement)
+    length = _measure_length(spec, plain, judgement, estimates)
     short = length.warn(spec, len(plain)) if length else ""
     book = plain[-1].book
     assert book is not None
@@ -214,7 +214,12 @@ def _judge(spec: SystemSpec, runs: Sequence[Kept]) -> Judgement:
     return judge(spec, [each.load for each in runs if each.load is not None])
 
 
-def _measure_length(spec: SystemSpec, plain: Sequence[Kept], judgement: Judgement) -> Length | None:
+def _measure_length(
+    spec: SystemSpec,
+    plain: Sequence[Kept],
+    judgement: Judgement,
+    estimates: Mapping[str, Estimate],
+) -> Length | None:
     """How much the runs hold. Nothing is asked of a single one, of a saturated system and of loops
     that have stopped, which no length would settle.
     """
@@ -223,7 +228,8 @@ def _measure_length(spec: SystemSpec, plain: Sequence[Kept], judgement: Judgemen
         return None
     from sim.measures.intervals import measure_length
 
-    return measure_length(spec, [each.seen for each in plain])
+    seen = [each.seen for each in plain]
+    return measure_length(spec, seen, {name: each.mean for name, each in estimates.items()})
 
 
 def _cut(estimate: Estimate) -> Estimate:

@@ -73,8 +73,11 @@ class Length:
         )
 
 
-def measure_length(spec: SystemSpec, seen: Runs) -> Length:
-    """How much the runs hold, from batches of their latencies in the order of completion.
+def measure_length(
+    spec: SystemSpec, seen: Runs, known: Mapping[str, float] | None = None
+) -> Length:
+    """How much the runs hold, from batches of their latencies in the order of completion;
+    `known`: the quantiles of all runs together, where they have been found.
 
     A terminating run is no stretch of a longer one: its mean needs no parts.
     """
@@ -83,7 +86,9 @@ def measure_length(spec: SystemSpec, seen: Runs) -> Length:
     return Length(
         parts=math.inf if _terminates(spec) else _parts(latencies),
         beyond={
-            name: _beyond([each[name].values for each in seen], seen[0][name].level)
+            name: _beyond(
+                [each[name].values for each in seen], seen[0][name].level, (known or {}).get(name)
+            )
             for name in names
         },
     )
@@ -153,16 +158,17 @@ def _parts(runs: Sequence[np.ndarray]) -> float:
     return independent_parts(batches)
 
 
-def _beyond(runs: Sequence[np.ndarray], level: float) -> float:
+def _beyond(runs: Sequence[np.ndarray], level: float, quantile: float | None) -> float:
     """Independent observations beyond a quantile; infinite where some lie beyond it, but none by
     more than 2 %.
     """
-    every = np.concatenate(runs)
-    if not every.size:
+    n = sum(run.size for run in runs)
+    if not n:
         return 0.0
-    (quantile,) = quantiles(every, [level])
-    some = (1.0 - level) * every.size >= _SOME
-    if some and not np.max(every) > (1.0 + _ALIKE) * quantile:
+    if quantile is None:
+        (quantile,) = quantiles(np.concatenate(runs), [level])
+    most = max(float(np.max(run)) for run in runs if run.size)
+    if (1.0 - level) * n >= _SOME and not most > (1.0 + _ALIKE) * quantile:
         return math.inf
     return independent_beyond(runs, level, quantile)
 

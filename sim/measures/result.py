@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import nan
+from typing import NamedTuple
 
 from sim.measures.laws import Check
 from sim.measures.meters import Book, Records
@@ -11,8 +12,7 @@ from sim.measures.saturation import Load
 from sim.specs import SystemSpec
 
 
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A mean with two intervals, NaN where none exists.
 
     `lo`, `hi`: conditional on the trace table (the simulation's own error).
