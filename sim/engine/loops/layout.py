@@ -36,6 +36,9 @@ MEAN, DRAWS, WEIGHT, FIRST, MANY, N_KIND = range(6)
  CORE_LAST, BACK_FRONT, N_BACK, WAIT_FIRST, WAIT_LAST, N_WAITING, TURN, SHORT, PLAYED,
  ROWS, N_MARK_WHOLE) = range(20)  # fmt: skip
 
+N_DRAWN = 8
+"""Requests of a device that are drawn at a time where there are few, a power of two."""
+
 N_LOTS = 16
 """Numbers of a cell's stream that are made at a time, a power of two."""
 

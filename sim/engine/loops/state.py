@@ -14,7 +14,7 @@ from sim.engine.system import Arrays
 from sim.medium.sharing.wifi import contention
 
 SMALL = 64
-"""Devices up to which all of time is one window."""
+"""Devices up to which all of time is one window, and several requests of each drawn at a time."""
 _PER_WINDOW, _WIDEST_S = 48.0, 0.5
 """Arrivals in a window: more are slow to sort, fewer leave it empty."""
 ROOM = 1024
@@ -66,6 +66,7 @@ class State:
         skip = -flat.ctypes.data % _LINE // 8
         self.loops = flat[skip : skip + n * mine.N_LOOP].reshape(n, mine.N_LOOP)
         self.loop_n = self.loops.view(np.int64)
+        self.drawn = np.zeros((n if n <= SMALL else 0, 2 * mine.N_DRAWN))
         self.f, self.mf = np.zeros(at.N_FLOATS), np.full(mine.N_MARK, math.inf)
         self.mn = np.zeros(mine.N_MARK_WHOLE, np.int64)
         self.mf[[mine.WINDOW_END, mine.LAST_S, mine.DONE_S]] = 0.0, -1.0, -1.0

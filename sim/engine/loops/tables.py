@@ -17,7 +17,7 @@ from sim.engine.tables import ASKED
 NAMES = (
     "f", "sf", "sn", "mf", "mn", "loops", "loop_n", "costs", "shared", "kinds", "tails",
     "cf", "cn", "due", "tags", "turns", "members", "lots", "stretches", "chains", "list_at",
-    "list_key", "sort_at", "sort_key", "sort_n", "row_u", "core_at", "core_who", "back_at",
+    "list_key", "sort_at", "sort_key", "sort_n", "row_u", "drawn", "core_at", "core_who", "back_at",
     "back_who", "gpus", "cores", "batches", "batch_n", "batch_at", "batch_end", "work", "parts",
     "records",
 )  # fmt: skip
@@ -76,6 +76,7 @@ sort_at = table("sort_at", rows=ASKED)
 sort_key = table("sort_key", whole=True)
 sort_n = table("sort_n", whole=True)
 row_u = table("row_u")
+drawn = table("drawn", 2 * layout.N_DRAWN, rows=ASKED)
 core_at = table("core_at", rows=ASKED)
 core_who = table("core_who", whole=True)
 back_at = table("back_at", rows=ASKED)

@@ -79,12 +79,31 @@ def _sort(p: int, n: int, begin_s: float) -> None:
         to_key[j + 1] = mine
 
 
+@inner
+def _draw_several(p: int, d: int, number: int) -> None:
+    """A device's next `N_DRAWN` requests: their pauses in means, then the numbers of their rows."""
+    sn, drawn = t.sn(p), t.drawn(p)[d]
+    k0, k1, replication = sn[at.REQUESTS_0], sn[at.REQUESTS_1], sn[at.REPLICATION]
+    for i in range(N_DRAWN):
+        u, drawn[N_DRAWN + i] = draw(k0, k1, number + i, d, replication)
+        drawn[i] = minus_log(u)
+
+
 @hot
 def draw_next(p: int, d: int, kind: int, number: int) -> tuple[float, int]:
-    """A device's next request, if it has drawn so many: its pause in means and what it costs."""
-    sn, kinds = t.sn(p), t.kinds(p)
-    u, row_u = draw(sn[at.REQUESTS_0], sn[at.REQUESTS_1], number, d, sn[at.REPLICATION])
-    return minus_log(u), int(kinds[kind, FIRST]) + int(row_u * kinds[kind, MANY])
+    """A device's next request, if it has drawn so many: its pause in means and what it costs. Among
+    few devices several are drawn at a time.
+    """
+    sn, kinds, drawn = t.sn(p), t.kinds(p), t.drawn(p)
+    if drawn.shape[0] > 0:
+        place = number & (N_DRAWN - 1)
+        if place == 0:
+            _draw_several(p, d, number)
+        pause, row_u = drawn[d, place], drawn[d, N_DRAWN + place]
+    else:
+        u, row_u = draw(sn[at.REQUESTS_0], sn[at.REQUESTS_1], number, d, sn[at.REPLICATION])
+        pause = minus_log(u)
+    return pause, int(kinds[kind, FIRST]) + int(row_u * kinds[kind, MANY])
 
 
 @inner
@@ -139,7 +158,8 @@ def next_window(p: int) -> bool:
     mn[LIST_AT] = 0
     mn[LIST_END] = n
     _sort(p, n, end_s - mf[WIDTH])
-    _draw_ahead(p, n)
+    if t.drawn(p).shape[0] == 0:
+        _draw_ahead(p, n)
     return True
 
 
