@@ -44,7 +44,7 @@ def choose(
     todo = sorted(candidates, key=lambda each: -each.bound)
     searched, refused = _search_all(todo, goals, check, budget, _SHORT_REQUESTS, tally)
     spent = [one for one, refusal in refused if isinstance(refusal, Spent)]
-    if spent and not searched:  # then none of them is to be long
+    if spent and not searched:  # each needs more than a short search: what may be spent
         searched, refused = _search_all(spent, goals, check, budget, math.inf, tally)
     if not searched:
         raise refused[0][1]
@@ -60,7 +60,7 @@ def _search_all(
     searched: list[Candidate] = []
     refused: list[tuple[Candidate, Refusal]] = []
     for one in candidates:
-        one.failed, one.at_most = False, math.inf
+        one.failed, one.at_most = False, math.inf  # whatever a shorter search said
         try:
             check(one.case)
             _judge(one, searched, goals, _short(one, budget, most), play)
@@ -111,7 +111,9 @@ def _loses(one: Candidate, rival: Capacity, goals: Sequence[Goal], play: Player)
 
 
 def _short(one: Candidate, budget: Budget, most: float) -> Budget:
-    """That of a short search, in which so many requests are sent, within the command's own."""
+    """That of a search by `most` requests that reach the server, within the command's own: of all
+    requests it may play more where few are sent.
+    """
     return Budget(
         half_width=0.05, n_runs=3, requests_per_run=1500.0, pilot_requests=_PILOT_REQUESTS,
         max_devices=budget.max_devices,

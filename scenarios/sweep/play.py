@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from scenarios.shell import forks
 from scenarios.shell.progress import progress
@@ -15,13 +15,24 @@ from scenarios.sweep.store import Row, Store, point_id
 _CHUNKS_PER_WORKER = 8
 
 
+@runtime_checkable
+class Shared(Protocol):
+    """What makes the row of a point of several runs."""
+
+    def __call__(self) -> Row:
+        """Make it here."""
+
+    def by(self, workers: int) -> Row:
+        """The same row, by so many processes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One point ready to run: its identity, its labels and the function that measures it.
 
-    `evaluate` is pickled where workers play; `together`: the same by so many processes, of a point
-    that consists of runs. For a dry run `foreseen` tells its CPU seconds
-    without playing anything, `seconds` by playing a part of it, `refusal` why it would be refused.
+    `evaluate` is pickled where workers play; where it is alone, a `Shared` one is shared among
+    them. For a dry run `foreseen` tells its CPU seconds without playing anything, `seconds` by
+    playing a part of it, `refusal` why it would be refused.
     `swept` holds the values of the keys that a sweep varies: columns, but no part of the identity;
     `engine`, what plays it, and why not the compiled one, likewise.
     """
@@ -30,7 +41,6 @@ class Job:
     digests: dict[str, str]
     labels: dict[str, Any]
     evaluate: Callable[[], Row]
-    together: Callable[[int], Row] | None = None
     seconds: Callable[[], float] | None = None
     foreseen: Callable[[], float] | None = None
     refusal: Callable[[], str] | None = None
@@ -104,8 +114,8 @@ def _play_jobs(jobs: list[Job], store: Store, workers: int, *, alone: bool) -> I
         several = multirun.is_multirun()  # then other jobs may append meanwhile
         with store.appending(alone=not several) as append:
             for job in jobs:
-                if workers > 1 and job.together and forks.can_fork():
-                    job = replace(job, evaluate=partial(job.together, workers))
+                if workers > 1 and isinstance(job.evaluate, Shared) and forks.can_fork():
+                    job = replace(job, evaluate=partial(job.evaluate.by, workers))
                 yield append(_row(job, alone=alone and not several))
         return
     from joblib import Parallel, delayed

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -148,13 +147,11 @@ class Case:
 
     def job(self, *, graded: bool = False) -> Job:
         """The point of a sweep; `graded`: its row says, too, how far to believe it."""
-        play = partial(_play_graded, self) if graded else self.play
         return Job(
             spec=self.identity,
             digests=dict(self.digests),
             labels=dict(self.labels),
-            evaluate=play,
-            together=play,
+            evaluate=_Whole(self, graded),
             seconds=self.estimate_s,
             foreseen=self.foresee_s,
             refusal=self.refusal,
@@ -213,11 +210,23 @@ def refuse_work(work: Work, max_events: int) -> str:
     )
 
 
-def _play_graded(case: Case, workers: int = 1) -> Row:
-    """A row with the grade of its trust, and what it is cautioned about."""
-    row = case.play(workers)
-    trust = case.trust(row)
-    return {**row, "grade": trust.grade, "cautions": trust.cautions}
+@dataclass(frozen=True)
+class _Whole:
+    """What makes the row of a case; `graded`: with the grade of its trust, and its cautions."""
+
+    case: Case
+    graded: bool
+
+    def __call__(self) -> Row:
+        return self.by(1)
+
+    def by(self, workers: int) -> Row:
+        """The same row, by so many processes (`sweep.play.Shared`)."""
+        row = self.case.play(workers)
+        if not self.graded:
+            return row
+        trust = self.case.trust(row)
+        return {**row, "grade": trust.grade, "cautions": trust.cautions}
 
 
 def row_of(result: Result) -> Row:

@@ -24,7 +24,7 @@ from sim.places import even, groups_of, groups_up_to, phase
 from sim.server.service import ANY, passes_of
 from sim.sources.draw import Draw, Draws
 from sim.sources.source import ExponentialSource, Source, Sources, TraceSource, sessions_of
-from sim.specs import ServerSpec, SystemSpec
+from sim.specs import GroupSpec, ServerSpec, SystemSpec
 from sim.streams import REQUESTS, Streams
 
 _SERVERS = {
@@ -34,18 +34,22 @@ _SERVERS = {
 
 
 _MANY = 4096
-"""Devices of a system of which more is made anew than kept twice."""
+"""Devices of a system; those of larger ones are not kept twice."""
 
 
 class _Left(NamedTuple):
-    """A system, which of its groups talk in sessions, and what holds in every replication."""
+    """A system with its groups, which of them talk in sessions, and what holds in every
+    replication.
+    """
 
     spec: SystemSpec
+    groups: dict[str, GroupSpec]
     talks: tuple[bool, ...]
     made: dict[str, Any]
 
 
 _left: list[_Left] = []
+"""Of the last system, if any: runs of one system follow each other."""
 
 
 class Arrays:
@@ -68,19 +72,26 @@ class Arrays:
     def _take_over(self) -> bool:
         """What a replication before has left behind of the same system, if there is such."""
         for left in _left[:1]:
-            if left.spec is self.spec and left.talks == self._talks:
+            is_same = left.spec is self.spec and left.groups == self.groups
+            if is_same and left.talks == self._talks:
                 vars(self).update(_copied(left.made))
                 return True
         return False
 
     def _leave_behind(self) -> None:
-        """What holds in other replications as well, for the next of them, unless it is much."""
-        link = self.spec.link
-        if link.varies or link.snr_spread_db > 0.0 or len(self.dn) > _MANY:
+        """What holds in other replications as well, for the next of them: not where the medium's
+        speed or the devices' places are drawn, a file is played again or times are listed, which
+        may be others by then, and where it is much.
+        """
+        link, loads = self.spec.link, [group.workload for group in self.groups.values()]
+        replays = any(load and load.replay_csv for load in (*loads, self.spec.workload))
+        if link.varies or link.snr_spread_db > 0.0 or replays or self.spec.server.fails:
+            return
+        if len(self.dn) > _MANY:
             return
         own = ("spec", "groups", "choices", "streams", "_talks", "has_sessions")
         made = {name: value for name, value in vars(self).items() if name not in own}
-        _left[:] = [_Left(self.spec, self._talks, _copied(made))]
+        _left[:] = [_Left(self.spec, dict(self.groups), self._talks, _copied(made))]
 
     @cached_property
     def present(self) -> list[int]:

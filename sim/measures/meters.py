@@ -5,10 +5,11 @@ Every figure is taken over the window from the end of the warm-up to the end of 
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from math import nan
 from struct import Struct
+from typing import Any
 
 import numpy as np
 from simpy import Environment, Event
@@ -205,6 +206,9 @@ class Book:
         """Of the window."""
         return self.end.time_s - self.begin.time_s
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}  # not what follows
+
     @cached_property
     def gone(self) -> Records:
         """The requests that left in the window."""
@@ -220,7 +224,7 @@ class Derived(Mapping[str, np.ndarray]):
     """Columns that are made when they are asked for: few of them ever are."""
 
     def __init__(self, names: Iterable[str], make: Callable[[str], np.ndarray]) -> None:
-        self._names = tuple(names)
+        self._names = dict.fromkeys(names)
         self._make = make
         self._made: dict[str, np.ndarray] = {}
 
@@ -229,6 +233,8 @@ class Derived(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._made:
+            if name not in self._names:
+                raise KeyError(name)
             self._made[name] = self._make(name)
         return self._made[name]
 
@@ -240,7 +246,7 @@ class Derived(Mapping[str, np.ndarray]):
 
 
 def nothing(n_rows: int) -> np.ndarray:
-    """The column of what takes no time and no bytes; many may be the same one."""
+    """The column of what takes no time and no bytes; many may be the same one, not to write to."""
     zeros = np.zeros(n_rows)
     zeros.flags.writeable = False
     return zeros

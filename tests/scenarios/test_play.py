@@ -2,9 +2,11 @@
 
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
+from scenarios.shell import forks
 from scenarios.shell.progress import progress
 from scenarios.sweep.play import Job, failing, play
 from scenarios.sweep.store import Store, point_id
@@ -29,6 +31,26 @@ def test_a_point_that_fails_for_whatever_reason_is_a_row_and_runs_again(tmp_path
     again = [_job(1, lambda: calls.append(1) or {}), _job(2, lambda: calls.append(2) or {"x": 2.0})]
     assert [row["x"] for row in play(again, store)] == [1.0, 2.0]
     assert calls == [2]
+
+
+class _Runs:
+    """A point of several runs, which tells who made its row."""
+
+    def __call__(self):
+        return {"made_by": 1}
+
+    def by(self, workers):
+        return {"made_by": workers}
+
+
+def test_the_runs_of_a_single_point_are_shared_where_they_are_all_of_its_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(forks, "can_fork", lambda: True)
+    whole = _job(1, _Runs())
+    (row,) = play([whole], Store(tmp_path / "whole"), workers=2)
+    assert row["made_by"] == 2
+    more = replace(whole, evaluate=lambda: {**whole.evaluate(), "n_star": 7})
+    (row,) = play([more], Store(tmp_path / "more"), workers=2)
+    assert (row["made_by"], row["n_star"]) == (1, 7)
 
 
 def test_a_single_point_raises(tmp_path):

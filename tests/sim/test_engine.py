@@ -1,6 +1,7 @@
 """The compiled engine against the SimPy model: alike to the bit, or a refusal by name."""
 
 import math
+import pickle
 import random
 from dataclasses import replace
 from statistics import NormalDist
@@ -70,6 +71,43 @@ def assert_alike(spec, sources, replication, small):
         patch.setattr(engine, "SLOTS", 3 if replication > 1 else 4096)
         compiled = played(spec, sources, "compiled", replication)
     assert difference(played(spec, sources, "simpy", replication), compiled) == ""
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_only_columns_that_there_are_can_be_read(engine):
+    """By one kernel as by the other, and before and behind a process."""
+    for spec in (wired(), wired(workload=WorkloadSpec(kind="poisson", rate_rps=5.0))):
+        book = played(spec, SOURCE, engine, 0).book
+        sent = pickle.loads(pickle.dumps(book))
+        for each in (book, sent):
+            assert len(each.done["done_s"]) > 10
+            for table in (each.records, each.gone, each.done):
+                assert "latency" not in table
+                with pytest.raises(KeyError, match="latency"):
+                    table["latency"]
+        assert "done" not in vars(pickle.loads(pickle.dumps(book)))  # what follows is not sent
+        for name in book.records:
+            assert np.array_equal(book.done[name], sent.done[name], equal_nan=True)
+
+
+def test_what_a_spec_names_may_change_between_two_runs_of_it(tmp_path):
+    """A file that is written anew, a group that is exchanged: seen by both engines."""
+    path = tmp_path / "times.csv"
+    grouped = wired(fleet=FleetSpec(groups={"a": GroupSpec()}), warmup_s=0.0)
+    fleet_of_one = FleetSpec(groups={"a": GroupSpec()})
+    load = WorkloadSpec(kind="replay", replay_csv=str(path))
+    replayed = replace(grouped, fleet=fleet_of_one, workload=load)
+    found, sources = [], {"a": SOURCE["default"]}
+    for spec in (replayed, grouped):
+        engines = [replace(spec, engine=name) for name in ("simpy", "compiled")]
+        for n in (3, 7):
+            path.write_text("time_s\n" + "".join(f"{0.3 * i}\n" for i in range(1, n + 1)))
+            spec.fleet.groups["a"] = GroupSpec(slowdown=n if spec is replayed else 20.0 * n)
+            slow, fast = (sim.run(each, sources) for each in engines)
+            assert difference(slow, fast) == ""
+            found.append(len(fast.records["done_s"]))
+    assert found[:2] == [3, 7]
+    assert found[2] > found[3] > 0
 
 
 def test_many_in_flight_make_the_lists_grow():

@@ -7,7 +7,7 @@
 # has drawn (and, where the next is drawn already, one more than what that costs, in the upper
 # half), its stamps, where it is
 AT, NEXT, BORN, COST, CREATED, NUMBER, ALONE, PLACE = range(8)
-# then its accesses still to come, and when its first began
+# then its other stamps and its share of a batch, its accesses still to come, when its first began
 L_END, C_START, C_END, S_START, S_END, SHARE, ACCESSES, L_START, N_LOOP = range(8, 17)
 DRAWN_BITS = 32
 """Those of the lower half: how many a device has drawn."""

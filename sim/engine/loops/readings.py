@@ -45,6 +45,7 @@ class Reader:
 
     def _columns(self, kept: np.ndarray, place: np.ndarray, outcome: int) -> Records:
         """Every column as it is asked for; what plain loops do not have is 0."""
+        kept.flags.writeable = False  # some columns follow from others, whenever they are made
         cost = kept[mine.K_COST].astype(np.int64)
         each, rows = self._costs.each, self._rows
         of = dict(zip(_NAMES, kept, strict=True))

@@ -164,16 +164,16 @@ def next_window(p: int) -> bool:
 
 
 @hot
-def slot_in(at: Any, who: Any, front: int, n: int, time_s: float, d: int) -> int:
+def slot_in(times: Any, who: Any, front: int, n: int, time_s: float, d: int) -> int:
     """Into a sorted ring of n, behind all that are not later; who stands there at the same time, if
     anybody: -1.
     """
-    mask = at.shape[0] - 1
+    mask = times.shape[0] - 1
     i = front + n - 1
-    while i >= front and at[i & mask] > time_s:
-        at[(i + 1) & mask] = at[i & mask]
+    while i >= front and times[i & mask] > time_s:
+        times[(i + 1) & mask] = times[i & mask]
         who[(i + 1) & mask] = who[i & mask]
         i -= 1
-    at[(i + 1) & mask] = time_s
+    times[(i + 1) & mask] = time_s
     who[(i + 1) & mask] = d
-    return int(who[i & mask]) if i >= front and at[i & mask] == time_s else -1
+    return int(who[i & mask]) if i >= front and times[i & mask] == time_s else -1

@@ -10,7 +10,7 @@ from sim import LinkSpec, ServerSpec, SystemSpec, WorkloadSpec
 from sim.places import groups_of
 from sim.planning.forecast.bounds import has_timetable
 from sim.planning.forecast.demands import sent_share
-from sim.planning.limits.budget import Refusal
+from sim.planning.limits.budget import Refusal, Spent
 from sim.planning.limits.goal import Goal
 from sim.planning.runs.probe import Player, Tally
 from sim.radio.contention import RATIO
@@ -90,14 +90,14 @@ def refuse_long(
     few of the requests are sent.
 
     Raises:
-        Refusal: `n_runs` of them hold more than `max_requests`.
+        Spent: `n_runs` of them hold more than `max_requests`.
     """
     sent = sent_share(sources)
     if sent == 1.0 or n is None or spec.workload.kind != "closed" or has_timetable(spec):
         return
     each = _TURNS * n * (max(1.0, _HALF / sent) + _settling(sent))
     if n_runs * each > max_requests:
-        raise Refusal(
+        raise Spent(
             f"{100 * sent:.2g} % of the requests are sent, so that a run in which {n} devices send"
             f" enough to tell holds {each:.2g}; {n_runs} such runs exceed"
             f" plan.max_requests={max_requests:g}: let more be sent, ask for fewer plan.n_runs, or"
