@@ -350,7 +350,7 @@ def rows(*lines, kept=("a",), **cells):
 
     def play():
         store = Store(Path("outputs/one"))
-        (store.folder / "rows.jsonl").write_text("\n".join(lines))
+        (store.make() / "rows.jsonl").write_text("\n".join(lines))
         assert run(["collect", "outputs/one"]) == 0
         with open("outputs/collect/results.csv", newline="") as file:
             found = list(csv.DictReader(file))

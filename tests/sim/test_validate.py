@@ -274,7 +274,7 @@ def test_a_rung_is_played_by_both_engines_and_says_where_they_differ(monkeypatch
         result = run(spec, sources, replication=replication)
         if spec.engine != "compiled":
             return result
-        slower = replace(result.estimates["latency_mean_s"], mean=1.0)
+        slower = result.estimates["latency_mean_s"]._replace(mean=1.0)
         return replace(result, estimates={**result.estimates, "latency_mean_s": slower})
 
     monkeypatch.setattr("sim.validation.case.run", play)
