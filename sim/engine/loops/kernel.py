@@ -2,9 +2,11 @@
 """The loop over the events of plain loops.
 
 What comes next is the earliest of: an arrival at the medium, a cell, a core that has decoded, a
-batch, a look at who waits, a request that is back. The last of these meets nobody and may come
-before or behind others of its instant; two of the others at one instant are for the event-by-event
-kernel to play, but for arrivals that were drawn in the same instant (by who was drawn first).
+batch, a look at who waits; two of these at one instant are for the event-by-event kernel to play,
+but for arrivals that were drawn in the same instant (by who was drawn first). A request that is
+back meets nobody, so that several are taken together, in their order: they may wait until the
+first of them could be at the medium again, and may come before others as long as no other could be
+back before them.
 """
 
 from typing import Any
@@ -33,20 +35,20 @@ def _draw(p: int, d: int, kind: int, now: float) -> None:
     arrival at the medium.
     """
     loops, loop_n, kinds, costs = t.loops(p), t.loop_n(p), t.kinds(p), t.costs(p)
-    drawn = loop_n[d, NUMBER]
-    pause, cost = loops[d, AT], (drawn >> DRAWN_BITS) - 1
+    drawn = loop_n[d, D_NUMBER]
+    pause, cost = loops[d, D_AT], (drawn >> DRAWN_BITS) - 1
     if cost < 0:
         pause, cost = draw_next(p, d, kind, drawn)
-    loop_n[d, NUMBER] = (drawn & ((1 << DRAWN_BITS) - 1)) + 1
+    loop_n[d, D_NUMBER] = (drawn & ((1 << DRAWN_BITS) - 1)) + 1
     pause_s = kinds[kind, MEAN]
     if kinds[kind, DRAWS] > 0.0:
         pause_s *= pause
     created_s = now + pause_s
     end_s = created_s + costs[cost, WORK_S]
-    loops[d, CREATED] = created_s
-    loops[d, AT] = end_s + (t.sf(p)[at.BEFORE] if costs[cost, N_ACCESSES] >= 0.0 else 0.0)
-    loop_n[d, COST] = cost
-    loop_n[d, PLACE] = ON_DEVICE
+    loops[d, D_CREATED] = created_s
+    loops[d, D_AT] = end_s + (t.sf(p)[at.BEFORE] if costs[cost, N_ACCESSES] >= 0.0 else 0.0)
+    loop_n[d, D_COST] = cost
+    loop_n[d, D_SLOT] = -1
 
 
 @compiled
@@ -56,38 +58,49 @@ def begin(p: int, kind_of: np.ndarray, start_s: np.ndarray, born: np.ndarray) ->
     """
     for i in range(born.shape[0]):
         d = born[i]
-        t.loop_n(p)[d, BORN] = i
+        t.loop_n(p)[d, D_BORN] = i
         _draw(p, d, kind_of[d], start_s[d])
         chain(p, d)
     t.mn(p)[BORN_NOW] = born.shape[0]
 
 
 @hot
-def _keep(p: int, d: int, done_s: float) -> None:
-    """Request.row, what of it costs do not tell."""
-    f, mn, loops, loop_n = t.f(p), t.mn(p), t.loops(p), t.loop_n(p)
+def _take_slot(p: int, d: int) -> int:
+    """Device.step, behind the processor: a slot for the request, the one that was free last."""
+    mn, loop_n, slots = t.mn(p), t.loop_n(p), t.slots(p)
+    s = t.free(p)[mn[IN_SYSTEM]]
+    mn[IN_SYSTEM] += 1
+    loop_n[d, D_SLOT] = s
+    t.slot_n(p)[s, DEVICE] = d
+    t.slot_n(p)[s, COST] = loop_n[d, D_COST]
+    slots[s, CREATED] = t.loops(p)[d, D_CREATED]
+    return int(s)
+
+
+@hot
+def _keep(p: int, s: int, done_s: float) -> None:
+    """Request.row, what of it costs do not tell; its slot is free again."""
+    f, mn, slots = t.f(p), t.mn(p), t.slots(p)
     kept = t.records(p)[mn[ROWS]]
-    kept[K_DEVICE] = d
-    kept[K_COST] = loop_n[d, COST]
-    kept[K_CREATED] = loops[d, CREATED]
-    kept[K_L_START] = loops[d, L_START]
-    kept[K_ALONE] = loops[d, ALONE]
-    for i in range(L_END, SHARE + 1):
-        kept[K_L_END + i - L_END] = loops[d, i]
-    kept[K_DONE] = done_s
+    for i in range(DONE):
+        kept[i] = slots[s, i]
+    kept[DONE] = done_s
     mn[ROWS] += 1
+    mn[IN_SYSTEM] -= 1
+    t.free(p)[mn[IN_SYSTEM]] = s
     f[at.LEFT_SUM] += done_s
 
 
 @hot
-def _depart(p: int, d: int, now: float) -> None:
+def _depart(p: int, s: int, now: float) -> None:
     """Meter.count_departure, and the device's next request."""
-    mn = t.mn(p)
-    _keep(p, d, now)
-    t.loop_n(p)[d, BORN] = mn[BORN_NOW]
+    mn, d = t.mn(p), t.slot_n(p)[s, DEVICE]
+    kind = int(t.costs(p)[t.slot_n(p)[s, COST], KIND])
+    _keep(p, s, now)
+    t.loop_n(p)[d, D_BORN] = mn[BORN_NOW]
     mn[BORN_NOW] += 1
-    _draw(p, d, int(t.costs(p)[t.loop_n(p)[d, COST], KIND]), now)
-    if t.loops(p)[d, AT] < t.mf(p)[WINDOW_END]:
+    _draw(p, d, kind, now)
+    if t.loops(p)[d, D_AT] < t.mf(p)[WINDOW_END]:
         put(p, d)
     else:
         chain(p, d)
@@ -123,17 +136,16 @@ def _meets(p: int, now: float, source: int, created_s: float) -> bool:
 
 
 @hot
-def _enter(p: int, c: int, d: int, now: float) -> int:
+def _enter(p: int, c: int, s: int, now: float) -> int:
     """A payload is handed over to the medium of its cell; who leaves by that, none: -1."""
     link = t.sn(p)[at.LINK]
-    t.mn(p)[IN_SYSTEM] += 1
-    t.loop_n(p)[d, PLACE] = AT_MEDIUM
+    t.slot_n(p)[s, PLACE] = AT_MEDIUM
     if link == at.CONTENDED_LINK:
-        return int(join(p, c, d, now))
+        return int(join(p, c, s, now))
     if link == at.SHARED_LINK:
-        share(p, c, d, now)
+        share(p, c, s, now)
     else:
-        serve_fifo(p, c, d, now)
+        serve_fifo(p, c, s, now)
     return -1
 
 
@@ -149,44 +161,47 @@ def _leave(p: int, c: int, now: float) -> int:
 
 
 @hot
-def _serve(p: int, d: int, now: float) -> bool:
+def _serve(p: int, s: int, now: float) -> bool:
     """A request reaches the server; False: it is for the other kernel to say."""
     if t.sn(p)[at.SERVER] == at.PLAIN:
-        return bool(serve(p, d, now))
-    wait(p, d)
+        return bool(serve(p, s, now))
+    wait(p, s)
     return bool(start_batches(p, now))
 
 
 @hot
 def _arrive(p: int, first: int, now: float) -> bool:
     """Device._decode: those who left the medium together, one by one, to a core or the server."""
-    loops, loop_n, costs, cores = t.loops(p), t.loop_n(p), t.costs(p), t.sn(p)[at.N_DECODERS]
-    d = first
-    while d >= 0:
-        following = loop_n[d, NEXT]
-        loops[d, L_END] = now
-        decode_s = costs[loop_n[d, COST], DECODE_S]
+    slots, slot_n, costs, cores = t.slots(p), t.slot_n(p), t.costs(p), t.sn(p)[at.N_DECODERS]
+    s = first
+    while s >= 0:
+        following = slot_n[s, NEXT]
+        slots[s, L_END] = now
+        decode_s = costs[slot_n[s, COST], DECODE_S]
         if cores > 0 and decode_s > 0.0:
-            if not decode(p, d, decode_s, now):
+            if not decode(p, s, decode_s, now):
                 return False
-        elif not _serve(p, d, now):
+        elif not _serve(p, s, now):
             return False
-        d = following
+        s = following
     return True
 
 
 @hot
-def _come_back(p: int, now: float) -> None:
-    """The first of those that are on their way back is there."""
-    mf, mn, back_at = t.mf(p), t.mn(p), t.back_at(p)
-    mask = back_at.shape[0] - 1
-    d = t.back_who(p)[mn[BACK_FRONT] & mask]
-    mn[BACK_FRONT] += 1
-    mn[N_BACK] -= 1
-    mn[IN_SYSTEM] -= 1
-    mf[BACK_S] = back_at[mn[BACK_FRONT] & mask] if mn[N_BACK] > 0 else np.inf
-    mf[DONE_S] = now
-    _depart(p, d, now)
+def _come_back(p: int, before_s: float) -> None:
+    """Those who are back on their devices before `before_s`, one after another, while there is room
+    for what they leave and for what they do next.
+    """
+    mf, mn, back_at, back_who = t.mf(p), t.mn(p), t.back_at(p), t.back_who(p)
+    mask, n_rows, room = back_at.shape[0] - 1, t.records(p).shape[0], t.list_at(p).shape[0]
+    while mf[BACK_S] < before_s and mn[ROWS] < n_rows and mn[LIST_END] - mn[LIST_AT] + 1 < room:
+        s, now = back_who[mn[BACK_FRONT] & mask], mf[BACK_S]
+        mn[PLAYED] += 1
+        mn[BACK_FRONT] += 1
+        mn[N_BACK] -= 1
+        mf[BACK_S] = back_at[mn[BACK_FRONT] & mask] if mn[N_BACK] > 0 else np.inf
+        mf[DONE_S] = now
+        _depart(p, s, now)
 
 
 @compiled
@@ -204,48 +219,50 @@ def play(until: float, p: int) -> int:
             return int(mn[SHORT])
         if mn[ROWS] == n_rows:
             return GROW_ROWS
-        if mn[PLAYED] == sn[at.MAX_EVENTS]:
+        if mn[PLAYED] >= sn[at.MAX_EVENTS]:
             return BUDGET
         if mn[LIST_END] - mn[LIST_AT] + 1 >= list_at.shape[0]:
             return GROW_WINDOW
         list_s = list_at[mn[LIST_AT]] if mn[LIST_AT] < mn[LIST_END] else np.inf
-        first_s = min(min(list_s, due[c]), min(ends[g], min(mf[CORE_S], mf[WAKE_S])))
-        now = min(first_s, mf[BACK_S])
+        now = min(min(list_s, due[c]), min(ends[g], min(mf[CORE_S], mf[WAKE_S])))
+        if mf[BACK_S] + mf[NEXT_WORK] <= now and mf[BACK_S] < until:
+            _come_back(p, min(until, now + mf[NEXT_ANSWER]))
+            continue
         if now >= mf[WINDOW_END] and mf[WINDOW_END] < until:
             if not next_window(p):
                 return GROW_WINDOW
             ahead = chains[(mn[WINDOW_NOW] + 1) & (chains.shape[0] - 1)]
-            t.fetch(loops, max(0, ahead), AT)
+            t.fetch(loops, max(0, ahead), D_AT)
             continue
         if now >= until:
-            return REACHED
+            if mf[BACK_S] >= until:
+                return REACHED
+            _come_back(p, until)
+            continue
         mn[PLAYED] += 1
         if ahead >= 0:  # those of the next window, one by one
-            ahead = loop_n[ahead, NEXT]
-            t.fetch(loops, max(0, ahead), AT)
-        if now < first_s:
-            _come_back(p, now)
-            continue
+            ahead = loop_n[ahead, D_NEXT]
+            t.fetch(loops, max(0, ahead), D_AT)
         gone = -1
         starts = False
         if now == list_s:
             d = list_key[mn[LIST_AT]] & ((1 << DEVICE_BITS) - 1)
             k = d % n_cells if n_cells > 1 else 0
-            stays = costs[loop_n[d, COST], N_ACCESSES] < 0.0
-            if not stays and mn[IN_SYSTEM] == room:
+            stays = costs[loop_n[d, D_COST], N_ACCESSES] < 0.0
+            if mn[IN_SYSTEM] == room:
                 return GROW_ROOM
             if not stays and cn[k, at.FLOWS] + cn[k, at.ACTIVE] + 2 > width:
                 return GROW_CELL
             mn[LIST_AT] += 1
-            t.fetch(loops, d, L_END)
-            if _meets(p, now, FROM_LIST, loops[d, CREATED]):
+            if _meets(p, now, FROM_LIST, loops[d, D_CREATED]):
                 return TIED
+            s = _take_slot(p, d)
             if stays:
                 if now in (mf[DONE_S], mf[BACK_S]):
                     return TIED
-                _depart(p, d, now)
+                _depart(p, s, now)
                 continue
-            gone = _enter(p, k, d, now)
+            gone = _enter(p, k, s, now)
             if n_cells > 1:
                 c = _first(due) if k == c else k if due[k] < due[c] else c
         elif now == due[c]:

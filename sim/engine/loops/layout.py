@@ -1,14 +1,18 @@
 """Layout of the arrays of plain loops: what stands in which column, beside sim.engine.layout."""
 
-# of a device and its request, floats and whole numbers in one row of two cache lines, what the list
-# and the medium need in the first: when it arrives at the medium (then, from the window on in which
-# it does, its next pause in means), who is next in the list or queue it stands in (or its place
-# among those on the air), how many had left before it was drawn, what it costs, how many the device
-# has drawn (and, where the next is drawn already, one more than what that costs, in the upper
-# half), its stamps, where it is
-AT, NEXT, BORN, COST, CREATED, NUMBER, ALONE, PLACE = range(8)
-# then its other stamps and its share of a batch, its accesses still to come, when its first began
-L_END, C_START, C_END, S_START, S_END, SHARE, ACCESSES, L_START, N_LOOP = range(8, 17)
+# of a device, floats and whole numbers in one row of a cache line: when its request arrives at the
+# medium (then, from the window on in which it does, its next pause in means), who is next in its
+# window's chain, how many had left before it was drawn, what it costs, when it was created, how
+# many the device has drawn (and, where the next is drawn already, one more than what that costs, in
+# the upper half), the slot in which it is on its way (below 0: it is on its device)
+D_AT, D_NEXT, D_BORN, D_COST, D_CREATED, D_NUMBER, D_SLOT, _, N_LOOP = range(9)
+# of a request on its way, in the slot that it has until it leaves: whose it is and what it costs
+# (whole numbers), its stamps and its share of a batch, as they are kept when it has left
+(DEVICE, COST, CREATED, L_START, ALONE, L_END, C_START, C_END, S_START, S_END, SHARE, DONE,
+ N_KEPT) = range(13)  # fmt: skip
+# then, whole numbers, who is next in the queue it stands in (or its place among those on the air),
+# its accesses still to come, where it is
+NEXT, ACCESSES, PLACE, _, N_SLOT = range(12, 17)
 DRAWN_BITS = 32
 """Those of the lower half: how many a device has drawn."""
 ON_DEVICE, AT_MEDIUM, AT_CORES, AT_SERVER, SERVED = range(5)
@@ -22,16 +26,13 @@ COPIED, TAIL, N_SHARED = range(3)
 # of a kind of device: its mean pause, whether that is drawn, its weight, its first costs, how many
 MEAN, DRAWS, WEIGHT, FIRST, MANY, N_KIND = range(6)
 
-# of a request that has left
-(K_DEVICE, K_COST, K_CREATED, K_L_START, K_ALONE, K_L_END, K_C_START, K_C_END, K_S_START, K_S_END,
- K_SHARE, K_DONE, N_KEPT) = range(13)  # fmt: skip
-
 # scalars beside those of sim.engine.layout: the end of the window in play, the width of all and
 # how many there are in a second; the last instant that mattered, and when its request was drawn;
 # when the first comes off a core, when it is back on its device and when the last was; when the
-# server looks again
-(WINDOW_END, WIDTH, PER_S, LAST_S, LAST_CREATED, CORE_S, BACK_S, DONE_S, WAKE_S,
- N_MARK) = range(10)  # fmt: skip
+# server looks again; how long after it is back no request is at the medium, and after whatever
+# else none is back
+(WINDOW_END, WIDTH, PER_S, LAST_S, LAST_CREATED, CORE_S, BACK_S, DONE_S, WAKE_S, NEXT_WORK,
+ NEXT_ANSWER, N_MARK) = range(12)  # fmt: skip
 (WINDOW_NOW, LIST_AT, LIST_END, LAST_FROM, BORN_NOW, IN_SYSTEM, CORE_FRONT, N_DECODING, CORE_QUEUE,
  CORE_LAST, BACK_FRONT, N_BACK, WAIT_FIRST, WAIT_LAST, N_WAITING, TURN, SHORT, PLAYED,
  ROWS, N_MARK_WHOLE) = range(20)  # fmt: skip
@@ -43,7 +44,7 @@ N_LOTS = 16
 """Numbers of a cell's stream that are made at a time, a power of two."""
 
 DEVICE_BITS = 24
-"""A device in the key of what stands in a list; the number that settles ties is above it."""
+"""A device or a slot in the key of what stands in a list; the number that settles ties is above."""
 
 # what an event comes from; a cell's or a GPU's number is added
 FROM_LIST, FROM_CORE, FROM_WAKE, FROM_GPU, FROM_CELL = 0, 1, 2, 1 << 20, 1 << 21

@@ -58,12 +58,12 @@ class Loops:
         state, now = self._state, self._state.now_s
         state.cn[:, at.TIMER] = np.where(state.due < np.inf, 0, -1)
         own, costs = state.loops, state.costs
-        flying = own[:, mine.CREATED] < now
+        flying = own[:, mine.D_CREATED] < now
         self._read()
         n_left = self._n_read
-        ahead_s = costs[state.loop_n[:, mine.COST], mine.WORK_S]
+        ahead_s = costs[state.loop_n[:, mine.D_COST], mine.WORK_S]
         busy_s = self._work_s + np.where(flying, ahead_s, 0.0)
-        busy_s -= np.where(flying, np.maximum(0.0, own[:, mine.CREATED] + ahead_s - now), 0.0)
+        busy_s -= np.where(flying, np.maximum(0.0, own[:, mine.D_CREATED] + ahead_s - now), 0.0)
         return Snapshot(
             time_s=now,
             n_arrived=n_left + int(np.count_nonzero(flying)),
@@ -78,14 +78,15 @@ class Loops:
         """Add up, as the meter does, what has come and gone since the last time."""
         state, now = self._state, self._state.now_s
         before_s, self._read_s = self._read_s, now
-        created = [state.loops[:, mine.CREATED]]
+        created = [state.loops[:, mine.D_CREATED]]
         passed = 0
         for piece in self._pieces():
             new = piece[max(0, self._n_read - passed) :]
             passed += len(piece)
-            created.append(new[:, mine.K_CREATED])
-            spent_s = state.costs[new[:, mine.K_COST].astype(np.int64), mine.WORK_S]
-            np.add.at(self._work_s, new[:, mine.K_DEVICE].astype(np.int64), spent_s)
+            created.append(new[:, mine.CREATED])
+            whole = new.view(np.int64)
+            spent_s = state.costs[whole[:, mine.COST], mine.WORK_S]
+            np.add.at(self._work_s, whole[:, mine.DEVICE], spent_s)
         self._n_read = passed
         came_s = np.concatenate(created)
         came_s = np.sort(came_s[(came_s >= before_s) & (came_s < now)])
@@ -111,7 +112,7 @@ class Loops:
     def _in_flight(self) -> Records:
         """Those on their way, in the order in which they came."""
         state = self._state
-        devices = np.flatnonzero(state.loops[:, mine.CREATED] < state.now_s)
-        created_s, born = state.loops[devices, mine.CREATED], state.loop_n[devices, mine.BORN]
+        devices = np.flatnonzero(state.loops[:, mine.D_CREATED] < state.now_s)
+        created_s, born = state.loops[devices, mine.D_CREATED], state.loop_n[devices, mine.D_BORN]
         devices = devices[np.lexsort((born, created_s))]
-        return self._reader.in_flight(state.loops, devices, state.now_s)
+        return self._reader.in_flight(state, devices)

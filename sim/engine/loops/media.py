@@ -18,37 +18,37 @@ _CLOCK_DIGITS, _LIGHT, _DIGITS = 1e-12, 1e-3, 1e-9
 
 
 @hot
-def serve_fifo(p: int, c: int, d: int, now: float) -> None:
+def serve_fifo(p: int, c: int, s: int, now: float) -> None:
     """FifoStation.serve."""
-    cf, cn, loops, loop_n, due = t.cf(p), t.cn(p), t.loops(p), t.loop_n(p), t.due(p)
-    air_s = t.costs(p)[loop_n[d, COST], AIR_S]
+    cf, cn, slots, slot_n, due = t.cf(p), t.cn(p), t.slots(p), t.slot_n(p), t.due(p)
+    air_s = t.costs(p)[slot_n[s, COST], AIR_S]
     free = cf[c, at.C_FREE]
     start = free if free > now else now
     end = start + air_s
     cf[c, at.C_FREE] = end
     cf[c, at.C_WORK] += air_s
-    loops[d, L_START] = start
-    loops[d, L_END] = end
-    loops[d, ALONE] = air_s
-    loop_n[d, NEXT] = -1
+    slots[s, L_START] = start
+    slots[s, L_END] = end
+    slots[s, ALONE] = air_s
+    slot_n[s, NEXT] = -1
     if due[c] == np.inf:
-        cn[c, at.Q_FIRST] = d
+        cn[c, at.Q_FIRST] = s
         due[c] = end
     else:
-        loop_n[cn[c, at.Q_LAST], NEXT] = d
-    cn[c, at.Q_LAST] = d
+        slot_n[cn[c, at.Q_LAST], NEXT] = s
+    cn[c, at.Q_LAST] = s
 
 
 @hot
 def leave_fifo(p: int, c: int) -> int:
     """The first transfer of a cell leaves."""
-    cn, loop_n = t.cn(p), t.loop_n(p)
-    d = cn[c, at.Q_FIRST]
-    following = loop_n[d, NEXT]
+    cn, slot_n = t.cn(p), t.slot_n(p)
+    s = cn[c, at.Q_FIRST]
+    following = slot_n[s, NEXT]
     cn[c, at.Q_FIRST] = following
-    t.due(p)[c] = t.loops(p)[following, L_END] if following >= 0 else np.inf
-    loop_n[d, NEXT] = -1
-    return int(d)
+    t.due(p)[c] = t.slots(p)[following, L_END] if following >= 0 else np.inf
+    slot_n[s, NEXT] = -1
+    return int(s)
 
 
 @hot
@@ -113,23 +113,23 @@ def _plan(p: int, c: int, now: float) -> None:
 
 
 @hot
-def _weight(p: int, d: int) -> float:
+def _weight(p: int, s: int) -> float:
     """A device's weight on a weighted medium."""
-    return float(t.kinds(p)[int(t.costs(p)[t.loop_n(p)[d, COST], KIND]), WEIGHT])
+    return float(t.kinds(p)[int(t.costs(p)[t.slot_n(p)[s, COST], KIND]), WEIGHT])
 
 
 @hot
-def share(p: int, c: int, d: int, now: float) -> None:
+def share(p: int, c: int, s: int, now: float) -> None:
     """SharedStation.serve."""
-    cf, cn, mn, loops = t.cf(p), t.cn(p), t.mn(p), t.loops(p)
+    cf, cn, mn, slots = t.cf(p), t.cn(p), t.mn(p), t.slots(p)
     _advance(p, c, now)
-    weight = _weight(p, d)
-    alone_s = t.costs(p)[t.loop_n(p)[d, COST], AIR_S]
-    loops[d, L_START] = now
-    loops[d, ALONE] = alone_s
+    weight = _weight(p, s)
+    alone_s = t.costs(p)[t.slot_n(p)[s, COST], AIR_S]
+    slots[s, L_START] = now
+    slots[s, ALONE] = alone_s
     mn[TURN] += 1
     m = cn[c, at.FLOWS]
-    _rise(p, c, m, cf[c, at.CLOCK] + alone_s / weight, (mn[TURN] << DEVICE_BITS) | d)
+    _rise(p, c, m, cf[c, at.CLOCK] + alone_s / weight, (mn[TURN] << DEVICE_BITS) | s)
     cn[c, at.FLOWS] = m + 1
     cf[c, at.WEIGHTS] += weight
     _plan(p, c, now)
@@ -148,27 +148,27 @@ def _weigh(p: int, c: int) -> None:
 @hot
 def release(p: int, c: int, now: float) -> int:
     """SharedStation._fire: the first of those whose tag is reached, the others chained to it."""
-    cf, cn, loop_n, due = t.cf(p), t.cn(p), t.loop_n(p), t.due(p)
+    cf, cn, slot_n, due = t.cf(p), t.cn(p), t.slot_n(p), t.due(p)
     tags, turns = t.tags(p)[c], t.turns(p)[c]
     _advance(p, c, now)
     clock = cf[c, at.CLOCK]
     reach = clock + _CLOCK_DIGITS * (clock + cf[c, at.PACE] * now)
     first, last = -1, -1
     while cn[c, at.FLOWS] > 0 and tags[0] <= reach:
-        d = turns[0] & ((1 << DEVICE_BITS) - 1)
+        s = turns[0] & ((1 << DEVICE_BITS) - 1)
         m = cn[c, at.FLOWS] - 1
         cn[c, at.FLOWS] = m
         _sift(p, c, m)
-        weight = _weight(p, d)
+        weight = _weight(p, s)
         cf[c, at.WEIGHTS] -= weight
         if cf[c, at.WEIGHTS] < _LIGHT * weight:
             _weigh(p, c)
-        loop_n[d, NEXT] = -1
+        slot_n[s, NEXT] = -1
         if first < 0:
-            first = d
+            first = s
         else:
-            loop_n[last, NEXT] = d
-        last = d
+            slot_n[last, NEXT] = s
+        last = s
     due[c] = np.inf
     if cn[c, at.FLOWS] > 0:
         _plan(p, c, now)
@@ -190,7 +190,7 @@ def _pause(p: int, c: int, now: float) -> None:
     whole_s = cf[c, at.ACCESS] * cf[c, at.STRETCH]
     done = min(cf[c, at.UNSENT], elapsed_s / whole_s) if whole_s > 0.0 else cf[c, at.UNSENT]
     cf[c, at.UNSENT] -= done
-    t.loops(p)[t.cn(p)[c, at.SENDER], ALONE] += done * cf[c, at.ACCESS]
+    t.slots(p)[t.cn(p)[c, at.SENDER], ALONE] += done * cf[c, at.ACCESS]
 
 
 @hot
@@ -199,7 +199,7 @@ def _air(p: int, c: int, now: float) -> None:
     it stretch it may not be known yet (NaN); then `sim.engine.loops.state` sees to `due`.
     """
     cf, cn = t.cf(p), t.cn(p)
-    cf[c, at.ACCESS] = t.costs(p)[t.loop_n(p)[cn[c, at.SENDER], COST], AIR_S]
+    cf[c, at.ACCESS] = t.costs(p)[t.slot_n(p)[cn[c, at.SENDER], COST], AIR_S]
     cf[c, at.SINCE] = now
     cn[c, at.FRESH] = 0
     if math.isnan(cf[c, at.STRETCH]):
@@ -225,7 +225,7 @@ def _lot(p: int, c: int) -> float:
 @hot
 def _contend(p: int, c: int, now: float) -> None:
     """ContendedMedium._contend: one of those that have something to send wins the next access."""
-    cf, cn, loop_n = t.cf(p), t.cn(p), t.loop_n(p)
+    cf, cn, slot_n = t.cf(p), t.cn(p), t.slot_n(p)
     members = t.members(p)[c]
     _pause(p, c, now)
     m = cn[c, at.ACTIVE]
@@ -234,15 +234,15 @@ def _contend(p: int, c: int, now: float) -> None:
         cn[c, at.SENDER] = -1
         return
     if m == 1:
-        d = members[0]
-        cn[c, at.TURNS] = loop_n[d, ACCESSES]
+        s = members[0]
+        cn[c, at.TURNS] = slot_n[s, ACCESSES]
         cf[c, at.STRETCH] = 1.0
     else:
-        d = members[int(_lot(p, c) * m)]
+        s = members[int(_lot(p, c) * m)]
         cn[c, at.TURNS] = 1
-        size = int(t.costs(p)[loop_n[d, COST], SIZE])
+        size = int(t.costs(p)[slot_n[s, COST], SIZE])
         cf[c, at.STRETCH] = t.stretches(p)[size, m]
-    cn[c, at.SENDER] = d
+    cn[c, at.SENDER] = s
     cf[c, at.UNSENT] = float(cn[c, at.TURNS])
     _air(p, c, now)
     cn[c, at.FRESH] = 1
@@ -251,17 +251,17 @@ def _contend(p: int, c: int, now: float) -> None:
 @hot
 def _end_turn(p: int, c: int, now: float) -> int:
     """ContendedMedium._end_turn, _advance: who leaves with it, none: -1."""
-    cn, loop_n, members = t.cn(p), t.loop_n(p), t.members(p)[c]
-    d = cn[c, at.SENDER]
+    cn, slot_n, members = t.cn(p), t.slot_n(p), t.members(p)[c]
+    s = cn[c, at.SENDER]
     gone = -1
-    loop_n[d, ACCESSES] -= cn[c, at.TURNS]
-    if loop_n[d, ACCESSES] == 0:
+    slot_n[s, ACCESSES] -= cn[c, at.TURNS]
+    if slot_n[s, ACCESSES] == 0:
         cn[c, at.ACTIVE] -= 1
         last = members[cn[c, at.ACTIVE]]
-        members[loop_n[d, NEXT]] = last
-        loop_n[last, NEXT] = loop_n[d, NEXT]
-        loop_n[d, NEXT] = -1
-        gone = d
+        members[slot_n[s, NEXT]] = last
+        slot_n[last, NEXT] = slot_n[s, NEXT]
+        slot_n[s, NEXT] = -1
+        gone = s
     _contend(p, c, now)
     return int(gone)
 
@@ -287,19 +287,19 @@ def finish_access(p: int, c: int, now: float) -> int:
     cf, cn = t.cf(p), t.cn(p)
     t.due(p)[c] = np.inf
     cf[c, at.C_BUSY] += now - cf[c, at.SINCE]
-    t.loops(p)[cn[c, at.SENDER], ALONE] += cf[c, at.UNSENT] * cf[c, at.ACCESS]
+    t.slots(p)[cn[c, at.SENDER], ALONE] += cf[c, at.UNSENT] * cf[c, at.ACCESS]
     return int(_end_turn(p, c, now))
 
 
 @hot
-def join(p: int, c: int, d: int, now: float) -> int:
+def join(p: int, c: int, s: int, now: float) -> int:
     """ContendedMedium.enter: a station has something to send; who leaves by that, none: -1."""
-    cf, cn, loops, loop_n = t.cf(p), t.cn(p), t.loops(p), t.loop_n(p)
-    loop_n[d, ACCESSES] = int(t.costs(p)[loop_n[d, COST], N_ACCESSES])
-    loops[d, L_START] = now
-    loops[d, ALONE] = 0.0
-    loop_n[d, NEXT] = cn[c, at.ACTIVE]
-    t.members(p)[c, cn[c, at.ACTIVE]] = d
+    cf, cn, slots, slot_n = t.cf(p), t.cn(p), t.slots(p), t.slot_n(p)
+    slot_n[s, ACCESSES] = int(t.costs(p)[slot_n[s, COST], N_ACCESSES])
+    slots[s, L_START] = now
+    slots[s, ALONE] = 0.0
+    slot_n[s, NEXT] = cn[c, at.ACTIVE]
+    t.members(p)[c, cn[c, at.ACTIVE]] = s
     cn[c, at.ACTIVE] += 1
     if t.due(p)[c] == np.inf:
         if cn[c, at.SENDER] < 0:

@@ -8,6 +8,7 @@ import numpy as np
 from sim.engine import layout as at
 from sim.engine.loops import layout as mine
 from sim.engine.loops.costs import Costs
+from sim.engine.loops.state import State
 from sim.engine.system import Arrays
 from sim.measures.meters import Derived, Records, nothing
 from sim.request import COLUMNS
@@ -26,27 +27,28 @@ class Reader:
         self._has_cores = system.sn[at.N_DECODERS] > 0
 
     def left(self, pieces: Sequence[np.ndarray]) -> Records:
-        """Of requests that have left, rows [request, K_...] in pieces."""
+        """Of requests that have left, rows [request, DEVICE to DONE] in pieces."""
         ends = np.cumsum([len(piece) for piece in pieces])
         kept = np.empty((mine.N_KEPT, ends[-1]))
         for piece, end in zip(pieces, ends, strict=True):
             kept[:, end - len(piece) : end] = piece.T
         return self._columns(kept, np.full(ends[-1], _BACK), at.ANSWERED)
 
-    def in_flight(self, loops: np.ndarray, devices: np.ndarray, now_s: float) -> Records:
-        """Of those of `devices`, in this order, at `now_s`."""
-        own, whole = loops[devices].T, loops[devices].view(np.int64).T
-        kept = np.empty((mine.N_KEPT, len(devices)))
-        kept[mine.K_DEVICE], kept[mine.K_COST] = devices, whole[mine.COST]
-        kept[mine.K_CREATED : mine.K_L_END] = own[[mine.CREATED, mine.L_START, mine.ALONE]]
-        kept[mine.K_L_END : mine.K_DONE] = own[mine.L_END : mine.SHARE + 1]
-        kept[mine.K_DONE] = now_s
-        return self._columns(kept, whole[mine.PLACE], 0)
+    def in_flight(self, state: State, devices: np.ndarray) -> Records:
+        """Of those of `devices`, in this order, now."""
+        slots = state.loop_n[devices, mine.D_SLOT]
+        kept = np.where(slots >= 0, state.slots[slots, : mine.N_KEPT].T, 0.0)
+        whole = kept.view(np.int64)
+        whole[mine.DEVICE], whole[mine.COST] = devices, state.loop_n[devices, mine.D_COST]
+        kept[mine.CREATED], kept[mine.DONE] = state.loops[devices, mine.D_CREATED], state.now_s
+        place = np.where(slots >= 0, state.slot_n[slots, mine.PLACE], mine.ON_DEVICE)
+        return self._columns(kept, place, 0)
 
     def _columns(self, kept: np.ndarray, place: np.ndarray, outcome: int) -> Records:
         """Every column as it is asked for; what plain loops do not have is 0."""
         kept.flags.writeable = False  # some columns follow from others, whenever they are made
-        cost = kept[mine.K_COST].astype(np.int64)
+        whole = kept.view(np.int64)
+        cost = whole[mine.COST]
         each, rows = self._costs.each, self._rows
         of = dict(zip(_NAMES, kept, strict=True))
         group = self._costs.group[each[cost, mine.KIND].astype(np.int64)]
@@ -72,7 +74,7 @@ class Reader:
             return np.asarray(way_s + np.where(back, each[cost, mine.AFTER_S], 0.0))
 
         makes: dict[str, Callable[[], np.ndarray]] = {
-            "device": lambda: of["device"],
+            "device": lambda: whole[mine.DEVICE].astype(float),
             "group": lambda: group.astype(float),
             "outcome": lambda: np.full(len(cost), float(outcome)),
             "sample": lambda: rows[cost, at.R_SAMPLE],

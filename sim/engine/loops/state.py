@@ -17,6 +17,8 @@ SMALL = 64
 """Devices up to which all of time is one window, and several requests of each drawn at a time."""
 _PER_WINDOW, _WIDEST_S = 48.0, 0.5
 """Arrivals in a window: more are slow to sort, fewer leave it empty."""
+_TOGETHER = 16.0
+"""Requests that come back together: more would leave the fastest cache."""
 ROOM = 1024
 """Requests beyond their devices, and arrivals of a window, for which there is room at first."""
 WIDE = 64
@@ -57,14 +59,12 @@ class State:
     def decoding_s(self) -> np.ndarray:
         """Since when each core that is busy has been, where they are held one by one."""
         busy = self.mn[mine.CORE_FRONT] + np.arange(self.mn[mine.N_DECODING])
-        seconds: np.ndarray = self.loops[self.core_who[busy % len(self.core_who)], mine.C_START]
+        seconds: np.ndarray = self.slots[self.core_who[busy % len(self.core_who)], mine.C_START]
         return seconds
 
     def _set_devices(self, n: int) -> None:
         """Every device's row, on lines of its own, and the list."""
-        flat = np.zeros(n * mine.N_LOOP + _LINE // 8)
-        skip = -flat.ctypes.data % _LINE // 8
-        self.loops = flat[skip : skip + n * mine.N_LOOP].reshape(n, mine.N_LOOP)
+        self.loops = _in_lines(n, mine.N_LOOP)
         self.loop_n = self.loops.view(np.int64)
         self.drawn = np.zeros((n if n <= SMALL else 0, 2 * mine.N_DRAWN))
         self.f, self.mf = np.zeros(at.N_FLOATS), np.full(mine.N_MARK, math.inf)
@@ -76,9 +76,18 @@ class State:
         self.mf[mine.WIDTH] = 2.0**60
         if n > SMALL:
             self.mf[mine.WIDTH] = min(_WIDEST_S, 2.0 ** round(math.log2(_PER_WINDOW / rate_rps)))
+        self._look_ahead(rate_rps)
         self.mf[mine.PER_S] = 1.0 / self.mf[mine.WIDTH]  # both powers of two
         self.chains = np.full(1 << (n // 4).bit_length(), -1)
         self._set_list(ROOM)
+
+    def _look_ahead(self, rate_rps: float) -> None:
+        """How long those who are back may wait for others, and how far they may run ahead: not at
+        all where requests stay on their devices, which leave from there.
+        """
+        is_sent = bool(np.all(self.costs[:, mine.N_ACCESSES] >= 0.0))
+        least = self.costs[:, [mine.WORK_S, mine.AFTER_S]].min(axis=0) if is_sent else np.zeros(2)
+        self.mf[[mine.NEXT_WORK, mine.NEXT_ANSWER]] = np.minimum(least, _TOGETHER / rate_rps)
 
     def _set_list(self, room: int) -> None:
         """Room for so many arrivals of a window, and for as many that come to it later."""
@@ -100,6 +109,8 @@ class State:
         self.tags, self.turns = np.zeros((0, 0)), np.zeros((0, 0), np.int64)
         self.members, self.stretches = np.zeros((0, 0), np.int64), np.zeros((0, 0))
         self._make_wide(WIDE, server.max_batch)
+        self.slots, self.free = _in_lines(ROOM, mine.N_SLOT), np.arange(ROOM)
+        self.slot_n = self.slots.view(np.int64)
         self.core_at, self.core_who = np.zeros(ROOM), np.zeros(ROOM, np.int64)
         self.back_at, self.back_who = np.zeros(ROOM), np.zeros(ROOM, np.int64)
         gpus = server.n_gpus
@@ -133,6 +144,7 @@ class State:
             self.records = np.empty((ROWS, mine.N_KEPT))
             self.mn[mine.ROWS] = 0
         elif why == mine.GROW_ROOM:
+            self._add_slots()
             for name, front in (("core", mine.CORE_FRONT), ("back", mine.BACK_FRONT)):
                 self._double(name, front)
         elif why == mine.GROW_WINDOW:
@@ -154,12 +166,20 @@ class State:
             setattr(self, f"{name}_{part}", new)
         self.mn[front] = 0
 
+    def _add_slots(self) -> None:
+        """Twice as many slots."""
+        old, n = self.slots, len(self.slots)
+        self.slots = _in_lines(2 * n, mine.N_SLOT)
+        self.slots[:n] = old
+        self.slot_n = self.slots.view(np.int64)
+        self.free = np.concatenate([self.free, np.arange(n, 2 * n)])
+
     def _begin_access(self, c: int) -> None:
         """Say how far those who contend in a cell stretch the access that has begun, and when it is
         over; and learn the same for a few more and for a few less.
         """
         cf, cn = self.cf[c], self.cn[c]
-        size = int(self.costs[self.loop_n[cn[at.SENDER], mine.COST], mine.SIZE])
+        size = int(self.costs[self.slot_n[cn[at.SENDER], mine.COST], mine.SIZE])
         frames, together = self.costs_of.sizes[size]
         each, m = frames / -(-frames // together), int(cn[at.CONTENDERS])
         capacity = contention(self._link)
@@ -169,6 +189,13 @@ class State:
         cf[at.STRETCH] = self.stretches[size, m]
         cn[at.ASKS] = 0
         self.due[c] = cf[at.SINCE] + cf[at.UNSENT] * cf[at.ACCESS] * cf[at.STRETCH]
+
+
+def _in_lines(n: int, width: int) -> np.ndarray:
+    """n rows of zeros that begin with a cache line."""
+    flat = np.zeros(n * width + _LINE // 8)
+    skip = -flat.ctypes.data % _LINE // 8
+    return flat[skip : skip + n * width].reshape(n, width)
 
 
 def _widened(old: np.ndarray, rows: int, width: int, fill: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from sim.engine.loops import layout
 from sim.engine.tables import ASKED
 
 NAMES = (
-    "f", "sf", "sn", "mf", "mn", "loops", "loop_n", "costs", "shared", "kinds", "tails",
+    "f", "sf", "sn", "mf", "mn", "loops", "loop_n", "slots", "slot_n", "free", "costs", "shared", "kinds", "tails",
     "cf", "cn", "due", "tags", "turns", "members", "lots", "stretches", "chains", "list_at",
     "list_key", "sort_at", "sort_key", "sort_n", "row_u", "drawn", "core_at", "core_who", "back_at",
     "back_who", "gpus", "cores", "batches", "batch_n", "batch_at", "batch_end", "work", "parts",
@@ -57,6 +57,9 @@ mf = table("mf")
 mn = table("mn", whole=True)
 loops = table("loops", layout.N_LOOP, rows=ASKED)
 loop_n = table("loop_n", layout.N_LOOP, whole=True)
+slots = table("slots", layout.N_SLOT, rows=ASKED)
+slot_n = table("slot_n", layout.N_SLOT, whole=True)
+free = table("free", whole=True)
 costs = table("costs", layout.N_COST)
 shared = table("shared", layout.N_SHARED)
 kinds = table("kinds", layout.N_KIND)

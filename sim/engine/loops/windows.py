@@ -22,10 +22,10 @@ _FEWEST = 16
 @hot
 def chain(p: int, d: int) -> None:
     """A device into the chain of the window in which it arrives."""
-    window = int(t.loops(p)[d, AT] * t.mf(p)[PER_S])
+    window = int(t.loops(p)[d, D_AT] * t.mf(p)[PER_S])
     chains = t.chains(p)
     cell = window & (chains.shape[0] - 1)
-    t.loop_n(p)[d, NEXT] = chains[cell]
+    t.loop_n(p)[d, D_NEXT] = chains[cell]
     chains[cell] = d
 
 
@@ -39,7 +39,7 @@ def put(p: int, d: int) -> None:
             key[i - mn[LIST_AT]] = key[i]
         mn[LIST_END] -= mn[LIST_AT]
         mn[LIST_AT] = 0
-    time_s, mine = t.loops(p)[d, AT], (t.loop_n(p)[d, BORN] << DEVICE_BITS) | d
+    time_s, mine = t.loops(p)[d, D_AT], (t.loop_n(p)[d, D_BORN] << DEVICE_BITS) | d
     first, i = mn[LIST_AT], mn[LIST_END] - 1
     while i >= first and (times[i] > time_s or (times[i] == time_s and key[i] > mine)):
         times[i + 1] = times[i]
@@ -116,16 +116,16 @@ def _draw_ahead(p: int, n: int) -> None:
     key, numbers, pauses, rows = t.list_key(p), t.sort_key(p), t.sort_at(p), t.row_u(p)
     device = (1 << DEVICE_BITS) - 1
     for i in range(n):
-        numbers[i] = loop_n[key[i] & device, NUMBER]
+        numbers[i] = loop_n[key[i] & device, D_NUMBER]
     for i in range(n):
         u, rows[i] = draw(k0, k1, numbers[i], key[i] & device, replication)
         pauses[i] = minus_log(u)
     for i in range(n):
         d = key[i] & device
-        kind = int(costs[loop_n[d, COST], KIND])
+        kind = int(costs[loop_n[d, D_COST], KIND])
         cost = int(kinds[kind, FIRST]) + int(rows[i] * kinds[kind, MANY])
-        loops[d, AT] = pauses[i]
-        loop_n[d, NUMBER] = numbers[i] | ((cost + 1) << DRAWN_BITS)
+        loops[d, D_AT] = pauses[i]
+        loop_n[d, D_NUMBER] = numbers[i] | ((cost + 1) << DRAWN_BITS)
 
 
 @inner
@@ -137,20 +137,20 @@ def next_window(p: int) -> bool:
     end_s, cell = (window + 1) * mf[WIDTH], window & (chains.shape[0] - 1)
     n, kept, d = 0, -1, chains[cell]
     while d >= 0:
-        following = loop_n[d, NEXT]
-        if loops[d, AT] < end_s and n < times.shape[0]:
-            times[n] = loops[d, AT]
-            key[n] = (loop_n[d, BORN] << DEVICE_BITS) | d
+        following = loop_n[d, D_NEXT]
+        if loops[d, D_AT] < end_s and n < times.shape[0]:
+            times[n] = loops[d, D_AT]
+            key[n] = (loop_n[d, D_BORN] << DEVICE_BITS) | d
             n += 1
         else:
-            loop_n[d, NEXT] = kept
+            loop_n[d, D_NEXT] = kept
             kept = d
         d = following
     chains[cell] = kept
     if n == times.shape[0]:  # there may be more
         for i in range(n):
             d = key[i] & ((1 << DEVICE_BITS) - 1)
-            loop_n[d, NEXT] = chains[cell]
+            loop_n[d, D_NEXT] = chains[cell]
             chains[cell] = d
         return False
     mn[WINDOW_NOW] = window
