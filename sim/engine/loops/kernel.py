@@ -9,8 +9,6 @@ first of them could be at the medium again, and may come before others as long a
 back before them.
 """
 
-from typing import Any
-
 import numpy as np
 
 from sim.compiling import compiled, hot
@@ -20,7 +18,9 @@ from sim.engine.loops.layout import *
 from sim.engine.loops.media import finish_access, join, leave_fifo, release, serve_fifo, share
 from sim.engine.loops.server import (
     decode,
+    earliest,
     finish_batch,
+    finish_batches,
     finish_decoding,
     serve,
     start_batches,
@@ -107,16 +107,6 @@ def _depart(p: int, s: int, now: float) -> None:
 
 
 @hot
-def _first(times_s: Any) -> int:
-    """Where the least of some times stands: the cell, or the GPU, where something happens first."""
-    first = 0
-    for i in range(1, times_s.shape[0]):
-        if times_s[i] < times_s[first]:
-            first = i
-    return first
-
-
-@hot
 def _meets(p: int, now: float, source: int, created_s: float) -> bool:
     """Whether something of another source mattered in the same instant, so that it is for the order
     of scheduling to say which came first. A shared medium may look twice; arrivals of one
@@ -165,8 +155,9 @@ def _serve(p: int, s: int, now: float) -> bool:
     """A request reaches the server; False: it is for the other kernel to say."""
     if t.sn(p)[at.SERVER] == at.PLAIN:
         return bool(serve(p, s, now))
+    is_sure = finish_batches(p, now) and t.batch_end(p)[earliest(t.batch_end(p))] != now
     wait(p, s)
-    return bool(start_batches(p, now))
+    return bool(start_batches(p, now) and is_sure)
 
 
 @hot
@@ -213,7 +204,7 @@ def play(until: float, p: int) -> int:
     n_cells, n_rows, room = due.shape[0], t.records(p).shape[0], t.back_at(p).shape[0]
     width = t.tags(p).shape[1] if sn[at.LINK] == at.SHARED_LINK else t.members(p).shape[1]
     chains, ahead = t.chains(p), -1
-    c, g = _first(due), _first(ends)
+    c, g = earliest(due), earliest(ends)
     while True:
         if mn[SHORT] != 0:
             return int(mn[SHORT])
@@ -224,7 +215,8 @@ def play(until: float, p: int) -> int:
         if mn[LIST_END] - mn[LIST_AT] + 1 >= list_at.shape[0]:
             return GROW_WINDOW
         list_s = list_at[mn[LIST_AT]] if mn[LIST_AT] < mn[LIST_END] else np.inf
-        now = min(min(list_s, due[c]), min(ends[g], min(mf[CORE_S], mf[WAKE_S])))
+        end_s = ends[g] if mn[N_WAITING] > 0 else np.inf  # else nobody asks before he is there
+        now = min(min(list_s, due[c]), min(end_s, min(mf[CORE_S], mf[WAKE_S])))
         if mf[BACK_S] + mf[NEXT_WORK] <= now and mf[BACK_S] < until:
             _come_back(p, min(until, now + mf[NEXT_ANSWER]))
             continue
@@ -236,7 +228,7 @@ def play(until: float, p: int) -> int:
             continue
         if now >= until:
             if mf[BACK_S] >= until:
-                return REACHED
+                return REACHED if finish_batches(p, until) else TIED
             _come_back(p, until)
             continue
         mn[PLAYED] += 1
@@ -264,15 +256,15 @@ def play(until: float, p: int) -> int:
                 continue
             gone = _enter(p, k, s, now)
             if n_cells > 1:
-                c = _first(due) if k == c else k if due[k] < due[c] else c
+                c = earliest(due) if k == c else k if due[k] < due[c] else c
         elif now == due[c]:
             if _meets(p, now, FROM_CELL + c, 0.0):
                 return TIED
             gone = _leave(p, c, now)
             if n_cells > 1:
-                c = _first(due)
-        elif now == ends[g]:
-            if _meets(p, now, FROM_GPU + g, 0.0) or not finish_batch(p, g, now):
+                c = earliest(due)
+        elif now == end_s:
+            if _meets(p, now, FROM_GPU + g, 0.0) or not finish_batch(p, g):
                 return TIED
             starts = True
         elif now == mf[CORE_S]:
@@ -286,4 +278,4 @@ def play(until: float, p: int) -> int:
             starts = True
         if not _arrive(p, gone, now) or (starts and not start_batches(p, now)):
             return TIED
-        g = _first(ends)
+        g = earliest(ends)

@@ -30,9 +30,9 @@ MEAN, DRAWS, WEIGHT, FIRST, MANY, N_KIND = range(6)
 # how many there are in a second; the last instant that mattered, and when its request was drawn;
 # when the first comes off a core, when it is back on its device and when the last was; when the
 # server looks again; how long after it is back no request is at the medium, and after whatever
-# else none is back
+# else none is back; when the last batch was over
 (WINDOW_END, WIDTH, PER_S, LAST_S, LAST_CREATED, CORE_S, BACK_S, DONE_S, WAKE_S, NEXT_WORK,
- NEXT_ANSWER, N_MARK) = range(12)  # fmt: skip
+ NEXT_ANSWER, LAST_END, N_MARK) = range(13)  # fmt: skip
 (WINDOW_NOW, LIST_AT, LIST_END, LAST_FROM, BORN_NOW, IN_SYSTEM, CORE_FRONT, N_DECODING, CORE_QUEUE,
  CORE_LAST, BACK_FRONT, N_BACK, WAIT_FIRST, WAIT_LAST, N_WAITING, TURN, SHORT, PLAYED,
  ROWS, N_MARK_WHOLE) = range(20)  # fmt: skip

@@ -4,6 +4,7 @@ QueueServer, as sim.engine.stations, sim.engine.server and sim.engine.batching a
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,16 @@ from sim.engine.loops import tables as t
 from sim.engine.loops.layout import *
 from sim.engine.loops.windows import slot_in
 from sim.engine.stations import replace
+
+
+@hot
+def earliest(times_s: Any) -> int:
+    """Where the least of some times stands: the cell, or the GPU, where something happens first."""
+    found = 0
+    for i in range(1, times_s.shape[0]):
+        if times_s[i] < times_s[found]:
+            found = i
+    return found
 
 
 @inner
@@ -72,8 +83,8 @@ def finish_decoding(p: int, now: float) -> int:
 
 @hot
 def _go_back(p: int, s: int) -> bool:
-    """Its answer comes back when it is served; False: so does one that was not served with it, in
-    the same instant.
+    """When its answer is back is known as soon as it is served; False: so is one that was not
+    served with it, in the same instant.
     """
     mf, mn, slots, slot_n = t.mf(p), t.mn(p), t.slots(p), t.slot_n(p)
     time_s = slots[s, S_END] + t.costs(p)[slot_n[s, COST], AFTER_S]
@@ -168,6 +179,7 @@ def start_batches(p: int, now: float) -> bool:
     """QueueServer._start_batches; False: it is for the other kernel to say."""
     mn, sn, slots, slot_n = t.mn(p), t.sn(p), t.slots(p), t.slot_n(p)
     batch_n, ends = t.batch_n(p), t.batch_end(p)
+    is_sure = True
     while mn[N_WAITING] > 0:
         g = 0
         while g < sn[at.N_GPUS] and batch_n[g] > 0:
@@ -192,22 +204,31 @@ def start_batches(p: int, now: float) -> bool:
             slots[s, SHARE] = share_s
             slots[s, S_START] = now
             slots[s, S_END] = now + seconds
-            slot_n[s, PLACE] = SERVED
+            is_sure = _go_back(p, s) and is_sure
         batch_n[g] = size
         t.batch_at(p)[g] = now
         ends[g] = now + seconds
-    return True
+    return is_sure
 
 
 @hot
-def finish_batch(p: int, g: int, now: float) -> bool:
-    """QueueServer._finish; False: one comes back in the same instant as one of another batch."""
-    batch, batch_n = t.batches(p)[g], t.batch_n(p)
-    t.f(p)[at.GPU_BUSY] += now - t.batch_at(p)[g]
-    t.batch_end(p)[g] = np.inf
-    size = batch_n[g]
-    batch_n[g] = 0
-    is_sure = True
-    for i in range(size):
-        is_sure = _go_back(p, batch[i]) and is_sure
+def finish_batch(p: int, g: int) -> bool:
+    """QueueServer._finish; False: another batch was over in the same instant."""
+    mf, ends = t.mf(p), t.batch_end(p)
+    end_s, last_s = ends[g], mf[LAST_END]
+    t.f(p)[at.GPU_BUSY] += end_s - t.batch_at(p)[g]
+    t.batch_n(p)[g] = 0
+    ends[g] = np.inf
+    mf[LAST_END] = end_s
+    return bool(end_s != last_s)
+
+
+@hot
+def finish_batches(p: int, before_s: float) -> bool:
+    """finish_batch of all that are over before `before_s`, behind which nobody waits."""
+    ends, is_sure = t.batch_end(p), True
+    g = earliest(ends)
+    while ends[g] < before_s:
+        is_sure = finish_batch(p, g) and is_sure
+        g = earliest(ends)
     return is_sure

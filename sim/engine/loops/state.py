@@ -69,25 +69,26 @@ class State:
         self.drawn = np.zeros((n if n <= SMALL else 0, 2 * mine.N_DRAWN))
         self.f, self.mf = np.zeros(at.N_FLOATS), np.full(mine.N_MARK, math.inf)
         self.mn = np.zeros(mine.N_MARK_WHOLE, np.int64)
-        self.mf[[mine.WINDOW_END, mine.LAST_S, mine.DONE_S]] = 0.0, -1.0, -1.0
+        self.mf[[mine.WINDOW_END, mine.LAST_S, mine.DONE_S, mine.LAST_END]] = 0.0, -1.0, -1.0, -1.0
         self.mn[[mine.WINDOW_NOW, mine.CORE_QUEUE]] = -1
         self.f[at.AGAIN] = math.inf
-        rate_rps = float(np.sum(1.0 / self.kinds[self.costs_of.kind_of, mine.MEAN]))
-        self.mf[mine.WIDTH] = 2.0**60
-        if n > SMALL:
-            self.mf[mine.WIDTH] = min(_WIDEST_S, 2.0 ** round(math.log2(_PER_WINDOW / rate_rps)))
-        self._look_ahead(rate_rps)
-        self.mf[mine.PER_S] = 1.0 / self.mf[mine.WIDTH]  # both powers of two
+        self._set_times(n)
         self.chains = np.full(1 << (n // 4).bit_length(), -1)
         self._set_list(ROOM)
 
-    def _look_ahead(self, rate_rps: float) -> None:
-        """How long those who are back may wait for others, and how far they may run ahead: not at
-        all where requests stay on their devices, which leave from there.
+    def _set_times(self, n: int) -> None:
+        """The width of a window; how long those who are back may wait for others, and how far they
+        may run ahead: not at all where requests stay on their devices, which leave from there.
         """
         is_sent = bool(np.all(self.costs[:, mine.N_ACCESSES] >= 0.0))
         least = self.costs[:, [mine.WORK_S, mine.AFTER_S]].min(axis=0) if is_sent else np.zeros(2)
-        self.mf[[mine.NEXT_WORK, mine.NEXT_ANSWER]] = np.minimum(least, _TOGETHER / rate_rps)
+        cycle_s = self.kinds[self.costs_of.kind_of, mine.MEAN] + least.sum()
+        most_rps = float(np.sum(1.0 / cycle_s))
+        self.mf[[mine.NEXT_WORK, mine.NEXT_ANSWER]] = np.minimum(least, _TOGETHER / most_rps)
+        self.mf[mine.WIDTH] = 2.0**60
+        if n > SMALL:
+            self.mf[mine.WIDTH] = min(_WIDEST_S, 2.0 ** round(math.log2(_PER_WINDOW / most_rps)))
+        self.mf[mine.PER_S] = 1.0 / self.mf[mine.WIDTH]  # both powers of two
 
     def _set_list(self, room: int) -> None:
         """Room for so many arrivals of a window, and for as many that come to it later."""

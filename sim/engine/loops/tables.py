@@ -15,11 +15,11 @@ from sim.engine.loops import layout
 from sim.engine.tables import ASKED
 
 NAMES = (
-    "f", "sf", "sn", "mf", "mn", "loops", "loop_n", "slots", "slot_n", "free", "costs", "shared", "kinds", "tails",
-    "cf", "cn", "due", "tags", "turns", "members", "lots", "stretches", "chains", "list_at",
-    "list_key", "sort_at", "sort_key", "sort_n", "row_u", "drawn", "core_at", "core_who", "back_at",
-    "back_who", "gpus", "cores", "batches", "batch_n", "batch_at", "batch_end", "work", "parts",
-    "records",
+    "f", "sf", "sn", "mf", "mn", "loops", "loop_n", "slots", "slot_n", "free", "costs", "shared",
+    "kinds", "tails", "cf", "cn", "due", "tags", "turns", "members", "lots", "stretches", "chains",
+    "list_at", "list_key", "sort_at", "sort_key", "sort_n", "row_u", "drawn", "core_at", "core_who",
+    "back_at", "back_who", "gpus", "cores", "batches", "batch_n", "batch_at", "batch_end", "work",
+    "parts", "records",
 )  # fmt: skip
 
 table = partial(tables.table, names=NAMES)
