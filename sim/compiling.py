@@ -22,7 +22,7 @@ from sim.parts import Part, Whole
 
 SOURCES = (
     "parts.py", "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py",
-    "engine/tables.py", "engine/rooms.py", "engine/gaps.py", "engine/belts.py",
+    "engine/indexing.py", "engine/tables.py", "engine/rooms.py", "engine/gaps.py", "engine/belts.py",
     "engine/groups.py", "engine/events.py", "engine/stations.py", "engine/shared.py",
     "engine/contended.py", "engine/scheduled.py", "engine/channel.py", "engine/fading.py",
     "engine/batching.py", "engine/server.py", "engine/adaptive.py", "engine/records.py",

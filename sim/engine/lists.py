@@ -95,7 +95,7 @@ def schedule(
     n: np.ndarray, at: np.ndarray, key: np.ndarray, time_s: float, order: int, code: int
 ) -> None:
     """Put an event into the list: onto the heap what the window in play holds."""
-    if min(time_s * at[-1], _LAST_WINDOW) < n[WINDOW] + 1:
+    if min(time_s * at[at.shape[0] - 1], _LAST_WINDOW) < n[WINDOW] + 1:
         push(at, key, n[HEAP], time_s, order, code)
         n[HEAP] += 1
     else:
@@ -107,7 +107,7 @@ def keep(
     n: np.ndarray, at: np.ndarray, key: np.ndarray, time_s: float, order: int, code: int
 ) -> None:
     """Keep an event of a later window in its chain."""
-    window = np.int64(min(time_s * at[-1], _LAST_WINDOW))
+    window = np.int64(min(time_s * at[at.shape[0] - 1], _LAST_WINDOW))
     chain = N_WHOLE + (window & n[LAST_CHAIN])
     e = n[FREE_KEPT]
     n[FREE_KEPT] = key[e, 2]
@@ -132,7 +132,7 @@ def next_window(n: np.ndarray, at: np.ndarray, key: np.ndarray) -> None:
         e, before = n[chain], -1
         while e >= 0:
             following = key[e, 2]
-            if min(at[e] * at[-1], _LAST_WINDOW) < n[WINDOW] + 1:
+            if min(at[e] * at[at.shape[0] - 1], _LAST_WINDOW) < n[WINDOW] + 1:
                 push(at, key, n[HEAP], at[e], key[e, 0], key[e, 1])
                 n[HEAP] += 1
                 n[KEPT] -= 1
@@ -155,7 +155,7 @@ def _first_window(n: np.ndarray, at: np.ndarray, key: np.ndarray) -> int:
     for e in range(key.shape[0] // 2, key.shape[0]):
         if key[e, 1] >= 0:
             first_s = min(first_s, at[e])
-    return int(min(first_s * at[-1], _LAST_WINDOW))
+    return int(min(first_s * at[at.shape[0] - 1], _LAST_WINDOW))
 
 
 @hot

@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
 from sim.engine import layout
+from sim.engine.indexing import Table
 
 NAMES = (
     "f", "n", "sf", "sn", "at", "key", "ring", "hops", "hop_code", "df", "dn", "gf", "gn", "qf",
@@ -52,7 +53,7 @@ def table(
     """The function of the list's address that gives the array `name` of `names`, of so many columns
     if any; ASKED: as many as stand in the list.
     """
-    kind = types.Array(types.int64 if whole else types.float64, 1 + len(columns), "C")
+    kind = Table(types.int64 if whole else types.float64, 1 + len(columns))
     place = 3 * names.index(name)
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
