@@ -22,13 +22,14 @@ from sim.parts import Part, Whole
 
 SOURCES = (
     "parts.py", "compiling.py", "philox.py", "engine/layout.py", "engine/lists.py",
-    "engine/indexing.py", "engine/tables.py", "engine/rooms.py", "engine/gaps.py", "engine/belts.py",
-    "engine/groups.py", "engine/events.py", "engine/stations.py", "engine/shared.py",
-    "engine/contended.py", "engine/scheduled.py", "engine/channel.py", "engine/fading.py",
-    "engine/batching.py", "engine/server.py", "engine/adaptive.py", "engine/records.py",
-    "engine/devices.py", "engine/sessions.py", "engine/churn.py", "engine/kernel.py",
-    "engine/loops/layout.py", "engine/loops/tables.py", "engine/loops/windows.py",
-    "engine/loops/media.py", "engine/loops/server.py", "engine/loops/kernel.py",
+    "engine/indexing.py", "engine/tables.py", "engine/rooms.py", "engine/gaps.py",
+    "engine/belts.py", "engine/groups.py", "engine/events.py", "engine/stations.py",
+    "engine/shared.py", "engine/contended.py", "engine/scheduled.py", "engine/channel.py",
+    "engine/fading.py", "engine/batching.py", "engine/server.py", "engine/adaptive.py",
+    "engine/records.py", "engine/devices.py", "engine/sessions.py", "engine/churn.py",
+    "engine/kernel.py", "engine/loops/layout.py", "engine/loops/tables.py",
+    "engine/loops/windows.py", "engine/loops/media.py", "engine/loops/server.py",
+    "engine/loops/kernel.py",
 )  # fmt: skip
 """The files whose text compiled functions hold, from this folder on."""
 

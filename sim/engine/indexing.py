@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-untyped-call,untyped-decorator"
 """Arrays of which no index counts from the end.
 
 Numba asks of every index that has a sign whether it is below 0, and if so counts from the end: two
@@ -10,23 +11,23 @@ from typing import Any
 
 from numba import types
 from numba.core.datamodel import models
-from numba.core.typing import signature
+from numba.core.typing.templates import signature
 from numba.extending import lower_builtin, register_model
 
 
-class Table(types.Array):
+class Table(types.Array):  # type: ignore[type-arg]
     """An array of 64-bit numbers in C order, and the rows that are views of it."""
 
-    def __init__(self, dtype: Any, ndim: int, layout: str = "C") -> None:
-        super().__init__(dtype, ndim, layout, name=f"table({dtype}, {ndim}d, {layout})")  # type: ignore[no-untyped-call]
+    def __init__(self, dtype: Any, ndim: int, layout: Any = "C") -> None:
+        super().__init__(dtype, ndim, layout, name=f"table({dtype}, {ndim}d, {layout})")
 
     def copy(
         self,
         dtype: Any = None,
         ndim: int | None = None,
-        layout: str | None = None,
+        layout: Any = None,
         readonly: bool | None = None,
-    ) -> "Table":
+    ) -> Any:
         """The type of a view of it."""
         ndim = self.ndim if ndim is None else ndim
         return Table(dtype or self.dtype, ndim, layout or self.layout)
@@ -37,13 +38,14 @@ register_model(Table)(models.ArrayModel)
 
 def _as_array(kind: Any) -> Any:
     """The type that Numba knows, with the same words in the same places."""
-    return types.Array(kind.dtype, kind.ndim, kind.layout) if isinstance(kind, Table) else kind  # type: ignore[no-untyped-call]
+    return types.Array(kind.dtype, kind.ndim, kind.layout) if isinstance(kind, Table) else kind
 
 
 def _unsigned(index: Any) -> Any:
     """An index, or several, without a sign."""
     if isinstance(index, types.BaseTuple):
-        return types.Tuple([_unsigned(each) for each in index])
+        each: Any = index
+        return types.Tuple([_unsigned(one) for one in each])
     return types.uintp if index == types.intp else index
 
 
