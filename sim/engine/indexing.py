@@ -15,7 +15,7 @@ from numba.core.typing.templates import signature
 from numba.extending import lower_builtin, register_model
 
 
-class Table(types.Array):  # type: ignore[type-arg]
+class Table(types.Array):
     """An array of 64-bit numbers in C order, and the rows that are views of it."""
 
     def __init__(self, dtype: Any, ndim: int, layout: Any = "C") -> None:
