@@ -23,8 +23,8 @@ from sim.engine.loops.server import (
     finish_batches,
     finish_decoding,
     serve,
+    serve_queued,
     start_batches,
-    wait,
 )
 from sim.engine.loops.windows import chain, draw_next, next_window, put
 
@@ -155,9 +155,7 @@ def _serve(p: int, s: int, now: float) -> bool:
     """A request reaches the server; False: it is for the other kernel to say."""
     if t.sn(p)[at.SERVER] == at.PLAIN:
         return bool(serve(p, s, now))
-    is_sure = finish_batches(p, now) and t.batch_end(p)[earliest(t.batch_end(p))] != now
-    wait(p, s)
-    return bool(start_batches(p, now) and is_sure)
+    return bool(serve_queued(p, s, now))
 
 
 @hot

@@ -121,7 +121,7 @@ def serve(p: int, s: int, now: float) -> bool:
 
 
 @hot
-def wait(p: int, s: int) -> None:
+def _wait(p: int, s: int) -> None:
     """QueueServer.serve, up to the queue."""
     mn, slot_n = t.mn(p), t.slot_n(p)
     slot_n[s, PLACE] = AT_SERVER
@@ -154,60 +154,68 @@ def _size(p: int, now: float) -> int:
 
 
 @hot
-def _batch_s(p: int, g: int, size: int) -> float:
-    """service.batch_s and ServerSpec.gpu_s; NaN where the source does not know such a batch."""
-    sf, sn, slot_n, work, batch = t.sf(p), t.sn(p), t.slot_n(p), t.work(p), t.batches(p)[g]
+def _batch_s(p: int, first: int, size: int) -> float:
+    """service.batch_s and ServerSpec.gpu_s, of those that wait from `first` on; NaN where the
+    source does not know such a batch.
+    """
+    sf, sn, slot_n, work = t.sf(p), t.sn(p), t.slot_n(p), t.work(p)
     costs, shared = t.costs(p), t.shared(p)
-    first = slot_n[batch[0], COST]
+    cost = slot_n[first, COST]
     if size == 1:
-        return float(costs[first, ALONE_S])
-    tail_s = t.tails(p)[int(shared[first, TAIL]), size]
+        return float(costs[cost, ALONE_S])
+    tail_s, s = t.tails(p)[int(shared[cost, TAIL]), size], first
     if sn[at.ON_GPU] == 1:
         for i in range(size):
-            work[i] = costs[slot_n[batch[i], COST], DECODE_S]
+            work[i] = costs[slot_n[s, COST], DECODE_S]
+            s = slot_n[s, NEXT]
         tail_s = fsum(work, size, t.parts(p)) + tail_s
-    copied = 0.0
+    copied, s = 0.0, first
     if sf[at.COPY_RATE] > 0.0:
         for i in range(size):
-            work[i] = shared[slot_n[batch[i], COST], COPIED]
+            work[i] = shared[slot_n[s, COST], COPIED]
+            s = slot_n[s, NEXT]
         copied = fsum(work, size, t.parts(p))
     return float(tail_s / sf[at.SPEED] + beside_s(sf, size, copied))
 
 
 @hot
+def _start(p: int, g: int, first: int, size: int, now: float) -> bool:
+    """QueueServer._start_batches, one of them, of those that wait from `first` on; False: it is for
+    the other kernel to say.
+    """
+    slots, slot_n = t.slots(p), t.slot_n(p)
+    seconds = _batch_s(p, first, size)
+    if math.isnan(seconds):
+        return False
+    end_s, share_s = now + seconds, seconds / size
+    s, is_sure = first, True
+    for _ in range(size):
+        slots[s, SHARE] = share_s
+        slots[s, S_START] = now
+        slots[s, S_END] = end_s
+        is_sure = _go_back(p, s) and is_sure
+        s = slot_n[s, NEXT]
+    t.mn(p)[WAIT_FIRST] = s
+    t.batch_n(p)[g] = size
+    t.batch_at(p)[g] = now
+    t.batch_end(p)[g] = end_s
+    return is_sure
+
+
+@hot
 def start_batches(p: int, now: float) -> bool:
     """QueueServer._start_batches; False: it is for the other kernel to say."""
-    mn, sn, slots, slot_n = t.mn(p), t.sn(p), t.slots(p), t.slot_n(p)
-    batch_n, ends = t.batch_n(p), t.batch_end(p)
+    mn, n_gpus, batch_n = t.mn(p), t.sn(p)[at.N_GPUS], t.batch_n(p)
     is_sure = True
     while mn[N_WAITING] > 0:
         g = 0
-        while g < sn[at.N_GPUS] and batch_n[g] > 0:
+        while g < n_gpus and batch_n[g] > 0:
             g += 1
-        if g == sn[at.N_GPUS]:
-            break
-        size = _size(p, now)
+        size = _size(p, now) if g < n_gpus else 0
         if size == 0:
             break
-        batch, s = t.batches(p)[g], mn[WAIT_FIRST]
-        for i in range(size):
-            batch[i] = s
-            s = slot_n[s, NEXT]
-        mn[WAIT_FIRST] = s
         mn[N_WAITING] -= size
-        seconds = _batch_s(p, g, size)
-        if math.isnan(seconds):
-            return False
-        share_s = seconds / size
-        for i in range(size):
-            s = batch[i]
-            slots[s, SHARE] = share_s
-            slots[s, S_START] = now
-            slots[s, S_END] = now + seconds
-            is_sure = _go_back(p, s) and is_sure
-        batch_n[g] = size
-        t.batch_at(p)[g] = now
-        ends[g] = now + seconds
+        is_sure = _start(p, g, mn[WAIT_FIRST], size, now) and is_sure
     return is_sure
 
 
@@ -232,3 +240,14 @@ def finish_batches(p: int, before_s: float) -> bool:
         is_sure = finish_batch(p, g) and is_sure
         g = earliest(ends)
     return is_sure
+
+
+@hot
+def serve_queued(p: int, s: int, now: float) -> bool:
+    """QueueServer.serve; False: it is for the other kernel to say."""
+    sn, ends = t.sn(p), t.batch_end(p)
+    is_sure = finish_batches(p, now) and ends[earliest(ends)] != now
+    if sn[at.N_GPUS] == 1 and t.batch_n(p)[0] == 0 and sn[at.SERVER] != at.DYNAMIC:
+        return bool(_start(p, 0, s, 1, now) and is_sure)  # nobody waits before it
+    _wait(p, s)
+    return bool(start_batches(p, now) and is_sure)

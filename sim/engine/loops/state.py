@@ -115,7 +115,6 @@ class State:
         self.core_at, self.core_who = np.zeros(ROOM), np.zeros(ROOM, np.int64)
         self.back_at, self.back_who = np.zeros(ROOM), np.zeros(ROOM, np.int64)
         gpus = server.n_gpus
-        self.batches = np.zeros((gpus, server.max_batch), np.int64)
         self.batch_n, self.batch_at = np.zeros(gpus, np.int64), np.zeros(gpus)
         self.batch_end = np.full(gpus, math.inf)
         self.gpus, self.cores = np.zeros(gpus), np.zeros(max(1, server.cpu_workers))

@@ -18,8 +18,8 @@ NAMES = (
     "f", "sf", "sn", "mf", "mn", "loops", "loop_n", "slots", "slot_n", "free", "costs", "shared",
     "kinds", "tails", "cf", "cn", "due", "tags", "turns", "members", "lots", "stretches", "chains",
     "list_at", "list_key", "sort_at", "sort_key", "sort_n", "row_u", "drawn", "core_at", "core_who",
-    "back_at", "back_who", "gpus", "cores", "batches", "batch_n", "batch_at", "batch_end", "work",
-    "parts", "records",
+    "back_at", "back_who", "gpus", "cores", "batch_n", "batch_at", "batch_end", "work", "parts",
+    "records",
 )  # fmt: skip
 
 table = partial(tables.table, names=NAMES)
@@ -86,7 +86,6 @@ back_at = table("back_at", rows=ASKED)
 back_who = table("back_who", whole=True)
 gpus = table("gpus", rows=ASKED)
 cores = table("cores", rows=ASKED)
-batches = table("batches", ASKED, whole=True)
 batch_n = table("batch_n", whole=True)
 batch_at = table("batch_at")
 batch_end = table("batch_end", rows=ASKED)
