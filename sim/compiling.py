@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numba
@@ -139,12 +140,25 @@ def told(is_compiled: bool, what: str = "the simulator") -> Iterator[None]:
             gc.enable()
 
 
+_UNREADABLE = ImportError, AttributeError, EOFError, UnpicklingError
+
+
 class _Cache(FunctionCache):
     """Numba's cache of one function, with the fingerprint of all sources in its key."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._sources = digest()
         super().__init__(function)  # type: ignore[no-untyped-call]
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What was kept for a signature, if anything: of what cannot be read, cut short or of types
+        that other sources had, nothing is.
+        """
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except _UNREADABLE:
+            self.flush()  # type: ignore[no-untyped-call]
+            return None
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         of_function = super()._index_key(sig, codegen)  # type: ignore[no-untyped-call]

@@ -4,7 +4,8 @@ The event list is `at` [2 M + 1] and `key` [2 M, (order, code, next)]. Time is c
 equal width. What is due up to the end of the window in play is a heap, in the first half; what
 comes later is kept in the second half, chained by its window as in a calendar queue (Brown 1988),
 and goes onto the heap when its window begins. The last number of `at` is windows per second, 0: all
-of time is one. The first event of each chain stands in `n` from N_WHOLE on.
+of time is one (asked for by its place: indices of tables never count from the end). The first event
+of each chain stands in `n` from N_WHOLE on.
 """
 
 import numpy as np

@@ -2,11 +2,15 @@
 
 import ast
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import numba
+import pytest
 
 from sim import compiling
 
@@ -29,14 +33,7 @@ def test_every_module_that_compiled_code_comes_from_is_in_the_fingerprint():
 
 def test_what_was_compiled_before_a_change_elsewhere_is_not_used_after_it(tmp_path):
     """A constant of another file changes, with its size and both files' times as they were."""
-    home = tmp_path / "sim"
-    (home / "engine" / "loops").mkdir(parents=True)
-    for name in compiling.SOURCES:
-        (home / name).write_text("")
-    (home / "__init__.py").write_text("")
-    (home / "engine" / "__init__.py").write_text("")
-    for name in ("compiling.py", "parts.py"):
-        shutil.copy(ROOT / "sim" / name, home / name)
+    home = a_package(tmp_path)
     layout = home / "engine" / "layout.py"
     (home / "answer.py").write_text(
         "from sim.compiling import compiled\nfrom sim.engine.layout import PLACE\n"
@@ -50,6 +47,31 @@ def test_what_was_compiled_before_a_change_elsewhere_is_not_used_after_it(tmp_pa
     assert said == ["1", "2", "2"]
     kept = list((tmp_path / "kept").rglob("*.nbc"))
     assert len(kept) == 2  # one of either text: the third run took the second's
+
+
+@pytest.mark.parametrize("kept", [b"cgone\nThing\n.", b"\x80\x04", b""])
+def test_an_index_that_cannot_be_read_is_made_anew(tmp_path, kept):
+    """Of types that older or newer sources had, or cut short."""
+    home = a_package(tmp_path)
+    (home / "answer.py").write_text(
+        "from sim.compiling import compiled\n@compiled\ndef answer():\n    return 42\n"
+    )
+    assert run_there(tmp_path) == "42"
+    (index,) = (tmp_path / "kept").rglob("*.nbi")
+    index.write_bytes(pickle.dumps(numba.__version__) + kept)
+    assert run_there(tmp_path) == run_there(tmp_path) == "42"
+    assert index.stat().st_size > len(pickle.dumps(numba.__version__) + kept)
+
+
+def a_package(place):
+    """A folder `sim` that compiles as ours does, of sources that are empty."""
+    home = place / "sim"
+    (home / "engine" / "loops").mkdir(parents=True)
+    for name in ("__init__.py", "engine/__init__.py", *compiling.SOURCES):
+        (home / name).write_text("")
+    for name in ("compiling.py", "parts.py"):
+        shutil.copy(ROOT / "sim" / name, home / name)
+    return home
 
 
 def run_there(place):
