@@ -77,12 +77,21 @@ def empty(n: np.ndarray, listed: int, windows_per_s: float) -> tuple[np.ndarray,
 def refill(
     n: np.ndarray, at: np.ndarray, key: np.ndarray, old_at: np.ndarray, old_key: np.ndarray
 ) -> None:
-    """Put all events of another list into an empty one."""
-    heap = n[HEAP]
+    """Put all events of another list into an empty one, whose free places follow one another."""
+    heap, half = n[HEAP], len(old_key) // 2
     at[:heap], key[:heap] = old_at[:heap], old_key[:heap]
-    for e in range(len(old_key) // 2, len(old_key)):
-        if old_key[e, 1] >= 0:
-            keep(n, at, key, old_at[e], old_key[e, 0], old_key[e, 1])
+    kept = half + np.flatnonzero(old_key[half:, 1] >= 0)
+    chains = np.minimum(old_at[kept] * at[-1], _LAST_WINDOW).astype(np.int64) & n[LAST_CHAIN]
+    order = np.argsort(chains, kind="stable")
+    kept, chains = kept[order], N_WHOLE + chains[order]
+    places = n[FREE_KEPT] + np.arange(len(kept))
+    is_first = np.diff(chains, prepend=-1) != 0
+    is_last = np.append(is_first, True)[1:]
+    n[FREE_KEPT] += len(kept)
+    n[KEPT] += len(kept)
+    n[chains[is_first]] = places[is_first]
+    at[places], key[places, :2] = old_at[kept], old_key[kept, :2]
+    key[places, 2] = np.where(is_last, -1, places + 1)
 
 
 def codes(n: np.ndarray, key: np.ndarray) -> np.ndarray:

@@ -354,6 +354,10 @@ def test_windows_hand_out_events_by_time_then_by_order(delays, windows_per_s, n_
         if order < len(delays):
             held.append((now_s + delay_s, order))
             lists.schedule(n, when, key, now_s + delay_s, order, order + 7)
+        if shuffled.random() < 0.2:  # into a list with more room, or as much
+            old = when, key
+            when, key = lists.empty(n, shuffled.choice([100, 150]), windows_per_s)
+            lists.refill(n, when, key, *old)
         while held and (order >= len(delays) or shuffled.random() < 0.4):
             if n[at.HEAP] == 0:
                 lists.next_window(n, when, key)
