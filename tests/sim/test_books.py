@@ -23,6 +23,7 @@ from sim.request import BOOKED
 from sim.system import build, play
 from sim.theory.closed import bound_rps
 from tests.sim.test_properties import SOURCES, SPECS
+from tests.sim.ties import by_whom
 
 OWN = sim.LinkSpec(sharing="dedicated")
 CONF = Path(__file__).parents[2] / "conf" / "link"
@@ -64,23 +65,76 @@ def run(spec, source):
 # departed devices
 
 
+def chosen_and_explicit(spec, sources=SOURCES):
+    """A system with the stations that the simulator chooses, and with explicit ones."""
+    return play(build(spec, sources)), play(build(spec, sources, explicit=True))
+
+
+def records_that_differ(chosen, explicit):
+    """Names of columns of requests, and of tokens, that are not equal to the bit."""
+    pairs = [(chosen.records, explicit.records), (chosen.steps, explicit.steps)]
+    return [
+        name
+        for ours, theirs in pairs
+        for name, column in ours.items()
+        if column.tobytes() != theirs[name].tobytes()
+    ]
+
+
 def plays_as_explicitly(spec):
-    """The station that the simulator chooses does what the explicit one does."""
-    chosen = play(build(spec, SOURCES))
-    explicit = play(build(spec, SOURCES, explicit=True))
-    for name, column in chosen.records.items():
-        assert column.tobytes() == explicit.records[name].tobytes(), name
+    """The station that the simulator chooses does what the explicit one does.
+
+    Both keep to the order of scheduling, but schedule a departure at different moments. Where
+    another order at one instant is all that they differ in, they agree to the bit as soon as ties
+    do not depend on that (tests/sim/ties.py); nothing else is left out.
+    """
+    chosen, explicit = chosen_and_explicit(spec)
+    if records_that_differ(chosen, explicit):
+        with by_whom():
+            chosen, explicit = chosen_and_explicit(spec)
+    assert records_that_differ(chosen, explicit) == []
     for name in ("server_utilization", "decoder_utilization", "link_utilization"):
         assert chosen.value(name) == pytest.approx(explicit.value(name), rel=1e-9, nan_ok=True)
 
 
-@given(SPECS)
-@settings(max_examples=60, deadline=None, derandomize=True)
-def test_the_chosen_stations_do_what_explicit_queues_do(spec):
-    """Always the same systems: where two tokens of constant seconds reach a lossy medium at the
-    very same instant, the two may take them in another order, which few systems in thousands do.
+def test_at_one_instant_a_computed_departure_was_scheduled_earlier():
+    """Both requests reach the server at 3 s. One has been on the medium since 0.5 s; the other's
+    device began at 1 s; the explicit medium lets go only at 3 s.
     """
+    groups = {
+        name: sim.GroupSpec(workload=sim.WorkloadSpec(think_s=think_s, think="constant"))
+        for name, think_s in (("sends", 0.5), ("computes", 1.0))
+    }
+    sources = {
+        "sends": sim.ConstantSource(payload_bytes=2500, server_s=1.0),
+        "computes": sim.ConstantSource(device_s=2.0, server_s=1.0),
+    }
+    link = sim.LinkSpec(sharing="fifo", rate_bps=8000.0, header_bytes=0, frame_airtime_s=0.0)
+    fleet = sim.FleetSpec(n_devices=2, groups=groups)
+    spec = sim.SystemSpec(fleet=fleet, link=link, warmup_s=0.0, horizon_s=5.5)
+
+    def first_served(result):
+        assert result.records["server_start_s"].tolist() == [3.0, 4.0]
+        return list(groups)[int(result.records["group"][0])]
+
+    results = chosen_and_explicit(spec, sources)
+    assert [first_served(each) for each in results] == ["sends", "computes"]
+    with by_whom():
+        results = chosen_and_explicit(spec, sources)
+    assert records_that_differ(*results) == []
+
+
+@given(SPECS)
+@settings(max_examples=60, deadline=None)
+def test_the_chosen_stations_do_what_explicit_queues_do(spec):
     plays_as_explicitly(spec)
+
+
+@given(SPECS)
+@settings(max_examples=20, deadline=None)
+def test_the_chosen_stations_do_what_explicit_queues_do_however_ties_fall(spec):
+    with by_whom():
+        plays_as_explicitly(spec)
 
 
 @pytest.mark.slow
