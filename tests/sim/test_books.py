@@ -491,7 +491,7 @@ def is_as_slow_as_its_rate(tmp_path, drawn, factor):
         )
         return spec, sim.run(spec, sources)
 
-    slowed = replace(link, rate_bps=8e6, rate_csv=str(path))
+    slowed = replace(link, rate_bps=8e6, rate_csv=str(path), rate_format="factor")
     spec, one = result(slowed)
     other_spec, two = result(replace(link, rate_bps=8e6 * factor))
     first = [{name: column[:12] for name, column in each.records.items()} for each in (one, two)]
