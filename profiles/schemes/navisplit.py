@@ -107,6 +107,7 @@ def scheme(
         cut=parts.STAGE,
         first_cut=parts.STAGE,
         samples=made.samples,
+        task=made.task.name,
         options={"task": task, "branch": branch, "penalty": penalty,
                  "exit_threshold": exit_threshold},
         provenance=provenance if gate is not None else every[0][1],

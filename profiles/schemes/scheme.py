@@ -136,7 +136,8 @@ class Scheme:
     for; `heads`: the part of the network that answers several tasks, None where there is one
     answer; `options`: what the user chose; `provenance`: how it was trained, `trained` in words.
     Where there are `branches`, narrow to wide, `network` is the last one's, and `chooser` picks
-    among several.
+    among several. `task` names the one answer where its data can be asked for others; empty: the
+    only one that they know.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Scheme:
     chooser: Chooser | None = None
     adapter: Adapter | None = None
     heads: Heads | None = None
+    task: str = ""
     brings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -172,6 +174,11 @@ class Scheme:
     def tasks(self) -> tuple[str, ...]:
         """Names of what its heads answer, in order; none where there is one answer."""
         return () if self.heads is None else self.heads.tasks
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What it is known to answer; none where that goes without saying."""
+        return self.tasks or ((self.task,) if self.task else ())
 
     @property
     def cuts(self) -> tuple[str, ...]:

@@ -58,8 +58,8 @@ def answer_task(config: Any, task: str) -> Any:
     if len(scheme.tasks) > 1 and task in scheme.tasks:
         config = replace(config, scheme={**config.scheme, "tasks": [task]})
         scheme = make(config)
-    if scheme.tasks not in ((), (task,)):
-        answered = ", ".join(scheme.tasks)
+    if scheme.answers not in ((), (task,)):
+        answered = ", ".join(scheme.answers)
         raise ValueError(f"scheme {scheme.name} answers {answered}, not {task} alone")
     return config
 

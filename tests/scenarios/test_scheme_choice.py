@@ -114,6 +114,29 @@ def test_a_scheme_of_several_tasks_answers_the_one_that_is_asked(task: str) -> N
         schemed.answer_task(config, "colour")
 
 
+@pytest.mark.parametrize(("model", "chosen", "task"), [
+    ("scenes16mixed", {}, "cells"), ("scenes16mixed", {"task": "map"}, "map"),
+    ("scenes16", {}, "class"),
+])  # fmt: skip
+def test_a_scheme_whose_data_can_be_asked_for_several_answers_one(model, chosen, task) -> None:
+    import splitfleet as sf
+
+    config = sf.case(model, scheme=sf.scheme("navisplit", **chosen)).config
+    assert schemed.answer_task(config, task) is config
+    other = "cells" if task == "class" else "class"
+    with pytest.raises(ValueError, match=f"scheme navisplit answers {task}, not {other} alone"):
+        schemed.answer_task(config, other)
+
+
+def test_a_plan_over_schemes_refuses_one_that_answers_something_else(
+    workplace, monkeypatch, capfd
+) -> None:
+    monkeypatch.chdir(workplace)
+    words = ["model=scenes16mixed", "plan.over=['scheme=navisplit']", "slo.p95_s=1", "name=other"]
+    assert run(["plan", *words]) == 2
+    assert "scheme navisplit answers cells, not class alone" in capfd.readouterr().err
+
+
 def test_a_scheme_of_one_task_is_left_as_it_is() -> None:
     import splitfleet as sf
 
