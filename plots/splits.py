@@ -38,8 +38,9 @@ def draw(rows: Sequence[Row], *, title: str = "") -> Figure:
         for axes in panels[1:]:
             axes.set_ylim(bottom=0)
         panels[0].set_title(title, loc="left")
-        panels[0].legend(ncols=4, loc="upper center", bbox_to_anchor=(0.45, 1.02), fontsize=6,
-                         handlelength=1.2, columnspacing=0.9)  # fmt: skip
+        if panels[0].get_legend_handles_labels()[0]:
+            panels[0].legend(ncols=4, loc="upper center", bbox_to_anchor=(0.45, 1.02), fontsize=6,
+                             handlelength=1.2, columnspacing=0.9)  # fmt: skip
         low, high = panels[0].get_ylim()
         panels[0].set_ylim(low, high * 3)
         _map(figure, chart, [row for row in rows if row["phase"] == "steady"], cuts)
