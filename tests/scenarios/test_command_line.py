@@ -5,7 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import hydra
@@ -67,6 +67,13 @@ MISTAKES = {
 """Lines of words without blanks, and how what is said of them begins."""
 
 WORDS_OF_THE_GRAMMAR = ("viable", "mismatched", "Lexer", "EOF", "Errno", "extraneous", "token")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def elsewhere(workplace):
+    """What is refused late has locked its folder of outputs by then."""
+    with chdir(workplace):
+        yield
 
 
 @pytest.mark.parametrize("line", MISTAKES)
