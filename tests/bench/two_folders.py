@@ -1,15 +1,17 @@
 """Every figure by both engines, each in an empty folder: whether the tables are the same, and what
 simulating takes of their CPU time.
 
-Three folders: the compiled engine where it knows the system (engine=auto), SimPy with the tables of
-codecs and layers that the first has measured (outputs/cache), and, where there were such, the first
-engine once more with tables of its own. Cells that differ between the two of one engine are seconds
-that are timed on the spot, or follow from such (`timed`); between the engines no cell may differ,
-these among them. `simulating` is the CPU time within `sim.run` and `sim.replicate`, numba's start
-included; the rest of a figure reads tables, runs networks, draws.
+Two folders: the compiled engine where it knows the system (engine=auto), and SimPy with the tables
+of codecs and layers that the first has measured: all that is timed on the spot lies in
+outputs/cache. Between the engines no cell may differ, and nothing may be timed anew. With `--again`
+the first engine draws once more, with tables of its own: cells that then differ are seconds that
+are timed on the spot, or follow from such (`timed`). `simulating` is the CPU time within `sim.run`
+and `sim.replicate`, numba's start included; the rest of a figure reads tables, runs networks,
+draws. Of runs that engine=auto leaves to SimPy (`left`) the reasons stand behind.
 
-`python -m tests.bench.two_folders [FIGURES] [--overrides ...] [--keep FOLDER]`; all figures of
-`splitfleet figures` take a quarter of an hour of SimPy alone, without those of schemes.
+`python -m tests.bench.two_folders [FIGURES] [--overrides ...] [--keep FOLDER] [--again]`; all
+figures of `splitfleet figures` take a quarter of an hour of SimPy alone, those of schemes several
+times that.
 """
 
 from __future__ import annotations
@@ -153,32 +155,55 @@ def apart(one: Path, other: Path, name: str) -> list[str]:
     return found or (["table.md"] if texts[0] != texts[1] else [])
 
 
-def compare(name: str, work: Path, overrides: list[str]) -> tuple[dict[str, Spent], bool]:
+def left_for(folder: Path, name: str) -> list[str]:
+    """Why points of a figure were left to SimPy."""
+    engines = json.loads((folder / "outputs" / name / "run.json").read_text())["engines"]
+    return [said.removeprefix("simpy: ") for said in engines if said.startswith("simpy")]
+
+
+def compare(
+    name: str, work: Path, overrides: list[str], *, again: bool
+) -> tuple[dict[str, Spent], bool]:
     """Draw a figure in all folders and print what is found; whether the engines agree."""
     before = timings(work / FIRST)
     spent = {FIRST: draw(name, work / FIRST, "auto", overrides)}
     timed = []
-    if timings(work / FIRST) != before:  # something was timed for it
+    if again and timings(work / FIRST) != before:  # something was timed for it
         draw(name, work / AGAIN, "auto", overrides)
         found = [c for c in apart(work / FIRST, work / AGAIN, name) if c != "point_id"]
         timed = [c for c in found if not c.endswith(ENDS)]
     if (work / FIRST / CACHE).is_dir():
         shutil.copytree(work / FIRST / CACHE, work / SLOW / CACHE, dirs_exist_ok=True)
     spent[SLOW] = draw(name, work / SLOW, "simpy", overrides)
-    wrong = apart(work / FIRST, work / SLOW, name)
-    fast, slow = spent[FIRST], spent[SLOW]
-    if slow.runs.get("compiled"):
-        wrong.append(f"{slow.runs['compiled']} runs by the compiled engine under engine=simpy")
-    rows = table(work / FIRST, name)
-    left = fast.runs.get("simpy", 0)
-    print(
-        f"{name:18}{len(rows):>6}{len(rows[0]):>6}{sum(slow.runs.values()):>8}{left:>6}"
-        f"{slow.simulating_s:>10.1f}{fast.simulating_s:>9.2f}{_ratio(slow, fast):>7}"
-        f"{slow.other_s:>8.1f}{fast.other_s:>7.1f}  {'; '.join(wrong) or 'the same'}"
-        + (f"  (timed: {', '.join(timed)})" if timed else ""),
-        flush=True,
-    )
+    wrong = _disagreements(name, work, spent[SLOW])
+    _report(name, table(work / FIRST, name), spent)
+    left = left_for(work / FIRST, name) if spent[FIRST].runs.get("simpy") else []
+    notes = [
+        f"{key}: {', '.join(said)}" for key, said in (("left", left), ("timed", timed)) if said
+    ]
+    print("; ".join([*(wrong or ["the same"]), *notes]), flush=True)
     return spent, not wrong
+
+
+def _disagreements(name: str, work: Path, slow: Spent) -> list[str]:
+    """Columns that differ between the engines, and what makes that comparison none."""
+    wrong = apart(work / FIRST, work / SLOW, name)
+    if compiled := slow.runs.get("compiled"):
+        wrong.append(f"{compiled} runs by the compiled engine under engine=simpy")
+    if anew := sorted(timings(work / SLOW) - timings(work / FIRST)):
+        wrong.append(f"timed anew: {', '.join(anew)}")
+    return wrong
+
+
+def _report(name: str, rows: list[dict[str, str]], spent: dict[str, Spent]) -> None:
+    """The numbers of a figure; what was found stands behind them."""
+    fast, slow = spent[FIRST], spent[SLOW]
+    print(
+        f"{name:18}{len(rows):>6}{len(rows[0]):>6}{sum(slow.runs.values()):>8}"
+        f"{fast.runs.get('simpy', 0):>6}{slow.simulating_s:>10.1f}{fast.simulating_s:>9.2f}"
+        f"{_ratio(slow, fast):>7}{slow.other_s:>8.1f}{fast.other_s:>7.1f}",
+        end="  ",
+    )
 
 
 def _ratio(slow: Spent, fast: Spent) -> str:
@@ -192,6 +217,7 @@ def main() -> None:
     parser.add_argument("--draw", default="")
     parser.add_argument("--overrides", nargs="*", default=[])
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--again", action="store_true")
     given = parser.parse_args()
     if given.draw:
         sys.exit(draw_here(given.draw, given.overrides))
@@ -202,7 +228,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         work = given.keep or Path(temporary)
         for name in given.figures or ORDER:
-            spent, same = compare(name, work, given.overrides)
+            spent, same = compare(name, work, given.overrides, again=given.again)
             agree = agree and same
             for folder, one in spent.items():
                 sums[folder].append(one)
