@@ -84,6 +84,27 @@ def assert_alike(spec, sources, replication):
     assert difference(by_steps(spec, sources, replication), compiled) == ""
 
 
+def test_who_is_back_overtakes_whose_answer_takes_longer():
+    """While an answer of 4,000 B is under way, the other comes back, asks and is answered."""
+    groups = {name: GroupSpec(workload=WorkloadSpec(think_s=1e-4)) for name in ("near", "far")}
+    spec = SystemSpec(
+        fleet=FleetSpec(n_devices=2, groups=groups),
+        link=LinkSpec(sharing="fifo", rate_bps=24e6),
+        horizon_s=0.5,
+        warmup_s=0.0,
+    )
+    given = {
+        "near": TraceSource(TABLE, "stage3", "ecsq", PROFILE.head, PROFILE.tail),
+        "far": ConstantSource(
+            device_s=0.02, payload_bytes=2250.0, server_s=0.0, answer_bytes=4000.0
+        ),
+    }
+    assert_alike(spec, given, 0)
+    rows = played(spec, given, "compiled", 0).records
+    assert np.any(np.diff(rows["device"]) != 0)
+    assert np.all(np.diff(rows["done_s"]) > 0)
+
+
 @pytest.mark.parametrize("sharing", ["fifo", "ps", "wifi"])
 @pytest.mark.parametrize(
     "server",

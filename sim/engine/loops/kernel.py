@@ -4,9 +4,8 @@
 What comes next is the earliest of: an arrival at the medium, a cell, a core that has decoded, a
 batch, a look at who waits; two of these at one instant are for the event-by-event kernel to play,
 but for arrivals that were drawn in the same instant (by who was drawn first). A request that is
-back meets nobody, so that several are taken together, in their order: they may wait until the
-first of them could be at the medium again, and may come before others as long as no other could be
-back before them.
+back meets nobody, so that several are taken together, in their order: once the first of them could
+be at the medium again, with all who are back before that request, or whatever comes later, could.
 """
 
 import numpy as np
@@ -177,20 +176,25 @@ def _arrive(p: int, first: int, now: float) -> bool:
 
 
 @hot
-def _come_back(p: int, before_s: float) -> None:
-    """Those who are back on their devices before `before_s`, one after another, while there is room
-    for what they leave and for what they do next.
+def _come_back(p: int, until: float) -> None:
+    """The first of those who are back on their devices, and who is back before a request of the
+    first could be, one after another, while there is room for what they leave and do next.
     """
     mf, mn, back_at, back_who = t.mf(p), t.mn(p), t.back_at(p), t.back_who(p)
     mask, n_rows, room = back_at.shape[0] - 1, t.records(p).shape[0], t.list_at(p).shape[0]
-    while mf[BACK_S] < before_s and mn[ROWS] < n_rows and mn[LIST_END] - mn[LIST_AT] + 1 < room:
-        s, now = back_who[mn[BACK_FRONT] & mask], mf[BACK_S]
+    before_s, now = min(until, (mf[BACK_S] + mf[NEXT_WORK]) + mf[NEXT_ANSWER]), mf[BACK_S]
+    while True:
+        s = back_who[mn[BACK_FRONT] & mask]
         mn[PLAYED] += 1
         mn[BACK_FRONT] += 1
         mn[N_BACK] -= 1
-        mf[BACK_S] = back_at[mn[BACK_FRONT] & mask] if mn[N_BACK] > 0 else np.inf
         mf[DONE_S] = now
-        _depart(p, s, now)
+        now = back_at[mn[BACK_FRONT] & mask] if mn[N_BACK] > 0 else np.inf
+        mf[BACK_S] = now
+        _depart(p, s, mf[DONE_S])
+        is_room = mn[ROWS] < n_rows and mn[LIST_END] - mn[LIST_AT] + 1 < room
+        if now >= before_s or not is_room:
+            break
 
 
 @compiled
@@ -216,7 +220,7 @@ def play(until: float, p: int) -> int:
         end_s = ends[g] if mn[N_WAITING] > 0 else np.inf  # else nobody asks before he is there
         now = min(min(list_s, due[c]), min(end_s, min(mf[CORE_S], mf[WAKE_S])))
         if mf[BACK_S] + mf[NEXT_WORK] <= now and mf[BACK_S] < until:
-            _come_back(p, min(until, now + mf[NEXT_ANSWER]))
+            _come_back(p, until)
             continue
         if now >= mf[WINDOW_END] and mf[WINDOW_END] < until:
             if not next_window(p):

@@ -29,8 +29,8 @@ MEAN, DRAWS, WEIGHT, FIRST, MANY, N_KIND = range(6)
 # scalars beside those of sim.engine.layout: the end of the window in play, the width of all and
 # how many there are in a second; the last instant that mattered, and when its request was drawn;
 # when the first comes off a core, when it is back on its device and when the last was; when the
-# server looks again; how long after it is back no request is at the medium, and after whatever
-# else none is back; when the last batch was over
+# server looks again; the least seconds from coming back to the medium, and from whatever else
+# happens to coming back; when the last batch was over
 (WINDOW_END, WIDTH, PER_S, LAST_S, LAST_CREATED, CORE_S, BACK_S, DONE_S, WAKE_S, NEXT_WORK,
  NEXT_ANSWER, LAST_END, N_MARK) = range(13)  # fmt: skip
 (WINDOW_NOW, LIST_AT, LIST_END, LAST_FROM, BORN_NOW, IN_SYSTEM, CORE_FRONT, N_DECODING, CORE_QUEUE,
