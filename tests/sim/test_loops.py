@@ -89,7 +89,7 @@ def test_who_is_back_overtakes_whose_answer_takes_longer():
     groups = {name: GroupSpec(workload=WorkloadSpec(think_s=1e-4)) for name in ("near", "far")}
     spec = SystemSpec(
         fleet=FleetSpec(n_devices=2, groups=groups),
-        link=LinkSpec(sharing="fifo", rate_bps=24e6),
+        link=LinkSpec(sharing="fifo", rate_bps=8e6, rtt_s=0.0),
         horizon_s=0.5,
         warmup_s=0.0,
     )
