@@ -84,24 +84,26 @@ def assert_alike(spec, sources, replication):
     assert difference(by_steps(spec, sources, replication), compiled) == ""
 
 
-def test_who_is_back_overtakes_whose_answer_takes_longer():
-    """While an answer of 4,000 B is under way, the other comes back, asks and is answered."""
+@pytest.mark.parametrize(
+    ("cut", "server_s", "answer_bytes"), [("stage3", 0.0, 4e3), ("stage1", 0.01, 2.7e3)]
+)
+@pytest.mark.parametrize("replication", [0, 1])  # 1: in windows of time
+def test_who_is_back_overtakes_whose_answer_takes_longer(cut, server_s, answer_bytes, replication):
+    """While one's answer is under way, the other comes back, asks and is answered."""
     groups = {name: GroupSpec(workload=WorkloadSpec(think_s=1e-4)) for name in ("near", "far")}
     spec = SystemSpec(
         fleet=FleetSpec(n_devices=2, groups=groups),
-        link=LinkSpec(sharing="fifo", rate_bps=8e6, rtt_s=0.0),
+        link=LinkSpec(sharing="fifo", rate_bps=8e6, header_bytes=0, rtt_s=0.0),
         horizon_s=0.5,
         warmup_s=0.0,
     )
-    given = {
-        "near": TraceSource(TABLE, "stage3", "ecsq", PROFILE.head, PROFILE.tail),
-        "far": ConstantSource(
-            device_s=0.02, payload_bytes=2250.0, server_s=0.0, answer_bytes=4000.0
-        ),
-    }
-    assert_alike(spec, given, 0)
-    rows = played(spec, given, "compiled", 0).records
-    assert np.any(np.diff(rows["device"]) != 0)
+    far = ConstantSource(
+        device_s=0.02, payload_bytes=2250.0, server_s=server_s, answer_bytes=answer_bytes
+    )
+    near = TraceSource(TABLE, cut, "ecsq", PROFILE.head, PROFILE.tail)
+    assert_alike(spec, {"near": near, "far": far}, replication)
+    rows = played(spec, {"near": near, "far": far}, "compiled", replication).records
+    assert set(rows["device"]) == {0.0, 1.0}
     assert np.all(np.diff(rows["done_s"]) > 0)
 
 

@@ -219,7 +219,8 @@ def play(until: float, p: int) -> int:
         list_s = list_at[mn[LIST_AT]] if mn[LIST_AT] < mn[LIST_END] else np.inf
         end_s = ends[g] if mn[N_WAITING] > 0 else np.inf  # else nobody asks before he is there
         now = min(min(list_s, due[c]), min(end_s, min(mf[CORE_S], mf[WAKE_S])))
-        if mf[BACK_S] + mf[NEXT_WORK] <= now and mf[BACK_S] < until:
+        known_s = min(now, mf[WINDOW_END])  # what stands in chains comes later than that
+        if mf[BACK_S] + mf[NEXT_WORK] <= known_s and mf[BACK_S] < until:
             _come_back(p, until)
             continue
         if now >= mf[WINDOW_END] and mf[WINDOW_END] < until:
