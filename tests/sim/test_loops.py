@@ -160,6 +160,47 @@ def test_what_is_decided_by_the_order_of_scheduling_goes_to_the_other_kernel():
     assert difference(*(played(spec, {"default": lattice}, e, 0) for e in ("simpy", "auto"))) == ""
 
 
+def test_answers_of_batches_that_began_together_and_are_back_together_go_by_which_was_over_first():
+    """Two leave the medium at once, for a GPU each; the first is served for longer, and its answer
+    is the shorter: both are back at the very same instant.
+    """
+    load = WorkloadSpec(kind="closed", think_s=1.0, think="constant")
+    groups = {name: GroupSpec(workload=load) for name in ("a", "b")}
+    given = {
+        name: ConstantSource(
+            device_s=0.25, payload_bytes=256.0, server_s=server_s, answer_bytes=answer_bytes
+        )
+        for name, server_s, answer_bytes in (("a", 0.5, 256.0), ("b", 0.25, 512.0))
+    }
+    spec = plain(
+        fleet=FleetSpec(n_devices=2, groups=groups), horizon_s=8.0, warmup_s=0.0,
+        link=LinkSpec(sharing="ps", rate_bps=8192.0, downlink_rate_bps=8192.0, rtt_s=0.0,
+                      header_bytes=0, frame_airtime_s=0.0),
+        server=ServerSpec(discipline="take_all", max_batch=4, n_gpus=2),
+    )  # fmt: skip
+    assert_alike(spec, given, 0)
+    rows = played(spec, given, "compiled", 0).records
+    assert rows["done_s"].tolist() == [2.5, 2.5, 5.0, 5.0, 7.5, 7.5]
+    assert rows["device"].tolist() == [1.0, 0.0] * 3
+
+
+def test_who_is_back_when_another_stays_on_its_device():
+    """A request that is sent is back in the very instant in which one that stays is through."""
+    groups = {
+        name: GroupSpec(workload=WorkloadSpec(kind="closed", think_s=think_s, think="constant"))
+        for name, think_s in (("sends", 0.25), ("stays", 0.3125))
+    }
+    given = {
+        "sends": ConstantSource(payload_bytes=1000.0, server_s=0.25),
+        "stays": ConstantSource(device_s=0.3125),
+    }
+    spec = plain(
+        fleet=FleetSpec(n_devices=2, groups=groups), horizon_s=8.0,
+        link=LinkSpec(sharing="fifo", rate_bps=64_000.0, rtt_s=0.0, header_bytes=0),
+    )  # fmt: skip
+    assert_alike(spec, given, 0)
+
+
 def test_a_budget_that_ends_is_said_as_event_by_event():
     spec = plain(max_events=500)
     assert played(spec, SOURCE, "compiled", 0) == by_steps(spec, SOURCE)

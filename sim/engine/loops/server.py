@@ -95,7 +95,7 @@ def _go_back(p: int, s: int) -> bool:
     mn[N_BACK] += 1
     if other < 0:
         return True
-    return bool(slots[other, S_START] == slots[s, S_START] and t.sn(p)[at.SERVER] != at.PLAIN)
+    return bool(slots[other, S_END] == slots[s, S_END] and t.sn(p)[at.SERVER] != at.PLAIN)
 
 
 @hot
