@@ -140,7 +140,7 @@ def told(is_compiled: bool, what: str = "the simulator") -> Iterator[None]:
             gc.enable()
 
 
-_UNREADABLE = ImportError, AttributeError, EOFError, UnpicklingError
+_UNREADABLE = ImportError, AttributeError, EOFError, UnpicklingError, ValueError, TypeError
 
 
 class _Cache(FunctionCache):
@@ -157,7 +157,8 @@ class _Cache(FunctionCache):
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except _UNREADABLE:
-            self.flush()  # type: ignore[no-untyped-call]
+            with suppress(OSError):
+                self.flush()  # type: ignore[no-untyped-call]
             return None
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:

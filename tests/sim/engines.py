@@ -423,20 +423,34 @@ def systems(draw: st.DrawFn, talks: bool = False) -> tuple[SystemSpec, dict[str,
 
 
 @st.composite
+def long_requests(draw: st.DrawFn) -> Source:
+    """Requests all alike that take long somewhere, or stay on their device."""
+    part = st.one_of(st.just(0.0), st.floats(0.0, 1.0, allow_subnormal=False))
+    if draw(st.integers(0, 3)) == 0:
+        return ConstantSource(device_s=0.001 + 0.3 * draw(part))
+    return ConstantSource(
+        device_s=0.3 * draw(part), payload_bytes=9000.0 * draw(part), server_s=0.3 * draw(part),
+        answer_bytes=5000.0 * draw(part), batch_slope_s=0.03 * draw(part),
+    )  # fmt: skip
+
+
+@st.composite
 def loops(draw: st.DrawFn) -> tuple[SystemSpec, dict[str, Source]]:
     """Closed loops with pauses on one medium before plain servers: what sim.engine.loops plays."""
     sharing = draw(st.sampled_from(["fifo", "ps", "weighted", "dedicated", "wifi"]))
     lattice = draw(st.sampled_from([False, False, False, True]))
+    is_long = draw(st.sampled_from([False, True]))
+    any_source = st.one_of(sources(lattice), long_requests()) if is_long else sources(lattice)
     link = LinkSpec(
         sharing=sharing,
         n_cells=draw(st.sampled_from([1, 1, 2, 5])),
         rate_bps=draw(st.sampled_from([8e6, 24e6, 1e8])),
-        rtt_s=draw(st.sampled_from([0.0, 0.002, 0.01])),
+        rtt_s=draw(st.sampled_from([0.0, 0.002, 0.01, 0.3] if is_long else [0.0, 0.002, 0.01])),
         header_bytes=draw(st.sampled_from([0, 64])),
         frame_airtime_s=draw(st.sampled_from([1e-4, 2e-4] if sharing == "wifi" else [0.0, 1e-4])),
         aggregation=draw(st.sampled_from([1, 4, 39])),
         access_limit_s=draw(st.sampled_from([None, 2e-3])),
-        downlink_rate_bps=draw(st.sampled_from([None, 5e7])),
+        downlink_rate_bps=draw(st.sampled_from([None, 1e5 if is_long else 5e7])),
         contention=draw(st.sampled_from(["ns3", "bianchi"])),
     )
     discipline = draw(st.sampled_from(["fifo", "take_all", "dynamic"]))
@@ -446,7 +460,7 @@ def loops(draw: st.DrawFn) -> tuple[SystemSpec, dict[str, Source]]:
         queue_limit=None, drop_expired=False, fail_at_s=[], mean_up_s=None,
         max_wait_s=draw(st.sampled_from([0.0, 0.005, 0.0137])),
     )  # fmt: skip
-    groups, found, one = {}, {}, draw(sources(lattice))
+    groups, found, one = {}, {}, draw(any_source)
     for name in "abc"[: draw(st.integers(1, 3))]:
         groups[name] = GroupSpec(
             share=draw(st.sampled_from([1.0, 2.0])),
@@ -455,7 +469,7 @@ def loops(draw: st.DrawFn) -> tuple[SystemSpec, dict[str, Source]]:
             straggler_slowdown=2.0,
             workload=WorkloadSpec(
                 kind="closed",
-                think_s=draw(st.sampled_from([1e-4, 0.01, 0.0523, 0.3])),
+                think_s=draw(st.sampled_from([1e-4, 0.01, 0.0523, 3.0 if is_long else 0.3])),
                 think=draw(st.sampled_from(["exponential", "exponential", "constant"])),
                 start_spread_s=draw(st.sampled_from([0.0, 0.1])),
                 deadline_s=draw(st.sampled_from([None, 0.03])),
@@ -466,12 +480,12 @@ def loops(draw: st.DrawFn) -> tuple[SystemSpec, dict[str, Source]]:
             else 1.0,
             rate_bps=draw(st.sampled_from([None, 4e6, 3e7])),
         )
-        found[name] = one if discipline != "fifo" else draw(sources(lattice))
+        found[name] = one if discipline != "fifo" else draw(any_source)
     spec = SystemSpec(
         link=link,
         server=server,
         fleet=FleetSpec(n_devices=draw(st.sampled_from([1, 2, 7, 40, 90])), groups=groups),
-        horizon_s=draw(st.sampled_from([0.5, 1.0, 2.0])),
+        horizon_s=draw(st.sampled_from([0.5, 1.0, 8.0 if is_long else 2.0])),
         warmup_s=draw(st.sampled_from([0.0, 0.3])),
         seed=draw(st.integers(0, 2**64 - 1)),
         max_events=200_000,

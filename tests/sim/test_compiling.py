@@ -49,7 +49,7 @@ def test_what_was_compiled_before_a_change_elsewhere_is_not_used_after_it(tmp_pa
     assert len(kept) == 2  # one of either text: the third run took the second's
 
 
-@pytest.mark.parametrize("kept", [b"cgone\nThing\n.", b"\x80\x04", b""])
+@pytest.mark.parametrize("kept", [b"cgone\nThing\n.", b"\x80\x04", b"", b"\x8c\x01\xff."])
 def test_an_index_that_cannot_be_read_is_made_anew(tmp_path, kept):
     """Of types that older or newer sources had, or cut short."""
     home = a_package(tmp_path)

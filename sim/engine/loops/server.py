@@ -83,8 +83,8 @@ def finish_decoding(p: int, now: float) -> int:
 
 @hot
 def _go_back(p: int, s: int) -> bool:
-    """When its answer is back is known as soon as it is served; False: so is one that was not
-    served with it, in the same instant.
+    """When its answer is back is known as soon as it is served; False: so is one of a batch that is
+    over at another time, in the same instant (of batches over at one, LAST_END tells).
     """
     mf, mn, slots, slot_n = t.mf(p), t.mn(p), t.slots(p), t.slot_n(p)
     time_s = slots[s, S_END] + t.costs(p)[slot_n[s, COST], AFTER_S]

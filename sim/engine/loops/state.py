@@ -15,8 +15,10 @@ from sim.medium.sharing.wifi import contention
 
 SMALL = 64
 """Devices up to which all of time is one window, and several requests of each drawn at a time."""
-_PER_WINDOW, _WIDEST_S = 48.0, 0.5
-"""Arrivals in a window: more are slow to sort, fewer leave it empty."""
+_PER_WINDOW, _WIDEST_S, _NARROWEST_S = 48.0, 0.5, 2.0**-17
+"""Arrivals in a window: more are slow to sort, fewer leave it empty. How long it may be: pauses of
+nothing do not make windows of nothing.
+"""
 _TOGETHER = 16.0
 """Requests that come back together: more would leave the fastest cache."""
 ROOM = 1024
@@ -80,14 +82,16 @@ class State:
         """The width of a window; how long those who are back may wait for others, and how far they
         may run ahead: not at all where requests stay on their devices, which leave from there.
         """
-        is_sent = bool(np.all(self.costs[:, mine.N_ACCESSES] >= 0.0))
-        least = self.costs[:, [mine.WORK_S, mine.AFTER_S]].min(axis=0) if is_sent else np.zeros(2)
+        least = self.costs[:, [mine.WORK_S, mine.AFTER_S]].min(axis=0)
         cycle_s = self.kinds[self.costs_of.kind_of, mine.MEAN] + least.sum()
         most_rps = float(np.sum(1.0 / cycle_s))
+        if np.any(self.costs[:, mine.N_ACCESSES] < 0.0):
+            least[:] = 0.0
         self.mf[[mine.NEXT_WORK, mine.NEXT_ANSWER]] = np.minimum(least, _TOGETHER / most_rps)
         self.mf[mine.WIDTH] = 2.0**60
         if n > SMALL:
-            self.mf[mine.WIDTH] = min(_WIDEST_S, 2.0 ** round(math.log2(_PER_WINDOW / most_rps)))
+            width_s = 2.0 ** round(math.log2(_PER_WINDOW / most_rps))
+            self.mf[mine.WIDTH] = min(_WIDEST_S, max(_NARROWEST_S, width_s))
         self.mf[mine.PER_S] = 1.0 / self.mf[mine.WIDTH]  # both powers of two
 
     def _set_list(self, room: int) -> None:
